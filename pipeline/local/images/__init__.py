@@ -1,0 +1,1 @@
+"""Which program stands in for which container image."""

@@ -1,0 +1,1 @@
+"""A stand-in for the built-in linear-learner: same hyperparameters, log lines, artefact and answers."""

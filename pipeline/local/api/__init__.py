@@ -1,0 +1,44 @@
+"""The actions of the SageMaker API, one module a family; `action` is how a function becomes one.
+
+An action gets a request that botocore's model has already accepted, and the service; it checks what the model
+cannot say, stores, and answers in the wire shape (timestamps as epoch seconds).
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+Action = Callable[["Service", Body], Body]
+
+ACTIONS: Final[dict[str, Action]] = {}
+
+
+def action(operation: str) -> Callable[[Action], Action]:
+    """Register a function as the action of that name in botocore's model of `sagemaker`."""
+
+    def register(function: Action) -> Action:
+        if operation in ACTIONS:
+            raise ValueError(f"{operation} has two actions")
+        ACTIONS[operation] = function
+        return function
+
+    return register
+
+
+def load() -> dict[str, Action]:
+    """Import every module of this package and return all actions by name."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return ACTIONS
+
+
+def public(body: Body) -> Body:
+    """A stored body without the members that are the service's own (those that begin with `_`)."""
+    return {key: value for key, value in body.items() if not key.startswith("_")}

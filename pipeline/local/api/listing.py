@@ -1,0 +1,107 @@
+"""What all List actions have in common: filters by name, time and status, sorting, pages.
+
+The members are SageMaker's own (NameContains, CreationTimeAfter, SortBy, NextToken ...); a family gives the names
+that its bodies use. A NextToken is opaque to clients: it holds the position after the page, and the request it belongs to.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pipeline.local.errors import ValidationException
+
+Body = dict[str, Any]
+
+DEFAULT_PAGE: Final = 10
+_PAGING: Final = ("NextToken", "MaxResults")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How one kind is listed: the body members behind Name, CreationTime ... and the defaults of the API."""
+
+    name: str
+    created: str = "CreationTime"
+    modified: str = "LastModifiedTime"
+    status: str = ""
+    sort_by: str = "CreationTime"
+    sort_order: str = "Descending"
+    members: dict[str, str] = field(default_factory=dict)
+    """Further values of SortBy, each with the body member to sort by."""
+
+    def page(
+        self, bodies: Iterable[Body], request: Body, summary: Callable[[Body], Body]
+    ) -> tuple[list[Body], dict[str, str]]:
+        """The page that `request` asks for, as summaries, and {"NextToken": ...} if there is more.
+
+        Raises ValidationException for a NextToken of another request.
+        """
+        kept = [body for body in bodies if self._wanted(body, request)]
+        member = self._member(request.get("SortBy", self.sort_by))
+        order = request.get("SortOrder", self.sort_order)
+        kept.sort(key=lambda body: body.get(member, 0), reverse=order == "Descending")
+        if order == "Descending":
+            # Python's sort is stable even when reversed; of equal times the latest stored comes first.
+            kept = _newest_first_among_equals(kept, member)
+        return paged([summary(body) for body in kept], request)
+
+    def _member(self, sort_by: str) -> str:
+        known = {"Name": self.name, "CreationTime": self.created, "LastModifiedTime": self.modified}
+        known |= {"Status": self.status} | self.members
+        return known.get(sort_by, sort_by)
+
+    def _wanted(self, body: Body, request: Body) -> bool:
+        created, modified = body.get(self.created, 0), body.get(self.modified, 0)
+        name = str(body.get(self.name, ""))
+        return (
+            request.get("NameContains", "").lower() in name.lower()
+            and created > _time(request, ("CreationTimeAfter", "CreatedAfter"), float("-inf"))
+            and created < _time(request, ("CreationTimeBefore", "CreatedBefore"), float("inf"))
+            and modified > _time(request, ("LastModifiedTimeAfter",), float("-inf"))
+            and modified < _time(request, ("LastModifiedTimeBefore",), float("inf"))
+            and request.get("StatusEquals", body.get(self.status)) == body.get(self.status)
+        )
+
+
+def paged(items: list[Body], request: Body, *, default: int = DEFAULT_PAGE) -> tuple[list[Body], dict[str, str]]:
+    """One page of items that are already in order. Raises ValidationException for a token that is not ours."""
+    asked = {key: value for key, value in request.items() if key not in _PAGING}
+    mark = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    start = _position(request["NextToken"], mark) if request.get("NextToken") else 0
+    size = int(request.get("MaxResults", default))
+    end = start + size
+    token = base64.urlsafe_b64encode(f"{mark}:{end}".encode()).decode()
+    return items[start:end], ({"NextToken": token} if end < len(items) else {})
+
+
+def _position(token: str, mark: str) -> int:
+    try:
+        found, position = base64.urlsafe_b64decode(token.encode()).decode().split(":")
+        if found == mark:
+            return int(position)
+    except ValueError:
+        pass
+    raise ValidationException("Invalid NextToken: it does not belong to this request.")
+
+
+def _time(request: Body, members: tuple[str, ...], default: float) -> float:
+    for member in members:
+        if member in request:
+            return float(request[member])
+    return default
+
+
+def _newest_first_among_equals(bodies: list[Body], member: str) -> list[Body]:
+    result: list[Body] = []
+    run: list[Body] = []
+    for body in bodies:
+        if run and run[-1].get(member) != body.get(member):
+            result += reversed(run)
+            run = []
+        run.append(body)
+    return result + list(reversed(run))

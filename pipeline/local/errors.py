@@ -1,0 +1,76 @@
+"""The errors that the service answers, each with the code that AWS gives it.
+
+An action raises one of these; the HTTP front turns it into the JSON that a SageMaker client expects, and the
+engine turns it into a step's failure reason.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """An answer other than success: code, message and HTTP status."""
+
+    code: ClassVar[str] = "InternalFailure"
+    status: ClassVar[int] = 400
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ValidationException(ApiError):
+    """The request cannot be; also SageMaker's answer for most things that do not exist."""
+
+    code = "ValidationException"
+
+
+class ResourceNotFound(ApiError):
+    """Pipelines, executions, experiments: AWS gives this code without the suffix `Exception`."""
+
+    code = "ResourceNotFound"
+
+
+class ResourceInUse(ApiError):
+    """The resource exists already, or is needed by another."""
+
+    code = "ResourceInUse"
+
+
+class ResourceLimitExceeded(ApiError):
+    """A quota is used up."""
+
+    code = "ResourceLimitExceeded"
+
+
+class ConflictException(ApiError):
+    """The resource is in a state that does not admit the request."""
+
+    code = "ConflictException"
+
+
+class AccessDeniedException(ApiError):
+    """The caller may not ask this."""
+
+    code = "AccessDeniedException"
+    status = 403
+
+
+class ThrottlingException(ApiError):
+    """Too many requests; clients retry it by themselves."""
+
+    code = "ThrottlingException"
+
+
+class UnknownOperationException(ApiError):
+    """No action of that name here; the message names it."""
+
+    code = "UnknownOperationException"
+
+
+class InternalFailure(ApiError):
+    """A fault of the service's own."""
+
+    code = "InternalFailure"
+    status = 500

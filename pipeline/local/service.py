@@ -1,0 +1,88 @@
+"""The service itself, without HTTP: it holds the parts together and answers actions by name.
+
+The HTTP front, the engine and the tests all come in through `Service.call`, so a step of a pipeline passes the
+same checks as a request from a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipeline.local import api
+from pipeline.local.clock import Clock
+from pipeline.local.containers.jobs import Jobs
+from pipeline.local.engine.execution import Engine
+from pipeline.local.errors import UnknownOperationException
+from pipeline.local.events import Events
+from pipeline.local.faults import Faults
+from pipeline.local.hosting import Hosting
+from pipeline.local.logs import Logs
+from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
+from pipeline.local.objects import Objects
+from pipeline.local.shapes import check_request
+from pipeline.local.state import StateFolder
+from pipeline.local.store import Store
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Key:
+    """The access key that clients sign with, and that jobs get in their environment."""
+
+    access_key_id: str
+    secret_access_key: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What one service is told at its start."""
+
+    account: str = ACCOUNT
+    region: str = DEFAULT_REGION
+    key: Key = Key("local", "local")
+    faults: Faults = field(default_factory=Faults)
+    clock: Clock = field(default_factory=Clock)
+
+
+class Service:
+    """SageMaker on localhost: state, S3, logs, jobs, endpoints, executions."""
+
+    def __init__(self, state: StateFolder, configuration: Configuration, *, address: Callable[[], str]) -> None:
+        """`address` answers the URL that jobs reach the service by, known once the port is bound."""
+        self.state = state
+        self.configuration = configuration
+        self.clock = configuration.clock
+        self.faults = configuration.faults
+        self.address = address
+        self.arns = Arns(configuration.account, configuration.region)
+        self.store = Store(state.database)
+        self.objects = Objects(state.objects)
+        self.logs = Logs(self)
+        self.events = Events(self)
+        self.jobs = Jobs(self)
+        self.hosting = Hosting(self)
+        self.engine = Engine(self)
+        self._actions = api.load()
+
+    def call(self, operation: str, request: Mapping[str, Any]) -> Body:
+        """Check the request by botocore's model, then answer it. Raises ApiError."""
+        if operation not in self._actions:
+            raise UnknownOperationException(f"SageMaker on localhost has no action {operation}.")
+        return self._actions[operation](self, check_request(operation, request))
+
+    def recover(self) -> None:
+        """After a restart: make true again, or end with a reason, whatever was running when the service went down."""
+        self.jobs.recover()
+        self.hosting.recover()
+        self.engine.recover()
+
+    def close(self) -> None:
+        """Stop executions, jobs and endpoints of this process and close the state; what was acknowledged stays."""
+        self.engine.close()
+        self.jobs.close()
+        self.hosting.close()
+        self.store.close()
+        self.objects.close()

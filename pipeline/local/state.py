@@ -1,0 +1,96 @@
+"""The state folder, `.sagemaker/` by default: everything that the service keeps, and nothing of the user's.
+
+Paths only; what lies at a path belongs to the module that writes it. The folder carries a version, and a
+folder of another version is refused rather than guessed at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import LocalServiceError
+
+VERSION: Final = "1"
+DEFAULT_FOLDER: Final = Path(".sagemaker")
+
+
+@dataclass(frozen=True)
+class StateFolder:
+    """Where each part of the state lies below `root`."""
+
+    root: Path
+
+    @classmethod
+    def open(cls, root: Path) -> StateFolder:
+        """Make the folder if need be (mode 0700) and return it.
+
+        Raises LocalServiceError for a folder of another version or one that cannot be written.
+        """
+        folder = cls(root.resolve())
+        try:
+            folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder._version.exists():
+                if any(folder.root.iterdir()):
+                    raise LocalServiceError(
+                        f"{root} holds files that are no state folder of this service",
+                        hint="name an empty or new folder with --state",
+                    )
+                folder._version.write_text(VERSION + "\n")
+            found = folder._version.read_text().strip()
+        except OSError as error:
+            raise LocalServiceError(
+                f"the state folder {root} cannot be used: {error.strerror or error}",
+                hint="name another folder with --state",
+            ) from error
+        if found != VERSION:
+            raise LocalServiceError(
+                f"the state folder {root} has version {found!r}, this program writes version {VERSION!r}",
+                hint="name a new folder with --state, or remove the old one",
+            )
+        return folder
+
+    @property
+    def _version(self) -> Path:
+        return self.root / "version"
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file of `Store`."""
+        return self.root / "state.db"
+
+    @property
+    def objects(self) -> Path:
+        """The folder of the S3 objects."""
+        return self.root / "s3"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder a job: its /opt/ml, its log."""
+        return self.root / "jobs"
+
+    @property
+    def endpoints(self) -> Path:
+        """One folder a serving container: its /opt/ml, its log."""
+        return self.root / "endpoints"
+
+    @property
+    def key(self) -> Path:
+        """The access key that a client must sign with; mode 0600."""
+        return self.root / "key.json"
+
+    @property
+    def server(self) -> Path:
+        """Where the running service says its address and process id."""
+        return self.root / "server.json"
+
+    @property
+    def lock(self) -> Path:
+        """Locked by the one service that may use this folder."""
+        return self.root / "lock"
+
+    @property
+    def server_log(self) -> Path:
+        """What a detached service prints."""
+        return self.root / "server.log"
