@@ -1,1 +1,5 @@
-"""A stand-in for the built-in linear-learner: same hyperparameters, log lines, artefact and answers."""
+"""The built-in linear-learner algorithm as a program: it trains and serves what AWS's container does.
+
+Run as `python -m pipeline.local.linear_learner train --root /opt/ml`; nothing here knows the service that
+starts it.
+"""
