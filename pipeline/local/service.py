@@ -12,12 +12,12 @@ from typing import Any
 
 from pipeline.local import api
 from pipeline.local.clock import Clock
+from pipeline.local.containers.hosting import Hosting
 from pipeline.local.containers.jobs import Jobs
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.events import Events
 from pipeline.local.faults import Faults
-from pipeline.local.hosting import Hosting
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
 from pipeline.local.objects import Objects

@@ -1,0 +1,51 @@
+# `make` alone lists what there is. Each target does all the set-up that it needs, on a bare clone too.
+PYTHON ?= python3
+BIN := .venv/bin
+IMAGE := .venv-image/bin
+INSTALLED := .venv/installed
+IMAGE_INSTALLED := .venv-image/installed
+CONSTRAINTS := .constraints/dev.txt
+UV := .venv-uv/bin/uv
+
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+install: $(INSTALLED) ## set up .venv with the pinned versions
+
+run: $(INSTALLED) ## run the whole pipeline on this machine
+	$(BIN)/pipeline run $(ARGS)
+
+test: $(INSTALLED) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(IMAGE)/python -m pytest tests/scripts
+
+check: $(INSTALLED) ## lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
+	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m torture $(ARGS)
+
+bench: $(INSTALLED) ## measure speed and memory beside a peer
+	$(BIN)/python -m tests.benchmarks
+
+.PHONY: help install run test check torture bench
+
+$(UV):
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) uv
+
+$(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
+	VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode -c $(CONSTRAINTS) -e . --group dev
+	@touch $@
+
+$(IMAGE_INSTALLED): .constraints/processing-image.txt | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv-image
+	VIRTUAL_ENV=.venv-image $(UV) pip install --quiet --compile-bytecode -r .constraints/processing-image.txt
+	@touch $@

@@ -1,0 +1,183 @@
+"""Where the pipeline lives, AWS or localhost, and the boto3 clients that speak to it.
+
+Both are the same client code; only the endpoint URL differs. `translated` turns whatever boto3 raises into one
+line and its remedy, so that no command ends in a traceback for a missing permission or an expired token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pipeline.errors import ServiceError, SettingsError
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.exceptions import ClientError
+    from mypy_boto3_logs import CloudWatchLogsClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sts import STSClient
+
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+_REMEDIES: Final = {
+    "ExpiredToken": "the credentials have expired: sign in again (`aws sso login`), then repeat the command",
+    "ExpiredTokenException": "the credentials have expired: sign in again (`aws sso login`), then repeat the command",
+    "UnrecognizedClientException": "the credentials are not valid here: check AWS_PROFILE and the region",
+    "InvalidClientTokenId": "the credentials are not valid here: check AWS_PROFILE and the region",
+    "InvalidAccessKeyId": 'the key is not known here: for localhost, eval "$(pipeline local env)"',
+    "AccessDenied": "ask for the permission; `pipeline policy` prints the least that is needed",
+    "AccessDeniedException": "ask for the permission; `pipeline policy` prints the least that is needed",
+    "NoSuchBucket": "create the bucket, or set another with --bucket or in pipeline.toml",
+    "ThrottlingException": "the service is busy: wait a moment and repeat the command, it is safe to run twice",
+    "ResourceLimitExceeded": "raise the quota in Service Quotas, or remove what is no longer used (`pipeline clean`)",
+    "ResourceNotFound": "`pipeline upsert` creates the pipeline; `pipeline executions` lists what has run",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One account and region of AWS, or the service on localhost (then `endpoint_url` is set)."""
+
+    region: str
+    account: str
+    endpoint_url: str | None = None
+
+    @property
+    def local(self) -> bool:
+        """True for a service on this machine."""
+        return bool(self.endpoint_url) and urlsplit(self.endpoint_url or "").hostname in _LOOPBACK
+
+    def describe(self) -> str:
+        """What each command says first: where it reads and writes."""
+        if self.local:
+            return f"localhost ({self.endpoint_url})"
+        return f"AWS account {self.account}, region {self.region}"
+
+
+class Clients:
+    """The boto3 clients of one target, each made when it is first needed."""
+
+    def __init__(self, session: boto3.Session, endpoint_url: str | None = None) -> None:
+        self.session = session
+        self.endpoint_url = endpoint_url
+
+    @cached_property
+    def sagemaker(self) -> SageMakerClient:
+        """SageMaker."""
+        return self.session.client("sagemaker", endpoint_url=self.endpoint_url, config=_config())
+
+    @cached_property
+    def runtime(self) -> SageMakerRuntimeClient:
+        """SageMaker endpoints."""
+        return self.session.client("sagemaker-runtime", endpoint_url=self.endpoint_url, config=_config())
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """S3."""
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=_config())
+
+    @cached_property
+    def logs(self) -> CloudWatchLogsClient:
+        """CloudWatch Logs."""
+        return self.session.client("logs", endpoint_url=self.endpoint_url, config=_config())
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """STS."""
+        return self.session.client("sts", endpoint_url=self.endpoint_url, config=_config())
+
+    def other(self, service: str) -> Any:
+        """A client of a service that only a few commands need."""
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=_config())  # type: ignore[call-overload]
+
+    @cached_property
+    def target(self) -> Target:
+        """Where these clients speak to: asks STS once for the account. Raises ServiceError."""
+        with translated():
+            account = self.sts.get_caller_identity()["Account"]
+            url = self.endpoint_url or urlsplit(self.sagemaker.meta.endpoint_url).geturl()
+        local = urlsplit(url).hostname in _LOOPBACK
+        return Target(self.session.region_name or "", account, url if local else None)
+
+
+def connect(*, region: str) -> Clients:
+    """Clients for whatever the environment names: AWS, or localhost by AWS_ENDPOINT_URL."""
+    import boto3
+
+    with translated():
+        return Clients(boto3.Session(region_name=region))
+
+
+def connect_local(variables: dict[str, str], environ: MutableMapping[str, str]) -> Clients:
+    """Clients for the service on localhost, given the variables of `pipeline local env`.
+
+    The process's own environment is cleared of everything that names the user's AWS account first: nothing
+    local reads real credentials, whatever profile is set.
+    """
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(variables)
+    return connect(region=variables["AWS_DEFAULT_REGION"])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn boto3's exceptions into ServiceError or SettingsError, with what to do next."""
+    import botocore.exceptions as raised
+
+    try:
+        yield
+    except raised.ClientError as error:
+        raise _refused(error) from error
+    except (raised.NoCredentialsError, raised.PartialCredentialsError) as error:
+        raise ServiceError(
+            "no AWS credentials were found",
+            hint="sign in (`aws configure`, `aws sso login`), or use --local for the service on this machine",
+        ) from error
+    except raised.NoRegionError as error:
+        raise SettingsError("no region is set", hint="set region in pipeline.toml, or give --region") from error
+    except raised.ProfileNotFound as error:
+        raise SettingsError(str(error), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from error
+    except (raised.TokenRetrievalError, raised.SSOError) as error:
+        raise ServiceError(str(error), hint="sign in again: `aws sso login`") from error
+    except (raised.HTTPClientError, raised.EndpointConnectionError) as error:
+        raise ServiceError(
+            f"the service cannot be reached: {error}",
+            hint="check the network and the region; for localhost, `pipeline local status`",
+        ) from error
+    except raised.ParamValidationError as error:
+        raise SettingsError(f"a value cannot be sent: {_first_line_of(error)}") from error
+
+
+def error_code(error: ClientError) -> str:
+    """The code of a service's answer, e.g. `ValidationException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def error_message(error: ClientError) -> str:
+    """The message of a service's answer."""
+    return str(error.response.get("Error", {}).get("Message", "")) or str(error)
+
+
+def _refused(error: ClientError) -> ServiceError:
+    code = error_code(error)
+    return ServiceError(
+        f"{error.operation_name} was refused ({code}): {error_message(error)}", hint=_REMEDIES.get(code, "")
+    )
+
+
+def _first_line_of(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _config() -> Any:
+    from botocore.config import Config
+
+    return Config(retries={"mode": "standard", "max_attempts": 6}, connect_timeout=5, read_timeout=60)
