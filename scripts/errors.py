@@ -1,0 +1,63 @@
+"""How a script ends: with one line that a person can act on, in the message file and on standard error.
+
+SageMaker shows the first kilobyte of `/opt/ml/output/message` as a processing job's ExitMessage. A user's error
+(`ScriptError`, or a file that cannot be read or written) becomes that line and exit code 1; anything else is a
+bug, and keeps its traceback in the log.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+MESSAGE_BYTES: Final = 1024
+
+
+class ScriptError(Exception):
+    """Input that the script cannot use; the text says what is wrong, where, and what to do."""
+
+
+def conclude(message: Path | None, work: Callable[[], str]) -> int:
+    """Run `work`, write its one-line summary (or the reason why it failed) to `message`; the exit code."""
+    try:
+        summary = work()
+    except ScriptError as error:
+        return _fail(message, str(error))
+    except MemoryError:
+        return _fail(message, "out of memory: use a larger instance type, or less data")
+    except OSError as error:
+        return _fail(message, _io_reason(error))
+    except Exception as error:
+        write_message(message, f"internal error: {type(error).__name__}: {error}; see the job's log")
+        raise
+    write_message(message, summary)
+    print(summary, flush=True)
+    return 0
+
+
+def write_message(message: Path | None, text: str) -> None:
+    """Write at most 1 KiB of valid UTF-8: a longer message is cut by SageMaker, an invalid one fails the job."""
+    if message is None:
+        return
+    message.parent.mkdir(parents=True, exist_ok=True)
+    data = text.encode()
+    if len(data) > MESSAGE_BYTES:
+        data = data[: MESSAGE_BYTES - 3].decode(errors="ignore").encode() + "…".encode()
+    message.write_bytes(data)
+
+
+def _fail(message: Path | None, reason: str) -> int:
+    print(f"error: {reason}", file=sys.stderr, flush=True)
+    try:
+        write_message(message, reason)
+    except OSError as error:
+        print(f"error: {_io_reason(error)}", file=sys.stderr, flush=True)
+    return 1
+
+
+def _io_reason(error: OSError) -> str:
+    place = f"{error.filename}: " if error.filename else ""
+    reason = error.strerror or str(error)
+    return f"{place}{reason}; check that the path exists, may be used, and that its volume has space"

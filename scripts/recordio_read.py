@@ -1,0 +1,318 @@
+"""Reading recordIO-protobuf in chunks, from any writer, at the speed of the disk where the layout allows.
+
+The layout of a dense record (where its numbers lie, which bytes are constant) is learned from the record itself; as
+long as following records share it, whole blocks are taken as arrays. Any other record is parsed field by field, so
+that sparse data, other field orders, unpacked numbers and other number types are read alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import IO, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.errors import ScriptError
+from scripts.wire import Bytes, Record, Tensor, decode_varints, parse_record
+
+MAGIC: Final = 0xCED7230A
+_MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
+_LENGTH_MASK: Final = (1 << 29) - 1
+_BLOCK_BYTES: Final = 1 << 23
+
+Floats = npt.NDArray[np.float32]
+
+
+class RecordIOError(ScriptError):
+    """Bytes that are no recordIO-protobuf: which file, which record (from 1) and at which byte it starts."""
+
+    def __init__(self, where: str, record: int, offset: int, reason: str) -> None:
+        super().__init__(f"{where}: record {record} at byte {offset}: {reason}")
+        self.record = record
+        self.offset = offset
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A matrix in compressed-row form: row i holds `values[indptr[i]:indptr[i + 1]]` at columns `keys[...]`."""
+
+    indptr: npt.NDArray[np.int64]
+    keys: npt.NDArray[np.int64]
+    values: Floats
+    shape: tuple[int, int]
+
+    def dense(self) -> Floats:
+        """The same matrix with its zeros; a column named twice in a row counts the sum, as scipy does."""
+        out = np.zeros(self.shape, np.float32)
+        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
+        np.add.at(out, (rows, self.keys), self.values)
+        return out
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive records: features (rows, columns) and their labels (rows,), if they have any.
+
+    Dense features may be a read-only view into the bytes read, with gaps between rows. `kinds` names the number types
+    met ("float32", "float64", "int32"): everything is converted to float32, but linear-learner takes float32 only.
+    """
+
+    features: Floats | Sparse
+    labels: Floats | None
+    kinds: frozenset[str] = frozenset({"float32"})
+
+    def __len__(self) -> int:
+        return self.features.shape[0]
+
+
+def read(stream: IO[bytes], *, chunk_rows: int = 8192, where: str = "recordIO") -> Iterator[Chunk]:
+    """The records of `stream`, at most `chunk_rows` (and some 8 MB) at a time; `where` names it in errors.
+
+    A chunk holds only dense or only sparse records. Raises `RecordIOError` for bytes that are no records, for records
+    without features, and for a width or a presence of labels that changes on the way.
+    """
+    yield from _Reader(stream, chunk_rows, where).chunks()
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where the numbers lie in records that are otherwise equal to `template`, frame included."""
+
+    template: Bytes
+    features: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]]
+    label: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]] | None
+
+    def matching(self, rows: Bytes) -> int:
+        """How many of the rows, from the first, differ from the template in their numbers only."""
+        slots = sorted(
+            (slot[0], slot[0] + slot[1] * slot[2].itemsize) for slot in (self.features, self.label) if slot
+        )
+        good = np.ones(len(rows), bool)
+        start = 0
+        for first, last in (*slots, (len(self.template), 0)):
+            good &= (rows[:, start:first] == self.template[start:first]).all(axis=1)
+            start = last
+        return len(rows) if good.all() else int(np.argmin(good))
+
+    def chunk(self, rows: Bytes) -> Chunk:
+        kinds = frozenset(slot[2].name for slot in (self.features, self.label) if slot)
+        features = _column(rows, self.features)
+        labels = None if self.label is None else _column(rows, self.label)[:, 0].copy()
+        return Chunk(features, labels, kinds)
+
+
+def _column(rows: Bytes, slot: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]]) -> Floats:
+    offset, size, dtype = slot
+    values = np.ndarray((len(rows), size), dtype, rows, offset, (rows.shape[1], dtype.itemsize))
+    values.flags.writeable = False
+    return np.require(values, np.float32, ["A"])
+
+
+@dataclass
+class _Pending:
+    """Records parsed one by one, until they make a chunk."""
+
+    features: list[Tensor] = field(default_factory=list)
+    labels: list[Tensor | None] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
+
+
+class _Reader:
+    def __init__(self, stream: IO[bytes], chunk_rows: int, where: str) -> None:
+        self._stream = stream
+        self._where = where
+        self._chunk_rows = max(1, chunk_rows)
+        self._ahead: Bytes = np.empty(0, np.uint8)
+        self._count = 0  # records handed on or pending
+        self._offset = 0  # of the next byte
+        self._columns: int | None = None
+        self._labelled: bool | None = None
+        self._pending = _Pending()
+
+    def chunks(self) -> Iterator[Chunk]:
+        burst = self._chunk_rows
+        while (raw := self._next_frame()) is not None:
+            offset, whole, payload = raw
+            record = self._parse(payload, offset)
+            tensor, label = self._tensors(record, offset)
+            layout = _learn(whole, payload, tensor, label)
+            if layout is None:
+                self._keep(tensor, label, offset)
+                if len(self._pending.features) >= self._chunk_rows:
+                    yield self._flush()
+                continue
+            if self._pending.features:
+                yield self._flush()
+            self._put_back(whole)
+            rows = self._block(layout, burst)
+            burst = min(self._chunk_rows, 2 * burst) if len(rows) >= burst else 1
+            yield layout.chunk(rows)
+        if self._pending.features:
+            yield self._flush()
+
+    # --- bytes
+
+    def _take(self, size: int) -> Bytes:
+        """The next `size` bytes, or as many as there are."""
+        if len(self._ahead) >= size:
+            taken, self._ahead = self._ahead[:size], self._ahead[size:]
+        else:
+            taken = np.empty(size, np.uint8)
+            got = len(self._ahead)
+            taken[:got] = self._ahead
+            self._ahead = self._ahead[:0]
+            got += self._read_into(taken[got:])
+            taken = taken[:got]
+        self._offset += len(taken)
+        return taken
+
+    def _read_into(self, target: Bytes) -> int:
+        view, got = memoryview(target), 0
+        while got < len(view):
+            count = self._stream.readinto(view[got:])  # type: ignore[attr-defined]
+            if not count:
+                break
+            got += count
+        return got
+
+    def _put_back(self, taken: Bytes) -> None:
+        self._offset -= len(taken)
+        self._ahead = np.concatenate((taken, self._ahead)) if len(self._ahead) else taken
+
+    def _next_frame(self) -> tuple[int, Bytes, memoryview] | None:
+        """Offset, bytes and payload of the next record; a record in several parts is joined as MXNet does."""
+        offset, parts, pieces = self._offset, [], []
+        while True:
+            head = self._take(8)
+            if not len(head) and not parts:
+                return None
+            if len(head) < 8:
+                raise self._error(offset, f"the file ends {len(head)} bytes into an 8-byte head; is it whole?")
+            word, size = head.view("<u4").tolist() if head.flags.aligned else np.frombuffer(head, "<u4").tolist()
+            if word != MAGIC:
+                raise self._error(
+                    offset, f"0x{word:08X} where the magic number 0x{MAGIC:08X} belongs; is it recordIO at all?"
+                )
+            part, size = size >> 29, size & _LENGTH_MASK
+            body = self._take(size + -size % 4)
+            if len(body) < size + -size % 4:
+                raise self._error(offset, f"the file ends {len(body)} bytes into its {size}; is it whole?")
+            parts += [head, body]
+            pieces.append(body[:size].tobytes() if part else memoryview(body)[:size])
+            if part in (0, 3):
+                break
+        if len(pieces) == 1:
+            return offset, np.concatenate(parts), memoryview(pieces[0])
+        return offset, np.concatenate(parts), memoryview(_MAGIC_BYTES.join(pieces))
+
+    def _block(self, layout: _Layout, wanted: int) -> Bytes:
+        """The next records of this layout, at least the one that was put back."""
+        size = len(layout.template)
+        count = max(1, min(wanted, _BLOCK_BYTES // size))
+        taken = self._take(count * size)
+        rows = taken[: len(taken) // size * size].reshape(-1, size)
+        rows = rows[: layout.matching(rows)]
+        if rows.size < len(taken):
+            self._put_back(taken[rows.size :])
+        self._count += len(rows)
+        return rows
+
+    # --- records
+
+    def _parse(self, payload: memoryview, offset: int) -> Record:
+        try:
+            return parse_record(payload)
+        except ValueError as error:
+            raise self._error(offset, f"no protobuf record: {error}") from None
+
+    def _tensors(self, record: Record, offset: int) -> tuple[Tensor, Tensor | None]:
+        """Features and label of one record, whose width and labels are those of the records before it."""
+        tensor = record.features.get("values")
+        if tensor is None:
+            raise self._error(offset, f'no feature named "values"{_names(record.features)}')
+        label = record.label.get("values")
+        if label is None and record.label:
+            raise self._error(offset, f'no label named "values"{_names(record.label)}')
+        if label is not None and len(label.values) != 1:
+            raise self._error(offset, f"its label has {len(label.values)} values, where one is expected")
+        columns = self._width(tensor, offset)
+        if self._columns is None:
+            self._columns, self._labelled = columns, label is not None
+        if columns != self._columns:
+            raise self._error(offset, f"it has {columns} features, the records before it {self._columns}")
+        if (label is not None) != self._labelled:
+            has, have = ("a", "have none") if label is not None else ("no", "have one")
+            raise self._error(offset, f"it has {has} label, the records before it {have}")
+        return tensor, label
+
+    def _width(self, tensor: Tensor, offset: int) -> int:
+        if tensor.keys or (tensor.shape and not len(tensor.values)):
+            if not tensor.shape:
+                raise self._error(offset, "its features are sparse but do not say their shape")
+            return int(np.prod(tensor.shape))
+        if not len(tensor.values):
+            raise self._error(offset, "it has no features")
+        return len(tensor.values)
+
+    def _keep(self, tensor: Tensor, label: Tensor | None, offset: int) -> None:
+        self._pending.features.append(tensor)
+        self._pending.labels.append(label)
+        self._pending.offsets.append(offset)
+        self._count += 1
+
+    def _flush(self) -> Chunk:
+        """What is pending, as one chunk; sparse where any record is."""
+        pending, self._pending = self._pending, _Pending()
+        kinds = {tensor.kind for tensor in (*pending.features, *pending.labels) if tensor}
+        labels = None
+        if self._labelled:
+            labels = np.array([label.values[0] for label in pending.labels if label], np.float32)
+        rows, columns = len(pending.features), self._columns or 0
+        if all(len(tensor.values) == columns and not tensor.keys for tensor in pending.features):
+            dense = np.stack([tensor.values for tensor in pending.features]).astype(np.float32)
+            return Chunk(dense, labels, frozenset(kinds))
+        return Chunk(self._sparse(pending, (rows, columns)), labels, frozenset(kinds))
+
+    def _sparse(self, pending: _Pending, shape: tuple[int, int]) -> Sparse:
+        first = self._count - shape[0]
+        every = range(shape[1])
+        counts, keys = [], []
+        for index, tensor in enumerate(pending.features):
+            own = decode_varints(tensor.keys) if tensor.keys or not len(tensor.values) else np.array(every, np.uint64)
+            if len(own) != len(tensor.values) or (len(own) and int(own.max()) >= shape[1]):
+                raise RecordIOError(
+                    self._where,
+                    first + index + 1,
+                    pending.offsets[index],
+                    f"its {len(own)} keys do not place its {len(tensor.values)} values in {shape[1]} columns",
+                )
+            counts.append(len(own))
+            keys.append(own)
+        indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+        values = np.concatenate([tensor.values for tensor in pending.features]).astype(np.float32)
+        return Sparse(indptr, np.concatenate(keys).astype(np.int64), values, shape)
+
+    def _error(self, offset: int, reason: str) -> RecordIOError:
+        return RecordIOError(self._where, self._count + 1, offset, reason)
+
+
+def _learn(whole: Bytes, payload: memoryview, tensor: Tensor, label: Tensor | None) -> _Layout | None:
+    """The layout of a dense record whose numbers are packed floats; None for any other."""
+    framed = len(whole) == 8 + len(payload) + -len(payload) % 4
+    if tensor.keys or tensor.offset < 0 or not framed or (label is not None and label.offset < 0):
+        return None
+    return _Layout(
+        whole,
+        (8 + tensor.offset, len(tensor.values), _dtype(tensor)),
+        None if label is None else (8 + label.offset, 1, _dtype(label)),
+    )
+
+
+def _dtype(tensor: Tensor) -> np.dtype[np.float32] | np.dtype[np.float64]:
+    return np.dtype(np.float32) if tensor.kind == "float32" else np.dtype(np.float64)
+
+
+def _names(found: dict[str, Tensor]) -> str:
+    return f" (but {', '.join(sorted(found))})" if found else ""
