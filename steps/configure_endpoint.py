@@ -1,0 +1,40 @@
+"""ConfigureEndpoint: a new endpoint configuration for the new model, each time."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.mlops.workflow.endpoint_step import EndpointConfigStep
+
+from steps import policies
+from steps.context import Context
+
+NAME: Final = "ConfigureEndpoint"
+
+
+def configure_endpoint(
+    context: Context, *, model_name: Any, instance_type: Any, instance_count: Any
+) -> EndpointConfigStep:
+    """The step; the service names the configuration, and its `EndpointConfigName` property says how."""
+    arguments = context.session.create_endpoint_config(
+        name=None,
+        production_variants=[
+            {
+                "VariantName": "AllTraffic",
+                "ModelName": model_name,
+                "InstanceType": instance_type,
+                "InitialInstanceCount": instance_count,
+                "InitialVariantWeight": 1.0,
+            }
+        ],
+        kms_key=context.kms_key,
+        tags=context.tag_list,
+    )
+    arguments.args.pop("EndpointConfigName")
+    return EndpointConfigStep(
+        name=NAME,
+        step_args=arguments,
+        display_name="Configure endpoint",
+        description="A new endpoint configuration for the model, so that the one in service stays as it is.",
+        retry_policies=policies.CALL_RETRIES,
+    )

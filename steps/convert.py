@@ -1,0 +1,58 @@
+"""ConvertData: raw data to recordIO-protobuf channels, the features and labels of the test set, an inspection."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from steps import policies
+from steps.context import Context
+from steps.script_job import MESSAGE, Job, input_folder, step_arguments
+
+NAME: Final = "ConvertData"
+OUTPUTS: Final = ("train", "validation", "test", "features", "labels", "inspection")
+
+
+def convert(
+    context: Context,
+    *,
+    data: Any,
+    task: str,
+    positive_class: Any,
+    label_column: Any,
+    seed: Any,
+    instance_type: Any,
+    instance_count: Any,
+) -> ProcessingStep:
+    """The step. `positive_class` is read for a binary task only."""
+    job = Job(
+        step=NAME,
+        script="convert",
+        options=[
+            ("data", input_folder("data")),
+            ("output", "/opt/ml/processing/output"),
+            ("task", task),
+            ("positive-class", positive_class),
+            ("label-column", label_column),
+            ("seed", seed),
+            ("message", MESSAGE),
+        ],
+        inputs={"data": data},
+        outputs=OUTPUTS,
+        environment={},
+        max_runtime_seconds=2 * 3600,
+    )
+    return ProcessingStep(
+        name=NAME,
+        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
+        display_name="Convert data",
+        description="Raw data to recordIO-protobuf channels, features and labels of the test set, and an inspection.",
+        cache_config=policies.CACHED,
+        retry_policies=policies.JOB_RETRIES,
+    )
+
+
+def output_uri(step: ProcessingStep, name: str) -> Any:
+    """Where the named output of a processing step lies, whichever execution it was made by."""
+    return step.properties.ProcessingOutputConfig.Outputs[name].S3Output.S3Uri

@@ -1,0 +1,53 @@
+"""EvaluateModel: predictions against labels, as `evaluation.json` for the gate and the registry, and a report."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.core.workflow.properties import PropertyFile
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from steps import policies
+from steps.context import Context
+from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+
+NAME: Final = "EvaluateModel"
+REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+
+
+def evaluate(
+    context: Context,
+    *,
+    predictions: Any,
+    labels: Any,
+    features: Any,
+    task: str,
+    instance_type: Any,
+    instance_count: Any,
+) -> ProcessingStep:
+    """The step; predictions, labels and features are S3 prefixes of files in the same order of rows."""
+    job = Job(
+        step=NAME,
+        script="evaluate",
+        options=[
+            ("predictions", input_folder("predictions")),
+            ("labels", input_folder("labels")),
+            ("features", input_folder("features")),
+            ("output", output_folder("evaluation")),
+            ("task", task),
+            ("message", MESSAGE),
+        ],
+        inputs={"predictions": predictions, "labels": labels, "features": features},
+        outputs=["evaluation"],
+        environment={},
+        max_runtime_seconds=3600,
+    )
+    return ProcessingStep(
+        name=NAME,
+        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
+        property_files=[REPORT],
+        display_name="Evaluate model",
+        description="Predictions against labels: the figures that the gate reads, and a report with pictures.",
+        cache_config=policies.CACHED,
+        retry_policies=policies.JOB_RETRIES,
+    )

@@ -1,0 +1,57 @@
+"""PredictTest: batch predictions for the features of the test set, by the serving container itself."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.core.transformer import Transformer
+from sagemaker.mlops.workflow.steps import TransformStep
+
+from steps import policies
+from steps.context import Context
+
+NAME: Final = "PredictTest"
+
+
+def predict(
+    context: Context, *, model_name: Any, features: Any, instance_type: Any, instance_count: Any
+) -> TransformStep:
+    """The step: one line of JSON for each line of the features' CSV, in its order."""
+    transformer = Transformer(
+        model_name=model_name,
+        instance_type=instance_type,
+        instance_count=1,
+        strategy="MultiRecord",
+        assemble_with="Line",
+        accept="application/jsonlines",
+        output_path=context.output(NAME, "predictions"),
+        output_kms_key=context.kms_key,
+        volume_kms_key=context.kms_key,
+        tags=context.tag_list,
+        base_transform_job_name=NAME,
+        sagemaker_session=context.session,
+    )
+    return _CountedTransformStep(
+        instance_count,
+        name=NAME,
+        step_args=transformer.transform(data=features, content_type="text/csv", split_type="Line"),
+        display_name="Predict test set",
+        description="Batch predictions for the test set, made by the container that will serve the model.",
+        cache_config=policies.CACHED,
+        retry_policies=policies.JOB_RETRIES,
+    )
+
+
+class _CountedTransformStep(TransformStep):  # type: ignore[misc]
+    """A transform step whose instance count may be a parameter, which the SDK's own shape refuses."""
+
+    def __init__(self, instance_count: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._instance_count = instance_count
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The CreateTransformJob request, with the count that was asked for."""
+        request: dict[str, Any] = super().arguments
+        request["TransformResources"]["InstanceCount"] = self._instance_count
+        return request

@@ -1,0 +1,63 @@
+"""RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
+from sagemaker.core.model_registry import create_model_package_from_containers
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
+from sagemaker.mlops.workflow.model_step import ModelStep
+
+from steps import policies
+from steps.context import Context
+
+NAME: Final = "RegisterModel"
+CONTENT_TYPES: Final = ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf")
+RESPONSE_TYPES: Final = ("application/json", "application/jsonlines", "application/x-recordio-protobuf")
+INFERENCE_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.t2.medium")
+TRANSFORM_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge")
+
+
+def register(
+    context: Context,
+    *,
+    artifact: Any,
+    evaluation: Any,
+    training_job: Any,
+    task: str,
+    group: Any,
+    approval_status: Any,
+) -> ModelStep:
+    """The step; `evaluation` is the S3 prefix that holds evaluation.json."""
+    quality = MetricsSource(
+        content_type="application/json", s3_uri=Join(on="/", values=[evaluation, "evaluation.json"])
+    )
+
+    def request() -> None:
+        create_model_package_from_containers(
+            context.session,
+            containers=[{"Image": context.algorithm, "ModelDataUrl": artifact}],
+            content_types=list(CONTENT_TYPES),
+            response_types=list(RESPONSE_TYPES),
+            inference_instances=list(INFERENCE_INSTANCES),
+            transform_instances=list(TRANSFORM_INSTANCES),
+            model_package_group_name=group,
+            model_metrics=ModelMetrics(model_statistics=quality)._to_request_dict(),
+            metadata_properties={"GeneratedBy": ExecutionVariables.PIPELINE_EXECUTION_ARN},
+            customer_metadata_properties={
+                "Task": task,
+                "TrainingJobName": training_job,
+                "CodeBundle": context.code.rstrip("/").rsplit("/", 1)[-1],
+            },
+            approval_status=approval_status,
+        )
+
+    return ModelStep(
+        name=NAME,
+        step_args=context.capture(request),
+        display_name="Register model",
+        description="The model as a version of its group, with its metrics, awaiting approval.",
+        retry_policies=policies.CALL_RETRIES,
+    )

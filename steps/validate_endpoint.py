@@ -1,0 +1,56 @@
+"""ValidateEndpoint: the endpoint must answer as the batch predictions do, or it is put back to what it served.
+
+Never cached: its subject is the endpoint as it is now.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from steps import policies
+from steps.context import Context
+from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+
+NAME: Final = "ValidateEndpoint"
+BATCHES: Final = 100
+
+
+def validate_endpoint(
+    context: Context,
+    *,
+    endpoint_name: Any,
+    features: Any,
+    predictions: Any,
+    labels: Any,
+    task: str,
+    instance_type: Any,
+) -> ProcessingStep:
+    """The step; `endpoint_name` is the property of the deployed endpoint, so that it runs after it."""
+    job = Job(
+        step=NAME,
+        script="validate_endpoint",
+        options=[
+            ("endpoint-name", endpoint_name),
+            ("features", input_folder("features")),
+            ("predictions", input_folder("predictions")),
+            ("labels", input_folder("labels")),
+            ("output", output_folder("validation")),
+            ("batches", str(BATCHES)),
+            ("task", task),
+            ("message", MESSAGE),
+        ],
+        inputs={"features": features, "predictions": predictions, "labels": labels},
+        outputs=["validation"],
+        environment={"AWS_DEFAULT_REGION": context.region},
+        max_runtime_seconds=3600,
+    )
+    return ProcessingStep(
+        name=NAME,
+        # One instance: two would both put the endpoint back.
+        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
+        display_name="Validate endpoint",
+        description="The endpoint's answers against the batch predictions; on a mismatch it is put back.",
+        retry_policies=policies.JOB_RETRIES,
+    )
