@@ -1,0 +1,176 @@
+"""The serving half of linear-learner: answers /ping, /invocations and /execution-parameters with a trained model.
+
+One process loads the model and forks its workers, which share the listening socket; a worker that dies is
+replaced. Only numpy is imported, so that the endpoint is ready in about a fifth of a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final, NoReturn
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers are the parallelism; must be set before numpy
+
+from pipeline.local.linear_learner import artifact, requests, responses  # noqa: E402
+from pipeline.local.linear_learner.errors import LinearLearnerError  # noqa: E402
+from pipeline.local.linear_learner.http_loop import HttpLoop, Request, Response  # noqa: E402
+from pipeline.local.linear_learner.model import Model  # noqa: E402
+from pipeline.local.parity import Row  # noqa: E402
+
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="NaN or infinity in a request",
+        here="400 `unable to evaluate payload provided`, the reason in the log",
+        aws="not established",
+    ),
+)
+
+DEFAULT_PORT: Final = 8080
+DEFAULT_LIMIT: Final = 6 * 1024**2
+REFUSAL: Final = b"unable to evaluate payload provided"
+_TEXT: Final = "text/html; charset=utf-8"
+
+Log = Callable[[str, str], None]
+
+
+def print_log(level: str, message: str) -> None:
+    """One line in the container's style on stdout."""
+    stamp = time.strftime("%m/%d/%Y %H:%M:%S", time.gmtime())
+    sys.stdout.write(f"[{stamp} {level} {threading.get_ident()}] {message}\n")
+    sys.stdout.flush()
+
+
+class Application:
+    """What a request is answered with; the model is None where it could not be loaded."""
+
+    def __init__(self, model: Model | None, environ: Mapping[str, str], workers: int, log: Log) -> None:
+        self._model = model
+        self._accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", responses.JSON)
+        self._workers = workers
+        self._log = log
+
+    def __call__(self, request: Request) -> Response:
+        """Answer one request."""
+        method, path = request.method, request.path
+        if path == "/invocations":
+            return self._invoke(request) if method == "POST" else Response(405)
+        if path == "/ping":
+            return Response(200 if self._model else 500, content_type=_TEXT) if method == "GET" else Response(405)
+        if path == "/execution-parameters":
+            return self._parameters() if method == "GET" else Response(405)
+        return Response(404)
+
+    def _invoke(self, request: Request) -> Response:
+        if self._model is None:
+            return Response(500, b"unable to load model", _TEXT)
+        if not request.body:
+            return Response(204)
+        try:
+            rows = requests.read_rows(request.headers.get("content-type", ""), request.body, self._model.feature_dim)
+            accept = request.headers.get("accept", "")
+            kind, body = responses.encode(self._model.predict(rows), self._wanted(accept))
+            return Response(200, body, kind)
+        except requests.UnsupportedContentType as error:
+            return Response(415, f"content-type {error} not supported".encode(), _TEXT)
+        except requests.BadRequest as error:
+            self._log("ERROR", f"Customer Error: {error}")
+            return Response(400, REFUSAL, _TEXT)
+        except Exception as error:
+            self._log("ERROR", f"Algorithm Error: {type(error).__name__}: {error}")
+            return Response(500, b"Internal Server Error", _TEXT)
+
+    def _wanted(self, accept: str) -> str:
+        return self._accept if accept.strip() in ("", "*/*") else accept
+
+    def _parameters(self) -> Response:
+        answer = {"MaxConcurrentTransforms": self._workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
+        return Response(200, json.dumps(answer).encode(), responses.JSON)
+
+
+def body_limit(environ: Mapping[str, str]) -> int:
+    """The largest body in bytes: what a transform job says it sends, MAX_CONTENT_LENGTH, or 6 MB."""
+    transform = int(environ.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "0")) * 1024**2
+    return max(transform, int(environ.get("MAX_CONTENT_LENGTH", DEFAULT_LIMIT)))
+
+
+def main(root: Path, environ: Mapping[str, str] = os.environ, log: Log = print_log) -> int:
+    """Serve `<root>/model/model_algo-1` on 127.0.0.1 until SIGTERM; the exit code."""
+    workers = max(1, int(environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)))
+    port = int(environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
+    for name in ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf"):
+        log("INFO", f"loaded request iterator {name}")
+    for name in (responses.JSON, responses.JSONLINES, responses.RECORDIO):
+        log("INFO", f"loaded response encoder {name}")
+    log("INFO", "loaded entry point class algorithm.serve.server_config:config_api")
+    log("INFO", f"Number of server workers: {workers}")
+    application = Application(_load(root / "model" / artifact.FILE_NAME, log), environ, workers, log)
+    with socket.create_server(("127.0.0.1", port), backlog=256) as listener:
+        return _Workers(listener, application, body_limit(environ), workers).run()
+
+
+def _load(path: Path, log: Log) -> Model | None:
+    try:
+        return artifact.read(path)
+    except (LinearLearnerError, OSError) as error:
+        log("ERROR", str(error) if isinstance(error, LinearLearnerError) else f"Platform Error: {error}")
+        return None
+
+
+class _Workers:
+    """The parent of the serving processes: starts them, replaces one that died, ends them on SIGTERM."""
+
+    def __init__(self, listener: socket.socket, application: Application, limit: int, count: int) -> None:
+        self._listener = listener
+        self._application = application
+        self._limit = limit
+        self._count = count
+        self._children: set[int] = set()
+        self._stopping = False
+
+    def run(self) -> int:
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        while not self._stopping:
+            while len(self._children) < self._count:
+                self._start()
+            try:
+                pid, _ = os.wait()
+            except InterruptedError:
+                continue
+            self._children.discard(pid)
+            if not self._stopping:
+                time.sleep(0.1)  # a worker that dies at once must not become a storm of forks
+        while self._children:
+            self._children.discard(os.wait()[0])
+        return 0
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+        for pid in self._children:
+            os.kill(pid, signal.SIGTERM)
+
+    def _start(self) -> None:
+        parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        pid = os.fork()
+        if pid == 0:
+            self._work(parent)
+        self._children.add(pid)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def _work(self, parent: int) -> NoReturn:
+        loop = HttpLoop(self._listener, self._application, body_limit=self._limit)
+        signal.signal(signal.SIGTERM, lambda number, frame: loop.stop())
+        signal.signal(signal.SIGINT, lambda number, frame: loop.stop())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        loop.run(alive=lambda: os.getppid() == parent)
+        os._exit(0)
