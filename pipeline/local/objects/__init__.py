@@ -1,0 +1,12 @@
+"""S3 without HTTP: buckets and objects in SQLite rows, bodies in files whose names have nothing to do with keys.
+
+The service, its jobs and the engine use `Objects`; the HTTP face (`pipeline.local.s3`) uses it and the rest.
+"""
+
+from __future__ import annotations
+
+from pipeline.local.objects.errors import NoSuchBucket, NoSuchKey, S3Error
+from pipeline.local.objects.model import ObjectSummary, Properties, StoredObject
+from pipeline.local.objects.plane import Objects
+
+__all__ = ["NoSuchBucket", "NoSuchKey", "ObjectSummary", "Objects", "Properties", "S3Error", "StoredObject"]
