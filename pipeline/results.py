@@ -1,0 +1,164 @@
+"""What an execution made: where its outputs lie in S3, its evaluation, and how the gate's figures stand.
+
+All of it is read from the execution itself: the definition says which figures the gate compares with which
+parameters, the steps' jobs say where their outputs are, also those that a cached step reuses.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pipeline.clients import Clients, translated
+from pipeline.difference import walk
+from pipeline.executions import Snapshot, StepView, definition_of
+
+_SIDES: Final = {
+    "GreaterThanOrEqualTo": ("at least", float.__ge__),
+    "GreaterThan": ("above", float.__gt__),
+    "LessThanOrEqualTo": ("at most", float.__le__),
+    "LessThan": ("below", float.__lt__),
+}
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output of a step: an S3 address, an object's or (with a slash at its end) a prefix."""
+
+    step: str
+    name: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One comparison of the gate: the figure, the side it must be on, the threshold and its parameter."""
+
+    metric: str
+    value: float
+    side: str
+    threshold: float
+    parameter: str
+    passed: bool
+
+
+def outputs(clients: Clients, execution: Snapshot) -> tuple[Output, ...]:
+    """Every output of the execution's jobs, in the order of the steps. Raises ServiceError."""
+    with translated():
+        return tuple(output for step in execution.steps for output in _outputs_of(clients, step))
+
+
+def read_json(clients: Clients, uri: str) -> dict[str, Any]:
+    """A JSON object in S3. Raises ServiceError."""
+    bucket, key = split(uri)
+    with translated():
+        document: dict[str, Any] = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return document
+
+
+def download(clients: Clients, uri: str, folder: Path) -> tuple[Path, ...]:
+    """Put an object, or all objects below a prefix, into a folder; returns the files, whole or not there.
+
+    Raises ServiceError.
+    """
+    bucket, prefix = split(uri)
+    files = []
+    with translated():
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        for key in [item["Key"] for page in pages for item in page.get("Contents", [])]:
+            relative = key.removeprefix(prefix).lstrip("/") or key.rpartition("/")[2]
+            target = (folder / relative).resolve()
+            if not target.is_relative_to(folder.resolve()) or key.endswith("/"):
+                continue
+            target.parent.mkdir(parents=True, exist_ok=True)
+            clients.s3.download_file(bucket, key, str(target))
+            files.append(target)
+    return tuple(files)
+
+
+def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | None:
+    """The evaluation of the model, `{"binary_classification_metrics": {...}}` or the like; None if there is none."""
+    for output in found:
+        if output.name == "evaluation":
+            return read_json(clients, f"{output.uri.rstrip('/')}/evaluation.json")
+    return None
+
+
+def gates(definition: Mapping[str, Any], parameters: Mapping[str, str], metrics: Mapping[str, Any]) -> tuple[Gate, ...]:
+    """Each comparison of a figure of the evaluation with a parameter that the definition's conditions make.
+
+    `parameters` are those the execution was started with; the others have their defaults.
+    """
+    values = {item["Name"]: item.get("DefaultValue") for item in definition.get("Parameters", [])} | dict(parameters)
+    found = []
+    for step in walk(definition.get("Steps", [])):
+        for condition in (step.get("Arguments") or {}).get("Conditions", []):
+            path = condition.get("LeftValue")
+            parameter = condition.get("RightValue")
+            if condition.get("Type") in _SIDES and _is_figure(path) and _is_parameter(parameter):
+                name = parameter["Get"].removeprefix("Parameters.")
+                found.append(_gate(condition["Type"], path["Std:JsonGet"]["Path"], name, values, metrics))
+    return tuple(gate for gate in found if gate is not None)
+
+
+def execution_gates(clients: Clients, arn: str, metrics: Mapping[str, Any]) -> tuple[Gate, ...]:
+    """The gate's comparisons of one execution. Raises ServiceError."""
+    with translated():
+        pages = clients.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+            PipelineExecutionArn=arn
+        )
+        given = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+    return gates(definition_of(clients, arn), given, metrics)
+
+
+def confusion_matrix(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]] | None:
+    """Actual class -> predicted class -> count; None where there is no such matrix."""
+    for group in metrics.values():
+        if isinstance(group, Mapping) and "confusion_matrix" in group:
+            return {actual: dict(row) for actual, row in group["confusion_matrix"].items()}
+    return None
+
+
+def split(uri: str) -> tuple[str, str]:
+    """Bucket and key of an s3:// address."""
+    parts = urlsplit(uri, allow_fragments=False)
+    return parts.netloc, parts.path.lstrip("/")
+
+
+def _outputs_of(clients: Clients, step: StepView) -> Iterator[Output]:
+    sagemaker = clients.sagemaker
+    if not step.job_name or step.status != "Succeeded":
+        return
+    if step.kind == "ProcessingJob":
+        job = sagemaker.describe_processing_job(ProcessingJobName=step.job_name)
+        for output in job.get("ProcessingOutputConfig", {}).get("Outputs", []):
+            yield Output(step.name, output["OutputName"], output["S3Output"]["S3Uri"].rstrip("/") + "/")
+    elif step.kind == "TrainingJob":
+        artifacts = sagemaker.describe_training_job(TrainingJobName=step.job_name)["ModelArtifacts"]
+        yield Output(step.name, "model", artifacts["S3ModelArtifacts"])
+    elif step.kind == "TransformJob":
+        transform = sagemaker.describe_transform_job(TransformJobName=step.job_name)
+        yield Output(step.name, "predictions", transform["TransformOutput"]["S3OutputPath"].rstrip("/") + "/")
+
+
+def _gate(kind: str, path: str, parameter: str, values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Gate | None:
+    figure: Any = metrics
+    for part in path.split("."):
+        figure = figure.get(part) if isinstance(figure, Mapping) else None
+    if not isinstance(figure, int | float) or values.get(parameter) is None:
+        return None
+    side, holds = _SIDES[kind]
+    threshold = float(values[parameter])
+    return Gate(path.split(".")[-2], float(figure), side, threshold, parameter, holds(float(figure), threshold))
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, Mapping) and "Std:JsonGet" in value
+
+
+def _is_parameter(value: Any) -> bool:
+    return isinstance(value, Mapping) and str(value.get("Get", "")).startswith("Parameters.")
