@@ -1,0 +1,146 @@
+"""`scripts/` as one bundle that is named by its content: the same hash on a laptop, in CI and in any clone.
+
+Only the relative names and the bytes of the Python files count. A bundle goes to S3 once, below a key that holds
+the hash, and is never overwritten; a manifest outside that key is written last, so it tells a whole bundle from
+one whose upload was interrupted, and it tells a later plan which files changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_ATTEMPTS: Final = 5
+
+
+@dataclass(frozen=True)
+class File:
+    """One file: its name relative to the bundle, with slashes, and its bytes."""
+
+    name: str
+    content: bytes
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The files in the order of their names, and the hash of all of them in hexadecimal."""
+
+    files: tuple[File, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, folder: Path) -> Bundle:
+        """The bundle of a folder's Python files. Raises `DataError` where there are none or one is unreadable."""
+        try:
+            files = tuple(sorted(_files(folder), key=lambda file: file.name))
+        except OSError as error:
+            raise DataError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
+        if not files:
+            raise DataError(f"{folder} holds no Python files", hint="give the folder of the pipeline's scripts")
+        return cls(files, _hash(files))
+
+    @property
+    def key(self) -> str:
+        """The part of the S3 key that is the bundle's own."""
+        return f"code/{self.sha256}"
+
+    def uri(self, bucket: str, prefix: str) -> str:
+        """The S3 prefix of the files: what a processing job mounts."""
+        return f"s3://{bucket}/{prefix}/{self.key}"
+
+    @property
+    def manifest(self) -> dict[str, str]:
+        """The hash of each file by its name."""
+        return {file.name: file.sha256 for file in self.files}
+
+
+def manifest_key(prefix: str, sha256: str) -> str:
+    """The key of a bundle's manifest. It does not begin with the bundle's own key, so no job mounts it."""
+    return f"{prefix}/code/manifests/{sha256}.json"
+
+
+def upload(bundle: Bundle, s3: S3Client, bucket: str, prefix: str, *, kms_key: str | None = None) -> int:
+    """Upload what is missing of the bundle, its manifest last; returns the number of objects written.
+
+    0 says that it was there as a whole. Safe to run twice, from two places at once, and after an interruption.
+    """
+    manifest = manifest_key(prefix, bundle.sha256)
+    if _exists(s3, bucket, manifest):
+        return 0
+    objects = [(f"{prefix}/{bundle.key}/{file.name}", file.content) for file in bundle.files]
+    objects.append((manifest, json.dumps(bundle.manifest, sort_keys=True, indent=1).encode()))
+    return sum(_create(s3, bucket, key, content, kms_key) for key, content in objects)
+
+
+def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> dict[str, str] | None:
+    """The hashes by name of a bundle in S3, or None where it is not there as a whole. Read-only."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
+    except ClientError as error:
+        if _code(error) in {"NoSuchKey", "NoSuchBucket", "404"}:
+            return None
+        raise
+    manifest: dict[str, str] = json.loads(body)
+    return manifest
+
+
+def _files(folder: Path) -> Iterator[File]:
+    for path in folder.rglob("*.py"):
+        relative = path.relative_to(folder)
+        if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
+            yield File(relative.as_posix(), path.read_bytes())
+
+
+def _hash(files: tuple[File, ...]) -> str:
+    """Lengths go before names and bytes, so that no two bundles can run together into the same text."""
+    digest = hashlib.sha256()
+    for file in files:
+        name = file.name.encode()
+        digest.update(b"%d:%b%d:%b" % (len(name), name, len(file.content), file.content))
+    return digest.hexdigest()
+
+
+def _exists(s3: S3Client, bucket: str, key: str) -> bool:
+    try:
+        s3.head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if _code(error) in {"404", "NoSuchKey", "NotFound"}:
+            return False
+        raise
+    return True
+
+
+def _create(s3: S3Client, bucket: str, key: str, content: bytes, kms_key: str | None) -> bool:
+    """Write the object unless it is there; the key holds the hash, so what is there is the same."""
+    encryption: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        try:
+            s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **encryption)
+            return True
+        except ClientError as error:
+            if _code(error) == "PreconditionFailed":
+                return False
+            # Another writer was at the same key in the same moment, and may yet fail: S3 says to ask again.
+            if _code(error) != "ConditionalRequestConflict" or not attempts_left:
+                raise
+    return False
+
+
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
