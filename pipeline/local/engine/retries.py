@@ -1,0 +1,86 @@
+"""Retry policies: which failures are tried again, after how long, and how often.
+
+Throttling and service faults are retried even where a step has no policy for them. Each policy counts its own retries;
+every retry makes a new job with a new name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pipeline.local.errors import ApiError
+from pipeline.local.parity import Row
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="default retries of throttling and service faults",
+        here="5 retries, the first after 1 s, each wait twice the one before",
+        aws="retried by default; how often and how fast is not established",
+    ),
+)
+
+THROTTLING: Final = "Step.THROTTLING"
+SERVICE_FAULT: Final = "Step.SERVICE_FAULT"
+JOB_INTERNAL_ERROR: Final = "SageMaker.JOB_INTERNAL_ERROR"
+CAPACITY_ERROR: Final = "SageMaker.CAPACITY_ERROR"
+RESOURCE_LIMIT: Final = "SageMaker.RESOURCE_LIMIT"
+
+_INTERVAL: Final = 1.0
+_BACKOFF: Final = 2.0
+_ATTEMPTS: Final = 5
+_DEFAULT: Final = {"ExceptionType": [THROTTLING, SERVICE_FAULT]}
+
+
+def of_error(error: ApiError) -> str | None:
+    """The exception type of an error that a Create action answered, or None where no policy can help."""
+    if error.code == "ThrottlingException":
+        return THROTTLING
+    if error.code == "ResourceLimitExceeded":
+        return RESOURCE_LIMIT
+    return SERVICE_FAULT if error.status >= 500 else None
+
+
+def of_failure(reason: str) -> str | None:
+    """The exception type of a job that ended Failed with this reason, or None."""
+    if reason.startswith("CapacityError"):
+        return CAPACITY_ERROR
+    return JOB_INTERNAL_ERROR if reason.startswith("InternalServerError") else None
+
+
+@dataclass
+class Retries:
+    """The policies of one step and how often each was used."""
+
+    policies: list[dict[str, Any]]
+    used: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, step: dict[str, Any]) -> Retries:
+        """The policies of a step of a definition, the default last."""
+        return cls([*(step.get("RetryPolicies") or []), _DEFAULT])
+
+    def configured(self, exception: str) -> bool:
+        """Whether the step has a policy, or there is a default, for this exception type."""
+        return any(exception in policy.get("ExceptionType", []) for policy in self.policies)
+
+    def wait(self, exception: str | None, elapsed: float) -> float | None:
+        """Seconds until the next attempt, or None where there is none; `elapsed`: seconds since the first."""
+        for number, policy in enumerate(self.policies):
+            if exception in policy.get("ExceptionType", []):
+                return self._next(number, policy, elapsed)
+        return None
+
+    def _next(self, number: int, policy: dict[str, Any], elapsed: float) -> float | None:
+        done = self.used.get(number, 0)
+        interval = float(policy.get("IntervalSeconds", _INTERVAL))
+        seconds = interval * float(policy.get("BackoffRate", _BACKOFF)) ** done
+        minutes = policy.get("ExpireAfterMin")
+        if minutes is not None:
+            if elapsed + seconds > float(minutes) * 60:
+                return None
+        elif done >= int(policy.get("MaxAttempts", _ATTEMPTS)):
+            return None
+        self.used[number] = done + 1
+        return seconds
