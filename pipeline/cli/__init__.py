@@ -1,0 +1,56 @@
+"""The command `pipeline`: a thin skin that parses, calls one function, prints, and exits with a documented code.
+
+Only `main` exits. A command's module imports what it needs inside the command, so that `--help` stays quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from pipeline.cli import local, run
+from pipeline.errors import PipelineError
+
+app: Final = typer.Typer(
+    name="pipeline",
+    help="A SageMaker pipeline for the built-in linear-learner, on AWS and on this machine alike.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(local.app, name="local")
+run.register(app)
+
+INTERRUPTED: Final = 130
+
+
+def main() -> None:
+    """Run the command line; the process ends here."""
+    sys.exit(execute(sys.argv[1:]))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors are printed to standard error, never a traceback."""
+    import click
+
+    try:
+        answer = app(arguments, standalone_mode=False)
+    except PipelineError as error:
+        print(error.show(), file=sys.stderr)
+        return error.exit_code
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; nothing more can be said to it.
+        sys.stderr.close()
+        return 1
+    return answer if isinstance(answer, int) else 0

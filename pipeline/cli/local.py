@@ -1,0 +1,60 @@
+"""`pipeline local`: the service on this machine, started, asked for, stopped."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from pipeline.cli.options import DEFAULT_STATE, State
+
+app: Final = typer.Typer(help="SageMaker on this machine.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command()
+def start(
+    port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 lets the system choose.")] = 0,
+    state: State = DEFAULT_STATE,
+    detach: Annotated[bool, typer.Option("--detach", help="Go on in the background.")] = False,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault on purpose, e.g. throttle=0.1, capacity:TrainModel=2.")
+    ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option(help="A program that stands in for an image: NAME=COMMAND.")
+    ] = None,
+) -> None:
+    """Start the service; without --detach it runs until it is interrupted."""
+    from pipeline.local import lifecycle
+
+    lifecycle.start(state, port=port, detach=detach, faults=fault or [], images=image or [])
+
+
+@app.command()
+def env(state: State = DEFAULT_STATE) -> None:
+    """Print export lines for the running service: eval "$(pipeline local env)"."""
+    from pipeline.local import lifecycle
+
+    print(lifecycle.exports(lifecycle.require(state)))
+
+
+@app.command()
+def status(state: State = DEFAULT_STATE) -> int:
+    """Say whether the service runs, and where; exit code 1 if it does not."""
+    from pipeline.local import lifecycle
+
+    running = lifecycle.running(state)
+    if running is None:
+        print(f"not running (state folder {state})")
+        return 1
+    print(f"running at {running.address}, process {running.pid}, state folder {state}")
+    print(f"console: {running.console}")
+    return 0
+
+
+@app.command()
+def stop(state: State = DEFAULT_STATE) -> None:
+    """Stop the service; what it keeps stays in the state folder."""
+    from pipeline.local import lifecycle
+
+    stopped = lifecycle.stop(state)
+    print("stopped" if stopped else f"not running (state folder {state})")

@@ -1,0 +1,78 @@
+"""Flags that many commands share, and what they stand for: the settings in force, the target, the console."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.clients import Clients
+    from pipeline.settings import Settings
+
+Environment = Annotated[str | None, typer.Option("--env", help="The environment of pipeline.toml: dev, staging, prod.")]
+Config = Annotated[Path | None, typer.Option("--config", help="The settings file; pipeline.toml by default.")]
+Local = Annotated[bool, typer.Option("--local", help="The service on this machine instead of AWS.")]
+State = Annotated[Path, typer.Option("--state", help="The state folder of the service on this machine.")]
+Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE, as often as needed.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="SETTING=VALUE over pipeline.toml, e.g. region=eu-west-1.")
+]
+
+DEFAULT_STATE = Path(".sagemaker")
+
+
+@dataclass(frozen=True)
+class Where:
+    """The flags that say which settings and which target a command means."""
+
+    env: str | None = None
+    config: Path | None = None
+    settings: list[str] | None = field(default=None)
+    local: bool = False
+    state: Path = DEFAULT_STATE
+
+    def load(self, **flags: Any) -> Settings:
+        """The settings in force. Raises SettingsError."""
+        from pipeline.settings import load
+
+        return load(
+            environment=self.env,
+            flags={**_assignments(self.settings), **flags},
+            variables=os.environ,
+            file=self.config,
+        )
+
+    def connect(self, settings: Settings) -> Clients:
+        """The clients of the target. Raises ServiceError, and LocalServiceError if --local finds no service."""
+        from pipeline.clients import connect, connect_local
+
+        if not self.local:
+            return connect(region=settings.region)
+        from pipeline.local import lifecycle
+
+        return connect_local(lifecycle.environment(lifecycle.require(self.state)), os.environ)
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where a command writes."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
+
+
+def _assignments(texts: list[str] | None) -> dict[str, str]:
+    from pipeline.errors import UsageError
+
+    values = {}
+    for text in texts or []:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UsageError(f"{text!r} sets nothing", hint="write SETTING=VALUE, such as region=eu-west-1")
+        values[name.replace("-", "_")] = value
+    return values

@@ -1,0 +1,92 @@
+"""`pipeline run` and `pipeline definition`: what a newcomer types first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Parameters, Set, State, Where, console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.executions import Snapshot
+    from pipeline.plan import Plan
+    from pipeline.run import Finished
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(run)
+    app.command()(definition)
+
+
+def run(
+    data: Annotated[
+        Path | None, typer.Option(help="A file or folder of raw data; 5,000 real MNIST digits by default.")
+    ] = None,
+    param: Parameters = None,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Run the whole pipeline on this machine."""
+    from pipeline import parameters
+    from pipeline.run import run as run_pipeline
+
+    settings = Where(env, config, set_).load()
+    values = parameters.parse(param or [], settings.declared, settings.task)
+    out = console()
+    finished = run_pipeline(settings, source=data, parameters=values, state=state, observer=_Observer(out))
+    _show_results(finished, out)
+    if finished.error:
+        raise finished.error
+
+
+def definition(env: Environment = None, config: Config = None, set_: Set = None) -> None:
+    """Print the pipeline's definition as canonical JSON."""
+    from pipeline.run import desired
+
+    print(desired(Where(env, config, set_).load()).definition)
+
+
+class _Observer:
+    """Shows a run on a console."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def say(self, text: str) -> None:
+        self._out.print(text, markup=False, soft_wrap=True)
+
+    def planned(self, plan: Plan) -> None:
+        changed = len(plan.steps) + len(plan.parameters)
+        if plan.new:
+            self.say(f"creating the pipeline with {len(plan.steps)} steps")
+        elif not plan.empty:
+            self.say(f"updating the pipeline: {changed} steps and parameters differ")
+
+    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str]) -> Snapshot:
+        from pipeline.follow_view import show
+
+        return show(snapshots, self._out, steps=steps)
+
+
+def _show_results(finished: Finished, out: Console) -> None:
+    from pipeline.results_view import confusion_table, gate_table
+
+    if finished.gates:
+        out.print(gate_table(finished.gates))
+    matrix = confusion_table(finished.metrics)
+    if matrix is not None:
+        out.print(matrix)
+    for name in ("report.html", "model.tar.gz"):
+        for file in finished.files:
+            if file.name == name:
+                out.print(f"{name:<14} {file}", markup=False, soft_wrap=True)
+    if finished.files:
+        out.print(f"{'all files':<14} {finished.folder}", markup=False, soft_wrap=True)

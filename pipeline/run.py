@@ -1,0 +1,141 @@
+"""`pipeline run`: the whole pipeline on this machine, from raw data to a validated endpoint.
+
+It does what an engineer does on AWS, in the same order and through the same code: compose, plan, upload, upsert,
+start, follow. The service is the one that runs, or one of its own for the time of the run; its state stays.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from pipeline import data, deploy, executions, results
+from pipeline.bundle import Bundle
+from pipeline.clients import Clients, connect_local, error_code, translated
+from pipeline.data import DataSet
+from pipeline.difference import walk
+from pipeline.errors import ExecutionError
+from pipeline.executions import Snapshot
+from pipeline.plan import Desired, Plan
+from pipeline.settings import Settings
+
+# What a run leaves as plain files; the recordIO channels are large and stay in S3.
+_KEPT: Final = ("inspection", "evaluation", "validation", "model")
+
+
+class Observer(Protocol):
+    """Who is told what goes on."""
+
+    def say(self, text: str) -> None:
+        """One line about what happens now."""
+
+    def planned(self, plan: Plan) -> None:
+        """The plan that is about to be applied."""
+
+    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str]) -> Snapshot:
+        """Show the execution until it is over, and return how it ended."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a run ended: the last snapshot, the evaluation, the gate's comparisons, the folder of its files."""
+
+    execution: Snapshot
+    metrics: Mapping[str, Any]
+    gates: tuple[results.Gate, ...]
+    folder: Path
+    files: tuple[Path, ...]
+    error: ExecutionError | None
+
+
+def run(
+    settings: Settings, *, source: Path | None, parameters: Mapping[str, str], state: Path, observer: Observer
+) -> Finished:
+    """Run the pipeline on this machine and gather what it made below `state`/executions.
+
+    `source` is the raw data, None for the bundled digits. Raises DataError, DefinitionError, LocalServiceError,
+    ServiceError; an execution that did not succeed is no exception but `Finished.error`.
+    """
+    from pipeline.local import lifecycle
+
+    with ThreadPoolExecutor(2) as pool:
+        # The service starts in a process of its own and the data are hashed while this one composes.
+        dataset = pool.submit(lambda: DataSet.of(source or data.sample(state / "data")))
+        with lifecycle.ensure(state) as service:
+            wanted = desired(settings)
+            clients = connect_local(lifecycle.environment(service), os.environ)
+            observer.say(f"{settings.name} on {clients.target.describe()}")
+            _prepare(clients, settings, dataset.result(), observer)
+            given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
+            end = _execute(clients, wanted, {**given, **parameters}, observer)
+            return _gather(clients, end, state / "executions" / executions.execution_id(end.arn))
+
+
+def desired(settings: Settings) -> Desired:
+    """What is to be deployed for these settings. Raises DefinitionError, SettingsError, DataError."""
+    from pipeline.compose import compose
+
+    bundle = Bundle.of(scripts_folder())
+    return Desired(
+        name=settings.name,
+        definition=compose(settings, code_uri=bundle.uri(settings.bucket, settings.prefix)),
+        role=settings.role,
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        bundle=bundle,
+        tags=dict(settings.tags),
+    )
+
+
+def scripts_folder() -> Path:
+    """The folder of the scripts that go into the bundle."""
+    spec = importlib.util.find_spec("scripts")
+    assert spec is not None and spec.submodule_search_locations, "the distribution ships the scripts"
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: Observer) -> None:
+    """The bucket and the data, as an engineer has them on AWS before the first run."""
+    from botocore.exceptions import ClientError
+
+    with translated():
+        try:
+            clients.s3.create_bucket(Bucket=settings.bucket)
+        except ClientError as error:
+            if error_code(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+                raise
+    data.upload(
+        dataset,
+        clients,
+        settings.bucket,
+        settings.prefix,
+        progress=lambda file: observer.say(f"uploading {file.name}"),
+    )
+
+
+def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], observer: Observer) -> Snapshot:
+    plan = deploy.plan(clients, wanted)
+    observer.planned(plan)
+    deploy.apply(clients, plan, progress=lambda _: None)
+    arn = executions.start(clients, wanted.name, parameters)
+    observer.say(f"execution {executions.execution_id(arn)}")
+    steps = [step["Name"] for step in walk(json.loads(wanted.definition)["Steps"])]
+    return observer.follow(executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic), steps)
+
+
+def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
+    found = results.outputs(clients, end)
+    files: list[Path] = []
+    for output in found:
+        if output.name in _KEPT:
+            files += results.download(clients, output.uri, folder / output.name)
+    metrics = results.evaluation(clients, found) or {}
+    gates = results.execution_gates(clients, end.arn, metrics)
+    return Finished(end, metrics, gates, folder, tuple(files), executions.verdict(end))
