@@ -1,0 +1,281 @@
+"""The first program of a container: it makes the container's own view of the system, runs the job, ends it wholly.
+
+It runs by path with `python -I -S`, so it imports nothing but the standard library. Its standard input first gives
+one line of JSON (`Container.start` writes it) and is then the container's lifeline: the byte `T` asks the job to
+end (SIGTERM), end of file kills whatever runs in the container; so a service that was killed leaves nothing behind.
+Where namespaces are allowed the job and all its descendants live in a process namespace that dies as one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import sys
+import time
+from typing import Any, Final, NoReturn
+
+_NEWNS, _NEWUSER, _NEWPID = 0x00020000, 0x10000000, 0x20000000
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
+_PDEATHSIG, _SUBREAPER = 1, 36
+_NOT_FOUND, _NOT_EXECUTABLE, _NOT_STARTED, _KILLED = 127, 126, 125, 137
+
+OPT: Final = "/opt"
+LIFELINE: Final = 0
+
+
+def main() -> NoReturn:
+    """Read the specification, set the container up, run it, exit with the job's code."""
+    spec = json.loads(_first_line())
+    if spec["namespace"]:
+        _unshare(spec["namespace"])
+        inner = os.fork()
+        if inner:
+            for descriptor in (LIFELINE, 1, 2):
+                os.close(descriptor)
+            os._exit(_code(os.waitpid(inner, 0)[1]))
+        _prctl(_PDEATHSIG, signal.SIGKILL)
+        try:
+            _mount_all(spec)
+        except OSError as error:
+            _end(f"the container's file system cannot be set up: {error}", _NOT_STARTED)
+    elif sys.platform == "linux":
+        _prctl(_SUBREAPER, 1)
+    _supervise(spec)
+
+
+def _first_line() -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(LIFELINE, 65536)
+        if not byte:
+            os._exit(_KILLED)
+        line += byte
+    return line
+
+
+# the file system
+
+
+def _unshare(mode: str) -> None:
+    uid, gid = os.getuid(), os.getgid()
+    _check(_libc().unshare(_NEWNS | _NEWPID | (_NEWUSER if mode == "user" else 0)), "unshare")
+    if mode == "user":
+        _write("/proc/self/setgroups", "deny")
+        _write("/proc/self/uid_map", f"0 {uid} 1")
+        _write("/proc/self/gid_map", f"0 {gid} 1")
+
+
+def _mount_all(spec: dict[str, Any]) -> None:
+    _mount(None, "/", None, _REC | _PRIVATE)
+    try:
+        _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
+        # Bounds a fork bomb even for root, whom RLIMIT_NPROC does not bind (a kernel before 6.14 refuses it);
+        # the first 300 ids are reserved.
+        _write("/proc/sys/kernel/pid_max", str(spec["limits"]["processes"] + 300))
+    except OSError:
+        pass
+    _mount_opt_ml(spec["root"])
+    for path in spec["covers"]:
+        if os.path.isdir(path):
+            _mount("tmpfs", path, "tmpfs", _NOSUID | _NODEV | _RDONLY, "size=4k,mode=755")
+        elif os.path.exists(path):
+            _mount("/dev/null", path, None, _BIND)
+
+
+def _mount_opt_ml(root: str) -> None:
+    """Put `root` at /opt/ml; what else lies in /opt stays where it is, by a bind mount each."""
+    target = f"{OPT}/ml"
+    if not os.path.isdir(target):
+        below = os.open(OPT, os.O_RDONLY | os.O_DIRECTORY)
+        source = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        _mount("tmpfs", OPT, "tmpfs", _NOSUID | _NODEV, "mode=755")
+        for entry in os.scandir(below):
+            _bind_entry(entry, f"/proc/self/fd/{below}/{entry.name}", f"{OPT}/{entry.name}")
+        os.mkdir(target)
+        _mount(f"/proc/self/fd/{source}", target, None, _BIND | _REC)
+        os.close(below)
+        os.close(source)
+    else:
+        _mount(root, target, None, _BIND | _REC)
+
+
+def _bind_entry(entry: os.DirEntry[str], source: str, target: str) -> None:
+    if entry.is_symlink():
+        os.symlink(os.readlink(source), target)
+        return
+    if entry.is_dir():
+        os.mkdir(target)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    _mount(source, target, None, _BIND | _REC)
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    texts = [None if text is None else text.encode() for text in (source, target, kind, data)]
+    _check(_libc().mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), f"mount {target}")
+
+
+# the processes
+
+
+def _supervise(spec: dict[str, Any]) -> NoReturn:
+    """Run the job as a child; reap, obey the lifeline, kill what is left, exit with the job's code."""
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    job = os.fork()
+    if job == 0:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _run(spec)
+    for descriptor in (1, 2):
+        os.close(descriptor)
+    code = _watch(job, woken)
+    if not spec["namespace"]:
+        _kill_descendants(job)
+    os._exit(code)
+
+
+def _watch(job: int, woken: int) -> int:
+    poll = select.poll()
+    poll.register(LIFELINE, select.POLLIN | select.POLLHUP)
+    poll.register(woken, select.POLLIN)
+    while True:
+        ready = [descriptor for descriptor, _ in poll.poll()]
+        if woken in ready:
+            os.read(woken, 4096)
+            status = _reap(job)
+            if status is not None:
+                return _code(status)
+        if LIFELINE in ready:
+            if not os.read(LIFELINE, 4096):
+                return _KILLED
+            os.kill(job, signal.SIGTERM)
+
+
+def _reap(job: int) -> int | None:
+    """Collect all children that have ended; the job's status if it is among them."""
+    found = None
+    try:
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return found
+            if pid == job:
+                found = status
+    except ChildProcessError:
+        return found
+
+
+def _run(spec: dict[str, Any]) -> NoReturn:
+    os.setsid()
+    if sys.platform == "linux":
+        _prctl(_PDEATHSIG, signal.SIGKILL)
+        _more_willing_to_die()
+    for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(ignored_by_python, signal.SIG_DFL)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), LIFELINE)
+    _limit(spec["limits"])
+    argv, env = spec["argv"], spec["env"]
+    try:
+        os.chdir(spec["cwd"])
+        os.execvpe(argv[0], argv, env)
+    except FileNotFoundError:
+        _end(f'exec: "{argv[0]}": executable file not found in $PATH', _NOT_FOUND)
+    except OSError as error:
+        _end(f'exec: "{argv[0]}": {(error.strerror or str(error)).lower()}', _NOT_EXECUTABLE)
+
+
+def _limit(limits: dict[str, int | None]) -> None:
+    wanted = {
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_NPROC: limits["processes"],
+        resource.RLIMIT_NOFILE: limits["open_files"],
+        resource.RLIMIT_FSIZE: limits["file_size"],
+        resource.RLIMIT_AS: limits["address_space"],
+    }
+    for kind, most in wanted.items():
+        hard = resource.getrlimit(kind)[1]
+        if most is not None and (hard == resource.RLIM_INFINITY or most < hard):
+            resource.setrlimit(kind, (most, most))
+
+
+def _more_willing_to_die() -> None:
+    """When memory runs out the kernel ends the job, not the service or the user's other programs."""
+    try:
+        _write("/proc/self/oom_score_adj", "900")
+    except OSError:
+        pass
+
+
+def _kill_descendants(job: int) -> None:
+    """Without a process namespace: the job's group, then every child that has come to us, until none is left."""
+    for _ in range(100):
+        try:
+            os.killpg(job, signal.SIGKILL)
+        except OSError:
+            pass
+        for pid in _children():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except OSError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children") as file:
+            return [int(pid) for pid in file.read().split()]
+    except OSError:
+        return []
+
+
+def _code(status: int) -> int:
+    """The exit code as a shell and Docker give it: 128 plus the signal for a killed process."""
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    os.write(2, (message + "\n").encode())
+    os._exit(code)
+
+
+# the kernel
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _prctl(option: int, value: int) -> None:
+    _libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        os.write(descriptor, text.encode())
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()
