@@ -64,7 +64,7 @@ class Chunk:
     kinds: frozenset[str] = frozenset({"float32"})
 
     def __len__(self) -> int:
-        return self.features.shape[0]
+        return int(self.features.shape[0])
 
 
 def read(stream: IO[bytes], *, chunk_rows: int = 8192, where: str = "recordIO") -> Iterator[Chunk]:
@@ -86,9 +86,7 @@ class _Layout:
 
     def matching(self, rows: Bytes) -> int:
         """How many of the rows, from the first, differ from the template in their numbers only."""
-        slots = sorted(
-            (slot[0], slot[0] + slot[1] * slot[2].itemsize) for slot in (self.features, self.label) if slot
-        )
+        slots = sorted((slot[0], slot[0] + slot[1] * slot[2].itemsize) for slot in (self.features, self.label) if slot)
         good = np.ones(len(rows), bool)
         start = 0
         for first, last in (*slots, (len(self.template), 0)):
@@ -132,23 +130,26 @@ class _Reader:
         self._pending = _Pending()
 
     def chunks(self) -> Iterator[Chunk]:
-        burst = self._chunk_rows
-        while (raw := self._next_frame()) is not None:
-            offset, whole, payload = raw
-            record = self._parse(payload, offset)
-            tensor, label = self._tensors(record, offset)
-            layout = _learn(whole, payload, tensor, label)
-            if layout is None:
+        layout, burst = None, self._chunk_rows
+        while True:
+            if layout is not None:
+                rows, whole_block = self._block(layout, burst)
+                # Layouts that change from record to record must not cost a block each.
+                burst = min(self._chunk_rows, 2 * burst) if whole_block else 1
+                if len(rows):
+                    yield layout.chunk(rows)
+                    continue
+            if (frame := self._next_frame()) is None:
+                break
+            offset, frame_bytes, payload = frame
+            tensor, label = self._tensors(self._parse(payload, offset), offset)
+            layout = _learn(frame_bytes, payload, tensor, label)
+            if layout is not None:
+                self._put_back(frame_bytes)
+            else:
                 self._keep(tensor, label, offset)
-                if len(self._pending.features) >= self._chunk_rows:
-                    yield self._flush()
-                continue
-            if self._pending.features:
+            if self._pending.features and (layout or len(self._pending.features) >= self._chunk_rows):
                 yield self._flush()
-            self._put_back(whole)
-            rows = self._block(layout, burst)
-            burst = min(self._chunk_rows, 2 * burst) if len(rows) >= burst else 1
-            yield layout.chunk(rows)
         if self._pending.features:
             yield self._flush()
 
@@ -169,7 +170,7 @@ class _Reader:
         return taken
 
     def _read_into(self, target: Bytes) -> int:
-        view, got = memoryview(target), 0
+        view, got = target.data, 0
         while got < len(view):
             count = self._stream.readinto(view[got:])  # type: ignore[attr-defined]
             if not count:
@@ -183,7 +184,9 @@ class _Reader:
 
     def _next_frame(self) -> tuple[int, Bytes, memoryview] | None:
         """Offset, bytes and payload of the next record; a record in several parts is joined as MXNet does."""
-        offset, parts, pieces = self._offset, [], []
+        offset = self._offset
+        parts: list[Bytes] = []
+        pieces: list[bytes | memoryview] = []
         while True:
             head = self._take(8)
             if not len(head) and not parts:
@@ -200,15 +203,15 @@ class _Reader:
             if len(body) < size + -size % 4:
                 raise self._error(offset, f"the file ends {len(body)} bytes into its {size}; is it whole?")
             parts += [head, body]
-            pieces.append(body[:size].tobytes() if part else memoryview(body)[:size])
+            pieces.append(body[:size].tobytes() if part else body.data[:size])
             if part in (0, 3):
                 break
         if len(pieces) == 1:
             return offset, np.concatenate(parts), memoryview(pieces[0])
         return offset, np.concatenate(parts), memoryview(_MAGIC_BYTES.join(pieces))
 
-    def _block(self, layout: _Layout, wanted: int) -> Bytes:
-        """The next records of this layout, at least the one that was put back."""
+    def _block(self, layout: _Layout, wanted: int) -> tuple[Bytes, bool]:
+        """The next records of this layout, and whether all that were looked at are."""
         size = len(layout.template)
         count = max(1, min(wanted, _BLOCK_BYTES // size))
         taken = self._take(count * size)
@@ -217,7 +220,7 @@ class _Reader:
         if rows.size < len(taken):
             self._put_back(taken[rows.size :])
         self._count += len(rows)
-        return rows
+        return rows, rows.size == len(taken)
 
     # --- records
 

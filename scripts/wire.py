@@ -23,7 +23,7 @@ DELIMITED: Final = 2
 FIXED32: Final = 5
 
 KINDS: Final = {2: "float32", 3: "float64", 7: "int32"}
-_KIND_DTYPES: Final = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8"), "int32": np.dtype("<i4")}
+_DOUBLE: Final = "float64"
 _BYTES_VALUE: Final = 9
 
 
@@ -152,10 +152,10 @@ def _values(
     raw = data[runs[0][0] : runs[0][1]] if len(runs) == 1 else b"".join(data[a:b] for a, b in runs)
     if kind == "int32":
         return decode_varints(raw).astype(np.int64).astype(np.int32)
-    dtype = _KIND_DTYPES[kind]
-    if len(raw) % dtype.itemsize:
-        raise ValueError(f"its {kind} values are {len(raw)} bytes, no multiple of {dtype.itemsize}")
-    return np.frombuffer(raw, dtype)
+    size = 8 if kind == _DOUBLE else 4
+    if len(raw) % size:
+        raise ValueError(f"its {kind} values are {len(raw)} bytes, no multiple of {size}")
+    return np.frombuffer(raw, np.float64) if kind == _DOUBLE else np.frombuffer(raw, np.float32)
 
 
 def _fields(data: memoryview, position: int, end: int) -> Iterator[tuple[int, int, int, int]]:

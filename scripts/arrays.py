@@ -1,0 +1,112 @@
+"""NumPy archives (.npz) and the pickle in which mnist.pkl.gz comes: arrays, and nothing that could run.
+
+A pickle is a program. This one is read by an unpickler that knows how to build arrays and refuses every other name,
+for pickles of Python 2 (latin-1 bytes) and of either layout of NumPy's modules.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from scripts.errors import ScriptError
+from scripts.files import opened
+from scripts.tables import Table, checked
+
+_SPLITS: Final = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "test": "test",
+}
+_FEATURES: Final = ("x", "data", "features", "images")
+_LABELS: Final = ("y", "target", "labels", "label")
+_NAME: Final = re.compile(rf"({'|'.join((*_FEATURES, *_LABELS))})(?:_({'|'.join(_SPLITS)}))?")
+
+
+def read_npz(path: Path) -> dict[str, list[Table]]:
+    """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, ... (also data/target, images/labels)."""
+    arrays: dict[tuple[str, str], Any] = {}
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            for name in archive.files:
+                if match := _NAME.fullmatch(name.lower()):
+                    part = "x" if match[1] in _FEATURES else "y"
+                    arrays[_SPLITS.get(match[2] or "", "all"), part] = archive[name]
+    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise ScriptError(
+            f"{path.name}: no readable .npz of plain arrays ({error}); write it again by numpy.savez"
+        ) from None
+    tables = {}
+    for split in sorted({split for split, _ in arrays}):
+        ending = "" if split == "all" else f"_{split}"
+        if (split, "x") not in arrays or (split, "y") not in arrays:
+            missing = "y" if (split, "x") in arrays else "x"
+            raise ScriptError(f"{path.name}: there is no array {missing}{ending} beside the other of its pair")
+        tables[split] = [checked(Table(f"{path.name}", arrays[split, "x"], arrays[split, "y"]))]
+    if not tables:
+        raise ScriptError(f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test")
+    return tables
+
+
+def read_pickle(path: Path) -> dict[str, list[Table]]:
+    """The three pairs of mnist.pkl.gz: train, validation, test, each (features, labels)."""
+    with opened(path) as stream:
+        try:
+            content = _ArraysOnly(stream, encoding="latin1").load()
+        except ScriptError as error:
+            raise ScriptError(f"{path.name}: {error}") from None
+        except EOFError as error:
+            raise ScriptError(f"{path.name}: the file is cut short ({error}); fetch it again") from None
+        except Exception as error:  # unpickling damaged bytes can raise nearly anything
+            raise ScriptError(f"{path.name}: no readable pickle ({type(error).__name__}: {error})") from None
+    if not isinstance(content, tuple | list) or len(content) != 3:
+        raise ScriptError(f"{path.name}: it does not hold three pairs (train, validation, test) as mnist.pkl.gz does")
+    tables = {}
+    for split, pair in zip(("train", "validation", "test"), content, strict=True):
+        good = isinstance(pair, tuple | list) and len(pair) == 2
+        if not good or not all(isinstance(array, np.ndarray) for array in pair):
+            raise ScriptError(f"{path.name}: its {split} part is no pair of arrays (features, labels)")
+        tables[split] = [checked(Table(path.name, pair[0], pair[1], unit=f"{split} row"))]
+    return tables
+
+
+def _latin1(text: str, encoding: str) -> bytes:
+    if encoding.lower().replace("-", "") != "latin1":
+        raise ScriptError(f"the pickle encodes by {encoding!r}, which arrays never do")
+    return text.encode("latin-1")
+
+
+def _admitted() -> dict[tuple[str, str], Any]:
+    # NumPy's own functions, which lie in other modules from version to version.
+    reconstruct: Any = np.zeros(1).__reduce__()[0]
+    scalar: Any = np.float64(0).__reduce__()[0]
+    buffer: Any = np.zeros(1).__reduce_ex__(5)[0]
+    names: dict[tuple[str, str], Any] = {
+        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "dtype"): np.dtype,
+        ("_codecs", "encode"): _latin1,
+    }
+    for core in ("numpy.core", "numpy._core"):
+        names[f"{core}.multiarray", "_reconstruct"] = reconstruct
+        names[f"{core}.multiarray", "scalar"] = scalar
+        names[f"{core}.numeric", "_frombuffer"] = buffer
+    return names
+
+
+class _ArraysOnly(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        admitted = _admitted()
+        if (module, name) not in admitted:
+            raise ScriptError(
+                f"the pickle asks for {module}.{name}; only plain NumPy arrays are read, since a pickle can run "
+                "any code. Convert it to .npz where you trust it"
+            )
+        return admitted[module, name]

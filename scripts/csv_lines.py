@@ -1,0 +1,40 @@
+"""Writing features as CSV lines that read back to the same float32, quickly.
+
+Pixels are k/256 and so have 256 spellings, which are looked up; other numbers get the nine digits that any float32
+needs.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.tables import Floats
+
+_PIXELS: Final = np.array([f"{level / 256:.9g}" for level in range(256)], object)
+
+
+def csv_lines(features: Floats) -> bytes:
+    """One line a row, no header."""
+    levels = _pixel_levels(features)
+    if levels is not None:
+        rows = [",".join(row) for row in _PIXELS[levels].tolist()]
+    else:
+        form = ",".join(["%.9g"] * features.shape[1])
+        rows = [form % tuple(row) for row in features.tolist()]
+    return ("\n".join(rows) + "\n").encode() if rows else b""
+
+
+def label_lines(labels: Floats) -> bytes:
+    """One label a line: a whole number where it is one."""
+    return "".join(f"{label:.9g}\n" for label in labels.tolist()).encode()
+
+
+def _pixel_levels(features: Floats) -> npt.NDArray[np.uint8] | None:
+    scaled = features * 256
+    if not features.size or scaled.min() < 0 or scaled.max() > 255:
+        return None
+    levels = scaled.astype(np.uint8)
+    return levels if np.array_equal(levels, scaled) else None

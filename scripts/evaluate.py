@@ -1,0 +1,88 @@
+"""EvaluateModel: the batch predictions against the labels, as figures for the gate and a report for people.
+
+`evaluation.json` holds one group of SageMaker's model quality format, since its readers stop at the first;
+`report.html` holds everything it shows within itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.errors import ScriptError, conclude
+from scripts.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from scripts.outputs import Outputs
+from scripts.predictions import Answers, aligned, read_answers, read_labels
+from scripts.report import write_report
+from scripts.targets import BINARY, REGRESSOR, TASKS
+
+_HEADLINES = {
+    "binary_classification_metrics": ("accuracy", "precision", "recall", "f1", "auc"),
+    "multiclass_classification_metrics": ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
+    "regression_metrics": ("mae", "mse", "rmse", "r2"),
+}
+
+
+def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str) -> str:
+    """Write `evaluation.json`, `report.html` and its pictures into `output`; a one-line summary."""
+    answers, truth = read_answers(predictions, task), read_labels(labels)
+    aligned(answers, truth)
+    metrics = compute(answers, truth, task)
+    with Outputs() as outputs:
+        outputs.write_json(output / "evaluation.json", metrics)
+        write_report(outputs, output, answers, truth, metrics, features=features, task=task)
+    return summary(metrics)
+
+
+def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str) -> dict[str, Any]:
+    """The one top-level group of figures for `task`."""
+    if task == REGRESSOR:
+        return regression_metrics(labels, answers.scores)
+    assert answers.labels is not None
+    classes = labels.astype(np.int64)
+    if task == BINARY:
+        if answers.scores.ndim != 1 or not set(np.unique(answers.labels)) <= {0, 1}:
+            raise ScriptError("the predictions are not of a binary classifier; check the task")
+        if set(np.unique(labels)) != {0.0, 1.0}:
+            raise ScriptError("the test labels are not 0 and 1, both at least once; such a test says nothing")
+        return binary_metrics(classes, answers.labels, answers.scores)
+    if classes.min() < 0 or np.any(classes != labels):
+        raise ScriptError("the test labels are not whole numbers from 0; check the task")
+    return multiclass_metrics(classes, answers.labels, class_count(answers, classes))
+
+
+def class_count(answers: Answers, labels: npt.NDArray[np.int64]) -> int:
+    """As many as the model has scores for, or as labels name."""
+    width = answers.scores.shape[1] if answers.scores.ndim == 2 else 2
+    return max(width, int(labels.max()) + 1)
+
+
+def summary(metrics: dict[str, Any]) -> str:
+    """The headline figures in one line."""
+    ((group, figures),) = metrics.items()
+    return ", ".join(f"{name} {figures[name]['value']:.4f}" for name in _HEADLINES[group])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts.evaluate", description="Figures and a report of a model.")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of the batch predictions (.out)")
+    parser.add_argument("--labels", type=Path, required=True, help="folder of labels.csv")
+    parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--message", type=Path, help="file for the exit message")
+    options = parser.parse_args(argv)
+    return conclude(
+        options.message,
+        lambda: evaluate(options.predictions, options.labels, options.features, options.output, task=options.task),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,115 @@
+"""What the batch prediction and the conversion left for the later steps: answers, labels and features, row by row.
+
+The answers are linear-learner's JSON Lines, `{"predicted_label":1,"score":0.98}`; a regressor's have a score only, a
+multiclass model's a list of scores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.errors import ScriptError
+from scripts.files import found
+from scripts.targets import REGRESSOR
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Scores (rows,) or (rows, classes), and predicted labels (rows,), which a regressor does not give."""
+
+    scores: npt.NDArray[np.float64]
+    labels: npt.NDArray[np.int64] | None
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+
+def parse_answers(text: bytes, task: str, where: str) -> Answers:
+    """The answers in a JSON Lines text; `ScriptError` names the line that is none."""
+    lines = text.splitlines()
+    try:
+        values = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        values = [_one(line, number, where) for number, line in enumerate(lines, 1)]
+    needed = ("score",) if task == REGRESSOR else ("score", "predicted_label")
+    for number, value in enumerate(values, 1):
+        if not isinstance(value, dict) or any(name not in value for name in needed):
+            raise ScriptError(
+                f"{where}: line {number}: {json.dumps(value)[:80]} has no {' and '.join(needed)}; was the model "
+                f"trained for the task {task}?"
+            )
+    try:
+        scores = np.array([value["score"] for value in values], np.float64)
+        labels = None if task == REGRESSOR else np.array([value["predicted_label"] for value in values]).astype(int)
+    except (ValueError, TypeError):
+        raise ScriptError(f"{where}: its scores and labels are not all numbers of one shape") from None
+    bad = np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+    if len(bad):
+        raise ScriptError(f"{where}: line {bad[0] + 1}: the score is not finite; the model diverged in training")
+    return Answers(scores, labels)
+
+
+def read_answers(folder: Path, task: str) -> Answers:
+    """All answers below `folder`, files in the order of their names."""
+    parts = [parse_answers(path.read_bytes(), task, path.name) for path in found(folder)]
+    labels = [part.labels for part in parts if part.labels is not None]
+    return Answers(np.concatenate([part.scores for part in parts]), np.concatenate(labels) if labels else None)
+
+
+def read_labels(folder: Path) -> npt.NDArray[np.float64]:
+    """The labels below `folder`, one a line."""
+    values = []
+    for path in found(folder):
+        for number, line in enumerate(path.read_bytes().splitlines(), 1):
+            try:
+                values.append(float(line))
+            except ValueError:
+                shown = line.decode(errors="replace")[:40]
+                raise ScriptError(f"{path.name}: line {number}: {shown!r} is no label") from None
+    return np.array(values)
+
+
+def feature_lines(folder: Path) -> Iterator[bytes]:
+    """The lines of the feature files, without their ends, in the order of the labels."""
+    for path in found(folder):
+        with path.open("rb") as stream:
+            for line in stream:
+                yield line.rstrip(b"\r\n")
+
+
+def feature_rows(folder: Path, rows: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
+    """The features of the chosen rows only; the rest is passed over unparsed."""
+    wanted = set(rows)
+    return {
+        number: np.array(line.split(b","), np.float32)
+        for number, line in enumerate(feature_lines(folder))
+        if number in wanted
+    }
+
+
+def aligned(answers: Answers, labels: npt.NDArray[np.float64]) -> None:
+    """`ScriptError` unless there is an answer for each label, and at least one."""
+    if len(answers) != len(labels):
+        raise ScriptError(
+            f"{len(answers)} predictions for {len(labels)} labels; both must come from the same conversion of the data"
+        )
+    if not len(labels):
+        raise ScriptError("no predictions and no labels; the test split is empty")
+
+
+def _one(line: bytes, number: int, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        shown = line.decode(errors="replace")[:60]
+        raise ScriptError(
+            f"{where}: line {number}: {shown!r} is no JSON; predictions must be JSON Lines (Accept: "
+            "application/jsonlines)"
+        ) from None

@@ -1,0 +1,75 @@
+"""Raw data of any admitted form, as tables: which files are there decides how they are read.
+
+A folder holds data of one kind: the four IDX files of MNIST, one pickle like mnist.pkl.gz, one .npz, or CSV files
+(whose names or folders may say train, validation, test). The result maps split names to tables; without a split of
+its own the data is under "all".
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from scripts.arrays import read_npz, read_pickle
+from scripts.csv_table import read_csv
+from scripts.errors import ScriptError
+from scripts.files import base_name, found
+from scripts.idx import is_idx, read_idx_folder
+from scripts.tables import Table
+
+_SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
+_SUFFIXES: Final = {".pkl": "pickle", ".pickle": "pickle", ".npz": "npz", ".csv": "csv"}
+
+
+def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
+    """The data at `place`, a file or folder; `label_column` matters to CSV only."""
+    kinds: dict[str, list[Path]] = {}
+    paths = found(place)
+    for path in paths:
+        kind = "IDX" if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    if len(kinds) != 1:
+        raise ScriptError(_unclear(place, paths, kinds))
+    ((kind, files),) = kinds.items()
+    if kind == "IDX":
+        return read_idx_folder(files)
+    if kind == "csv":
+        return _read_csv_files(files, place, label_column)
+    if len(files) > 1:
+        raise ScriptError(f"{place}: {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one")
+    return read_npz(files[0]) if kind == "npz" else read_pickle(files[0])
+
+
+def _read_csv_files(files: list[Path], place: Path, label_column: str) -> dict[str, list[Table]]:
+    splits = {path: _split_of(path, place) for path in files}
+    names = set(splits.values())
+    if "all" in names and len(names) > 1:
+        stray = next(path for path, split in splits.items() if split == "all")
+        raise ScriptError(
+            f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
+            "(train..., validation..., test...), or none"
+        )
+    tables: dict[str, list[Table]] = {}
+    for path, split in splits.items():
+        tables.setdefault(split, []).append(read_csv(path, label_column))
+    return tables
+
+
+def _split_of(path: Path, place: Path) -> str:
+    inside = path.relative_to(place).parts if path != place else ()
+    for part in inside:
+        if match := _SPLIT.match(part):
+            return {"val": "validation"}.get(match[1].lower(), match[1].lower())
+    return "all"
+
+
+def _unclear(place: Path, paths: list[Path], kinds: dict[str, list[Path]]) -> str:
+    if kinds:
+        held = " and ".join(f"{kind} ({files[0].name})" for kind, files in sorted(kinds.items()))
+        return f"{place}: it holds more than one kind of data, {held}; leave one"
+    return (
+        f"{place}: none of its files ({paths[0].name}{', ...' if len(paths) > 1 else ''}) is data that can be read: "
+        "the four IDX files, a .pkl(.gz), an .npz, or .csv(.gz) files"
+    )
