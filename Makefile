@@ -27,13 +27,16 @@ check: $(INSTALLED) ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(INSTALLED) ## write the parts of the README that are made from the code
+	$(BIN)/python -m tests.support.docs
+
 torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
 	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m torture $(ARGS)
 
 bench: $(INSTALLED) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks
 
-.PHONY: help install run test check torture bench
+.PHONY: help install run test check docs torture bench
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'

@@ -1,0 +1,131 @@
+"""The parts of the README that are made from the code; `python -m tests.support.docs` writes them again.
+
+A generated part stands between `<!-- name -->` and `<!-- /name -->`; a test fails when one is not current.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+README: Final = Path(__file__).parents[2] / "README.md"
+
+
+def parts() -> dict[str, str]:
+    """Every generated part by name."""
+    return {
+        "commands": commands(),
+        "exit-codes": exit_codes(),
+        "settings": settings(),
+        "parameters": parameters(),
+        "actions": actions(),
+        "parity": parity(),
+    }
+
+
+def commands() -> str:
+    """Each command with the first sentence of its help."""
+    import click
+    import typer.main
+
+    from pipeline.cli import app
+
+    def walk(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
+        for name, command in sorted(group.commands.items()):
+            if isinstance(command, click.Group):
+                yield from walk(command, f"{prefix} {name}")
+            else:
+                yield f"`{prefix} {name}`", command.get_short_help_str(200)
+
+    root = typer.main.get_command(app)
+    assert isinstance(root, click.Group)
+    return _table(("command", "what it does"), walk(root, "pipeline"))
+
+
+def exit_codes() -> str:
+    """Each exit code with the error that has it."""
+    from pipeline import errors
+
+    def classes(base: type[errors.PipelineError]) -> Iterator[type[errors.PipelineError]]:
+        yield base
+        for below in base.__subclasses__():
+            yield from classes(below)
+
+    rows = {0: "done; an execution that was followed Succeeded", 1: "error, a wrong flag or value included"}
+    rows[errors.CHANGES_EXIT_CODE] = "only `plan --detailed-exitcode`: there are changes"
+    for error in classes(errors.ExecutionError):
+        rows.setdefault(error.exit_code, (error.__doc__ or "").splitlines()[0].rstrip("."))
+    rows[130] = "interrupted"
+    return _table(("code", "meaning"), ((str(code), text) for code, text in sorted(rows.items())))
+
+
+def settings() -> str:
+    """Each setting with its meaning."""
+    from pipeline.settings import Settings
+
+    rows = ((f"`{name}`", field.description or "") for name, field in Settings.model_fields.items())
+    return _table(("setting", "meaning"), rows)
+
+
+def parameters() -> str:
+    """Each pipeline parameter with type, default, tasks and meaning."""
+    from pipeline.parameters import Task, declared
+
+    tables = {task: declared(task, name="{name}", region="us-east-1") for task in Task}
+    names: dict[str, list[str]] = {}
+    for task, items in tables.items():
+        for item in items:
+            names.setdefault(item.name, []).append(task.value)
+    rows = []
+    for name, tasks in names.items():
+        item = next(item for item in tables[Task(tasks[0])] if item.name == name)
+        where = "all" if len(tasks) == len(Task) else ", ".join(tasks)
+        rows.append((f"`{name}`", item.type.value, f"`{item.default}`", where, item.meaning))
+    return _table(("parameter", "type", "default", "task", "meaning"), rows)
+
+
+def actions() -> str:
+    """Each action of the SageMaker API that the service on localhost has."""
+    from pipeline.local import api
+
+    return ", ".join(f"`{name}`" for name in sorted(api.load()))
+
+
+def parity() -> str:
+    """What localhost does where AWS is not known, or does differently."""
+    import pipeline.local
+    from pipeline.local.parity import Row
+
+    rows: set[Row] = set()
+    for module in pkgutil.walk_packages(pipeline.local.__path__, "pipeline.local."):
+        if not module.name.endswith("__main__"):
+            rows.update(getattr(importlib.import_module(module.name), "PARITY", ()))
+    return _table(
+        ("area", "subject", "on localhost", "on AWS"),
+        ((row.area, row.subject, row.here, row.aws) for row in sorted(rows)),
+    )
+
+
+def with_parts(text: str) -> str:
+    """The text with every generated part written anew."""
+    for name, part in parts().items():
+        pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
+        if not pattern.search(text):
+            raise ValueError(f"the README has no place for {name}")
+        text = pattern.sub(lambda _, name=name, part=part: f"<!-- {name} -->\n{part}\n<!-- /{name} -->", text)  # type: ignore[misc]
+    return text
+
+
+def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+    return "\n".join([line(headings), line("---" for _ in headings), *(line(row) for row in rows)])
+
+
+if __name__ == "__main__":
+    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
