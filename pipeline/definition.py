@@ -1,13 +1,113 @@
-"""A pipeline definition as data: its canonical text, what it is made of, and what the service would refuse."""
+"""A pipeline definition as data: its one text, what it is made of, and what the service would say to it.
+
+Pure JSON, no SDK. `check` knows what SageMaker refuses when a pipeline is created, in SageMaker's words where they are
+known, and what it takes though it will not do what is meant; the service on localhost answers with the same.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
-Definition = dict[str, Any]
+from pipeline.definition_arguments import argument_problems
+from pipeline.definition_expressions import STRING, Scope, within
+from pipeline.definition_graph import dependencies, graph_problems
+from pipeline.definition_steps import parameter_problems, step_problems, top_problems
+from pipeline.definition_types import UNPARSABLE, Definition, Placed, Problem, error, walk
+
+__all__ = ["Definition", "Placed", "Problem", "canonical", "check", "errors", "parameters", "steps", "upstream"]
+
+# What CreatePipeline takes, in characters.
+LIMIT: Final = 1_048_576
 
 
 def canonical(definition: Definition) -> str:
     """The one text of a definition: keys sorted, no spaces, ASCII only."""
     return json.dumps(definition, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def parameters(definition: Definition) -> dict[str, dict[str, Any]]:
+    """The parameters as they stand in the definition, by name."""
+    declared = definition.get("Parameters")
+    entries = declared if isinstance(declared, list) else []
+    return {entry["Name"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("Name"), str)}
+
+
+def steps(definition: Definition) -> dict[str, Placed]:
+    """Every step by name, those within Condition and ForEach steps too, in the order of the text."""
+    return {step.name: step for step in walk(definition)}
+
+
+def upstream(definition: Definition) -> dict[str, list[str]]:
+    """For each step the steps it waits for: by DependsOn, by reference, and the one it stands within."""
+    by_name = steps(definition)
+    return {name: dependencies(step, by_name) for name, step in by_name.items()}
+
+
+def check(definition: Definition | str) -> list[Problem]:
+    """What the service would say to the definition, errors before warnings, each in the order of the text.
+
+    A string is parsed first; what is no JSON object is one error.
+    """
+    try:
+        found = _check(_parsed(definition))
+    except _UnparsableError as unparsable:
+        return [unparsable.problem]
+    except RecursionError:
+        return [error("", f"{UNPARSABLE} It is nested too deeply.")]
+    unique = list(dict.fromkeys(found))
+    return sorted(unique, key=lambda problem: problem.level != "error")
+
+
+def errors(definition: Definition | str) -> list[Problem]:
+    """What the service would refuse the definition for; empty for one that it takes."""
+    return [problem for problem in check(definition) if problem.level == "error"]
+
+
+class _UnparsableError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def _parsed(definition: Definition | str) -> Definition:
+    if not isinstance(definition, str):
+        return definition
+    if len(definition) > LIMIT:
+        raise _UnparsableError(error("", f"{UNPARSABLE} It has {len(definition)} characters, the most is {LIMIT}."))
+    try:
+        parsed = json.loads(definition, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as problem:
+        place = f"line {problem.lineno}, column {problem.colno} (character {problem.pos})"
+        raise _UnparsableError(error("", f"{UNPARSABLE} {problem.msg} at {place}.")) from None
+    if not isinstance(parsed, dict):
+        raise _UnparsableError(error("", f"{UNPARSABLE} Expecting start of Json Object."))
+    return parsed
+
+
+def _refuse_constant(name: str) -> Any:
+    raise _UnparsableError(error("", f"{UNPARSABLE} {name} is no JSON value."))
+
+
+def _check(definition: Definition) -> list[Problem]:
+    problems = [*top_problems(definition), *parameter_problems(definition)]
+    placed = list(walk(definition))
+    top = definition.get("Steps")
+    if isinstance(top, list) and not all(isinstance(step, dict) for step in top):
+        problems.append(error("Steps", f"{UNPARSABLE} Expecting start of Json Object."))
+    scope = Scope(
+        {name: str(entry.get("Type", STRING)) for name, entry in parameters(definition).items()},
+        {step.name: step for step in placed},
+    )
+    for step in placed:
+        problems += step_problems(step)
+        problems += _references(step, scope)
+        problems += argument_problems(step, scope)
+    return problems + graph_problems(placed)
+
+
+def _references(step: Placed, scope: Scope) -> list[Problem]:
+    problems: list[Problem] = []
+    for path, expression in within(step.own, step.path):
+        scope.kind(expression, path, problems, of=step)
+    return problems

@@ -1,0 +1,276 @@
+"""`Get`, `Std:Join` and `Std:JsonGet` as they stand in a definition: what they refer to, and what type they have.
+
+A reference is checked against the parameters, the steps and, member by member, the shape of the Describe response
+that a step's properties have. The type decides where an expression may stand: the service refuses an Integer
+parameter where a string belongs, and wants it joined.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, Final
+
+from pipeline.definition_types import STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
+from pipeline.local.engine.paths import PathError, parse
+from pipeline.local.shapes import load_model
+
+STRING: Final = "String"
+INTEGER: Final = "Integer"
+FLOAT: Final = "Float"
+BOOLEAN: Final = "Boolean"
+OBJECT: Final = "Object"
+ANY: Final = "Any"
+"""Known only when it runs, such as what Std:JsonGet finds."""
+
+EXECUTION_VARIABLES: Final = frozenset(
+    {
+        "StartDateTime",
+        "CurrentDateTime",
+        "PipelineName",
+        "PipelineArn",
+        "PipelineExecutionId",
+        "PipelineExecutionArn",
+        "TrainingJobName",
+        "ProcessingJobName",
+    }
+)
+
+_FUNCTIONS: Final = frozenset({"Get", "Std:Join", "Std:JsonGet"})
+_KINDS: Final = {
+    "string": STRING,
+    "integer": INTEGER,
+    "long": INTEGER,
+    "float": FLOAT,
+    "double": FLOAT,
+    "boolean": BOOLEAN,
+    "structure": OBJECT,
+    "list": OBJECT,
+    "map": OBJECT,
+}
+
+
+def is_expression(value: Any) -> bool:
+    """Whether the value is a call of an intrinsic function."""
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _FUNCTIONS
+
+
+def within(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every outermost expression in the value, with its path."""
+    if is_expression(value):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield from within(item, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from within(item, f"{path}[{index}]")
+
+
+def gets(value: Any) -> Iterator[str]:
+    """Every reference in the value, those within Std:Join and Std:JsonGet too."""
+    if isinstance(value, dict):
+        if is_expression(value) and isinstance(value.get("Get"), str):
+            yield value["Get"]
+            return
+        for item in value.values():
+            yield from gets(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from gets(item)
+
+
+def referenced_step(reference: str) -> str | None:
+    """The step that a reference names, or None."""
+    parts = reference.split(".", 2)
+    return parts[1].split("[", 1)[0] if parts[0] == "Steps" and len(parts) > 1 else None
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What can be referred to: the types of the parameters and the steps, by name."""
+
+    parameters: Mapping[str, str]
+    steps: Mapping[str, Placed]
+
+    def kind(self, expression: dict[str, Any], path: str, problems: list[Problem], *, of: Placed) -> str:
+        """The type of an expression that stands in the step `of`; what is wrong with it is added to `problems`."""
+        name, argument = next(iter(expression.items()))
+        if name == "Get":
+            return self._get(argument, path, problems, of)
+        if name == "Std:Join":
+            self._join(argument, path, problems, of)
+            return STRING
+        self._json_get(argument, path, problems, of)
+        return ANY
+
+    def _get(self, reference: Any, path: str, problems: list[Problem], of: Placed) -> str:
+        if not isinstance(reference, str):
+            problems.append(error(path, f"{UNPARSABLE} Expecting a string after 'Get'."))
+            return ANY
+        root, _, rest = reference.partition(".")
+        if root == "Parameters":
+            return self._parameter(rest, path, problems)
+        if root == "Execution":
+            if rest not in EXECUTION_VARIABLES:
+                hint = _nearest(rest, EXECUTION_VARIABLES)
+                problems.append(error(path, f"Unknown execution variable [{reference}].", hint))
+            return STRING
+        if root == "Steps":
+            return self._property(reference, rest, path, problems)
+        if root in ("ForEach", "IterationOutput") and (of.in_loop or of.type == "ForEach"):
+            return ANY
+        problems.append(
+            error(path, f"Unknown reference [{reference}].", "it begins with Parameters, Execution or Steps")
+        )
+        return ANY
+
+    def _parameter(self, name: str, path: str, problems: list[Problem]) -> str:
+        if name not in self.parameters:
+            message = f"Parameter [{name}] is referenced but not defined."
+            problems.append(error(path, message, _nearest(name, self.parameters)))
+            return ANY
+        return self.parameters[name]
+
+    def _property(self, reference: str, rest: str, path: str, problems: list[Problem]) -> str:
+        step_name = referenced_step(reference) or ""
+        step = self.steps.get(step_name)
+        if step is None:
+            message = f"Step [{step_name}] is referenced but not defined."
+            problems.append(error(path, message, _nearest(step_name, self.steps)))
+            return ANY
+        try:
+            parts = parse(rest[len(step_name) :].removeprefix("."))
+        except PathError as problem:
+            problems.append(error(path, f"Cannot parse property reference [{reference}].", str(problem)))
+            return ANY
+        found, hint = _property_kind(step, parts)
+        if found is None:
+            problems.append(error(path, f"Cannot resolve property reference [{reference}].", hint))
+        return found or ANY
+
+    def _join(self, argument: Any, path: str, problems: list[Problem], of: Placed) -> None:
+        if not isinstance(argument, dict):
+            problems.append(error(path, f"{UNPARSABLE} Expecting start of Json Object."))
+            return
+        _refuse_others(argument, ("On", "Values"), path, problems)
+        if not isinstance(argument.get("On", ""), str):
+            problems.append(error(path, f"{UNPARSABLE} Expecting a string for 'On'."))
+        values = argument.get("Values")
+        if not isinstance(values, list):
+            problems.append(error(path, f"{UNPARSABLE} Expecting start of Json Array."))
+            return
+        for index, value in enumerate(values):
+            self._joined(value, f"{path}.Values[{index}]", problems, of)
+
+    def _joined(self, value: Any, path: str, problems: list[Problem], of: Placed) -> None:
+        if is_expression(value):
+            if self.kind(value, path, problems, of=of) == OBJECT:
+                problems.append(error(path, f"Cannot join [{value.get('Get')}], which is no single value."))
+        elif isinstance(value, (dict, list)) or value is None:
+            problems.append(error(path, f"{UNPARSABLE} Expecting a primitive value or a function in 'Values'."))
+
+    def _json_get(self, argument: Any, path: str, problems: list[Problem], of: Placed) -> None:
+        if not isinstance(argument, dict):
+            problems.append(error(path, f"{UNPARSABLE} Expecting start of Json Object."))
+            return
+        _refuse_others(argument, ("PropertyFile", "S3Uri", "Path"), path, problems)
+        if not isinstance(argument.get("Path"), str) or not argument["Path"]:
+            problems.append(
+                error(path, f"{UNPARSABLE} Expecting a string for 'Path'.", "a path cannot be an expression")
+            )
+        if ("PropertyFile" in argument) == ("S3Uri" in argument):
+            problems.append(error(path, f"{UNPARSABLE} Std:JsonGet needs either 'PropertyFile' or 'S3Uri'."))
+        elif "PropertyFile" in argument:
+            self._property_file(argument["PropertyFile"], path, problems)
+        elif is_expression(argument["S3Uri"]):
+            self.kind(argument["S3Uri"], path, problems, of=of)
+
+    def _property_file(self, reference: Any, path: str, problems: list[Problem]) -> None:
+        text = reference.get("Get") if is_expression(reference) else None
+        parts = text.split(".") if isinstance(text, str) else []
+        if len(parts) != 4 or parts[0] != "Steps" or parts[2] != "PropertyFiles":
+            hint = "write {'Get': 'Steps.<step>.PropertyFiles.<file>'}"
+            problems.append(error(path, f"{UNPARSABLE} 'PropertyFile' is no reference to a property file.", hint))
+            return
+        step = self.steps.get(parts[1])
+        if step is None:
+            message = f"Step [{parts[1]}] is referenced but not defined."
+            problems.append(error(path, message, _nearest(parts[1], self.steps)))
+        elif step.type != "Processing":
+            problems.append(error(path, f"Property file reference [{text}] does not point at a Processing step."))
+        elif parts[3] not in (names := property_files(step)):
+            problems.append(error(path, f"Property file [{text}] is not defined.", _nearest(parts[3], names)))
+
+
+def property_files(step: Placed) -> list[str]:
+    """The names of the property files that a step declares."""
+    declared = step.step.get("PropertyFiles")
+    files = declared if isinstance(declared, list) else []
+    return [str(file.get("PropertyFileName")) for file in files if isinstance(file, dict)]
+
+
+def _refuse_others(argument: dict[str, Any], known: tuple[str, ...], path: str, problems: list[Problem]) -> None:
+    for name in argument:
+        if name not in known:
+            problems.append(error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'."))
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""
+
+
+def _property_kind(step: Placed, parts: list[str | int]) -> tuple[str | None, str]:
+    """The type of a property of a step, or None with a hint where there is no such property."""
+    if not parts:
+        return None, "name a property of the step"
+    if step.type in ("Lambda", "Callback"):
+        return _output_kind(step, parts)
+    kind = STEP_TYPES.get(step.type)
+    if kind is None or parts[0] in kind.properties:
+        return ANY, ""
+    if kind.response is None:
+        known = ", ".join(sorted(kind.properties))
+        free = step.type not in ("Condition", "Fail", "QualityCheck", "ClarifyCheck", "Cleanup")
+        return (ANY, "") if free else (None, f"a {step.type} step has {known or 'no properties'}")
+    return _shape_kind(kind.response, parts)
+
+
+def _output_kind(step: Placed, parts: list[str | int]) -> tuple[str | None, str]:
+    declared = step.step.get("OutputParameters")
+    outputs = {
+        str(output.get("OutputName")): str(output.get("OutputType", STRING))
+        for output in (declared if isinstance(declared, list) else [])
+        if isinstance(output, dict)
+    }
+    if parts[0] != "OutputParameters" or len(parts) != 2 or str(parts[1]) not in outputs:
+        return None, f"the step has {', '.join(f'OutputParameters[{name!r}]' for name in outputs) or 'no outputs'}"
+    kind = outputs[str(parts[1])]
+    return (kind if kind in (STRING, INTEGER, FLOAT, BOOLEAN) else ANY), ""
+
+
+def _shape_kind(shape_name: str, parts: list[str | int]) -> tuple[str | None, str]:
+    shapes = load_model()["shapes"]
+    shape = shapes[shape_name]
+    for part in parts:
+        if shape["type"] == "structure":
+            if part not in shape["members"]:
+                return None, _nearest(str(part), shape["members"])
+            shape = shapes[shape["members"][part]["shape"]]
+        elif shape["type"] in ("list", "map"):
+            shape = shapes[shape["member" if shape["type"] == "list" else "value"]["shape"]]
+        else:
+            return None, f"there is nothing below {shape['type']} for {part!r}"
+    return _KINDS.get(shape["type"], ANY), ""
+
+
+def outcome_of_other_branch(step: Placed, other: Placed, path: str) -> Problem | None:
+    """A step never runs that waits for a step of the branch which excludes its own."""
+    mine = dict(step.within)
+    for condition, branch in other.within:
+        if branch in ("IfSteps", "ElseSteps") and mine.get(condition, branch) != branch:
+            hint = f"they stand in different branches of {condition}"
+            return warning(path, f"{step.name} waits for {other.name} and will never run.", hint)
+    return None

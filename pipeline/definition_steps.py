@@ -1,0 +1,242 @@
+"""The form of each part of a definition that is not a request: parameters, keys of steps, policies, conditions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pipeline.definition_expressions import BOOLEAN, FLOAT, INTEGER, STRING, is_expression
+from pipeline.definition_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
+
+PARAMETER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    STRING: (str,),
+    INTEGER: (int,),
+    FLOAT: (int, float),
+    BOOLEAN: (bool,),
+}
+RETRIED_EXCEPTIONS: Final = frozenset(
+    {
+        "Step.SERVICE_FAULT",
+        "Step.THROTTLING",
+        "SageMaker.JOB_INTERNAL_ERROR",
+        "SageMaker.CAPACITY_ERROR",
+        "SageMaker.RESOURCE_LIMIT",
+        "Emr.RESOURCE_LIMIT",
+    }
+)
+# A duration as the documentation's and the SDK's examples have it: the leading P may be missing, any case.
+DURATION: Final = re.compile(
+    r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=[\dM])(\d+H)?(M?\d+M?)?(\d+S)?)?", re.IGNORECASE
+)
+
+_NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+_STEP_KEYS: Final = frozenset(
+    {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies"}
+)
+_TOP_KEYS: Final = frozenset({"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"})
+_BINARY: Final = frozenset(
+    {"Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo", "NotEquals"}
+)
+_CONDITION_KEYS: Final = {
+    **{kind: ("LeftValue", "RightValue") for kind in _BINARY},
+    "In": ("QueryValue", "Values"),
+    "NotIn": ("QueryValue", "Values"),
+    "Not": ("Condition",),
+    "Or": ("Conditions",),
+}
+
+
+def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
+    """The top of the definition: version, the kinds of its members."""
+    for name in definition.keys() - _TOP_KEYS:
+        yield error(name, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+    if definition.get("Version", "2020-12-01") != "2020-12-01":
+        yield error("Version", f"{UNPARSABLE} Unknown version '{definition['Version']}'.", "it is 2020-12-01")
+    for name in ("Parameters", "Steps"):
+        if not isinstance(definition.get(name, []), list):
+            yield error(name, f"{UNPARSABLE} Expecting start of Json Array.")
+    if "Steps" not in definition:
+        yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
+
+
+def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
+    """The parameters: names, types, defaults."""
+    declared = definition.get("Parameters")
+    seen: set[str] = set()
+    for index, parameter in enumerate(declared if isinstance(declared, list) else []):
+        if not isinstance(parameter, dict):
+            yield error(f"Parameters[{index}]", f"{UNPARSABLE} Expecting start of Json Object.")
+            continue
+        name = parameter.get("Name")
+        path = f"Parameters[{name or index}]"
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            yield error(path, f"Parameter name {name!r} is not 1 to 64 letters, digits, hyphens and underscores.")
+        elif name in seen:
+            yield error(path, f"Duplicate parameter name [{name}].")
+        seen.add(str(name))
+        yield from _default(parameter, path)
+
+
+def _default(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
+    kind = parameter.get("Type", STRING)
+    if kind not in PARAMETER_TYPES:
+        known = ", ".join(PARAMETER_TYPES)
+        yield error(path, f"{UNPARSABLE} Unknown parameter type '{kind}'.", f"there are {known}")
+        return
+    default = parameter.get("DefaultValue")
+    if default is None:
+        return
+    if not isinstance(default, PARAMETER_TYPES[kind]) or (isinstance(default, bool) and kind != BOOLEAN):
+        yield error(
+            path, f"The default value {default!r} of parameter [{parameter.get('Name')}] is not of type [{kind}]."
+        )
+    choices = parameter.get("EnumValues")
+    if isinstance(choices, list) and choices and default not in choices:
+        yield error(path, f"The default value {default!r} is not one of {choices}.")
+
+
+def step_problems(step: Placed) -> Iterator[Problem]:
+    """The form of one step, apart from the request in it."""
+    if not _NAME.fullmatch(step.name):
+        yield error(
+            step.path, f"Step name {step.step.get('Name')!r} is not 1 to 64 letters, digits, hyphens and underscores."
+        )
+    kind = STEP_TYPES.get(step.type)
+    if not step.type:
+        yield error(step.path, f"{UNPARSABLE} A step has no 'Type'.")
+    elif kind is None:
+        yield warning(step.path, f"Step type {step.type} is not known here, and is not checked.")
+    else:
+        for name in step.step.keys() - _STEP_KEYS - kind.keys:
+            yield error(f"{step.path}.{name}", f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+    yield from _policies(step)
+    yield from _property_files(step)
+    if step.type == "Condition":
+        yield from _condition_step(step)
+    yield from _held(step)
+
+
+def _held(step: Placed) -> Iterator[Problem]:
+    for branch in BRANCHES.get(step.type, ()):
+        steps = step.arguments.get(branch) or []
+        path = f"{step.path}.Arguments.{branch}"
+        if not isinstance(steps, list):
+            yield error(path, f"{UNPARSABLE} Expecting start of Json Array.")
+        elif not all(isinstance(inner, dict) for inner in steps):
+            yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+
+
+def _policies(step: Placed) -> Iterator[Problem]:
+    kind = STEP_TYPES.get(step.type)
+    cache, retries = step.step.get("CacheConfig"), step.step.get("RetryPolicies")
+    if cache is not None:
+        yield from _cache(cache, f"{step.path}.CacheConfig")
+        if kind and not kind.cached:
+            yield warning(f"{step.path}.CacheConfig", f"A {step.type} step is never cached.")
+    if retries is not None:
+        if not isinstance(retries, list):
+            yield error(f"{step.path}.RetryPolicies", f"{UNPARSABLE} Expecting start of Json Array.")
+            return
+        if retries and kind and not kind.retried:
+            yield warning(f"{step.path}.RetryPolicies", f"A {step.type} step is never retried.")
+        for index, policy in enumerate(retries):
+            yield from _retry(policy, f"{step.path}.RetryPolicies[{index}]")
+
+
+def _cache(cache: Any, path: str) -> Iterator[Problem]:
+    if not isinstance(cache, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    if not isinstance(cache.get("Enabled"), bool):
+        yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].", "'Enabled' is true or false")
+    after = cache.get("ExpireAfter")
+    if after is not None and not (isinstance(after, str) and DURATION.fullmatch(after)):
+        yield error(path, f"{UNPARSABLE} 'ExpireAfter' is no ISO 8601 duration: {after!r}.", "such as P30D or PT1H")
+
+
+def _retry(policy: Any, path: str) -> Iterator[Problem]:
+    if not isinstance(policy, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    if policy.get("MaxAttempts") is not None and policy.get("ExpireAfterMin") is not None:
+        yield error(path, "A retry policy has either 'MaxAttempts' or 'ExpireAfterMin', not both.")
+    exceptions = policy.get("ExceptionType")
+    if not isinstance(exceptions, list) or not exceptions:
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Array.", "'ExceptionType' lists what is retried")
+    else:
+        for name in exceptions:
+            if name not in RETRIED_EXCEPTIONS:
+                yield error(
+                    path, f"Unknown exception type {name!r}.", f"there are {', '.join(sorted(RETRIED_EXCEPTIONS))}"
+                )
+    for name, most in (("IntervalSeconds", 43_200), ("MaxAttempts", 20), ("ExpireAfterMin", 14_400)):
+        value = policy.get(name)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most):
+            yield error(path, f"'{name}' of a retry policy is a whole number from 0 to {most}, not {value!r}.")
+
+
+def _property_files(step: Placed) -> Iterator[Problem]:
+    files = step.step.get("PropertyFiles")
+    if step.type != "Processing" or files is None:
+        return
+    if not isinstance(files, list):
+        yield error(f"{step.path}.PropertyFiles", f"{UNPARSABLE} Expecting start of Json Array.")
+        return
+    outputs = _outputs(step)
+    for index, file in enumerate(files):
+        path = f"{step.path}.PropertyFiles[{index}]"
+        if not isinstance(file, dict) or not {"PropertyFileName", "OutputName", "FilePath"} <= file.keys():
+            hint = "it has PropertyFileName, OutputName and FilePath"
+            yield error(path, f"{UNPARSABLE} A property file is not whole.", hint)
+        elif file["OutputName"] not in outputs:
+            message = f"Output [{file['OutputName']}] of property file [{file['PropertyFileName']}] is not defined."
+            yield error(path, message, f"the step has {', '.join(outputs) or 'no outputs'}")
+
+
+def _outputs(step: Placed) -> list[str]:
+    config = step.arguments.get("ProcessingOutputConfig")
+    outputs = config.get("Outputs") if isinstance(config, dict) else None
+    return [str(item.get("OutputName")) for item in outputs or [] if isinstance(item, dict)]
+
+
+def _condition_step(step: Placed) -> Iterator[Problem]:
+    for name in step.arguments.keys() - {"Conditions", "IfSteps", "ElseSteps"}:
+        yield error(step.path, f"{UNPARSABLE} Unknown Argument member '{name}'")
+    conditions = step.arguments.get("Conditions", [])
+    if not isinstance(conditions, list):
+        yield error(f"{step.path}.Arguments.Conditions", f"{UNPARSABLE} Expecting start of Json Array.")
+        return
+    for index, condition in enumerate(conditions):
+        yield from _condition(condition, f"{step.path}.Arguments.Conditions[{index}]")
+
+
+def _condition(condition: Any, path: str) -> Iterator[Problem]:
+    if not isinstance(condition, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    members = _CONDITION_KEYS.get(str(condition.get("Type")))
+    if members is None:
+        known = ", ".join(sorted(_CONDITION_KEYS))
+        yield error(path, f"{UNPARSABLE} Unknown condition type {condition.get('Type')!r}.", f"there are {known}")
+        return
+    for name in condition.keys() - {"Type", *members}:
+        yield error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+    for name in members:
+        if condition.get(name) is None:
+            yield error(path, f"{UNPARSABLE} Missing required property '{name}'.")
+        else:
+            yield from _operand(name, condition[name], f"{path}.{name}")
+
+
+def _operand(name: str, value: Any, path: str) -> Iterator[Problem]:
+    if name == "Condition":
+        yield from _condition(value, path)
+    elif name in ("Conditions", "Values"):
+        if not isinstance(value, list):
+            yield error(path, f"{UNPARSABLE} Expecting start of Json Array.")
+            return
+        for index, item in enumerate(value):
+            yield from _operand("Condition" if name == "Conditions" else "", item, f"{path}[{index}]")
+    elif isinstance(value, (dict, list)) and not is_expression(value):
+        yield error(path, f"{UNPARSABLE} Expecting a primitive value or a function.")

@@ -1,0 +1,224 @@
+"""What definitions are made of: a problem, a step with its place, and all step types that the service has.
+
+The table of step types says which request a step's arguments are, which response its properties are, and what the
+pipeline service refuses or fills in itself, which is not always what the public API does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+Definition = dict[str, Any]
+Step = dict[str, Any]
+Level = Literal["error", "warning"]
+
+UNPARSABLE: Final = "Unable to parse pipeline definition."
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`error`: the service refuses the definition, with this message. `warning`: it takes it, and it may not do
+    what is meant. `path` says where in the definition, `hint` what to do."""
+
+    level: Level
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.level}: {self.path}: {self.message}" if self.path else f"{self.level}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+def error(path: str, message: str, hint: str = "") -> Problem:
+    """What the service refuses."""
+    return Problem("error", path, message, hint)
+
+
+def warning(path: str, message: str, hint: str = "") -> Problem:
+    """What the service takes."""
+    return Problem("warning", path, message, hint)
+
+
+@dataclass(frozen=True)
+class StepType:
+    """One step type. `request` and `response` are shapes of botocore's model; None: the arguments or the properties
+    are free. `given` are members that the service fills in, so that the API's "required" does not hold for them."""
+
+    request: str | None = None
+    response: str | None = None
+    given: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    properties: frozenset[str] = frozenset()
+    cached: bool = False
+    retried: bool = False
+
+
+_ROLE: Final = frozenset({"RoleArn", "ExecutionRoleArn"})
+_CHECK_KEYS: Final = frozenset(
+    {
+        "CheckType",
+        "ModelPackageGroupName",
+        "SkipCheck",
+        "FailOnViolation",
+        "RegisterNewBaseline",
+        "SuppliedBaselineStatistics",
+        "SuppliedBaselineConstraints",
+        "ModelName",
+    }
+)
+_BASELINES: Final = frozenset(
+    {
+        "CalculatedBaselineConstraints",
+        "CalculatedBaselineStatistics",
+        "BaselineUsedForDriftCheckConstraints",
+        "BaselineUsedForDriftCheckStatistics",
+    }
+)
+
+
+def _job(name: str, job_name: str, **kwargs: Any) -> StepType:
+    return StepType(
+        request=f"Create{name}Request",
+        response=f"Describe{name}Response",
+        given=_ROLE | {job_name},
+        cached=True,
+        retried=True,
+        **kwargs,
+    )
+
+
+def _check() -> StepType:
+    return StepType(
+        request="CreateProcessingJobRequest",
+        given=_ROLE | {"ProcessingJobName"},
+        keys=_CHECK_KEYS,
+        properties=_BASELINES,
+        cached=True,
+        retried=True,
+    )
+
+
+STEP_TYPES: Final[Mapping[str, StepType]] = {
+    "Processing": _job("ProcessingJob", "ProcessingJobName", keys=frozenset({"PropertyFiles"})),
+    "Training": _job("TrainingJob", "TrainingJobName"),
+    "Tuning": _job(
+        "HyperParameterTuningJob",
+        "HyperParameterTuningJobName",
+        properties=frozenset({"TrainingJobSummaries"}),
+    ),
+    "Transform": _job("TransformJob", "TransformJobName"),
+    "AutoML": _job(
+        "AutoMLJob",
+        "AutoMLJobName",
+        refused=frozenset({"ModelDeployConfig", "GenerateCandidateDefinitionsOnly"}),
+        properties=frozenset({"BestCandidateProperties"}),
+    ),
+    "Model": StepType("CreateModelInput", "DescribeModelOutput", given=_ROLE | {"ModelName"}, retried=True),
+    "RegisterModel": StepType(
+        "CreateModelPackageInput",
+        "DescribeModelPackageOutput",
+        refused=frozenset({"ModelPackageName", "CertifyForMarketplace", "ModelPackageDescription", "Description"}),
+        retried=True,
+    ),
+    "EndpointConfig": StepType(
+        "CreateEndpointConfigInput",
+        "DescribeEndpointConfigOutput",
+        given=_ROLE | {"EndpointConfigName"},
+        refused=frozenset({"DataCaptureConfig", "ExplainerConfig"}),
+        cached=True,
+        retried=True,
+    ),
+    "Endpoint": StepType(
+        "CreateEndpointInput",
+        "DescribeEndpointOutput",
+        given=frozenset({"EndpointName"}),
+        refused=frozenset({"DeploymentConfig"}),
+        cached=True,
+    ),
+    "InferenceComponent": StepType("CreateInferenceComponentInput", "DescribeInferenceComponentOutput"),
+    "Condition": StepType(properties=frozenset({"Outcome"})),
+    "Fail": StepType(),
+    "Lambda": StepType(keys=frozenset({"FunctionArn", "OutputParameters"}), cached=True),
+    "Callback": StepType(keys=frozenset({"SqsQueueUrl", "OutputParameters"}), cached=True),
+    "QualityCheck": _check(),
+    "ClarifyCheck": _check(),
+    "EMR": StepType(cached=True, retried=True),
+    "EMRServerless": StepType(cached=True, retried=True),
+    "Lineage": StepType(),
+    "Job": StepType(cached=True, retried=True),
+    "Cleanup": StepType(),
+    "ForEach": StepType(),
+    "BedrockCustomModel": StepType(),
+    "BedrockCustomModelDeployment": StepType(),
+    "BedrockModelImport": StepType(),
+    "BedrockProvisionedModelThroughput": StepType(),
+    "Athena": StepType(),
+    "HubContent": StepType(),
+}
+
+# Where steps stand within steps: the arguments of these types that hold them.
+BRANCHES: Final[Mapping[str, tuple[str, ...]]] = {
+    "Condition": ("IfSteps", "ElseSteps"),
+    "ForEach": ("ForEachBody",),
+}
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A step and where it stands: its path in the definition, and what it stands within, outermost first."""
+
+    step: Step = field(repr=False)
+    path: str
+    within: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The step's name, "" where it has none that is a string."""
+        name = self.step.get("Name")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def type(self) -> str:
+        """The step's type, "" where it has none that is a string."""
+        kind = self.step.get("Type")
+        return kind if isinstance(kind, str) else ""
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The step's arguments, {} where they are no object."""
+        arguments = self.step.get("Arguments")
+        return arguments if isinstance(arguments, dict) else {}
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The step without the steps within it."""
+        held = BRANCHES.get(self.type, ())
+        kept = {name: value for name, value in self.arguments.items() if name not in held}
+        return {**self.step, "Arguments": kept} if held else self.step
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether it stands within a ForEach."""
+        return any(branch == "ForEachBody" for _, branch in self.within)
+
+
+def walk(definition: Definition) -> Iterator[Placed]:
+    """Every step, those within steps too, in the order of the text."""
+    yield from _walk(definition.get("Steps"), "Steps", ())
+
+
+def _walk(steps: Any, path: str, within: tuple[tuple[str, str], ...]) -> Iterator[Placed]:
+    if not isinstance(steps, list):
+        return
+    for index, step in enumerate(steps):
+        if not isinstance(step, dict):
+            continue
+        placed = Placed(step, f"{path}[{step.get('Name') or index}]", within)
+        yield placed
+        for branch in BRANCHES.get(placed.type, ()):
+            inner = (*within, (placed.name, branch))
+            yield from _walk(placed.arguments.get(branch), f"{placed.path}.Arguments.{branch}", inner)
