@@ -63,6 +63,12 @@ class ThrottlingException(ApiError):
     code = "ThrottlingException"
 
 
+class SerializationException(ApiError):
+    """The request is no JSON, or a member is of another JSON kind than the model says."""
+
+    code = "SerializationException"
+
+
 class UnknownOperationException(ApiError):
     """No action of that name here; the message names it."""
 

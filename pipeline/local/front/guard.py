@@ -1,0 +1,39 @@
+"""Who may ask at all, before any signature is looked at: this machine's own programs, not web pages.
+
+A browser sends Origin or Sec-Fetch-Site with what a page asks for, and the Host that the page was loaded from: so a
+foreign page, and a name that was re-bound to 127.0.0.1, are both seen. No answer ever carries a CORS header.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipeline.local.front.messages import Request
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
+_LOOPBACK: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_CLOSED: Final = ("/moto-api", "/latest/", "/favicon.ico")
+_OWN_SITES: Final = ("none", "same-origin")
+
+
+def refusal(request: Request) -> str:
+    """Why the request is not even looked at, or an empty text."""
+    host = request.headers.get("host", "")
+    if not _LOOPBACK.fullmatch(host):
+        return "The Host must be 127.0.0.1 or localhost."
+    if request.method not in METHODS:
+        return f"The method {request.method} is not answered here."
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"http://{host}":
+        return "Requests of web pages from elsewhere are refused."
+    if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
+        return "Requests of web pages from elsewhere are refused."
+    if request.path.startswith(_CLOSED):
+        return "This path is closed."
+    return ""
+
+
+def is_page(request: Request) -> bool:
+    """Whether a page in a browser asks by script or form: such a request is good for nothing but the console."""
+    return "origin" in request.headers

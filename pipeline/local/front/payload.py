@@ -1,0 +1,47 @@
+"""Bodies of requests: read whole within a limit, or checked against the hash that was signed while they stream."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pipeline.local.front.messages import BadRequest, Body, Request
+
+
+class Mismatch(Exception):
+    """The body is not the one that was signed."""
+
+    code = "XAmzContentSHA256Mismatch"
+    message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+def read_all(request: Request, limit: int) -> bytes:
+    """The whole body. Raises BadRequest (413) above `limit` bytes."""
+    if request.length is not None:
+        if request.length > limit:
+            raise BadRequest(413, f"the body has {request.length} bytes, the limit is {limit}")
+        return request.body.read() if request.length else b""
+    body = request.body.read(limit + 1)
+    if len(body) > limit:
+        raise BadRequest(413, f"the body has more than {limit} bytes, which is the limit")
+    return body
+
+
+class Checked:
+    """A body that is hashed as it is read. With the last byte Mismatch is raised if the hash is another."""
+
+    def __init__(self, body: Body, length: int | None, expected: str) -> None:
+        self._body = body
+        self._left = length
+        self._expected = expected
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """As a file's. Raises Mismatch."""
+        part = self._body.read(size)
+        self._hash.update(part)
+        if self._left is not None:
+            self._left -= len(part)
+        ended = self._left == 0 if self._left is not None else not part and size != 0
+        if ended and self._hash.hexdigest() != self._expected:
+            raise Mismatch
+        return part

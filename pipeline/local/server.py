@@ -1,0 +1,205 @@
+"""The HTTP front of the service: who may ask, who signed, which part answers.
+
+SageMaker, its runtime and its metrics are answered here; S3 is handed to `pipeline.local.s3`, all else to moto. A
+request passes the guard (Host, Origin), then the signature, then its route; what is refused never reaches
+the parts behind.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import traceback
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
+from pipeline.local.front import guard, protocols
+from pipeline.local.front.listener import Listener, bind
+from pipeline.local.front.messages import Answer, BadRequest, Disconnected, Request
+from pipeline.local.front.payload import Checked, Mismatch, read_all
+from pipeline.local.front.protocols import Wire
+from pipeline.local.front.wsgi import environ_of, run
+from pipeline.local.moto_backend import Moto
+from pipeline.local.parity import Row
+from pipeline.local.signing import Credential, Refused, scope_of, verify
+from pipeline.local.signing import Request as Signed
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="requests",
+        subject="region",
+        here="one a service; requests to SageMaker that are signed for another are refused",
+        aws="each region is a service of its own, at its own address",
+    ),
+    Row(
+        area="requests",
+        subject="actions of SageMaker that localhost does not have",
+        here="400 UnknownOperationException, with the name of the action",
+        aws="all of them exist",
+    ),
+)
+
+_LARGEST_JSON: Final = 16 << 20
+_LARGEST_INVOCATION: Final = 26_214_400
+_TARGET: Final = "SageMaker."
+_ENDPOINTS: Final = "/endpoints/"
+
+
+class Front:
+    """Answers requests for one service; `start` begins to listen."""
+
+    def __init__(self, service: Service, port: int = 0) -> None:
+        """Bind 127.0.0.1 at once, so that the address is known. Raises OSError if the port is taken."""
+        self._service = service
+        self._key = service.configuration.key
+        self._moto = Moto(service.configuration.account)
+        self._socket = bind(port)
+        self._listener = Listener(self._socket, self.answer)
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def start(self) -> None:
+        """Accept requests, and load moto in the background."""
+        self._listener.start()
+        self._moto.warm()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._listener.close()
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request; never raises but for a client that is gone."""
+        reason = guard.refusal(request)
+        if reason:
+            return _forbidden(reason)
+        if request.path == "/_health":
+            return self._health()
+        region, name = scope_of(_signed(request, ""))
+        wire = protocols.wire_of(request, name)
+        try:
+            return self._signed_answer(request, wire, name)
+        except Refused as error:
+            return protocols.refused(wire, error)
+        except ApiError as error:
+            return protocols.api_error(wire, error)
+        except Mismatch as error:
+            return protocols.failure(wire, error.code, error.message, 400)
+        except (BadRequest, Disconnected):
+            raise
+        except Exception as error:  # the last line of defence: a fault here is one answer, not the server's end
+            traceback.print_exc(file=sys.stderr)
+            text = f"{type(error).__name__} in SageMaker on localhost; its log has the details."
+            return protocols.api_error(wire, InternalFailure(text))
+
+    def _signed_answer(self, request: Request, wire: Wire, name: str) -> Answer:
+        if wire is Wire.S3:
+            return self._s3(request)
+        limit = _LARGEST_INVOCATION if request.path.startswith(_ENDPOINTS) else _LARGEST_JSON
+        body = read_all(request, limit)
+        digest = hashlib.sha256(body).hexdigest()
+        credential = self._verified(request, digest)
+        if credential.payload_hash not in (digest, "UNSIGNED-PAYLOAD"):
+            raise Refused("mismatch", "The body is not the one that was signed.")
+        target = request.headers.get("x-amz-target", "")
+        if target.startswith(_TARGET) or name == "sagemaker":
+            self._check_scope(credential)
+            return self._sagemaker(request, target, body)
+        own_key = credential.access_key_id == self._key.access_key_id
+        return self._moto.answer(request, credential.service, body, own_key=own_key)
+
+    def _sagemaker(self, request: Request, target: str, body: bytes) -> Answer:
+        if target:
+            operation = target.removeprefix(_TARGET)
+            return protocols.success(self._service.call(operation, parsed(body)))
+        if request.path.startswith(_ENDPOINTS):
+            return self._runtime(request, body)
+        return self._metrics(request, body)
+
+    def _runtime(self, request: Request, body: bytes) -> Answer:
+        endpoint, _, action = request.path.removeprefix(_ENDPOINTS).partition("/")
+        if action != "invocations" or request.method != "POST":
+            raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
+        answer = self._service.hosting.invoke(endpoint, body, request.headers)
+        headers = [*answer.headers, ("x-amzn-RequestId", protocols.request_id())]
+        return Answer(answer.status, headers, answer.body)
+
+    def _metrics(self, request: Request, body: bytes) -> Answer:
+        from pipeline.local.api import metrics
+
+        actions = {"/BatchPutMetrics": metrics.batch_put, "/BatchGetMetrics": metrics.batch_get}
+        if request.path not in actions:
+            raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
+        result = actions[request.path](self._service, parsed(body))
+        headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", protocols.request_id())]
+        return Answer(200, headers, json.dumps(result).encode())
+
+    def _s3(self, request: Request) -> Answer:
+        from pipeline.local import s3
+
+        credential = self._verified(request, "")
+        environ = environ_of(request)
+        if len(credential.payload_hash) == 64:
+            environ["wsgi.input"] = Checked(request.body, request.length, credential.payload_hash)
+        return run(lambda given, start: s3.handle(self._service, given, start), environ)
+
+    def _verified(self, request: Request, digest: str) -> Credential:
+        return verify(_signed(request, digest), self._secret, self._service.clock.now())
+
+    def _secret(self, access_key_id: str) -> str | None:
+        if access_key_id == self._key.access_key_id:
+            return self._key.secret_access_key
+        return self._moto.secret_of(access_key_id)
+
+    def _check_scope(self, credential: Credential) -> None:
+        region = self._service.configuration.region
+        if credential.service != "sagemaker":
+            raise Refused("mismatch", "Credential should be scoped to correct service: 'sagemaker'.")
+        if credential.region != region:
+            raise Refused(
+                "mismatch",
+                f"Credential should be scoped to a valid region. SageMaker on localhost is in {region}, "
+                f"the request was signed for {credential.region}.",
+            )
+
+    def _health(self) -> Answer:
+        body = {"service": "pipeline.local", "key": fingerprint(self._key.access_key_id)}
+        return Answer(200, [("Content-Type", "application/json")], json.dumps(body).encode())
+
+
+def fingerprint(access_key_id: str) -> str:
+    """What the service says of its key to anybody: enough to know it again, nothing to sign with."""
+    return hashlib.sha256(access_key_id.encode()).hexdigest()[:16]
+
+
+def parsed(body: bytes) -> dict[str, Any]:
+    """The JSON object of a request. Raises SerializationException."""
+    if not body:
+        return {}
+    try:
+        text = body.decode("utf-8")
+        found = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode("utf-8")
+    except RecursionError:
+        raise SerializationException("The request is nested too deeply.") from None
+    except ValueError as error:
+        raise SerializationException(f"The request is not valid JSON: {str(error)[:200]}") from None
+    if not isinstance(found, dict):
+        raise SerializationException("The request must be a JSON object.")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _signed(request: Request, digest: str) -> Signed:
+    return Signed(request.method, request.path, request.query, request.headers, digest)
+
+
+def _forbidden(reason: str) -> Answer:
+    headers = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
+    return Answer(403, headers, json.dumps({"__type": "AccessDeniedException", "message": reason}).encode())

@@ -1,0 +1,92 @@
+"""A running service for a test: the real parts behind the real front on a loopback port, with boto3 clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.local.server import Front
+from pipeline.local.service import Configuration, Key, Service
+from pipeline.local.state import StateFolder
+
+KEY = Key("AKIATESTTESTTESTTEST", "test-secret")
+ROLE = "arn:aws:iam::123456789012:role/pipeline"
+
+
+@dataclass(frozen=True)
+class LocalService:
+    """The service, its address, and clients that sign with its key and do not retry."""
+
+    service: Service
+    front: Front
+    url: str
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, name: str, *, key: Key | None = None, attempts: int = 1) -> Any:
+        """A boto3 client of that service; the same object each time unless it is told a key or attempts."""
+        if key is None and attempts == 1 and name in self._clients:
+            return self._clients[name]
+        client = boto_client(self.url, name, self.service.configuration, key, attempts)
+        if key is None and attempts == 1:
+            self._clients[name] = client
+        return client
+
+    @property
+    def sagemaker(self) -> Any:
+        """The client of SageMaker."""
+        return self.client("sagemaker")
+
+    @property
+    def runtime(self) -> Any:
+        """The client that invokes endpoints."""
+        return self.client("sagemaker-runtime")
+
+    @property
+    def s3(self) -> Any:
+        """The client of S3."""
+        return self.client("s3")
+
+    @property
+    def logs(self) -> Any:
+        """The client of CloudWatch Logs."""
+        return self.client("logs")
+
+
+@contextmanager
+def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Iterator[LocalService]:
+    """A service with its state in `tmp_path / "state"`; use it twice with one folder to test a restart."""
+    state = StateFolder.open(tmp_path / "state")
+    fronts: list[Front] = []
+    settings = Configuration(**{"key": KEY, **configuration})
+    service = Service(state, settings, address=lambda: fronts[0].url)
+    fronts.append(Front(service, port))
+    running = LocalService(service, fronts[0], fronts[0].url)
+    try:
+        service.recover()
+        running.front.start()
+        yield running
+    finally:
+        running.front.close()
+        service.close()
+        for client in running._clients.values():
+            client.close()
+
+
+def boto_client(url: str, name: str, settings: Configuration, key: Key | None = None, attempts: int = 1) -> Any:
+    """A client that knows the address, the key and the region from nowhere but here."""
+    import boto3
+    from botocore.config import Config
+
+    signed_by = key or settings.key
+    session = boto3.session.Session(
+        aws_access_key_id=signed_by.access_key_id,
+        aws_secret_access_key=signed_by.secret_access_key,
+        region_name=settings.region,
+    )
+    config = Config(
+        retries={"total_max_attempts": attempts}, max_pool_connections=32, connect_timeout=5, read_timeout=60
+    )
+    return session.client(name, endpoint_url=url, config=config)  # type: ignore[call-overload]
