@@ -1,0 +1,75 @@
+"""Rows of a CSV file as float32, by pandas' C parser: several times as fast as numpy's own.
+
+Parsing stops at the first text that is no number, with the rows and the file as the container names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any
+
+import numpy as np
+
+from pipeline.local.linear_learner.errors import CustomerError
+from pipeline.local.linear_learner.model import Floats
+
+
+def read_rows(stream: IO[bytes], chunk_numbers: int, channel: str, where: str) -> Iterator[tuple[Floats, int, float]]:
+    """Chunks of rows (rows, columns), the number of the first row of each from 1, and bytes a row, roughly.
+
+    A row that is too short ends in NaN. Raises CustomerError for text that is no number and for a row too long.
+    """
+    import pandas as pd
+
+    head = _Replayed(stream)
+    columns = head.first_line.count(b",") + 1
+    size = max(1, chunk_numbers // columns)
+    first = 1
+    try:
+        frames = pd.read_csv(
+            head,  # type: ignore[call-overload]
+            header=None,
+            dtype=np.float32,
+            chunksize=size,
+            compression=None,
+            engine="c",
+        )
+        for frame in frames:
+            # The rows read so far give a guess of the bytes a row takes that is good enough for a capacity.
+            yield frame.to_numpy(), first, max(1.0, len(head.first_line) / 2)
+            first += len(frame)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise _refusal(error, first, first + size - 1, channel, where) from error
+
+
+def _refusal(error: Exception, first: int, last: int, channel: str, where: str) -> CustomerError:
+    reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
+    return CustomerError(
+        f"Unable to parse csv: rows {first}-{last}, file {where}",
+        detail=f"Channel '{channel}': {reason}. Every row must hold numbers only: the label, then the features; "
+        "no header.",
+    )
+
+
+class _Replayed:
+    """A stream whose first line has been looked at, and is read again."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.first_line = stream.readline()
+        self._head = self.first_line
+
+    def read(self, size: int = -1) -> bytes:
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        return self._stream.read(size)
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.read(1 << 16)
+        if not line:
+            raise StopIteration
+        return line
