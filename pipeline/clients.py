@@ -60,6 +60,14 @@ class Target:
             return f"localhost ({self.endpoint_url})"
         return f"AWS account {self.account}, region {self.region}"
 
+    def require_account(self, account: str) -> None:
+        """Refuse to go on in an account other than the one that the settings declare. Raises SettingsError."""
+        if account != self.account:
+            raise SettingsError(
+                f"the credentials are those of account {self.account}, the settings declare {account}",
+                hint="sign in to the declared account, or choose another environment with --env",
+            )
+
 
 class Clients:
     """The boto3 clients of one target, each made when it is first needed."""
