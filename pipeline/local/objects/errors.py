@@ -8,7 +8,7 @@ from typing import ClassVar
 class S3Error(Exception):
     """An answer other than success. `details` become further elements of the XML error, such as `BucketName`."""
 
-    code: ClassVar[str] = "InternalError"
+    code: str = "InternalError"
     status: ClassVar[int] = 500
     text: ClassVar[str] = "We encountered an internal error. Please try again."
 

@@ -177,12 +177,16 @@ class Objects:
 
     def head(self, bucket: str, key: str) -> StoredObject | None:
         """The latest version of an object; None if there is none or it was deleted. Raises NoSuchBucket."""
+        found = self.latest(bucket, key)
+        return None if found is None or found.marker else found
+
+    def latest(self, bucket: str, key: str) -> StoredObject | None:
+        """As `head`, but a delete marker is answered, too."""
         rows = self._database.execute(f"{_SELECT} AND latest", bucket, key)
         if not rows:
             self.bucket(bucket)
             return None
-        found = to_object(rows[0])
-        return None if found.marker else found
+        return to_object(rows[0])
 
     def version(self, bucket: str, key: str, version: str) -> StoredObject:
         """One version (a delete marker, too) of an object. Raises NoSuchBucket, NoSuchVersion."""

@@ -1,0 +1,119 @@
+"""The HTTP face of S3, path-style, as a WSGI application over `pipeline.local.objects`.
+
+Who may ask is not its business: the front has checked the signature by then. It does check that the body is the
+one that was signed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.objects import S3Error
+from pipeline.local.parity import Row
+from pipeline.local.s3 import xml
+from pipeline.local.s3.answer import Answer
+from pipeline.local.s3.request import Plane, Request
+from pipeline.local.s3.routes import answer
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+StartResponse = Callable[..., Any]
+
+PARITY: Final = (
+    Row(
+        area="s3",
+        subject="Policies, lifecycle, CORS, notifications, replication and other sub-resources of buckets",
+        here="Kept and given back, without effect; no events are sent for objects",
+        aws="They act",
+    ),
+    Row(
+        area="s3",
+        subject="ACLs",
+        here="Accepted, without effect; every object and bucket is the owner's alone",
+        aws="Without effect, too, while object ownership is enforced, the default",
+    ),
+    Row(
+        area="s3",
+        subject="Checksums",
+        here="CRC32, SHA1 and SHA256 are verified; CRC32C and CRC64NVME are kept and given back as they came; none "
+        "is computed for objects that came without",
+        aws="All are verified, and CRC64NVME is computed where the client sends none",
+    ),
+    Row(
+        area="s3",
+        subject="Encryption and storage classes",
+        here="Names are kept and given back; bodies lie on disk as they are and are always at hand",
+        aws="Bodies are encrypted; archived objects must be restored first",
+    ),
+    Row(
+        area="s3",
+        subject="Form uploads, Select, torrents, retention, legal hold, inventories, access points, directory buckets",
+        here="Refused with status 400 and the code NotImplemented or MethodNotAllowed",
+        aws="There",
+    ),
+)
+
+_REASONS: Final = {
+    200: "OK",
+    204: "No Content",
+    206: "Partial Content",
+    304: "Not Modified",
+    400: "Bad Request",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    411: "Length Required",
+    412: "Precondition Failed",
+    416: "Requested Range Not Satisfiable",
+    500: "Internal Server Error",
+}
+
+
+def handle(service: Service, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """WSGI, with the service whose objects they are."""
+    identity = secrets.token_hex(8).upper()
+    plane = Plane(service.objects, service.configuration.account, service.configuration.region)
+    closing = False
+    try:
+        request = Request.of(environ, identity)
+        try:
+            result = answer(plane, request)
+        finally:
+            closing = not request.body.drain()
+    except S3Error as error:
+        result = _failure(error, environ, identity)
+    except OSError as error:
+        print(f"s3: {environ.get('REQUEST_METHOD')}: {error}", file=sys.stderr)
+        result = _failure(S3Error(f"The state folder cannot be used: {error.strerror}"), environ, identity)
+    headers = {"x-amz-request-id": identity, "x-amz-id-2": identity, "Server": "AmazonS3", **result.headers}
+    if isinstance(result.body, bytes):
+        headers.setdefault("Content-Length", str(len(result.body)))
+    if closing:
+        headers["Connection"] = "close"
+    status = f"{result.status} {_REASONS[result.status]}"
+    start_response(status, [(name, value) for name, value in headers.items()])
+    if not isinstance(result.body, bytes):
+        return result.body
+    return [result.body] if result.body and environ["REQUEST_METHOD"] != "HEAD" else []
+
+
+def _failure(error: S3Error, environ: dict[str, Any], identity: str) -> Answer:
+    details = dict(error.details)
+    headers = {"Content-Type": "application/xml"}
+    if details.get("DeleteMarker"):
+        headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": details.pop("VersionId")}
+        del details["DeleteMarker"]
+    if error.status == 304:
+        return Answer(304, {"ETag": details.get("ETag", "")})
+    if error.status == 416 and "ActualObjectSize" in details:
+        headers["Content-Range"] = f"bytes */{details['ActualObjectSize']}"
+    children: list[xml.Node] = [("Code", error.code), ("Message", error.message)]
+    children += list(details.items())
+    children += [("RequestId", identity), ("HostId", identity)]
+    body = xml.render("Error", children, namespace=False)
+    return Answer(error.status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)

@@ -1,0 +1,211 @@
+"""Multipart uploads over HTTP: create, upload and copy parts, complete, abort, list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from pipeline.local.objects.model import Part
+from pipeline.local.s3 import xml
+from pipeline.local.s3.answer import Answer, checksum_headers, encryption_headers, version_headers
+from pipeline.local.s3.body import new_digest
+from pipeline.local.s3.conditions import byte_range, check_read, write_condition
+from pipeline.local.s3.errors import BadDigest, InvalidArgument, MalformedXML
+from pipeline.local.s3.listing import owner_node
+from pipeline.local.s3.object_actions import SOURCE, copy_result, copy_source
+from pipeline.local.s3.properties import properties, with_checksums
+from pipeline.local.s3.request import Plane, Request
+
+MAX_PARTS: Final = 10_000
+
+
+def create_upload(plane: Plane, request: Request) -> Answer:
+    """CreateMultipartUpload: the headers are those of the object to be."""
+    upload = plane.objects.uploads.create(request.bucket, request.key, properties(request))
+    headers = encryption_headers(upload.properties.headers)
+    for name in ("x-amz-checksum-algorithm", "x-amz-checksum-type"):
+        if value := request.headers.get(name):
+            headers[name] = value
+    children: list[xml.Node] = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
+    return Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
+
+
+def upload_part(plane: Plane, request: Request) -> Answer:
+    """UploadPart."""
+    request.body.require_length()
+    number = _number(request)
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    blob = plane.objects.blobs.write(request.body.chunks())
+    part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
+    headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
+    headers |= {f"x-amz-checksum-{name}": value for name, value in part.checksums.items()}
+    return Answer(200, headers)
+
+
+def copy_part(plane: Plane, request: Request) -> Answer:
+    """UploadPartCopy: a part from (a range of) an object."""
+    number = _number(request)
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    with plane.objects.reading(*copy_source(request)) as source:
+        check_read(source, request.headers, prefix=f"{SOURCE}-")
+        span = byte_range(request.headers.get(f"{SOURCE}-range", ""), source.size) or (0, source.size)
+        blob = plane.objects.blobs.write(plane.objects.blobs.read(source.blobs, *span))
+    part = plane.objects.uploads.put_part(upload, number, blob, {})
+    return Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified))
+
+
+def complete_upload(plane: Plane, request: Request) -> Answer:
+    """CompleteMultipartUpload: no byte is copied."""
+    uploads = plane.objects.uploads
+    upload = uploads.get(request.bucket, request.key, request.query["uploadId"])
+    listed = xml.parse(request.body.document(), "CompleteMultipartUpload").findall("Part")
+    wanted = [_wanted(part) for part in listed]
+    if not wanted:
+        raise MalformedXML
+    parts = {part.number: part for part in uploads.parts(upload)}
+    _check_parts(listed, parts)
+    checksums, kind = _combined(request, [parts[number] for number, _ in wanted if number in parts])
+    stored = uploads.complete(
+        upload,
+        wanted,
+        with_checksums(upload.properties, checksums, kind=kind),
+        condition=write_condition(request.headers, request.key),
+    )
+    children: list[xml.Node] = [
+        ("Location", f"http://{request.headers.get('host', '127.0.0.1')}{request.path}"),
+        ("Bucket", request.bucket),
+        ("Key", request.key),
+        ("ETag", f'"{stored.etag}"'),
+    ]
+    for name, value in stored.properties.checksums.items():
+        children.append(("ChecksumType" if name == "type" else f"Checksum{name.upper()}", value))
+    headers = version_headers(stored) | encryption_headers(stored.properties.headers)
+    return Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
+
+
+def abort_upload(plane: Plane, request: Request) -> Answer:
+    """AbortMultipartUpload."""
+    uploads = plane.objects.uploads
+    uploads.abort(uploads.get(request.bucket, request.key, request.query["uploadId"]))
+    return Answer(204)
+
+
+def list_parts(plane: Plane, request: Request) -> Answer:
+    """ListParts."""
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    limit, marker = request.number("max-parts", 1000), request.number("part-number-marker", 0, most=MAX_PARTS)
+    parts = [part for part in plane.objects.uploads.parts(upload) if part.number > marker]
+    shown, truncated = parts[:limit], len(parts) > limit
+    children: list[xml.Node] = [
+        ("Bucket", request.bucket),
+        ("Key", request.key),
+        ("UploadId", upload.id),
+        ("Initiator", owner_node(plane)[1]),
+        owner_node(plane),
+        ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
+        ("PartNumberMarker", str(marker)),
+        ("NextPartNumberMarker", str(shown[-1].number if shown else marker)),
+        ("MaxParts", str(limit)),
+        ("IsTruncated", str(truncated).lower()),
+    ]
+    return Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
+
+
+def list_uploads(plane: Plane, request: Request) -> Answer:
+    """ListMultipartUploads."""
+    limit = request.number("max-uploads", 1000)
+    prefix = request.query.get("prefix", "")
+    after = (request.query.get("key-marker", ""), request.query.get("upload-id-marker", ""))
+    found = plane.objects.uploads.in_progress(request.bucket, prefix)
+    if after[1]:
+        passed = [upload.id for upload in found if upload.key <= after[0]]
+        seen = passed[: passed.index(after[1]) + 1] if after[1] in passed else passed
+        found = [upload for upload in found if upload.id not in seen]
+    else:
+        found = [upload for upload in found if upload.key > after[0]]
+    shown, truncated = found[:limit], len(found) > limit
+    children: list[xml.Node] = [
+        ("Bucket", request.bucket),
+        ("KeyMarker", after[0]),
+        ("UploadIdMarker", after[1]),
+        ("NextKeyMarker", shown[-1].key if truncated else ""),
+        ("NextUploadIdMarker", shown[-1].id if truncated else ""),
+        ("Prefix", prefix),
+        ("MaxUploads", str(limit)),
+        ("IsTruncated", str(truncated).lower()),
+    ]
+    for upload in shown:
+        about: list[xml.Node] = [
+            ("Key", upload.key),
+            ("UploadId", upload.id),
+            ("Initiator", owner_node(plane)[1]),
+            owner_node(plane),
+            ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
+            ("Initiated", xml.timestamp(upload.started)),
+        ]
+        children.append(("Upload", about))
+    return Answer.xml("ListMultipartUploadsResult", children)
+
+
+def _number(request: Request) -> int:
+    number = request.number("partNumber", 0, most=MAX_PARTS + 1)
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=request.query.get("partNumber", ""),
+        )
+    return number
+
+
+def _wanted(part: Element) -> tuple[int, str]:
+    number, etag = part.findtext("PartNumber", ""), part.findtext("ETag", "")
+    if not number.strip().isdecimal() or not etag:
+        raise MalformedXML
+    return int(number), etag.strip().strip('"')
+
+
+def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
+    """The checksums of parts that the client repeats at the end must be those it sent."""
+    for element in listed:
+        part = parts.get(_wanted(element)[0])
+        for name, value in part.checksums.items() if part else ():
+            given = element.findtext(f"Checksum{name.upper()}")
+            if given is not None and given != value:
+                raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
+
+
+def _combined(request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
+    """The checksum of the whole: the client's for FULL_OBJECT, else the checksum of the parts' checksums."""
+    given = {
+        name.removeprefix("x-amz-checksum-"): value
+        for name, value in request.headers.items()
+        if name.startswith("x-amz-checksum-") and not name.endswith(("-type", "-algorithm"))
+    }
+    if request.headers.get("x-amz-checksum-type") == "FULL_OBJECT":
+        return given, "FULL_OBJECT"
+    shared = set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
+    combined: dict[str, str] = {}
+    for name in sorted(shared):
+        digest = new_digest(name)
+        if digest is None:
+            continue
+        try:
+            for part in parts:
+                digest.update(base64.b64decode(part.checksums[name], validate=True))
+        except binascii.Error:
+            raise BadDigest(f"The {name.upper()} of a part is no base64.") from None
+        combined[name] = f"{base64.b64encode(digest.digest()).decode()}-{len(parts)}"
+    return combined, "COMPOSITE"
+
+
+def _part(part: Part) -> list[xml.Node]:
+    nodes: list[xml.Node] = [
+        ("PartNumber", str(part.number)),
+        ("LastModified", xml.timestamp(part.modified)),
+        ("ETag", f'"{part.blob.md5}"'),
+        ("Size", str(part.blob.size)),
+    ]
+    return nodes + [(f"Checksum{name.upper()}", value) for name, value in part.checksums.items()]
