@@ -36,7 +36,7 @@ def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, t
     metrics = compute(answers, truth, task)
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
-        write_report(outputs, output, answers, truth, metrics, features=features, task=task)
+        write_report(outputs, output, answers, truth, metrics, features=features)
     return summary(metrics)
 
 

@@ -1,17 +1,55 @@
-"""`report.html`: the evaluation for people, in one file that needs nothing else."""
+"""`report.html`: the evaluation for people, in one file that needs nothing else, and its pictures beside it.
+
+Headline figures first, then where the model errs: the confusion matrix, the curves, and the rows it got most wrong,
+as pictures where the features are one.
+"""
 
 from __future__ import annotations
 
+import base64
 import html
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from scripts.metrics import BINARY_GROUP, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
+from scripts.report_sections import Section, binary_sections, multiclass_sections, regression_sections
+
+_CARDS: Final = {
+    BINARY_GROUP: ("accuracy", "precision", "recall", "f1", "auc"),
+    MULTICLASS_GROUP: ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
+    "regression_metrics": ("rmse", "mae", "mse", "r2"),
+}
+_TITLES: Final = {
+    "auc": "AUC",
+    "f0_5": "F0.5",
+    "f1": "F1",
+    "f2": "F2",
+    "mae": "MAE",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "r2": "R²",
+}
+_STYLE: Final = """
+:root{color-scheme:light}*{box-sizing:border-box}
+body{margin:0;background:#f3f4f6;color:#1f2937;font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{max-width:1100px;margin:0 auto;padding:32px 20px 64px}
+h1{font-size:26px;margin:0}h2{font-size:18px;margin:0 0 4px}p{margin:4px 0 12px;color:#6b7280}
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:14px;margin:22px 0}
+.card,section{background:#fff;border-radius:12px;box-shadow:0 1px 3px rgba(0,0,0,.08)}
+.card{padding:14px 16px}.card b{display:block;font-size:27px;letter-spacing:-.5px;font-variant-numeric:tabular-nums}
+.card span{color:#374151;font-weight:600}.card small{display:block;color:#6b7280}
+section{padding:18px 20px;margin:16px 0;overflow-x:auto}
+.pictures{display:flex;flex-wrap:wrap;gap:12px;justify-content:space-evenly}
+.pictures img{max-width:100%;height:auto}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{padding:5px 14px;text-align:right;border-bottom:1px solid #e5e7eb}
+th:first-child,td:first-child{text-align:left}th{color:#6b7280;font-weight:600}
+"""
 
 
 def write_report(
@@ -22,8 +60,99 @@ def write_report(
     metrics: dict[str, Any],
     *,
     features: Path,
-    task: str,
 ) -> None:
-    """Write `report.html` and the pictures beside it."""
-    body = f"<!doctype html><title>{task}</title><pre>{html.escape(json.dumps(metrics, indent=1))}</pre>"
-    outputs.write(folder / "report.html", body.encode())
+    """Write `report.html` and every picture in it, as a PNG of its own, into `folder`."""
+    ((group, figures),) = metrics.items()
+    if group == BINARY_GROUP:
+        sections = binary_sections(answers, labels, features)
+    elif group == MULTICLASS_GROUP:
+        sections = multiclass_sections(answers, labels, features)
+    else:
+        sections = regression_sections(answers, labels, features)
+    for section in sections:
+        for name, data in section.pictures.items():
+            outputs.write(folder / name, data)
+    outputs.write(folder / "report.html", page(group, figures, sections, len(labels)).encode())
+
+
+def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int) -> str:
+    """The whole document."""
+    kind = group.removesuffix("_metrics").replace("_", " ")
+    cards = "".join(_card(name, figures) for name in _CARDS[group])
+    parts = "".join(_section(section) for section in sections) + _section(_all_figures(figures))
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'
+        f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
+        f"<body><main><h1>Model evaluation</h1><p>{kind} of {rows:,} test rows that the model never saw</p>"
+        f'<div class="cards">{cards}</div>{parts}</main></body></html>\n'
+    )
+
+
+def title(name: str) -> str:
+    """A figure's name as people write it: weighted_f1 is "weighted F1"."""
+    for key, shown in _TITLES.items():
+        if name == key or name.endswith(f"_{key}"):
+            return name[: -len(key)].replace("_", " ") + shown
+    return name.replace("_", " ")
+
+
+def number(value: float | str) -> str:
+    """Four digits after the point, or four that matter for a large or tiny number."""
+    if isinstance(value, str):
+        return "–"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
+
+
+def _card(name: str, figures: dict[str, Any]) -> str:
+    figure = figures[name]
+    notes = []
+    if not isinstance(figure["standard_deviation"], str):
+        notes.append(f"± {figure['standard_deviation']:.2g}")
+    if constant := figures.get(f"{name}_best_constant_classifier"):
+        notes.append(f"constant answer: {number(constant['value'])}")
+    shown = html.escape(title(name))
+    return (
+        f'<div class="card"><span>{shown[:1].upper()}{shown[1:]}</span><b>{number(figure["value"])}</b>'
+        f"<small>{'<br>'.join(notes)}</small></div>"
+    )
+
+
+def _all_figures(figures: dict[str, Any]) -> Section:
+    ending = "_best_constant_classifier"
+    rows = []
+    for name, figure in figures.items():
+        if isinstance(figure, dict) and set(figure) == {"value", "standard_deviation"} and ending not in name:
+            constant = figures.get(name + ending, {"value": "NaN"})["value"]
+            rows.append([title(name), number(figure["value"]), number(figure["standard_deviation"]), number(constant)])
+    return Section(
+        "All figures",
+        "The deviation is that of five random samples of 80 % of the rows; the last column is what a classifier "
+        "reaches that always gives the same answer.",
+        {},
+        [["figure", "value", "deviation", "constant answer"], *rows],
+    )
+
+
+def _shown_width(data: bytes) -> int:
+    """The width of a PNG (from its head) on the page, a little smaller so that two charts stand side by side."""
+    return int(int.from_bytes(data[16:20], "big") / 1.15)
+
+
+def _section(section: Section) -> str:
+    pictures = "".join(
+        f'<img alt="{html.escape(name.removesuffix(".png").replace("_", " "))}" width="{_shown_width(data)}" '
+        f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+        for name, data in section.pictures.items()
+    )
+    table = ""
+    if section.table:
+        head, *rows = ([html.escape(cell) for cell in row] for row in section.table)
+        table = (
+            f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
+            + "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+            + "</table>"
+        )
+    return (
+        f"<section><h2>{html.escape(section.title)}</h2><p>{html.escape(section.text)}</p>"
+        f'<div class="pictures">{pictures}</div>{table}</section>'
+    )

@@ -1,0 +1,172 @@
+"""The look that all pictures share, and the kinds of picture that both the inspection and the report use.
+
+Figures are drawn by matplotlib's Agg canvas directly: no pyplot, no display, no automatic layout (which doubles the
+time of a small figure). Sizes are in inches; every function returns the bytes of a PNG, the same for the same input.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = npt.NDArray[Any]
+
+INK: Final = "#1f2937"
+MUTED: Final = "#6b7280"
+GRID: Final = "#e5e7eb"
+BLUE: Final = "#2563eb"
+ORANGE: Final = "#ea580c"
+GREEN: Final = "#059669"
+PURPLE: Final = "#7c3aed"
+
+_DPI: Final = 120
+_SMALLEST_SIDE: Final = 8
+# Of grids of pictures, in pixels.
+_CELL: Final = 96
+_GAP: Final = 14
+_MARGIN: Final = 22
+_CAPTION: Final = 30
+_HEADING: Final = 34
+
+
+def image_side(features: int) -> int | None:
+    """The side of the square picture that so many features make, or None where they are no picture."""
+    side = math.isqrt(features)
+    return side if side * side == features and side >= _SMALLEST_SIDE else None
+
+
+def new_figure(width: float, height: float, title: str = "") -> Figure:
+    """An empty white figure with its title at the upper left."""
+    from matplotlib import rcParams
+    from matplotlib.figure import Figure
+
+    rcParams["font.size"] = 9
+    figure = Figure((width, height), _DPI, facecolor="white")
+    if title:
+        figure.text(0.18 / width, 1 - 0.16 / height, title, size=11, weight="bold", color=INK, va="top")
+    return figure
+
+
+def new_axes(figure: Figure, x: str, y: str, box: tuple[float, float, float, float] | None = None) -> Axes:
+    """Axes with a light grid, in inches from the left, bottom, right and top edge."""
+    left, bottom, right, top = box or (0.72, 0.55, 0.2, 0.5)
+    width, height = figure.get_size_inches()
+    axes = figure.add_axes((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
+    axes.set_xlabel(x, color=MUTED)
+    axes.set_ylabel(y, color=MUTED)
+    axes.grid(True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=MUTED, length=0)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(GRID)
+    return axes
+
+
+def png(figure: Figure) -> bytes:
+    """The drawn figure; no date or version inside, so equal pictures are equal bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    stream = io.BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)
+    canvas.print_png(stream, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+    return stream.getvalue()
+
+
+def image_grid(groups: Sequence[tuple[str, Array, Sequence[str]]], *, title: str, columns: int = 10) -> bytes:
+    """Square pictures (count, side, side) in rows, each with a caption below; each group has a heading.
+
+    All pictures of a figure share one scale of grey, dark on white as ink is, and are enlarged by a whole factor.
+    """
+    shown = [group for group in groups if len(group[1])]
+    side = shown[0][1].shape[1]
+    cell = side * max(1, _CELL // side) + 2
+    widest = min(columns, max(len(images) for _, images, _ in shown))
+    lines = sum(math.ceil(len(images) / columns) for _, images, _ in shown)
+    heads = sum(bool(heading) for heading, _, _ in shown)
+    width = max(2 * _MARGIN + widest * (cell + _GAP), 360)
+    height = 60 + lines * (cell + _CAPTION) + heads * _HEADING
+    figure = new_figure(width / _DPI, height / _DPI, title)
+    low = min(float(images.min()) for _, images, _ in shown)
+    high = max(float(images.max()) for _, images, _ in shown)
+    canvas = np.full((height, width), 255, np.uint8)
+    top = 54
+    for heading, images, captions in shown:
+        if heading:
+            figure.text(_MARGIN / width, 1 - (top + 12) / height, heading, size=9, color=MUTED, va="center")
+            top += _HEADING
+        for index, image in enumerate(images):
+            left = _MARGIN + index % columns * (cell + _GAP)
+            line = top + index // columns * (cell + _CAPTION)
+            canvas[line : line + cell, left : left + cell] = _framed(image, low, high, cell)
+            middle = (left + cell / 2) / width
+            below = 1 - (line + cell + 4) / height
+            figure.text(middle, below, captions[index], size=7.5, color=INK, ha="center", va="top")
+        top += math.ceil(len(images) / columns) * (cell + _CAPTION)
+    figure.figimage(canvas, cmap="gray", vmin=0, vmax=255, origin="upper")
+    return png(figure)
+
+
+def _framed(image: Array, low: float, high: float, cell: int) -> npt.NDArray[np.uint8]:
+    """One picture as greys, enlarged, with a thin frame around it."""
+    factor = (cell - 2) // len(image)
+    grey = 255 - np.clip((image - low) / ((high - low) or 1) * 255, 0, 255)
+    out = np.full((cell, cell), 229, np.uint8)
+    out[1:-1, 1:-1] = grey.astype(np.uint8).repeat(factor, axis=0).repeat(factor, axis=1)
+    return out
+
+
+def bars(
+    groups: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], *, title: str, y: str, form: str = "{:,.0f}"
+) -> bytes:
+    """Grouped vertical bars, `series` of one value per group; values are written on them where there is room."""
+    figure = new_figure(max(5.2, min(12.0, 1.4 + 0.34 * len(groups) * len(series))), 3.3, title)
+    axes = new_axes(figure, "", y, (0.8, 0.5, 0.2, 0.75))
+    width = 0.82 / len(series)
+    colors = (BLUE, ORANGE, GREEN, PURPLE)
+    places = np.arange(len(groups))
+    for index, (name, values) in enumerate(series):
+        offset = (index - (len(series) - 1) / 2) * width
+        drawn = axes.bar(places + offset, values, width * 0.92, color=colors[index % 4], label=name)
+        if len(groups) * len(series) <= 24:
+            axes.bar_label(drawn, [form.format(value) for value in values], size=6.5, color=MUTED, padding=1)
+    axes.set_xticks(places, groups, color=INK, rotation=0 if max(map(len, groups)) < 8 else 20)
+    axes.grid(False, axis="x")
+    if len(series) > 1:
+        legend(axes)
+    return png(figure)
+
+
+def legend(axes: Any, where: str = "above") -> None:
+    """A frameless legend in one row above the axes, or inside at one of matplotlib's places."""
+    if where == "above":
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1.0), ncols=4, frameon=False, fontsize=8, labelcolor=INK)
+    else:
+        axes.legend(loc=where, frameon=False, fontsize=8, labelcolor=INK)
+
+
+def histograms(columns: Array, titles: Sequence[str], *, title: str) -> bytes:
+    """One small histogram for each column of (rows, columns)."""
+    across = min(4, len(titles))
+    down = math.ceil(len(titles) / across)
+    figure = new_figure(max(4.4, 2.4 * across), 0.45 + 1.75 * down, title)
+    width, height = figure.get_size_inches()
+    for index, name in enumerate(titles):
+        left = (index % across) * width / across + 0.62
+        top = 0.72 + (index // across) * 1.75
+        axes = new_axes(figure, "", "", (left, height - top - 1.05, width - left - width / across + 0.75, top))
+        counts, edges = np.histogram(columns[:, index], 30)
+        axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.75)
+        axes.set_title(name, size=8.5, color=INK, loc="left", pad=4)
+        axes.tick_params(labelsize=7)
+        axes.grid(False, axis="x")
+    return png(figure)

@@ -1,0 +1,165 @@
+"""What the report says of each task: sections of text, pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts import charts
+from scripts.curves import sweep
+from scripts.metrics import confusion, per_class
+from scripts.pictures import bars, image_grid, image_side
+from scripts.predictions import Answers, feature_rows
+
+Array = npt.NDArray[Any]
+
+_WORST: Final = 20
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, a line of text, pictures by file name, and a table whose first row is its head."""
+
+    title: str
+    text: str
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    table: list[list[str]] = field(default_factory=list)
+
+
+def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+    scores, predicted, truth = answers.scores, _labels(answers), labels.astype(np.int64)
+    (tn, fp), (fn, tp) = confusion(truth, predicted, 2).tolist()
+    points = sweep(truth, scores)
+    threshold = threshold_of(scores, predicted)
+    recall = tp / max(tp + fn, 1)
+    matrix = confusion(truth, predicted, 2)
+    return [
+        Section(
+            "Right and wrong",
+            f"{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: {tn:,} called negative, "
+            f"{fp:,} called positive.",
+            {
+                "confusion.png": charts.confusion_chart(matrix, ["negative", "positive"]),
+                "scores.png": charts.score_chart(scores, truth, threshold),
+            },
+        ),
+        Section(
+            "Every threshold",
+            "The model's own threshold was chosen on the validation data; these curves show what any other would give.",
+            {
+                "roc.png": charts.roc_chart(points, (fp / max(tn + fp, 1), recall)),
+                "precision_recall.png": charts.precision_recall_chart(points, (recall, tp / max(tp + fp, 1))),
+                "thresholds.png": charts.threshold_chart(points, threshold),
+            },
+        ),
+        *_binary_mistakes(scores, predicted, truth, features),
+    ]
+
+
+def multiclass_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+    predicted, truth = _labels(answers), labels.astype(np.int64)
+    width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
+    matrix = confusion(truth, predicted, max(width, int(truth.max()) + 1, int(predicted.max()) + 1))
+    names = [str(index) for index in range(len(matrix))]
+    table = per_class(matrix)
+    confidence = answers.scores.max(axis=1) if width else np.ones(len(truth))
+    right = predicted == truth
+    rows = [
+        [name, f"{matrix[index].sum():,}", f"{matrix[index, index]:,}"]
+        + [f"{table[key][index]:.4f}" for key in ("precision", "recall", "f1")]
+        for index, name in enumerate(names)
+    ]
+    pictures = {"confusion.png": charts.confusion_chart(matrix, names)}
+    per = {"confidence.png": charts.confidence_chart(confidence, right)}
+    if len(names) <= 20:
+        series = [(key, table[key].tolist()) for key in ("precision", "recall")]
+        per["classes.png"] = bars(names, series, title="Each class", y="", form="{:.2f}")
+    worst = np.flatnonzero(~right)
+    worst = worst[np.argsort(-confidence[worst], kind="stable")][:_WORST]
+    captions = [f"{truth[row]} → {predicted[row]} ({confidence[row]:.2f})" for row in worst]
+    return [
+        Section(
+            "Right and wrong",
+            f"{int(right.sum()):,} of {len(truth):,} rows are right. A row of the matrix is an actual class, a column "
+            "a predicted one.",
+            pictures,
+        ),
+        Section(
+            "Each class",
+            "Each class against all others.",
+            per,
+            [["class", "rows", "right", "precision", "recall", "F1"], *rows],
+        ),
+        *_mistakes(
+            [("actual → predicted (score)", worst, captions)], features, "The mistakes the model was surest of."
+        ),
+    ]
+
+
+def regression_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+    scores = answers.scores
+    worst = np.argsort(-np.abs(scores - labels), kind="stable")[:_WORST]
+    captions = [f"{labels[row]:.4g} → {scores[row]:.4g}" for row in worst]
+    return [
+        Section(
+            "Predicted and actual",
+            "Each point is a test row; on the dashed line the prediction is right.",
+            {
+                "predicted.png": charts.predicted_chart(labels, scores),
+                "residuals.png": charts.residual_chart(labels, scores),
+                "residual_histogram.png": charts.residual_histogram(labels, scores),
+            },
+        ),
+        *_mistakes([("actual → predicted", worst, captions)], features, "The predictions farthest from the truth."),
+    ]
+
+
+def threshold_of(scores: Array, predicted: Array) -> float:
+    """The threshold that the answers show: halfway between the highest 0 and the lowest 1."""
+    high, low = scores[predicted == 0], scores[predicted == 1]
+    if not len(high):
+        return float(low.min())
+    if not len(low):
+        return float(high.max())
+    return float((high.max() + low.min()) / 2)
+
+
+def _binary_mistakes(scores: Array, predicted: Array, truth: Array, features: Path) -> list[Section]:
+    groups = []
+    for actual, name in ((0, "Called positive, but negative"), (1, "Called negative, but positive")):
+        rows = np.flatnonzero((truth == actual) & (predicted != actual))
+        order = np.argsort(scores[rows] if actual else -scores[rows], kind="stable")
+        worst = rows[order][:_WORST]
+        groups.append((f"{name} ({len(rows):,})", worst, [f"score {scores[row]:.3f}" for row in worst]))
+    return _mistakes(groups, features, "The mistakes the model was surest of.")
+
+
+def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path, text: str) -> list[Section]:
+    """The chosen rows as pictures, or as a table where the features make none; nothing where there are none."""
+    rows = [int(row) for _, chosen, _ in groups for row in chosen]
+    if not rows:
+        return []
+    found = feature_rows(features, rows)
+    side = image_side(len(next(iter(found.values())))) if len(found) == len(set(rows)) else None
+    if side is None:
+        table = [
+            [heading, str(row + 1), caption]
+            for heading, chosen, captions in groups
+            for row, caption in zip(chosen.tolist(), captions, strict=True)
+        ]
+        return [Section("Worst mistakes", text, {}, [["kind", "line of features.csv", "answer"], *table])]
+    pictures = [
+        (heading, np.array([found[row] for row in chosen.tolist()]).reshape(-1, side, side), captions)
+        for heading, chosen, captions in groups
+    ]
+    return [Section("Worst mistakes", text, {"mistakes.png": image_grid(pictures, title="Worst mistakes")})]
+
+
+def _labels(answers: Answers) -> Array:
+    assert answers.labels is not None
+    return answers.labels
