@@ -14,6 +14,7 @@ from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger,
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
+from pipeline.errors import SettingsError
 from pipeline.parameters import Parameter, Task, Type
 from pipeline.settings import Settings
 from steps.check_deploy import check_deploy
@@ -162,7 +163,7 @@ def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Con
         root=settings.root,
         code=code_uri,
         image=_processing_image(settings),
-        algorithm=image_uris.retrieve("linear-learner", region=settings.region),
+        algorithm=_image("linear-learner", settings.region),
         kms_key=settings.kms_key,
         subnets=settings.subnets,
         security_groups=settings.security_groups,
@@ -175,5 +176,18 @@ def _processing_image(settings: Settings) -> str:
     if "/" in settings.processing_image:
         return settings.processing_image
     framework, _, version = settings.processing_image.partition(":")
-    uri: str = image_uris.retrieve(framework, region=settings.region, version=version, image_scope="training")
+    return _image(framework, settings.region, version=version or None)
+
+
+def _image(framework: str, region: str, version: str | None = None) -> str:
+    """The URI of AWS's image. Raises `SettingsError` with the SDK's reason, which names what there is."""
+    try:
+        uri: str = image_uris.retrieve(framework, region=region, version=version, image_scope="training")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"AWS has no image of {framework}", hint="such as xgboost:3.2-0, or an image's URI"
+        ) from None
+    except ValueError as error:
+        name = f"{framework}:{version}" if version else framework
+        raise SettingsError(f"there is no image of {name} in {region}", hint=str(error)) from None
     return uri

@@ -23,9 +23,6 @@ DEFAULT_FILE: Final = Path("pipeline.toml")
 LOCAL_ACCOUNT: Final = "123456789012"
 VARIABLE_PREFIX: Final = "PIPELINE_"
 
-# Variables of our prefix that are no settings: which environment, and how long the tests are.
-_NOT_SETTINGS: Final = frozenset({"ENV", "TORTURE"})
-
 
 def _split(value: object) -> object:
     """A list may be one string with commas, as in flags and environment variables."""
@@ -201,16 +198,31 @@ def _merged(common: dict[str, object], own: dict[str, object]) -> dict[str, obje
 
 
 def _from_variables(variables: Mapping[str, str]) -> dict[str, object]:
-    names = (name.removeprefix(VARIABLE_PREFIX) for name in variables if name.startswith(VARIABLE_PREFIX))
-    return {name.lower(): variables[VARIABLE_PREFIX + name] for name in names if name not in _NOT_SETTINGS}
+    """The settings among the variables. Others of our prefix are left alone, since CI systems have such too, but
+    for one that looks like a setting misspelt."""
+    values: dict[str, object] = {}
+    for variable, text in variables.items():
+        name = variable.removeprefix(VARIABLE_PREFIX).lower()
+        if not variable.startswith(VARIABLE_PREFIX) or name == "env":
+            continue
+        if name in _known():
+            values[name] = text
+        elif near := get_close_matches(name, _known(), n=1, cutoff=0.8):
+            hint = f"did you mean {VARIABLE_PREFIX}{near[0].upper()}?"
+            raise SettingsError(f"environment variable {variable}: there is no such setting", hint=hint)
+    return values
+
+
+def _known() -> list[str]:
+    """The settings that a source may give; the environment is chosen before the sources are read."""
+    return [name for name in Settings.model_fields if name != "environment"]
 
 
 def _refuse_unknown(origin: str, values: Mapping[str, object]) -> None:
-    known = [name for name in Settings.model_fields if name != "environment"]
     for name in values:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(known)}"
+        if name not in _known():
+            near = get_close_matches(name, _known(), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_known())}"
             raise SettingsError(f"{origin}: there is no setting {name}", hint=hint)
 
 

@@ -1,0 +1,94 @@
+"""What was composed before, in a folder: one file a definition, named by the hash of everything that it depends on.
+
+The name covers settings, code address, our own composing code, the versions of the SDK and what it rests on, and
+Python's. So an entry is never out of date, only unused; a damaged or half-written one fails its checksum and counts
+as absent, and a folder that cannot be written costs time and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+# Entries beyond this many, those least recently written first, are removed.
+KEPT: Final = 50
+
+_PACKAGES: Final = (
+    "sagemaker",
+    "sagemaker-core",
+    "sagemaker-train",
+    "sagemaker-serve",
+    "sagemaker-mlops",
+    "boto3",
+    "botocore",
+    "pydantic",
+)
+_OURS: Final = ("build.py", "compose.py", "definition.py", "memo.py", "parameters.py", "settings.py")
+
+
+@dataclass(frozen=True)
+class Memo:
+    """One entry, there or not."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, folder: Path, *inputs: str) -> Memo:
+        """The entry for these inputs, with the code and the packages that are installed."""
+        digest = hashlib.sha256()
+        for part in (*(text.encode() for text in inputs), *_code(), *_versions()):
+            digest.update(len(part).to_bytes(8, "big") + part)
+        return cls(folder / f"{digest.hexdigest()}.definition")
+
+    def read(self) -> str | None:
+        """The text, or None where there is none that is whole."""
+        try:
+            checksum, _, content = self.path.read_bytes().partition(b"\n")
+        except OSError:
+            return None
+        if checksum.decode("ascii", "replace") != hashlib.sha256(content).hexdigest():
+            return None
+        return content.decode()
+
+    def write(self, text: str) -> None:
+        """Keep the text: the whole of it or nothing."""
+        content = text.encode()
+        with suppress(OSError):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.path.parent, prefix=".composing-")
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
+                os.replace(name, self.path)
+            except OSError:
+                os.unlink(name)
+                raise
+            self._prune()
+
+    def _prune(self) -> None:
+        entries = sorted(self.path.parent.glob("*.definition"), key=lambda entry: entry.stat().st_mtime)
+        for entry in entries[:-KEPT]:
+            entry.unlink(missing_ok=True)
+
+
+def _code() -> Iterator[bytes]:
+    here = Path(__file__).parent
+    files = [here / name for name in _OURS] + sorted((here.parent / "steps").glob("*.py"))
+    for file in files:
+        yield file.name.encode()
+        yield file.read_bytes()
+
+
+def _versions() -> Iterator[bytes]:
+    yield sys.version.encode()
+    for package in _PACKAGES:
+        with suppress(metadata.PackageNotFoundError):
+            yield f"{package} {metadata.version(package)}".encode()
