@@ -1,0 +1,177 @@
+"""What serves one endpoint at one time: its production variants, each a chain of containers behind a weight.
+
+A fleet is made from what was true when the endpoint was deployed (model, images, environment), as a copy: deleting
+the model or the configuration afterwards changes nothing, and a restart brings the same containers back.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.containers.connection import Answer
+from pipeline.local.containers.serving import HEALTH_TIMEOUT, ServingContainer
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+INVOCATION_TIMEOUT: Final = 60.0
+
+
+class NotHealthy(Exception):
+    """A container did not become healthy; the message is AWS's FailureReason."""
+
+
+class Variant:
+    """One production variant: containers that each answer the next one's request."""
+
+    def __init__(self, service: Service, endpoint: str, plan: Body, folder: Path) -> None:
+        self.name: str = plan["VariantName"]
+        self.weight = float(plan["Weight"])
+        self.stream = f"{self.name}/i-{secrets.token_hex(8)}"
+        self._plan = plan
+        self._service = service
+        self._group = f"/aws/sagemaker/Endpoints/{endpoint}"
+        definitions = plan["Containers"]
+        self.containers = [
+            ServingContainer(
+                service, definition, folder / f"{self.name}-{index}", self._log(definition, len(definitions))
+            )
+            for index, definition in enumerate(definitions)
+        ]
+
+    def start(self, timeout: float) -> None:
+        """Start all containers. Raises ModelDataError, NotHealthy."""
+        for container in self.containers:
+            container.prepare()
+            if not container.start(self._plan.get("HealthTimeout", timeout)):
+                raise NotHealthy(
+                    f"The primary container for production variant {self.name} did not pass the ping health check. "
+                    "Please check CloudWatch logs for this endpoint."
+                )
+
+    def request(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        """The answer of the last container, or of the first that refuses. Raises NoAnswer, TooLate."""
+        answer = Answer(200, (), body)
+        for index, container in enumerate(self.containers):
+            sent = headers if index == 0 else {**headers, "Content-Type": answer.header("content-type")}
+            answer = container.request("POST", "/invocations", sent, answer.body, timeout=INVOCATION_TIMEOUT)
+            if answer.status // 100 != 2:
+                break
+        return answer
+
+    def _log(self, definition: Body, count: int) -> Callable[[str], None]:
+        stream = self.stream
+        if count > 1:
+            stream += f"/{definition.get('ContainerHostname', 'container')}"
+
+        def on_line(line: str) -> None:
+            self._service.logs.write(self._group, stream, [(int(self._service.clock.now() * 1000), line)])
+
+        return on_line
+
+
+class Fleet:
+    """The variants of one deployment of an endpoint."""
+
+    def __init__(self, service: Service, endpoint: str, plans: Sequence[Body], folder: Path) -> None:
+        """`plans` are the stored variants (`plan_variants`); `folder` is theirs alone."""
+        self.endpoint = endpoint
+        self.folder = folder
+        self.plans = list(plans)
+        self.variants = {plan["VariantName"]: Variant(service, endpoint, plan, folder) for plan in plans}
+
+    def start(self, timeout: float = HEALTH_TIMEOUT) -> None:
+        """Start the variants side by side and wait for all. Raises ModelDataError, NotHealthy; the rest still runs."""
+        errors: list[Exception] = []
+
+        def start(variant: Variant) -> None:
+            try:
+                variant.start(timeout)
+            except Exception as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=start, args=(variant,)) for variant in self.variants.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def keep_alive(self, on_failure: Callable[[str], None]) -> None:
+        """Replace processes that die; `on_failure` gets the name of a variant that cannot be kept alive."""
+        for variant in self.variants.values():
+            for container in variant.containers:
+                container.keep_alive(lambda name=variant.name: on_failure(name))  # type: ignore[misc]
+
+    def pick(self) -> Variant:
+        """A variant by its share of the weights."""
+        variants = list(self.variants.values())
+        if len(variants) == 1:
+            return variants[0]
+        weights = [variant.weight for variant in variants]
+        return random.choices(variants, weights if sum(weights) else None)[0]
+
+    def stop(self, grace: float, *, keep_files: bool = False) -> None:
+        """End the containers side by side; their files go, unless the endpoint is to come back."""
+        containers = [container for variant in self.variants.values() for container in variant.containers]
+        threads = [threading.Thread(target=container.stop, args=(grace,)) for container in containers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if not keep_files:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def plan_variants(service: Service, configuration: Body) -> list[Body]:
+    """Copy what the variants of an endpoint configuration need, from the models. Raises KeyError(model name)."""
+    plans = []
+    for variant in configuration["ProductionVariants"]:
+        model = service.store.get("model", variant["ModelName"])
+        if model is None:
+            raise KeyError(variant["ModelName"])
+        plan = {
+            "VariantName": variant["VariantName"],
+            "Weight": variant.get("InitialVariantWeight", 1.0),
+            "InstanceCount": variant.get("InitialInstanceCount", 1),
+            "Containers": model.get("Containers") or [model["PrimaryContainer"]],
+        }
+        if "ServerlessConfig" in variant:
+            plan["ServerlessConfig"] = variant["ServerlessConfig"]
+        if "ContainerStartupHealthCheckTimeoutInSeconds" in variant:
+            plan["HealthTimeout"] = variant["ContainerStartupHealthCheckTimeoutInSeconds"]
+        plans.append(plan)
+    return plans
+
+
+def describe_variants(plans: Sequence[Body], now: float, *, status: str = "") -> list[Body]:
+    """The ProductionVariants of DescribeEndpoint."""
+    described = []
+    for plan in plans:
+        images = [container["Image"] for container in plan["Containers"]]
+        body: Body = {
+            "VariantName": plan["VariantName"],
+            "DeployedImages": [
+                {"SpecifiedImage": image, "ResolvedImage": image, "ResolutionTime": now} for image in images
+            ],
+            "CurrentWeight": float(plan["Weight"]),
+            "DesiredWeight": float(plan["Weight"]),
+        }
+        if "ServerlessConfig" in plan:
+            body["CurrentServerlessConfig"] = plan["ServerlessConfig"]
+            body["CurrentInstanceCount"] = 0
+        else:
+            body["CurrentInstanceCount"] = 0 if status == "Creating" else plan["InstanceCount"]
+            body["DesiredInstanceCount"] = plan["InstanceCount"]
+        if status:
+            body["VariantStatus"] = [{"Status": status, "StartTime": now}]
+        described.append(body)
+    return described

@@ -1,0 +1,300 @@
+"""The endpoints of the service: which fleet serves each, how one replaces another, what a restart brings back.
+
+The stored body is the truth that clients see; a fleet is what really runs. A body's `_Variants` and `_Folder` say
+what serves now, `_Deploying` what is on its way, so that a restart can make the status true again.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.containers.capture import Capture
+from pipeline.local.containers.connection import Answer
+from pipeline.local.containers.fleet import Fleet, NotHealthy, describe_variants
+from pipeline.local.containers.invocation import Invocation, refused
+from pipeline.local.containers.model_data import ModelDataError
+from pipeline.local.containers.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+KIND: Final = "endpoint"
+RETURN_TIMEOUT: Final = 20.0
+
+PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="instances and traffic shifting",
+        here="one process a container, whatever the instance type and count; every update is all at once, without"
+        " the waits of a DeploymentConfig, and the old containers end as soon as the new ones serve",
+        aws="instances; blue/green or rolling deployments with bake times",
+    ),
+    Row(
+        area="hosting",
+        subject="an update whose containers do not become healthy",
+        here="the old configuration keeps serving, the status is InService again, FailureReason says why",
+        aws="`update requested will not be completed`; status and reason are not established",
+    ),
+    Row(
+        area="hosting",
+        subject="an endpoint after a restart of the service",
+        here="SystemUpdating until its containers serve again; invocations wait for them up to 20 s",
+        aws="does not happen",
+    ),
+)
+
+
+class Hosting:
+    """All endpoints. Threads may share it."""
+
+    def __init__(self, service: Service, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE) -> None:
+        self._service = service
+        self._health_timeout = health_timeout
+        self._grace = grace
+        self._fleets: dict[str, Fleet] = {}
+        self._starting: set[Fleet] = set()
+        self._captures: dict[str, Capture] = {}
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._closing = threading.Event()
+
+    def deploy(self, name: str) -> None:
+        """Bring up what the stored endpoint's `_Deploying` says, in a thread; its status tells the outcome."""
+        self._in_thread(self._deploy, name)
+
+    def delete(self, name: str) -> None:
+        """End the containers of an endpoint that is Deleting, then forget it, in a thread."""
+        self._in_thread(self._delete, name)
+
+    def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
+        fleet = self._fleets.get(name) or self._returning(name)
+        if fleet is None:
+            account = self._service.configuration.account
+            return refused("ValidationError", f"Endpoint {name} of account {account} not found.")
+        invocation = Invocation(self._service.arns, fleet, headers)
+        answer = invocation.answer(body)
+        capture = self._captures.get(name)
+        if capture is not None and invocation.variant is not None:
+            capture.record(invocation.variant.name, headers, body, answer)
+        return answer
+
+    def reweigh(self, name: str, weights: Mapping[str, float]) -> None:
+        """Share the traffic of a serving endpoint by new weights at once."""
+        if (fleet := self._fleets.get(name)) is not None:
+            for variant, weight in weights.items():
+                fleet.variants[variant].weight = weight
+
+    def recover(self) -> None:
+        """Bring back every endpoint that served, and go on with what was under way."""
+        kept = set()
+        for body in self._service.store.list(KIND):
+            name, status = body["EndpointName"], body["EndpointStatus"]
+            if status == "Deleting":
+                self.delete(name)
+            elif status != "Failed":
+                kept.add(body.get("_Folder"))
+                if "_Variants" in body:
+                    self._set(name, EndpointStatus="SystemUpdating")
+                self._in_thread(self._come_back, name)
+        for folder in self._service.state.endpoints.glob("*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """End all containers; what is stored says that they are to come back."""
+        self._closing.set()
+        with self._lock:
+            fleets = [*self._fleets.values(), *self._starting]
+            self._fleets.clear()
+            captures, threads = list(self._captures.values()), list(self._threads)
+        stops = [threading.Thread(target=fleet.stop, args=(5.0,), kwargs={"keep_files": True}) for fleet in fleets]
+        for stop in stops:
+            stop.start()
+        for thread in (*stops, *threads):
+            thread.join(15)
+        for capture in captures:
+            capture.close()
+
+    # deploying
+
+    def _deploy(self, name: str) -> None:
+        body = self._service.store.get(KIND, name)
+        if body is None or "_Deploying" not in body:
+            return
+        deploying = body["_Deploying"]
+        folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
+        try:
+            fleet = self._started(name, deploying["Variants"], folder.name)
+        except (ModelDataError, NotHealthy, OSError) as error:
+            if not self._closing.is_set():
+                self._failed(name, body, str(error))
+            return
+        self._switch(name, fleet, deploying)
+
+    def _started(self, name: str, variants: list[Body], folder: str) -> Fleet:
+        fleet = Fleet(self._service, name, variants, self._service.state.endpoints / folder)
+        with self._lock:
+            self._starting.add(fleet)
+        try:
+            delay = self._service.faults.endpoint_delay
+            if delay:
+                self._closing.wait(delay)
+            fleet.start(self._health_timeout)
+            if self._closing.is_set():
+                raise NotHealthy("the service is ending")
+            return fleet
+        except BaseException:
+            fleet.stop(0.5, keep_files=self._closing.is_set())
+            raise
+        finally:
+            with self._lock:
+                self._starting.discard(fleet)
+
+    def _switch(self, name: str, fleet: Fleet, deploying: Body) -> None:
+        """The new fleet takes the traffic, the store says so, the old one ends."""
+        now = self._service.clock.now()
+        capture = self._capture(name, deploying.get("DataCaptureConfig"))
+        with self._lock:
+            old, self._fleets[name] = self._fleets.get(name), fleet
+            old_capture = self._captures.pop(name, None)
+            if capture is not None:
+                self._captures[name] = capture
+        self._set(
+            name,
+            EndpointStatus="InService",
+            EndpointConfigName=deploying["EndpointConfigName"],
+            ProductionVariants=describe_variants(deploying["Variants"], now),
+            DataCaptureConfig=_capture_summary(deploying.get("DataCaptureConfig")),
+            LastDeploymentConfig=deploying.get("DeploymentConfig"),
+            PendingDeploymentSummary=None,
+            FailureReason=None,
+            _Variants=deploying["Variants"],
+            _Folder=fleet.folder.name,
+            _CaptureConfig=deploying.get("DataCaptureConfig"),
+            _Deploying=None,
+        )
+        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
+        if old is not None:
+            old.stop(self._grace)
+        if old_capture is not None:
+            old_capture.close()
+
+    def _failed(self, name: str, body: Body, reason: str) -> None:
+        serves = "_Variants" in body
+        self._set(
+            name,
+            EndpointStatus="InService" if serves else "Failed",
+            FailureReason=reason[:1024],
+            PendingDeploymentSummary=None,
+            _Deploying=None,
+        )
+
+    def _died(self, name: str, fleet: Fleet, variant: str) -> None:
+        with self._lock:
+            if self._fleets.get(name) is not fleet or self._closing.is_set():
+                return
+            del self._fleets[name]
+        reason = f"The primary container for production variant {variant} ended again and again."
+        self._set(
+            name, EndpointStatus="Failed", FailureReason=f"{reason} Please check CloudWatch logs for this endpoint."
+        )
+        fleet.stop(1.0)
+
+    # coming back, going away
+
+    def _come_back(self, name: str) -> None:
+        body = self._service.store.get(KIND, name)
+        if body is None:
+            return
+        if "_Variants" in body:
+            try:
+                fleet = self._started(name, body["_Variants"], body["_Folder"])
+            except (ModelDataError, NotHealthy, OSError) as error:
+                if not self._closing.is_set():
+                    self._set(name, EndpointStatus="Failed", FailureReason=str(error)[:1024], _Deploying=None)
+                return
+            capture = self._capture(name, body.get("_CaptureConfig"))
+            with self._lock:
+                self._fleets[name] = fleet
+                if capture is not None:
+                    self._captures[name] = capture
+            fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
+            self._set(name, EndpointStatus="Updating" if "_Deploying" in body else "InService")
+        if "_Deploying" in body:
+            self._deploy(name)
+
+    def _returning(self, name: str) -> Fleet | None:
+        """The fleet of an endpoint that comes back after a restart, waiting for it."""
+
+        def settled() -> bool | None:
+            body = self._service.store.get(KIND, name)
+            return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
+
+        self._service.store.wait(settled, RETURN_TIMEOUT)
+        return self._fleets.get(name)
+
+    def _delete(self, name: str) -> None:
+        with self._lock:
+            fleet = self._fleets.pop(name, None)
+            capture = self._captures.pop(name, None)
+        if fleet is not None:
+            fleet.stop(self._grace)
+        if capture is not None:
+            capture.close()
+        self._service.store.delete(KIND, name)
+
+    # small things
+
+    def _capture(self, name: str, configuration: Body | None) -> Capture | None:
+        if configuration is None or not configuration.get("EnableCapture"):
+            return None
+        return Capture(self._service, name, configuration)
+
+    def _set(self, name: str, **members: Any) -> None:
+        try:
+            body = self._service.store.merge(KIND, name, LastModifiedTime=self._service.clock.now(), **members)
+        except KeyError:
+            return
+        emit_state(self._service, body)
+
+    def _in_thread(self, function: Any, name: str) -> None:
+        def run() -> None:
+            try:
+                function(name)
+            finally:
+                with self._lock:
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name=f"endpoint-{name}", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+
+def emit_state(service: Service, body: Body) -> None:
+    """Tell EventBridge the status of an endpoint."""
+    members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "EndpointStatus")
+    detail = {member: body[member] for member in members if member in body}
+    service.events.emit("SageMaker Endpoint State Change", [body["EndpointArn"]], detail)
+
+
+def _capture_summary(configuration: Body | None) -> Body | None:
+    if configuration is None:
+        return None
+    enabled = bool(configuration.get("EnableCapture"))
+    summary = {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": configuration["InitialSamplingPercentage"],
+        "DestinationS3Uri": configuration["DestinationS3Uri"],
+    }
+    if "KmsKeyId" in configuration:
+        summary["KmsKeyId"] = configuration["KmsKeyId"]
+    return summary

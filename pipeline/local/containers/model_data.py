@@ -1,0 +1,86 @@
+"""The model of a serving container: fetched from S3 and laid below its /opt/ml/model.
+
+An archive comes from anywhere, so it is unpacked with suspicion: nothing outside the folder, no devices, no
+more bytes than a limit, and nothing is left of one that is refused.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.containers.transfer import TransferError, download, sources, split_uri
+from pipeline.local.objects import NoSuchBucket, NoSuchKey
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+UNPACKED_LIMIT: Final = 64 * 1024**3
+
+
+class ModelDataError(Exception):
+    """The model data cannot be had; the message is what AWS's FailureReason says, and why."""
+
+
+def location(container: Mapping[str, Any]) -> tuple[str, bool]:
+    """The S3 URL of a container definition's model data ("" for none) and whether it is an archive."""
+    source = container.get("ModelDataSource", {}).get("S3DataSource")
+    if source is None:
+        return container.get("ModelDataUrl", ""), True
+    return source["S3Uri"], source.get("CompressionType", "None") == "Gzip"
+
+
+def missing(service: Service, container: Mapping[str, Any]) -> str:
+    """The URL of model data of which a bucket that is here has nothing; else an empty text.
+
+    A bucket that is not here may be there on AWS: such a model can be created here, but not deployed.
+    """
+    url, archive = location(container)
+    if not url:
+        return ""
+    bucket, key = split_uri(url)
+    try:
+        there = service.objects.head(bucket, key) if archive else next(iter(service.objects.list(bucket, key)), None)
+    except NoSuchBucket:
+        return ""
+    return "" if there else url
+
+
+def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
+    """Fill `folder` (made if need be) with the model data. Raises ModelDataError, then leaves no folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    url, archive = location(container)
+    if not url:
+        return
+    bucket, key = split_uri(url)
+    try:
+        if archive:
+            packed = folder.with_name("model.tar.gz")
+            try:
+                service.objects.fetch(bucket, key, packed)
+                unpack(packed, folder)
+            finally:
+                packed.unlink(missing_ok=True)
+        else:
+            download(service.objects, sources(service.objects, url), folder)
+    except (NoSuchBucket, NoSuchKey, tarfile.TarError, EOFError, OSError, ModelDataError, TransferError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelDataError(
+            f'Failed to download model data for container "{container.get("ContainerHostname", "container_1")}" '
+            f'from URL: "{url}". Please ensure that there is an object located at the URL and that the role passed '
+            f"to CreateModel has permissions to download the object. ({error})"
+        ) from error
+
+
+def unpack(archive: Path, folder: Path, *, limit: int = UNPACKED_LIMIT) -> None:
+    """Unpack a tar file, compressed or not. Raises TarError, EOFError or ModelDataError for one not to be trusted."""
+    left = limit
+    with tarfile.open(archive, "r:*") as tar:
+        for member in tar:
+            left -= member.size
+            if left < 0:
+                raise ModelDataError(f"it unpacks to more than {limit} bytes")
+            tar.extract(member, folder, filter="data")

@@ -1,0 +1,190 @@
+"""One serving container: its model unpacked, its process healthy, connections to it, and its end.
+
+A program that listens at SAGEMAKER_BIND_TO_PORT on 127.0.0.1 serves anywhere; one that has port 8080 written into
+it is found by the sockets that its processes listen on (Linux). A process that dies is started again, a few times.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local import images
+from pipeline.local.containers import model_data
+from pipeline.local.containers.connection import Answer, Connections, NoAnswer
+from pipeline.local.containers.environment import environment
+from pipeline.local.containers.listening import listening_ports
+from pipeline.local.containers.sandbox import Container
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="port of a serving container",
+        here="SAGEMAKER_BIND_TO_PORT, a free port of 127.0.0.1; a program that listens on another port is found on"
+        " Linux, but two that want the same one cannot run at once",
+        aws="8080 in a network of its own; SAGEMAKER_BIND_TO_PORT in inference pipelines",
+    ),
+    Row(
+        area="hosting",
+        subject="a container that dies",
+        here="it is started again, at most 3 times before it is healthy and 5 times in ten minutes after that; then"
+        " the endpoint is Failed",
+        aws="it is started again; an endpoint whose container crashes at start was seen Creating for 24 minutes",
+    ),
+)
+
+STOP_GRACE: Final = 30.0
+HEALTH_TIMEOUT: Final = 240.0
+PING_TIMEOUT: Final = 2.0
+_STARTS: Final = 3
+_RESTARTS: Final = 5
+_RESTART_WINDOW: Final = 600.0
+
+
+class ServingContainer:
+    """A container that answers /ping and /invocations. Threads may share it."""
+
+    def __init__(
+        self,
+        service: Service,
+        definition: Mapping[str, Any],
+        folder: Path,
+        on_line: Callable[[str], None],
+        *,
+        more_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`definition` is a ContainerDefinition; `more_environment` adds to its variables; `folder` is its own."""
+        self._service = service
+        self._image = images.resolve(definition["Image"])
+        self._definition = definition
+        self._folder = folder
+        self._on_line = on_line
+        self._environment = dict(more_environment or {})
+        self._container: Container | None = None
+        self._connections = Connections(0)
+        self._stopping = threading.Event()
+        self._restarted: list[float] = []
+
+    @property
+    def folder(self) -> Path:
+        """Its folder; whoever is done with the container removes it."""
+        return self._folder
+
+    def prepare(self) -> None:
+        """Fetch and unpack the model, unless an earlier life of this folder has. Raises ModelDataError."""
+        done = self._folder / "prepared"
+        if done.exists():
+            return
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        model_data.fetch(self._service, self._definition, self._folder / "ml" / "model")
+        done.touch()
+
+    def start(self, timeout: float = HEALTH_TIMEOUT) -> bool:
+        """Start the process and wait until it is healthy; False if it dies too often or `timeout` is up."""
+        end = time.monotonic() + timeout
+        for _ in range(_STARTS):
+            self._launch()
+            if self._healthy_by(end):
+                return True
+            if self._stopping.is_set() or time.monotonic() >= end:
+                break
+        self._end_process()
+        return False
+
+    def keep_alive(self, on_failure: Callable[[], None]) -> None:
+        """From now on start the process again when it dies; `on_failure` is called when that has no end."""
+        threading.Thread(target=self._watch, args=(on_failure,), daemon=True, name="serving-watch").start()
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout: float
+    ) -> Answer:
+        """Ask the container. Raises NoAnswer, TooLate."""
+        return self._connections.request(method, path, headers, body, timeout=timeout)
+
+    def stop(self, grace: float = STOP_GRACE) -> None:
+        """SIGTERM, and SIGKILL after `grace` seconds; it does not come back."""
+        self._stopping.set()
+        self._end_process(grace)
+
+    def _launch(self) -> None:
+        port = _free_port()
+        self._connections.close()
+        self._connections = Connections(port)
+        given = dict(self._definition.get("Environment", {})) | self._environment
+        self._container = Container.start(
+            self._image.program("serve"),
+            environment(self._service, self._folder / "home", given, SAGEMAKER_BIND_TO_PORT=str(port)),
+            root=self._folder / "ml",
+            on_line=self._on_line,
+            own_code=self._image.own_code,
+        )
+
+    def _healthy_by(self, end: float) -> bool:
+        container = self._container
+        assert container is not None
+        pause, started = 0.01, time.monotonic()
+        while (now := time.monotonic()) < end and not self._stopping.is_set():
+            if self.ping():
+                return True
+            if container.wait(pause) is not None:
+                return False
+            pause = min(pause * 1.3, 0.5)
+            if now - started > 0.5:
+                self._look_for_port(container)
+        return False
+
+    def ping(self) -> bool:
+        """Whether GET /ping answers 200 within its two seconds."""
+        try:
+            return self.request("GET", "/ping", {}, timeout=PING_TIMEOUT).status == 200
+        except NoAnswer:
+            return False
+
+    def _look_for_port(self, container: Container) -> None:
+        ports = listening_ports(container.pid)
+        if ports and self._connections.port not in ports:
+            self._connections.close()
+            self._connections = Connections(min(ports))
+
+    def _watch(self, on_failure: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            container = self._container
+            if container is None or container.wait(1.0) is None:
+                continue
+            if self._stopping.is_set():
+                return
+            now = time.monotonic()
+            self._restarted = [moment for moment in self._restarted if now - moment < _RESTART_WINDOW] + [now]
+            if len(self._restarted) > _RESTARTS or not self._again():
+                if not self._stopping.is_set():
+                    on_failure()
+                return
+
+    def _again(self) -> bool:
+        self._on_line(f"The container ended with exit code {self._exit_code()}; it is started again.")
+        return self.start()
+
+    def _exit_code(self) -> int | None:
+        return None if self._container is None else self._container.exit_code
+
+    def _end_process(self, grace: float = STOP_GRACE) -> None:
+        self._connections.close()
+        if self._container is not None:
+            self._container.stop(grace)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
