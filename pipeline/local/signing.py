@@ -215,7 +215,9 @@ def _canonical_query(query: str) -> str:
     if not query:
         return ""
     pairs = [part.partition("=")[::2] for part in query.split("&") if part]
-    return "&".join(sorted(f"{_encoded(name)}={_encoded(value)}" for name, value in pairs))
+    # By name, then value: sorted as texts, `select-type=2` would come before `select=`.
+    ordered = sorted((_encoded(name), _encoded(value)) for name, value in pairs)
+    return "&".join(f"{name}={value}" for name, value in ordered)
 
 
 def _encoded(text: str) -> str:
