@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.local.objects.model import Blob
 
@@ -88,6 +88,16 @@ class Blobs:
                         raise OSError(f"the blob {blob.name} is shorter than its row says")
                     count -= len(chunk)
                     yield chunk
+
+    def open(self, blobs: Iterable[Blob], start: int, length: int) -> BinaryIO | None:
+        """A file that stands where those bytes begin, if they lie in one blob; it stays readable without a pin."""
+        pieces = list(_pieces(blobs, start, length))
+        if len(pieces) != 1:
+            return None
+        blob, offset, _ = pieces[0]
+        file = open(self._folder / blob.name, "rb", buffering=0)
+        file.seek(offset)
+        return file
 
     def copy(self, blobs: Iterable[Blob], path: Path) -> None:
         """Write the blobs laid end to end to `path`, by the kernel (and by reference where the file system can)."""

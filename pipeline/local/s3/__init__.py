@@ -1,17 +1,19 @@
 """The HTTP face of S3, path-style, as a WSGI application over `pipeline.local.objects`.
 
-Who may ask is not its business: the front has checked the signature by then. It does check that the body is the
-one that was signed.
+Who may ask, and whether a body is the one that was signed, is the business of the front, as is what is left of a
+body that an error made pointless.
 """
 
 from __future__ import annotations
 
+import io
 import secrets
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.objects import S3Error
+from pipeline.local.objects.blobs import CHUNK
 from pipeline.local.parity import Row
 from pipeline.local.s3 import xml
 from pipeline.local.s3.answer import Answer
@@ -78,13 +80,8 @@ def handle(service: Service, environ: dict[str, Any], start_response: StartRespo
     """WSGI, with the service whose objects they are."""
     identity = secrets.token_hex(8).upper()
     plane = Plane(service.objects, service.configuration.account, service.configuration.region)
-    closing = False
     try:
-        request = Request.of(environ, identity)
-        try:
-            result = answer(plane, request)
-        finally:
-            closing = not request.body.drain()
+        result = answer(plane, Request.of(environ, identity))
     except S3Error as error:
         result = _failure(error, environ, identity)
     except OSError as error:
@@ -93,13 +90,12 @@ def handle(service: Service, environ: dict[str, Any], start_response: StartRespo
     headers = {"x-amz-request-id": identity, "x-amz-id-2": identity, "Server": "AmazonS3", **result.headers}
     if isinstance(result.body, bytes):
         headers.setdefault("Content-Length", str(len(result.body)))
-    if closing:
-        headers["Connection"] = "close"
     status = f"{result.status} {_REASONS[result.status]}"
     start_response(status, [(name, value) for name, value in headers.items()])
-    if not isinstance(result.body, bytes):
-        return result.body
-    return [result.body] if result.body and environ["REQUEST_METHOD"] != "HEAD" else []
+    if isinstance(result.body, io.IOBase):
+        wrapped: Iterable[bytes] = environ["wsgi.file_wrapper"](result.body, CHUNK)
+        return wrapped
+    return [result.body] if isinstance(result.body, bytes) else result.body
 
 
 def _failure(error: S3Error, environ: dict[str, Any], identity: str) -> Answer:

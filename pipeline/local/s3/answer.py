@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.header import Header, decode_header
 from email.utils import formatdate
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.local.objects.model import NULL_VERSION, StoredObject
 from pipeline.local.s3.xml import Node, render
@@ -17,11 +17,11 @@ _ENCRYPTION: Final = "x-amz-server-side-encryption"
 
 @dataclass(frozen=True)
 class Answer:
-    """`body` may be a stream, whose length must then be in `headers`."""
+    """`body` may be a stream or a file, read from where it stands; its length must then be in `headers`."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | Iterable[bytes] = b""
+    body: bytes | BinaryIO | Iterable[bytes] = b""
 
     @classmethod
     def xml(cls, root: str, children: list[Node], *, headers: dict[str, str] | None = None) -> Answer:

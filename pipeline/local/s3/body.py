@@ -1,4 +1,4 @@
-"""A request's body as a stream of chunks that is checked on the way: length, signature hash, MD5, checksums.
+"""A request's body as a stream of chunks that is checked on the way: length, MD5, checksums.
 
 The last chunk comes only if everything held, so whoever stores the chunks stores nothing that was truncated or
 altered. Bodies framed as `aws-chunked` are unframed, and their trailing checksums count like headers.
@@ -16,7 +16,6 @@ from typing import Any, BinaryIO, Final, Protocol
 
 from pipeline.local.s3.errors import (
     BadDigest,
-    ContentSHA256Mismatch,
     EntityTooLarge,
     IncompleteBody,
     InvalidDigest,
@@ -26,7 +25,6 @@ from pipeline.local.s3.errors import (
 
 CHUNK: Final = 1 << 20
 MAX_DOCUMENT: Final = 2 << 20
-_DRAIN: Final = 64 << 20
 _PREFIX: Final = "x-amz-checksum-"
 
 
@@ -108,13 +106,6 @@ class Body:
         if self._raw.length is None and not self._raw.terminated:
             raise MissingContentLength
 
-    def drain(self) -> bool:
-        """Read what is left, so that the connection can go on; False if that is too much."""
-        try:
-            return all(len(chunk) and self._raw.taken <= _DRAIN for chunk in self._raw.chunks())
-        except IncompleteBody:
-            return False
-
     def _unframed(self) -> Iterator[bytes]:
         reader = io.BufferedReader(self._raw, CHUNK)
         while size := _frame_size(reader.readline(4096)):
@@ -179,7 +170,6 @@ class _Checks:
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._md5 = _claimed_md5(headers.get("content-md5", ""))
-        self._sha256 = headers.get("x-amz-content-sha256", "").lower()
         self.claimed = {
             name.removeprefix(_PREFIX): value
             for name, value in headers.items()
@@ -192,8 +182,6 @@ class _Checks:
             self._watch(algorithm)
         if self._md5:
             self._digests["md5"] = hashlib.md5(usedforsecurity=False)
-        if len(self._sha256) == 64:
-            self._digests.setdefault("sha256", hashlib.sha256())
         self._size = 0
 
     def update(self, chunk: bytes) -> None:
@@ -206,8 +194,6 @@ class _Checks:
         """Raises if the body is not what the headers and trailers say."""
         if length is not None and length != str(self._size):
             raise IncompleteBody
-        if len(self._sha256) == 64 and self._digests["sha256"].digest().hex() != self._sha256:
-            raise ContentSHA256Mismatch
         if self._md5 and self._digests["md5"].digest() != self._md5:
             raise BadDigest
         self.claimed |= {

@@ -77,14 +77,6 @@ class InvalidDigest(S3Error):
     text = "The Content-MD5 you specified was invalid."
 
 
-class ContentSHA256Mismatch(S3Error):
-    """The body is not the one that was signed."""
-
-    code = "XAmzContentSHA256Mismatch"
-    status = 400
-    text = "The provided 'x-amz-content-sha256' header does not match what was computed."
-
-
 class PreconditionFailed(S3Error):
     """An If-Match, If-None-Match or If-Unmodified-Since that does not hold."""
 

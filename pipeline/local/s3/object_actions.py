@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import BinaryIO, Final
 from urllib.parse import unquote
 
 from pipeline.local.objects import NoSuchKey, Objects, StoredObject
@@ -87,11 +87,7 @@ def get_object(plane: Plane, request: Request) -> Answer:
     headers["Content-Length"] = str(length)
     if span:
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{found.size}"
-    body: bytes | Iterable[bytes] = PinnedBody(plane.objects, found.blobs, start, length)
-    if request.method == "HEAD":
-        plane.objects.blobs.unpin(found.blobs)
-        body = b""
-    return Answer(206 if span else 200, headers, body)
+    return Answer(206 if span else 200, headers, _body(plane.objects, request, found, start, length))
 
 
 def delete_object(plane: Plane, request: Request) -> Answer:
@@ -186,6 +182,19 @@ def object_attributes(plane: Plane, request: Request) -> Answer:
     children: list[xml.Node] = [(name, value) for name, value in known.items() if name in wanted and value]
     headers = {"Last-Modified": read_headers(found)["Last-Modified"], **version_headers(found)}
     return Answer.xml("GetObjectAttributesResponse", children, headers=headers)
+
+
+def _body(
+    objects: Objects, request: Request, found: StoredObject, start: int, length: int
+) -> bytes | BinaryIO | PinnedBody:
+    if request.method == "HEAD" or not length:
+        objects.blobs.unpin(found.blobs)
+        return b""
+    file = objects.blobs.open(found.blobs, start, length)
+    if file is None:
+        return PinnedBody(objects, found.blobs, start, length)
+    objects.blobs.unpin(found.blobs)
+    return file
 
 
 def _pin(objects: Objects, request: Request) -> StoredObject:
