@@ -20,6 +20,7 @@ from pipeline.local.front.messages import Answer, BadRequest, Disconnected, Requ
 from pipeline.local.front.payload import Checked, Mismatch, read_all
 from pipeline.local.front.protocols import Wire
 from pipeline.local.front.wsgi import environ_of, run
+from pipeline.local.identity import fingerprint
 from pipeline.local.moto_backend import Moto
 from pipeline.local.parity import Row
 from pipeline.local.signing import Credential, Refused, scope_of, verify
@@ -167,11 +168,6 @@ class Front:
     def _health(self) -> Answer:
         body = {"service": "pipeline.local", "key": fingerprint(self._key.access_key_id)}
         return Answer(200, [("Content-Type", "application/json")], json.dumps(body).encode())
-
-
-def fingerprint(access_key_id: str) -> str:
-    """What the service says of its key to anybody: enough to know it again, nothing to sign with."""
-    return hashlib.sha256(access_key_id.encode()).hexdigest()[:16]
 
 
 def parsed(body: bytes) -> dict[str, Any]:

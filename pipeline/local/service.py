@@ -71,6 +71,7 @@ class Service:
         """Check the request by botocore's model, then answer it. Raises ApiError."""
         if operation not in self._actions:
             raise UnknownOperationException(f"SageMaker on localhost has no action {operation}.")
+        self.faults.before(operation)
         return self._actions[operation](self, check_request(operation, request))
 
     def recover(self) -> None:

@@ -1,0 +1,43 @@
+"""`python -m pipeline.local`: the service as a process of its own, which outlives whoever starts it or ends with it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.local.foreground import Options, serve
+from pipeline.local.state import DEFAULT_FOLDER
+
+
+def main() -> int:
+    """Serve until stopped; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.local", description="SageMaker on localhost")
+    parser.add_argument("--state", type=Path, default=DEFAULT_FOLDER, help="the folder that keeps everything")
+    parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0: any that is free")
+    parser.add_argument("--region", help="the region of its ARNs")
+    parser.add_argument("--account", help="the account of its ARNs")
+    parser.add_argument("--fault", action="append", default=[], help="a fault on purpose, such as throttle=0.1")
+    parser.add_argument("--image", action="append", default=[], help="a stand-in for an image: NAME=COMMAND")
+    parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
+    given = parser.parse_args()
+    options = Options(given.state, given.port, given.region, given.account, tuple(given.fault), tuple(given.image))
+    stdin = sys.stdin if given.until_stdin_closes else None
+    try:
+        serve(options, out=sys.stdout, stdin=stdin, ready=_leave_stdout)
+    except PipelineError as error:
+        print(error.show(), file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _leave_stdout() -> None:
+    """Whoever started us reads the address and then no more: a later print must not meet a closed pipe."""
+    if not sys.stdout.isatty():
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The page under /_console: executions as graphs, logs, reports, the registry, the endpoints; reading only."""

@@ -1,0 +1,63 @@
+"""How a browser, which cannot sign, gets into the console: a token in the address, good once, becomes a cookie.
+
+The token is made from the secret key, so the command line makes one without asking the service. The cookie is HttpOnly
+and SameSite=Strict: no script reads it and no other site's page sends it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from typing import Final
+
+PATH: Final = "/_console"
+COOKIE: Final = "pipeline-console"
+_TOKEN_SECONDS: Final = 600
+_MAX_SESSIONS: Final = 100
+
+
+def entry_path(secret: str, now: float) -> str:
+    """The path and query by which a browser enters."""
+    claim = f"{int(now) + _TOKEN_SECONDS}.{secrets.token_hex(8)}"
+    return f"{PATH}/enter?token={claim}.{_proof(secret, claim)}"
+
+
+class Sessions:
+    """The browsers that have entered, and the tokens that were used."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self._lock = threading.Lock()
+        self._used: dict[str, int] = {}
+        self._cookies: dict[str, None] = {}
+
+    def enter(self, token: str, now: float) -> str | None:
+        """The value of a new cookie for a token that is true, in time and not used before; else None."""
+        claim, _, proof = token.rpartition(".")
+        until, _, _ = claim.partition(".")
+        true = hmac.compare_digest(_proof(self._secret, claim).encode(), proof.encode("utf-8", "replace"))
+        if not true or int(until) < now:
+            return None
+        with self._lock:
+            if claim in self._used:
+                return None
+            self._used = {used: end for used, end in self._used.items() if end >= now} | {claim: int(until)}
+            cookie = secrets.token_urlsafe(24)
+            self._cookies[cookie] = None
+            while len(self._cookies) > _MAX_SESSIONS:
+                del self._cookies[next(iter(self._cookies))]
+        return cookie
+
+    def known(self, header: str) -> bool:
+        """Whether a Cookie header holds the cookie of a browser that has entered."""
+        for part in header.split(";"):
+            name, _, value = part.strip().partition("=")
+            if name == COOKIE and value in self._cookies:
+                return True
+        return False
+
+
+def _proof(secret: str, claim: str) -> str:
+    return hmac.new(secret.encode(), b"console:" + claim.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
