@@ -41,8 +41,8 @@ def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Sec
     return [
         Section(
             "Right and wrong",
-            f"{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: {tn:,} called negative, "
-            f"{fp:,} called positive.",
+            f"{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: {tn:,} called "
+            f"negative, {fp:,} called positive.",
             {
                 "confusion.png": charts.confusion_chart(matrix, ["negative", "positive"]),
                 "scores.png": charts.score_chart(scores, truth, threshold),

@@ -1,0 +1,106 @@
+"""One SageMaker endpoint, as its validation sees it: asked, waited for, tagged, put back.
+
+The tag `validated-config` names the configuration that passed last, so that a later one which fails can be replaced
+by it. Throttling and passing faults are retried by botocore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from scripts.errors import ScriptError
+
+VALIDATED_TAG: Final = "validated-config"
+_WAIT_SECONDS: Final = 1800.0
+_FIRST_PAUSE: Final = 0.1
+_LONGEST_PAUSE: Final = 15.0
+
+
+def open_clients() -> tuple[Any, Any]:
+    """boto3's clients for the control plane and for invocations, as the environment configures them."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=70)
+    return boto3.client("sagemaker", config=config), boto3.client("sagemaker-runtime", config=config)
+
+
+@contextmanager
+def reason_of(what: str) -> Iterator[None]:
+    """AWS's errors within the block become a `ScriptError` about `what`."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        details = error.response["Error"]
+        code, text = details.get("Code", "?"), details.get("Message", "")
+        raise ScriptError(f"{what}: {error.operation_name}: {code}: {text}") from None
+    except BotoCoreError as error:
+        raise ScriptError(f"{what}: {error}; check the region, the credentials and the network") from None
+
+
+class Deployment:
+    """The endpoint `name`, through a `sagemaker` and a `sagemaker-runtime` client."""
+
+    def __init__(self, name: str, control: Any, runtime: Any, *, sleep: Callable[[float], None]) -> None:
+        self.name = name
+        self._control = control
+        self._runtime = runtime
+        self._sleep = sleep
+
+    def invoke(self, body: bytes, what: str) -> bytes:
+        """The endpoint's JSON Lines for CSV rows; a `ScriptError` names `what` was refused."""
+        with reason_of(f"endpoint {self.name}: {what} was not answered"):
+            response = self._runtime.invoke_endpoint(
+                EndpointName=self.name, ContentType="text/csv", Accept="application/jsonlines", Body=body
+            )
+            answer: bytes = response["Body"].read()
+        return answer
+
+    def wait_in_service(self) -> str:
+        """The name of the configuration that the endpoint serves, once it serves."""
+        waited, pause = 0.0, _FIRST_PAUSE
+        while True:
+            found = self._control.describe_endpoint(EndpointName=self.name)
+            status = found["EndpointStatus"]
+            if status == "InService":
+                return str(found["EndpointConfigName"])
+            if status in ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed"):
+                reason = found.get("FailureReason", "no reason is given")
+                raise ScriptError(f"endpoint {self.name} is {status}: {reason}")
+            if waited >= _WAIT_SECONDS:
+                raise ScriptError(f"endpoint {self.name} is still {status} after {_WAIT_SECONDS / 60:.0f} minutes")
+            self._sleep(pause)
+            waited, pause = waited + pause, min(_LONGEST_PAUSE, 1.5 * pause)
+
+    def mark_validated(self, config: str) -> None:
+        """Remember on the endpoint itself that `config` passed."""
+        self._control.add_tags(ResourceArn=self._arn(), Tags=[{"Key": VALIDATED_TAG, "Value": config}])
+
+    def put_back(self, failed: str) -> str:
+        """Serve the configuration validated last instead of `failed`; what came of it, as the end of a sentence."""
+        try:
+            with reason_of("the endpoint could not be put back"):
+                previous = self._validated()
+                if previous is None:
+                    return "no configuration was validated before, so it stays as it is"
+                if previous == failed:
+                    return "the same configuration was validated before, so it stays as it is"
+                self._control.update_endpoint(EndpointName=self.name, EndpointConfigName=previous)
+                served = self.wait_in_service()
+        except ScriptError as error:
+            return str(error)
+        if served != previous:
+            return f"putting it back to {previous} failed, it serves {served}"
+        return f"the endpoint was put back to {previous}"
+
+    def _validated(self) -> str | None:
+        pages = self._control.get_paginator("list_tags").paginate(ResourceArn=self._arn())
+        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+        return tags.get(VALIDATED_TAG)
+
+    def _arn(self) -> str:
+        return str(self._control.describe_endpoint(EndpointName=self.name)["EndpointArn"])

@@ -1,0 +1,240 @@
+"""ValidateEndpoint: does the deployed endpoint answer what the batch prediction answered?
+
+One record is sent, then the whole test set in batches; every answer is compared with PredictTest's. An endpoint that
+passes is tagged with its configuration. One that does not is put back to the configuration last tagged, and the step
+fails. boto3 takes region, credentials and address from its environment, so AWS and localhost are the same to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.deployment import Deployment, open_clients, reason_of
+from scripts.errors import ScriptError, conclude
+from scripts.evaluate import class_count
+from scripts.metrics import confusion
+from scripts.outputs import Outputs
+from scripts.predictions import Answers, aligned, feature_lines, parse_answers, read_answers, read_labels
+from scripts.targets import REGRESSOR, TASKS
+
+TOLERANCE: Final = 1e-6
+_MOST_BYTES: Final = 5 * 1024 * 1024
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which rows the endpoint answered otherwise, and by how much scores differ at most."""
+
+    labels: npt.NDArray[np.intp]
+    scores: npt.NDArray[np.intp]
+    largest: float
+
+    @property
+    def reason(self) -> str:
+        """Empty where all answers agree."""
+        parts = []
+        if len(self.labels):
+            parts.append(f"{len(self.labels)} labels differ (first in row {self.labels[0] + 1})")
+        if len(self.scores):
+            parts.append(
+                f"{len(self.scores)} scores differ by more than {TOLERANCE:g} (at most {self.largest:.3g}, first in "
+                f"row {self.scores[0] + 1})"
+            )
+        return " and ".join(parts)
+
+
+@dataclass(frozen=True)
+class Replies:
+    """The answers of all rows, and how long each request took, in seconds: first the single one."""
+
+    answers: Answers
+    seconds: list[float]
+
+
+def validate(
+    deployment: Deployment,
+    *,
+    features: Path,
+    predictions: Path,
+    labels: Path,
+    output: Path,
+    batches: int,
+    task: str,
+) -> str:
+    """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary."""
+    expected, truth = read_answers(predictions, task), read_labels(labels)
+    aligned(expected, truth)
+    config = deployment.wait_in_service()
+    try:
+        replies = ask(deployment, features, rows=len(truth), batches=batches, task=task)
+        comparison = compare(expected, replies.answers)
+    except ScriptError as error:
+        raise ScriptError(f"{error}; {deployment.put_back(config)}") from None
+    with Outputs() as outputs:
+        _write(outputs, output, deployment.name, config, replies, comparison, truth, task)
+    if comparison.reason:
+        outcome = deployment.put_back(config)
+        raise ScriptError(
+            f"endpoint {deployment.name} with {config} does not answer as the batch prediction did: "
+            f"{comparison.reason}; {outcome}"
+        )
+    deployment.mark_validated(config)
+    return (
+        f"endpoint {deployment.name} with {config} answered {len(truth)} rows in {len(replies.seconds) - 1} batches as "
+        f"the batch prediction did (largest difference {comparison.largest:.2g})"
+    )
+
+
+def ask(deployment: Deployment, features: Path, *, rows: int, batches: int, task: str) -> Replies:
+    """One record, then all rows. Raises `ScriptError` where the endpoint refuses or answers too few."""
+    parts: list[Answers] = []
+    seconds: list[float] = []
+    requests = batches_of(feature_lines(features), rows, batches)
+    first = next(requests)
+    for place, lines in _numbered(first, requests):
+        started = time.perf_counter()
+        reply = deployment.invoke(b"\n".join(lines) + b"\n", place)
+        seconds.append(time.perf_counter() - started)
+        answers = parse_answers(reply, task, f"the answer to {place}")
+        if len(answers) != len(lines):
+            raise ScriptError(f"endpoint {deployment.name}: {len(answers)} answers to the {len(lines)} rows of {place}")
+        parts.append(answers)
+    single, *rest = parts
+    if compare(single, _rows(rest[0], slice(1))).reason:
+        raise ScriptError(f"endpoint {deployment.name}: a record alone is answered otherwise than within its batch")
+    known = [part.labels for part in rest if part.labels is not None]
+    scores = np.concatenate([part.scores for part in rest])
+    return Replies(Answers(scores, np.concatenate(known) if known else None), seconds)
+
+
+def batches_of(lines: Iterator[bytes], rows: int, batches: int) -> Iterator[list[bytes]]:
+    """The lines in so many nearly equal batches, or more where one would exceed the endpoint's payload limit."""
+    ends = np.linspace(0, rows, min(max(batches, 1), rows) + 1).round().astype(int)[1:].tolist()
+    batch: list[bytes] = []
+    size = done = 0
+    for line in lines:
+        if batch and size + len(line) + 1 > _MOST_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += len(line) + 1
+        done += 1
+        if done == ends[0]:
+            yield batch
+            batch, size = [], 0
+            ends.pop(0)
+            if not ends:
+                break
+    if done < rows:
+        raise ScriptError(f"{done} rows of features for {rows} labels; both must come from the same conversion")
+
+
+def compare(expected: Answers, got: Answers) -> Comparison:
+    """Labels must be equal, scores within `TOLERANCE`, absolute or (for large regression values) relative."""
+    if expected.scores.shape != got.scores.shape:
+        raise ScriptError(
+            f"the endpoint's scores have the shape {got.scores.shape}, the batch prediction's {expected.scores.shape}; "
+            "do both serve the same model?"
+        )
+    rows = len(expected)
+    difference = np.abs(expected.scores - got.scores).reshape(rows, -1)
+    allowed = TOLERANCE * np.maximum(1, np.abs(expected.scores).reshape(rows, -1))
+    far = np.flatnonzero((difference > allowed).any(axis=1))
+    other = np.empty(0, np.intp)
+    if expected.labels is not None and got.labels is not None:
+        other = np.flatnonzero(expected.labels != got.labels)
+    return Comparison(other, far, float(difference.max()))
+
+
+def _numbered(first: list[bytes], rest: Iterator[list[bytes]]) -> Iterator[tuple[str, list[bytes]]]:
+    yield "the single record", first[:1]
+    yield "batch 1", first
+    for number, lines in enumerate(rest, 2):
+        yield f"batch {number}", lines
+
+
+def _rows(answers: Answers, rows: slice) -> Answers:
+    return Answers(answers.scores[rows], None if answers.labels is None else answers.labels[rows])
+
+
+def _write(
+    outputs: Outputs,
+    folder: Path,
+    name: str,
+    config: str,
+    replies: Replies,
+    comparison: Comparison,
+    truth: npt.NDArray[np.float64],
+    task: str,
+) -> None:
+    single, *batches = (1000 * seconds for seconds in replies.seconds)
+    result: dict[str, Any] = {
+        "endpoint": name,
+        "endpoint_config": config,
+        "task": task,
+        "passed": not comparison.reason,
+        "reason": comparison.reason,
+        "rows": len(truth),
+        "batches": len(batches),
+        "milliseconds": {
+            "single_record": single,
+            "batch_median": float(np.median(batches)),
+            "batch_p99": float(np.percentile(batches, 99)),
+        },
+        "tolerance": TOLERANCE,
+        "largest_score_difference": comparison.largest,
+        "different_labels": {"count": len(comparison.labels), "rows": (comparison.labels[:_SHOWN] + 1).tolist()},
+        "different_scores": {"count": len(comparison.scores), "rows": (comparison.scores[:_SHOWN] + 1).tolist()},
+    }
+    if task != REGRESSOR and replies.answers.labels is not None:
+        from scripts.charts import confusion_chart
+
+        classes = truth.astype(np.int64)
+        count = max(class_count(replies.answers, classes), int(replies.answers.labels.max()) + 1)
+        matrix = confusion(classes, replies.answers.labels, count)
+        names = ["negative", "positive"] if count == 2 else [str(index) for index in range(count)]
+        result["confusion_matrix"] = matrix.tolist()
+        outputs.write(folder / "confusion.png", confusion_chart(matrix, names))
+    outputs.write_json(folder / "validation.json", result)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts.validate_endpoint", description="Endpoint against batch prediction.")
+    parser.add_argument("--endpoint-name", required=True)
+    parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of the batch predictions (.out)")
+    parser.add_argument("--labels", type=Path, required=True, help="folder of labels.csv")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--message", type=Path, help="file for the exit message")
+    options = parser.parse_args(argv)
+
+    def work() -> str:
+        with reason_of(f"endpoint {options.endpoint_name}"):
+            deployment = Deployment(options.endpoint_name, *open_clients(), sleep=time.sleep)
+            return validate(
+                deployment,
+                features=options.features,
+                predictions=options.predictions,
+                labels=options.labels,
+                output=options.output,
+                batches=options.batches,
+                task=options.task,
+            )
+
+    return conclude(options.message, work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
