@@ -54,5 +54,11 @@ def pipeline_resource(execution: str, step: str, *, prefix: str = "pipelines") -
     return f"{prefix}-{execution}-{step[:20]}-{_random(_MIXED, 10)}"
 
 
+def suffixed(name: str, execution: str, *, limit: int = 63) -> str:
+    """`name`, cut where it is too long, made unique in an execution, e.g. `my-config-ztefwbnlgoif-xw869y8C4a`."""
+    suffix = f"-{execution}-{_random(_MIXED, 10)}"
+    return name[: limit - len(suffix)].rstrip("-") + suffix
+
+
 def _random(alphabet: str, length: int) -> str:
     return "".join(secrets.choice(alphabet) for _ in range(length))

@@ -45,6 +45,8 @@ class Configuration:
     key: Key = Key("local", "local")
     faults: Faults = field(default_factory=Faults)
     clock: Clock = field(default_factory=Clock)
+    lambdas: Mapping[str, str] = field(default_factory=dict)
+    """The functions that Lambda steps may call: name to module:function (see `pipeline.local.lambdas`)."""
 
 
 class Service:

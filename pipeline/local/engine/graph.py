@@ -6,8 +6,8 @@ branch and every step it waits for has ended as its trigger wants; once that can
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Final
 
@@ -84,9 +84,14 @@ class Graph:
                 pending.append(step)
         return found
 
-    def handled(self, name: str) -> bool:
-        """Whether some step is there to run on the failure of this one."""
-        return any(node.waits.get(name) in ("Failed", "Any") for node in self.nodes.values())
+    def selected(self, names: Collection[str]) -> Graph:
+        """The graph of a selective execution: a selected step runs whatever an unselected Condition around it said."""
+        nodes = dict(self.nodes)
+        for name in names:
+            node = nodes[name]
+            if node.branch and node.branch.condition not in names:
+                nodes[name] = replace(node, branch=None)
+        return Graph(nodes)
 
 
 def _walk(steps: list[Step], branch: Branch | None) -> Iterator[tuple[Step, Branch | None]]:

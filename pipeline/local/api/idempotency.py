@@ -1,0 +1,41 @@
+"""ClientRequestToken: the same request with the same token is done once and answered twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.errors import ConflictException
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+
+PARITY: Final = (
+    Row(
+        area="requests",
+        subject="a ClientRequestToken used again with another request",
+        here="ConflictException",
+        aws="refused; code and text not established",
+    ),
+)
+
+
+def once(service: Service, operation: str, request: Body, work: Callable[[], Body]) -> tuple[Body, bool]:
+    """The answer of `work`, done in one transaction, or the answer to the same request before; and whether it is new.
+
+    Raises ConflictException if the token was used for another request.
+    """
+    token = request.get("ClientRequestToken")
+    asked = {key: value for key, value in request.items() if key != "ClientRequestToken"}
+    with service.store.transaction():
+        if token is not None and (found := service.store.answered(operation, token)) is not None:
+            if found[0] != asked:
+                raise ConflictException(f"The ClientRequestToken {token} was used for another {operation} request.")
+            return found[1], False
+        answer = work()
+        if token is not None:
+            service.store.answer(operation, token, asked, answer)
+        return answer, True

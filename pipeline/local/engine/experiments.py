@@ -1,0 +1,90 @@
+"""The experiment of a pipeline: one experiment and trial an execution joins, one trial component a job.
+
+What exists already is joined. An experiment is a record beside the run: that one cannot be written fails nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.local.engine.expressions import EvaluationError, evaluate, render
+from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.records import Records
+from pipeline.local.engine.resources import Resource
+from pipeline.local.engine.scope import ExecutionScope
+from pipeline.local.errors import ApiError, ValidationException
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+
+
+def join(request: Body, execution: Body) -> None:
+    """Give a job the execution's experiment and trial; the display name of the step's own config stays."""
+    given = request.pop("ExperimentConfig", None) or {}
+    config = execution.get("PipelineExperimentConfig")
+    if config:
+        display = {"TrialComponentDisplayName": given.get("TrialComponentDisplayName")}
+        request["ExperimentConfig"] = config | {key: value for key, value in display.items() if value}
+
+
+def resolve_config(service: Service, definition: Body, execution: Body, mlflow: str | None) -> Body:
+    """The members of an execution that say where its experiments are recorded. Raises ValidationException."""
+    scope = _ConfigScope(service, execution, Graph({}), Records(service, execution["PipelineExecutionArn"]))
+    try:
+        experiment = evaluate(definition.get("PipelineExperimentConfig"), scope)
+        runs = evaluate(definition.get("MlflowConfig"), scope)
+    except EvaluationError as error:
+        raise ValidationException(f"PipelineExperimentConfig cannot be evaluated: {error}") from error
+    if runs and mlflow is not None:
+        runs["MlflowExperimentName"] = mlflow
+    return {
+        "PipelineExperimentConfig": {key: render(value) for key, value in (experiment or {}).items()} or None,
+        "MLflowConfig": runs or None,
+    }
+
+
+class _ConfigScope(ExecutionScope):
+    """Names of experiments have the pipeline's name in lower case, as seen on AWS."""
+
+    def variable(self, name: str) -> str:
+        value = super().variable(name)
+        return value.lower() if name == "PipelineName" else value
+
+
+def open_trial(service: Service, execution: Body) -> None:
+    """Create the execution's experiment and trial where they do not exist."""
+    config = execution.get("PipelineExperimentConfig")
+    if not config:
+        return
+    _tolerantly(service, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
+    if "TrialName" in config:
+        _tolerantly(service, "CreateTrial", dict(config))
+
+
+def record_job(service: Service, execution: Body, resource: Resource, name: str, arn: str, request: Body) -> None:
+    """Create the trial component of a job and put it into the trial."""
+    config = execution.get("PipelineExperimentConfig")
+    if not config or "TrialName" not in config:
+        return
+    noun = {"ProcessingJob": "processing", "TrainingJob": "training", "TransformJob": "transform"}[resource.noun]
+    component = f"{name}-aws-{noun}-job"[:120]
+    display = request.get("ExperimentConfig", {}).get("TrialComponentDisplayName", component)
+    _tolerantly(service, "CreateTrialComponent", {"TrialComponentName": component, "DisplayName": display})
+    if service.store.get("experiment-trial-component", component) is not None:
+        # A client cannot set Source: AWS makes these components itself.
+        source = {"SourceArn": arn, "SourceType": resource.source}
+        service.store.merge("experiment-trial-component", component, Source=source)
+    _tolerantly(
+        service,
+        "AssociateTrialComponent",
+        {"TrialComponentName": component, "TrialName": config["TrialName"]},
+    )
+
+
+def _tolerantly(service: Service, action: str, request: Body) -> None:
+    try:
+        service.call(action, request)
+    except ApiError:
+        pass  # it is there already

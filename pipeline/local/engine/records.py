@@ -1,0 +1,157 @@
+"""What the store remembers of one execution: its own body, one row a step, and the events that each change sends.
+
+A step has a row from the moment it is scheduled, so steps that never ran are never listed. Every change of a status is
+committed before its event goes out.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.engine.graph import Node
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+
+EXECUTION: Final = "pipeline-execution"
+STEP: Final = "execution-step"
+CACHE: Final = "step-cache"
+FAILURE: Final = "Step failure: One or multiple steps failed."
+ENDED: Final = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
+STEP_REASON_LIMIT: Final = 1024
+
+_EXECUTION_EVENT: Final = "SageMaker Model Building Pipeline Execution Status Change"
+_STEP_EVENT: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
+
+
+def iso(seconds: float) -> str:
+    """Epoch seconds as AWS's JSON documents write them: `2021-03-15T16:10:11Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def definition_of(service: Service, execution: Body) -> Body:
+    """The parsed definition that an execution runs: that of its version, whatever became of the pipeline."""
+    version = service.store.get("pipeline-version", f"{execution['_pipeline']}/{execution['PipelineVersionId']}")
+    definition: Body = json.loads(version["PipelineDefinition"]) if version else {"Steps": []}
+    return definition
+
+
+class Records:
+    """The rows of one execution."""
+
+    def __init__(self, service: Service, arn: str) -> None:
+        self.arn = arn
+        self._service = service
+        self._store = service.store
+
+    def execution(self) -> Body:
+        """The body of the execution. Raises KeyError if it was deleted."""
+        body = self._store.get(EXECUTION, self.arn)
+        if body is None:
+            raise KeyError(self.arn)
+        return body
+
+    def change(self, status: str, reason: str | None = None) -> None:
+        """Give the execution a status and say so to EventBridge."""
+        with self._store.transaction():
+            previous = self.execution()["PipelineExecutionStatus"]
+            now = self._service.clock.now()
+            end = {"_end": now} if status in ENDED else {}
+            body = self._store.merge(
+                EXECUTION,
+                self.arn,
+                PipelineExecutionStatus=status,
+                FailureReason=reason,
+                LastModifiedTime=now,
+                **end,
+            )
+        self.announce(body, previous)
+
+    def announce(self, body: Body, previous: str | None) -> None:
+        """Send the event of an execution's status."""
+        detail = {
+            "pipelineExecutionDisplayName": body.get("PipelineExecutionDisplayName"),
+            "currentPipelineExecutionStatus": body["PipelineExecutionStatus"],
+            "previousPipelineExecutionStatus": previous,
+            "executionStartTime": iso(body["CreationTime"]),
+            "executionEndTime": iso(body["_end"]) if "_end" in body else None,
+            "pipelineExecutionDescription": body.get("PipelineExecutionDescription"),
+        }
+        self._emit(_EXECUTION_EVENT, body["PipelineArn"], detail)
+
+    def steps(self) -> dict[str, Body]:
+        """The rows of the steps that were scheduled, oldest first."""
+        return {body["StepName"]: body for body in self._store.list(STEP, parent=self.arn)}
+
+    def step(self, name: str) -> Body | None:
+        """The row of one step, or None if it was never scheduled."""
+        return self._store.get(STEP, f"{self.arn}/{name}")
+
+    def begin(self, node: Node, **members: Any) -> None:
+        """Add the row of a step that is scheduled now."""
+        body: Body = {
+            "StepName": node.name,
+            "StepDisplayName": node.step.get("DisplayName"),
+            "StepDescription": node.step.get("Description"),
+            "StartTime": self._service.clock.now(),
+            "StepStatus": "Starting",
+            "AttemptCount": 1,
+            "Metadata": {},
+            "_type": node.type,
+        } | members
+        body = {key: value for key, value in body.items() if value is not None}
+        self._store.insert(STEP, f"{self.arn}/{node.name}", body, parent=self.arn)
+        self._announce_step(body, None)
+
+    def note(self, step: str, **members: Any) -> Body:
+        """Set members of a step's row that are not its status."""
+        return self._store.merge(STEP, f"{self.arn}/{step}", **members)
+
+    def progress(self, step: str, status: str, **members: Any) -> Body:
+        """Give a step a status and say so to EventBridge; a status that ends it sets EndTime too."""
+        with self._store.transaction():
+            previous = (self.step(step) or {}).get("StepStatus")
+            if status in ENDED:
+                members["EndTime"] = self._service.clock.now()
+            if members.get("FailureReason"):
+                members["FailureReason"] = str(members["FailureReason"])[:STEP_REASON_LIMIT]
+            body = self.note(step, StepStatus=status, **members)
+        self._announce_step(body, previous)
+        return body
+
+    def forget(self, steps: list[str]) -> None:
+        """Remove the rows of steps, so that they can be run again."""
+        with self._store.transaction():
+            for step in steps:
+                self._store.delete(STEP, f"{self.arn}/{step}")
+
+    def _announce_step(self, body: Body, previous: str | None) -> None:
+        if previous == body["StepStatus"]:
+            return
+        detail = {
+            "metadata": _camel(body.get("Metadata", {})),
+            "stepStartTime": iso(body["StartTime"]),
+            "stepEndTime": iso(body["EndTime"]) if "EndTime" in body else None,
+            "stepName": body["StepName"],
+            "stepType": body["_type"],
+            "previousStepStatus": previous,
+            "currentStepStatus": body["StepStatus"],
+            "cacheHitResult": _camel(body["CacheHitResult"]) if "CacheHitResult" in body else None,
+            "failureReason": body.get("FailureReason"),
+        }
+        self._emit(_STEP_EVENT, self.arn.split("/execution/")[0], detail)
+
+    def _emit(self, detail_type: str, pipeline_arn: str, detail: Body) -> None:
+        kept = {key: value for key, value in detail.items() if value is not None}
+        kept |= {"pipelineArn": pipeline_arn, "pipelineExecutionArn": self.arn}
+        self._service.events.emit(detail_type, [pipeline_arn, self.arn], kept)
+
+
+def _camel(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key[:1].lower() + key[1:]: _camel(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,119 @@
+"""What the step types create: for each the actions, the members of its requests and answers, the states that end it.
+
+A table, so that Processing, Training, Transform and Tuning are one runner, and Model, RegisterModel and EndpointConfig
+another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One kind of resource that a step makes."""
+
+    noun: str
+    """As in the names of its actions: Create<noun>, Describe<noun>, Stop<noun>."""
+    kind: str
+    """Its kind in the store."""
+    metadata: str
+    """The member of the step's Metadata that holds {"Arn": ...}."""
+    name: str
+    """The member of the request that names it."""
+    arn: str
+    """The member of the answer that holds its ARN."""
+    role: str = ""
+    """The member that the pipeline's role fills where the definition leaves it out."""
+    status: str = ""
+    """The member of its body that tells how it is; empty for what is there at once."""
+    tags: bool = True
+    experiment: bool = False
+    """Whether its Create action takes an ExperimentConfig."""
+    source: str = ""
+    """The type that a trial component gives as its source."""
+
+    @property
+    def create(self) -> str:
+        """The action that makes it."""
+        return f"Create{self.noun}"
+
+    @property
+    def stop(self) -> str:
+        """The action that stops it."""
+        return f"Stop{self.noun}"
+
+    def properties(self, service: Service, name: str) -> Body:
+        """The answer of its Describe action."""
+        body = service.call(f"Describe{self.noun}", {self.name: name})
+        if self.kind == "hyper-parameter-tuning-job":
+            ranked = {"SortBy": "FinalObjectiveMetricValue", "MaxResults": 50}
+            jobs = service.call(
+                "ListTrainingJobsForHyperParameterTuningJob", {self.name: name, **ranked, "SortOrder": _order(body)}
+            )
+            body |= {"TrainingJobSummaries": jobs["TrainingJobSummaries"]}
+        return body
+
+
+RESOURCES: Final[dict[str, Resource]] = {
+    "Processing": Resource(
+        "ProcessingJob",
+        "processing-job",
+        "ProcessingJob",
+        "ProcessingJobName",
+        "ProcessingJobArn",
+        role="RoleArn",
+        status="ProcessingJobStatus",
+        experiment=True,
+        source="SageMakerProcessingJob",
+    ),
+    "Training": Resource(
+        "TrainingJob",
+        "training-job",
+        "TrainingJob",
+        "TrainingJobName",
+        "TrainingJobArn",
+        role="RoleArn",
+        status="TrainingJobStatus",
+        experiment=True,
+        source="SageMakerTrainingJob",
+    ),
+    "Transform": Resource(
+        "TransformJob",
+        "transform-job",
+        "TransformJob",
+        "TransformJobName",
+        "TransformJobArn",
+        status="TransformJobStatus",
+        experiment=True,
+        source="SageMakerTransformJob",
+    ),
+    "Tuning": Resource(
+        "HyperParameterTuningJob",
+        "hyper-parameter-tuning-job",
+        "TuningJob",
+        "HyperParameterTuningJobName",
+        "HyperParameterTuningJobArn",
+        status="HyperParameterTuningJobStatus",
+        role="TrainingJobDefinition.RoleArn",
+    ),
+    "Model": Resource("Model", "model", "Model", "ModelName", "ModelArn", role="ExecutionRoleArn"),
+    "RegisterModel": Resource(
+        "ModelPackage", "model-package", "RegisterModel", "ModelPackageName", "ModelPackageArn", tags=False
+    ),
+    "EndpointConfig": Resource(
+        "EndpointConfig", "endpoint-config", "EndpointConfig", "EndpointConfigName", "EndpointConfigArn"
+    ),
+    "Endpoint": Resource("Endpoint", "endpoint", "Endpoint", "EndpointName", "EndpointArn", status="EndpointStatus"),
+}
+
+
+def _order(tuning_job: Body) -> str:
+    objective = tuning_job.get("HyperParameterTuningJobConfig", {}).get("HyperParameterTuningJobObjective", {})
+    return "Ascending" if objective.get("Type") == "Minimize" else "Descending"

@@ -1,0 +1,191 @@
+"""One execution while it runs: a thread that decides which steps start, and a thread for each step that does.
+
+The scheduler sleeps until a step ends, someone stops or changes the execution, or the service goes down. All it knows
+is in the store, so a restart or a retry takes an execution up where it was.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from pipeline.local.engine import experiments
+from pipeline.local.engine.graph import NEVER, Decision, Graph, Node
+from pipeline.local.engine.records import ENDED, FAILURE, Body, Records, definition_of
+from pipeline.local.engine.scope import ExecutionScope
+from pipeline.local.engine.step_run import Halt, StepRun
+from pipeline.local.engine.steps import run_step
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="steps that do not depend on a failed step and have not started",
+        here="still started; after a Fail step nothing new is",
+        aws="steps that run at the time go on; whether others are started is not established",
+    ),
+    Row(
+        area="pipelines",
+        subject="executions that run when the service goes down",
+        here="taken up at the next start; a job that went down with the service is made once more",
+        aws="does not arise",
+    ),
+)
+
+
+class Run:
+    """One execution while it runs; `leave` is called when it is about to end."""
+
+    def __init__(self, service: Service, arn: str, leave: Callable[[Run], None]) -> None:
+        self.arn = arn
+        self.thread = threading.Thread(target=self._main, name=arn.rsplit("/", 1)[-1], daemon=True)
+        self._service = service
+        self._leave = leave
+        self._halt = Halt()
+        self._news: queue.SimpleQueue[tuple[str, str | None] | None] = queue.SimpleQueue()
+        self._running: dict[str, threading.Thread] = {}
+        self._settled: dict[str, str] = {}
+        self._outcomes: dict[str, bool] = {}
+        self._records = Records(service, arn)
+
+    def wake(self) -> None:
+        """Make the scheduler look again."""
+        self._news.put(None)
+
+    def stop(self) -> None:
+        """Start nothing more, and stop what runs."""
+        self._halt.stop()
+        self._service.store.wake()
+        self.wake()
+
+    def close(self) -> None:
+        """End the threads of this execution without a word in the store."""
+        self._halt.close()
+        self._service.store.wake()
+        self.wake()
+
+    def _main(self) -> None:
+        try:
+            self._prepare()
+            self._schedule()
+        except Exception as error:
+            # Whatever goes wrong here, the execution must not hang in Executing.
+            if not self._halt.closing.is_set():
+                traceback.print_exc()
+                self._finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+        for thread in list(self._running.values()):
+            thread.join(5)
+
+    def _prepare(self) -> None:
+        execution = self._records.execution()
+        if execution["PipelineExecutionStatus"] == "Stopping":
+            self._halt.stop()
+        graph = Graph.of(definition_of(self._service, execution))
+        selected = execution.get("_selected")
+        self._graph = graph if selected is None else graph.selected(selected)
+        self._scope = ExecutionScope(self._service, execution, graph, self._records)
+        experiments.open_trial(self._service, execution)
+        rows = self._records.steps()
+        for name, row in rows.items():
+            if row["StepStatus"] in ENDED:
+                self._settle(name, row["StepStatus"], row)
+            else:
+                self._launch(self._graph.nodes[name], resumed=True)
+        if selected is not None:
+            for name in self._graph.nodes.keys() - rows.keys() - set(selected):
+                self._settled[name] = NEVER
+
+    def _schedule(self) -> None:
+        while not self._halt.closing.is_set():
+            if not self._halt.stopping.is_set():
+                self._launch_ready()
+            if not self._running:
+                self._finish(*self._verdict())
+                return
+            news = self._news.get()
+            if news is not None:
+                name, status = news
+                del self._running[name]
+                if status is not None:
+                    self._settle(name, status, self._records.step(name) or {})
+
+    def _settle(self, name: str, status: str, row: Body) -> None:
+        self._settled[name] = status
+        if row.get("_type") == "Condition" and status == "Succeeded":
+            self._outcomes[name] = bool(row["_properties"]["Outcome"])
+
+    def _launch_ready(self) -> None:
+        if any(self._graph.nodes[name].type == "Fail" for name, status in self._settled.items() if status != NEVER):
+            return
+        limit = self._records.execution().get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps")
+        for name in self._ready():
+            if limit is not None and len(self._running) >= limit:
+                return
+            node = self._graph.nodes[name]
+            self._records.begin(node)
+            self._launch(node, resumed=False)
+
+    def _ready(self) -> list[str]:
+        """The steps that can start now, in the order of the definition; settles those that never will."""
+        while True:
+            ready, changed = [], False
+            for name in self._graph.nodes:
+                if name in self._settled or name in self._running:
+                    continue
+                match self._graph.decide(name, self._settled, self._outcomes):
+                    case Decision.RUN:
+                        ready.append(name)
+                    case Decision.NEVER:
+                        self._settled[name] = NEVER
+                        changed = True
+            if not changed:
+                return ready
+
+    def _launch(self, node: Node, *, resumed: bool) -> None:
+        run = StepRun(self._service, node, self._records, self._scope, self._halt, resumed)
+
+        def main() -> None:
+            status: str | None = None
+            try:
+                status = run_step(run)
+            finally:
+                self._news.put((node.name, status))
+
+        thread = threading.Thread(target=main, name=f"{self.thread.name}/{node.name}", daemon=True)
+        self._running[node.name] = thread
+        thread.start()
+
+    def _verdict(self) -> tuple[str, str | None]:
+        failed = [name for name, status in self._settled.items() if status in ("Failed", "Stopped")]
+        if self._halt.stopping.is_set():
+            timed_out = any(
+                self._graph.nodes[name].type == "Lambda" for name in failed if self._settled[name] == "Failed"
+            )
+            return ("Failed", FAILURE) if timed_out else ("Stopped", None)
+        if not failed:
+            return "Succeeded", None
+        if all(self._handled(name) for name in failed):
+            return "CompletedWithFailures", FAILURE
+        return "Failed", FAILURE
+
+    def _handled(self, failed: str) -> bool:
+        """Whether a step ran because this one failed or was stopped."""
+        triggers = ("Any", self._settled[failed])
+        return any(
+            node.waits.get(failed) in triggers and self._settled.get(name, NEVER) != NEVER
+            for name, node in self._graph.nodes.items()
+        )
+
+    def _finish(self, status: str, reason: str | None) -> None:
+        self._leave(self)
+        with self._service.store.transaction():
+            stopping = self._records.execution()["PipelineExecutionStatus"] == "Stopping"
+            if stopping and not self._halt.stopping.is_set():
+                status, reason = "Stopped", None  # the stop came when all steps had ended
+            self._records.change(status, reason)

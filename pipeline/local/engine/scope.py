@@ -1,0 +1,96 @@
+"""Where the expressions of a step find their values: parameters, the execution, steps that ran, objects in S3.
+
+The properties of a step are what its resource's Describe action answers, so a reference sees exactly what a client
+would see; after a cache hit that is the resource of the earlier run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.engine.expressions import EvaluationError
+from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.paths import lookup
+from pipeline.local.engine.records import Body, Records
+from pipeline.local.engine.resources import RESOURCES
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="Execution.StartDateTime, Execution.CurrentDateTime",
+        here="ISO 8601 in UTC with milliseconds, e.g. 2026-01-31T12:00:00.000Z",
+        aws="format not established",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class ExecutionScope:
+    """The scope of one execution; `job` is the name of the job that the step is about to create."""
+
+    service: Service
+    execution: Body
+    graph: Graph
+    records: Records
+    job: str | None = None
+    job_type: str | None = None
+
+    def creating(self, job_type: str, job: str) -> ExecutionScope:
+        """The same scope while a step of this type creates a job of this name."""
+        return replace(self, job=job, job_type=job_type)
+
+    def parameter(self, name: str) -> Any:
+        """The typed value of a pipeline parameter. Raises KeyError."""
+        return self.execution["_values"][name]
+
+    def variable(self, name: str) -> str:
+        """An execution variable. Raises KeyError."""
+        if self.job is not None and name == f"{self.job_type}JobName":
+            return self.job
+        if name == "CurrentDateTime":
+            return _time(self.service.clock.now())
+        return {
+            "StartDateTime": _time(self.execution["CreationTime"]),
+            "PipelineName": str(self.execution["_pipeline"]),
+            "PipelineArn": str(self.execution["PipelineArn"]),
+            "PipelineExecutionId": str(self.execution["_id"]),
+            "PipelineExecutionArn": str(self.execution["PipelineExecutionArn"]),
+        }[name]
+
+    def properties(self, step: str) -> Any:
+        """What a step that ran can be asked for. Raises KeyError."""
+        row = self.records.step(step)
+        if row is None:
+            raise KeyError(step)
+        if "_properties" in row:
+            return row["_properties"]
+        return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
+
+    def property_file(self, step: str, name: str) -> str:
+        """The S3 URI of a property file of a Processing step that ran. Raises KeyError, PathError."""
+        for file in self.graph.nodes[step].step.get("PropertyFiles") or []:
+            if file.get("PropertyFileName") == name:
+                output = ["ProcessingOutputConfig", "Outputs", file["OutputName"], "S3Output", "S3Uri"]
+                return f"{str(lookup(self.properties(step), output)).rstrip('/')}/{file['FilePath']}"
+        raise KeyError(name)
+
+    def read(self, uri: str) -> bytes:
+        """An object in S3. Raises EvaluationError."""
+        from pipeline.local.objects import S3Error
+
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            return self.service.objects.get(bucket, key)
+        except S3Error as error:
+            text = f"Received an error while reading file {uri} from S3: {error.code}: {error.message}"
+            raise EvaluationError(text) from error
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,122 @@
+"""One run of one step: what a runner of a step type gets to work with, and what it answers.
+
+A runner ends with `Ended`, or raises: EvaluationError fails the step, `Closing` leaves it as it is in the store, to be
+taken up again when the service is back.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.local.engine.graph import Node
+from pipeline.local.engine.records import Body, Records
+from pipeline.local.engine.scope import ExecutionScope
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+T = TypeVar("T")
+
+
+class Closing(Exception):
+    """The service goes down; the step is neither done nor failed."""
+
+
+@dataclass
+class Halt:
+    """How the threads of an execution learn that it is to stop, or that the service goes down."""
+
+    stopping: threading.Event = field(default_factory=threading.Event)
+    closing: threading.Event = field(default_factory=threading.Event)
+    either: threading.Event = field(default_factory=threading.Event)
+
+    def stop(self) -> None:
+        """Someone called StopPipelineExecution."""
+        self.stopping.set()
+        self.either.set()
+
+    def close(self) -> None:
+        """The service goes down."""
+        self.closing.set()
+        self.either.set()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How an attempt ended; `exception` is the type that retry policies know it by."""
+
+    status: str
+    reason: str | None = None
+    exception: str | None = None
+    members: Body = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One step of one execution, about to run or taken up again after a restart (`resumed`)."""
+
+    service: Service
+    node: Node
+    records: Records
+    scope: ExecutionScope
+    halt: Halt
+    resumed: bool = False
+
+    @property
+    def execution(self) -> Body:
+        """The body of the execution as it was when it started."""
+        return self.scope.execution
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the execution."""
+        return self.records.arn
+
+    @property
+    def arguments(self) -> Body:
+        """The step's arguments as the definition has them."""
+        return self.node.step.get("Arguments") or {}
+
+    @property
+    def row(self) -> Body:
+        """The step's row as it is now."""
+        return self.records.step(self.node.name) or {}
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the execution is to stop."""
+        return self.halt.stopping.is_set()
+
+    def note(self, **members: Any) -> None:
+        """Set members of the step's row."""
+        self.records.note(self.node.name, **members)
+
+    def progress(self, status: str, **members: Any) -> None:
+        """Set the step's status."""
+        self.records.progress(self.node.name, status, **members)
+
+    def wait(self, until: Callable[[], T | None]) -> T:
+        """Wait for commits until `until` answers something. Raises Closing."""
+
+        def look() -> tuple[T | None] | None:
+            if self.halt.closing.is_set():
+                return (None,)
+            answer = until()
+            return None if answer is None else (answer,)
+
+        while True:
+            found = self.service.store.wait(look, 3600)
+            if found is not None:
+                if found[0] is None:
+                    raise Closing
+                return found[0]
+
+    def pause(self, seconds: float) -> bool:
+        """Wait before a retry; False if the execution is to stop meanwhile. Raises Closing."""
+        self.halt.either.wait(seconds)
+        if self.halt.closing.is_set():
+            raise Closing
+        return not self.stopping

@@ -1,0 +1,57 @@
+"""Which step types run here, and how one step is run from its start to its end."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+from pipeline.local.engine.control_steps import run_condition, run_fail
+from pipeline.local.engine.endpoint_steps import Deployment
+from pipeline.local.engine.expressions import EvaluationError
+from pipeline.local.engine.external_steps import run_callback, run_lambda
+from pipeline.local.engine.resource_steps import Creation, Registration
+from pipeline.local.engine.step_run import Closing, Ended, StepRun
+from pipeline.local.parity import Row
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="AutoML, QualityCheck, ClarifyCheck, EMR, Bedrock, ForEach and other step types without an engine here",
+        here="accepted at create, refused at start with the name of the step and its type",
+        aws="run",
+    ),
+)
+
+RUNNERS: Final[dict[str, Callable[[StepRun], Ended]]] = {
+    "Processing": lambda run: Creation(run)(),
+    "Training": lambda run: Creation(run)(),
+    "Transform": lambda run: Creation(run)(),
+    "Tuning": lambda run: Creation(run)(),
+    "Model": lambda run: Creation(run)(),
+    "EndpointConfig": lambda run: Creation(run)(),
+    "RegisterModel": lambda run: Registration(run)(),
+    "Endpoint": lambda run: Deployment(run)(),
+    "Condition": run_condition,
+    "Fail": run_fail,
+    "Lambda": run_lambda,
+    "Callback": run_callback,
+}
+
+
+def run_step(run: StepRun) -> str | None:
+    """Run a step whose row is there, write how it ended, and answer its status; None if the service goes down."""
+    try:
+        ended = RUNNERS[run.node.type](run)
+    except Closing:
+        return None
+    except EvaluationError as error:
+        ended = Ended("Failed", f"ClientError: {error}")
+    except Exception as error:
+        # A fault of ours must end the step, or the execution would hang in Executing.
+        if run.halt.closing.is_set():
+            return None
+        traceback.print_exc()
+        ended = Ended("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+    run.progress(ended.status, FailureReason=ended.reason, **ended.members)
+    return ended.status

@@ -1,0 +1,135 @@
+"""The functions that Lambda steps call: Python functions of this machine, each call in a process of its own.
+
+A function is known by the last part of its ARN. It is registered by an entry point of the group
+`pipeline.local.lambdas`, or by a setting NAME=module:function, and is called as on AWS: `function(event, context)`.
+What it prints goes to the log group `/aws/lambda/NAME`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import traceback
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+GROUP: Final = "pipeline.local.lambdas"
+TIMEOUT: Final = 120.0
+"""Seconds that a call may take; the default of a Lambda step."""
+
+_TARGET: Final = re.compile(r"(?P<name>[A-Za-z0-9_-]{1,140})=(?P<target>[\w.]+:[\w.]+)")
+
+
+class LambdaError(Exception):
+    """The function is not known, raised an error, or took too long."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a function gets beside its event: the members of AWS's context object that mean something here."""
+
+    function_name: str
+    invoked_function_arn: str
+    aws_request_id: str
+
+
+def parse(settings: Iterable[str]) -> dict[str, str]:
+    """Settings NAME=module:function as a dictionary. Raises UsageError."""
+    found: dict[str, str] = {}
+    for setting in settings:
+        match = _TARGET.fullmatch(setting)
+        if match is None:
+            raise UsageError(f"{setting!r} is no function", hint="write NAME=module:function")
+        found[match["name"]] = match["target"]
+    return found
+
+
+def name_of(arn: str) -> str:
+    """`resize` of `arn:aws:lambda:us-east-1:123456789012:function:resize:live`, or of `resize`."""
+    parts = arn.split(":")
+    return parts[6] if len(parts) > 6 else parts[-1]
+
+
+def registered(configured: Mapping[str, str]) -> dict[str, str]:
+    """All functions by name, each as module:function; settings come before entry points."""
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)} | dict(configured)
+
+
+def invoke(service: Service, arn: str, event: Any, *, timeout: float = TIMEOUT) -> Any:
+    """Call a function with a JSON event and return its JSON answer. Raises LambdaError."""
+    name = name_of(arn)
+    known = registered(service.configuration.lambdas)
+    if name not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise LambdaError(f"Function not found: {arn} (registered on this machine: {there})")
+    context = Context(name, arn, str(uuid.uuid4()))
+    with tempfile.TemporaryDirectory(prefix="lambda-") as folder:
+        return _call(service, known[name], event, context, Path(folder), timeout)
+
+
+def _call(service: Service, target: str, event: Any, context: Context, folder: Path, timeout: float) -> Any:
+    from pipeline.local.containers.environment import environment
+
+    answer = folder / "answer.json"
+    request = json.dumps({"target": target, "event": event, "context": vars(context)})
+    environ = environment(service, folder, {}, AWS_LAMBDA_FUNCTION_NAME=context.function_name)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.local.lambdas", str(answer)],
+            input=request.encode(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environ,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired as error:
+        _log(service, context, error.stdout or b"")
+        raise LambdaError(f"{context.aws_request_id} Task timed out after {timeout:.2f} seconds") from error
+    _log(service, context, done.stdout)
+    if not answer.exists():
+        raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with status {done.returncode}")
+    result = json.loads(answer.read_bytes())
+    if "errorType" in result:
+        raise LambdaError(f"{result['errorType']}: {result['errorMessage']}")
+    return result["answer"]
+
+
+def _log(service: Service, context: Context, output: bytes) -> None:
+    now = int(service.clock.now() * 1000)
+    lines = [(now, line) for line in output.decode(errors="replace").splitlines()]
+    if lines:
+        service.logs.write(f"/aws/lambda/{context.function_name}", f"[$LATEST]{context.aws_request_id}", lines)
+
+
+def main(answer: Path) -> None:
+    """The process of one call: the request on standard input, the answer into a file."""
+    import importlib
+    import operator
+
+    request = json.loads(sys.stdin.buffer.read())
+    module, _, attribute = request["target"].partition(":")
+    try:
+        function = operator.attrgetter(attribute)(importlib.import_module(module))
+        result: dict[str, Any] = {"answer": function(request["event"], Context(**request["context"]))}
+        text = json.dumps(result)
+    except Exception as error:
+        traceback.print_exc()
+        text = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
+    answer.write_text(text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
