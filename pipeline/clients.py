@@ -6,7 +6,8 @@ line and its remedy, so that no command ends in a traceback for a missing permis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, MutableMapping
+import os
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -123,16 +124,21 @@ def connect(*, region: str) -> Clients:
         return Clients(boto3.Session(region_name=region))
 
 
-def connect_local(variables: dict[str, str], environ: MutableMapping[str, str]) -> Clients:
-    """Clients for the service on localhost, given the variables of `pipeline local env`.
+def connect_local(variables: Mapping[str, str | None], environ: MutableMapping[str, str]) -> Clients:
+    """Clients for the service on localhost, given the variables that `pipeline local env` prints.
 
     The process's own environment is cleared of everything that names the user's AWS account first: nothing
     local reads real credentials, whatever profile is set.
     """
     for name in [name for name in environ if name.startswith("AWS_")]:
         del environ[name]
-    environ.update(variables)
-    return connect(region=variables["AWS_DEFAULT_REGION"])
+    files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    for name, value in {**files, **variables}.items():
+        if value is None:
+            environ.pop(name, None)
+        else:
+            environ[name] = value
+    return connect(region=environ["AWS_DEFAULT_REGION"])
 
 
 @contextmanager

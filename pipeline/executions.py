@@ -6,10 +6,12 @@ iterator of snapshots, one for each change; showing them is somebody else's work
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, translated
@@ -74,6 +76,10 @@ class Snapshot:
     def done(self) -> bool:
         """Whether nothing will change any more."""
         return self.status in TERMINAL
+
+    def step(self, name: str) -> StepView | None:
+        """The step of that name, if it has started."""
+        return next((step for step in self.steps if step.name == name), None)
 
     @property
     def failed_step(self) -> StepView | None:
@@ -209,6 +215,52 @@ def find(clients: Clients, pipeline: str, which: str = "") -> str:
     if len(fits) > 1:
         raise UsageError(f"{which!r} fits {len(fits)} executions", hint="give more of the id")
     return fits[0]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One execution as a list shows it."""
+
+    arn: str
+    status: str
+    name: str
+    started: datetime
+    reason: str = ""
+
+
+def latest(clients: Clients, pipeline: str, count: int) -> tuple[Summary, ...]:
+    """The latest executions of a pipeline, newest first. Raises ServiceError."""
+    with translated():
+        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
+            PipelineName=pipeline, PaginationConfig={"MaxItems": count}
+        )
+        return tuple(
+            Summary(
+                item["PipelineExecutionArn"],
+                item["PipelineExecutionStatus"],
+                item.get("PipelineExecutionDisplayName", ""),
+                item["StartTime"],
+                item.get("PipelineExecutionFailureReason", ""),
+            )
+            for page in pages
+            for item in page["PipelineExecutionSummaries"]
+        )
+
+
+def step_of(execution: Snapshot, name: str) -> StepView:
+    """The step of that name. Raises UsageError if it has not started, with the nearest name that has."""
+    found = execution.step(name)
+    if found is None:
+        names = [step.name for step in execution.steps]
+        near = get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"started so far: {', '.join(names) or 'none'}"
+        raise UsageError(f"execution {execution_id(execution.arn)} has not started a step {name}", hint=hint)
+    return found
+
+
+def request_token(text: str) -> str:
+    """An idempotency token for any text, a CI job's number for example: the same text gives the same token."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def definition_of(clients: Clients, arn: str) -> dict[str, Any]:

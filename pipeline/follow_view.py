@@ -96,22 +96,26 @@ class _Table(AbstractContextManager["_Table"]):
             self._live.stop()
 
     def _render(self) -> Table:
-        from rich.table import Table
-        from rich.text import Text
+        return steps_table(self._snapshot, self._steps, self._now())
 
-        table = Table(box=None, pad_edge=False)
-        for heading in ("step", "status", "time", ""):
-            table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=heading != "")
-        started = {step.name: step for step in self._snapshot.steps} if self._snapshot else {}
-        for name in [*self._steps, *(name for name in started if name not in self._steps)]:
-            step = started.get(name)
-            if step is None:
-                table.add_row(Text(name, style="dim"), "", "", "")
-                continue
-            seconds = f"{step.seconds(self._now()):.1f} s"
-            status = Text(step.status, style=_STYLES.get(step.status, "cyan"))
-            table.add_row(Text(name), status, seconds, Text(note(step), style="dim"))
-        return table
+
+def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
+    """The steps of an execution as a table; `steps` that have not started are shown without a status."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("step", "status", "time", ""):
+        table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=heading != "")
+    started = {step.name: step for step in snapshot.steps} if snapshot else {}
+    for name in [*steps, *(name for name in started if name not in steps)]:
+        step = started.get(name)
+        if step is None:
+            table.add_row(Text(name, style="dim"), "", "", "")
+            continue
+        status = Text(step.status, style=_STYLES.get(step.status, "cyan"))
+        table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
+    return table
 
 
 def note(step: StepView) -> str:

@@ -6,7 +6,6 @@ start, follow. The service is the one that runs, or one of its own for the time 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import time
@@ -17,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline import data, deploy, executions, results
-from pipeline.bundle import Bundle
 from pipeline.clients import Clients, connect_local, error_code, translated
 from pipeline.data import DataSet
+from pipeline.desired import desired
 from pipeline.difference import walk
 from pipeline.errors import ExecutionError
 from pipeline.executions import Snapshot
@@ -69,36 +68,13 @@ def run(
         # The service starts in a process of its own and the data are hashed while this one composes.
         dataset = pool.submit(lambda: DataSet.of(source or data.sample(state / "data")))
         with lifecycle.ensure(state) as service:
-            wanted = desired(settings)
+            wanted = desired(settings, cache=state / "definitions")
             clients = connect_local(lifecycle.environment(service), os.environ)
             observer.say(f"{settings.name} on {clients.target.describe()}")
             _prepare(clients, settings, dataset.result(), observer)
             given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
             end = _execute(clients, wanted, {**given, **parameters}, observer)
             return _gather(clients, end, state / "executions" / executions.execution_id(end.arn))
-
-
-def desired(settings: Settings) -> Desired:
-    """What is to be deployed for these settings. Raises DefinitionError, SettingsError, DataError."""
-    from pipeline.compose import compose
-
-    bundle = Bundle.of(scripts_folder())
-    return Desired(
-        name=settings.name,
-        definition=compose(settings, code_uri=bundle.uri(settings.bucket, settings.prefix)),
-        role=settings.role,
-        bucket=settings.bucket,
-        prefix=settings.prefix,
-        bundle=bundle,
-        tags=dict(settings.tags),
-    )
-
-
-def scripts_folder() -> Path:
-    """The folder of the scripts that go into the bundle."""
-    spec = importlib.util.find_spec("scripts")
-    assert spec is not None and spec.submodule_search_locations, "the distribution ships the scripts"
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: Observer) -> None:

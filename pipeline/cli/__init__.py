@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import deploy, local, run
+from pipeline.cli import deploy, executions, local, run
 from pipeline.errors import PipelineError
 
 app: Final = typer.Typer(
@@ -24,6 +24,7 @@ app: Final = typer.Typer(
 app.add_typer(local.app, name="local")
 run.register(app)
 deploy.register(app)
+executions.register(app)
 
 INTERRUPTED: Final = 130
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -42,7 +43,7 @@ def plan(
     where = Where(env, config, set_, local, state)
     settings = where.load()
     clients = where.connect(settings)
-    made, forecast = _plan(clients, settings, param or [])
+    made, forecast = _plan(clients, settings, param or [], where.definitions)
     show = plan_view.as_json if json else plan_view.markdown if markdown else plan_view.text
     print(show(made, forecast, clients.target.describe()))
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
@@ -61,21 +62,23 @@ def upsert(
     where = Where(env, config, set_, local, state)
     settings = where.load()
     clients = where.connect(settings)
-    made, forecast = _plan(clients, settings, [])
+    made, forecast = _plan(clients, settings, [], where.definitions)
     print(plan_view.text(made, forecast, clients.target.describe()))
     arn = deploy.apply(clients, made, progress=lambda instruction: print(plan_view.describe(instruction)))
     print(arn)
 
 
-def _plan(clients: Clients, settings: Settings, assignments: list[str]) -> tuple[Plan, tuple[Forecast, ...]]:
+def _plan(
+    clients: Clients, settings: Settings, assignments: list[str], cache: Path | None
+) -> tuple[Plan, tuple[Forecast, ...]]:
     import json
 
     from pipeline import deploy, history, parameters, reruns
-    from pipeline.run import desired
+    from pipeline.desired import desired
 
     given = parameters.parse(assignments, settings.declared, settings.task)
     clients.target.require_account(settings.account)
-    wanted = desired(settings)
+    wanted = desired(settings, cache=cache)
     made = deploy.plan(clients, wanted)
     past = history.past(clients, wanted.name)
     return made, reruns.forecast(json.loads(wanted.definition), given, past, now=datetime.now(UTC))

@@ -48,6 +48,11 @@ class Where:
             file=self.config,
         )
 
+    @property
+    def definitions(self) -> Path | None:
+        """Where composed definitions are kept: in the state folder, if there is one."""
+        return self.state / "definitions" if self.state.is_dir() else None
+
     def connect(self, settings: Settings) -> Clients:
         """The clients of the target. Raises ServiceError, and LocalServiceError if --local finds no service."""
         from pipeline.clients import connect, connect_local

@@ -47,11 +47,12 @@ def run(
         raise finished.error
 
 
-def definition(env: Environment = None, config: Config = None, set_: Set = None) -> None:
+def definition(env: Environment = None, config: Config = None, set_: Set = None, state: State = DEFAULT_STATE) -> None:
     """Print the pipeline's definition as canonical JSON."""
-    from pipeline.run import desired
+    from pipeline.desired import desired
 
-    print(desired(Where(env, config, set_).load()).definition)
+    where = Where(env, config, set_, state=state)
+    print(desired(where.load(), cache=where.definitions).definition)
 
 
 class _Observer:

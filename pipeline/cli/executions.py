@@ -1,0 +1,229 @@
+"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Parameters, Set, State, Where, console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from pipeline.clients import Clients
+    from pipeline.executions import Snapshot
+    from pipeline.settings import Settings
+
+Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
+Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
+Timeout = Annotated[float | None, typer.Option(help="Give up following after so many seconds (exit code 6).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    for command in (start, follow, stop, retry, steps, logs, executions, describe):
+        app.command()(command)
+
+
+def start(
+    param: Parameters = None,
+    only: Annotated[list[str] | None, typer.Option(help="Run only this step; may be repeated.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Run this step and all after it.")] = None,
+    source: Annotated[str, typer.Option(help="Where --only and --from take the other steps' results from.")] = "",
+    name: Annotated[str, typer.Option(help="The execution's display name.")] = "",
+    token: Annotated[str, typer.Option(help="Any text: the same text starts no second execution.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
+    timeout: Timeout = None,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Start an execution."""
+    from pipeline import executions as api
+    from pipeline import parameters, selection
+
+    where, settings, clients = _connect(env, config, set_, local, state)
+    given = parameters.parse(param or [], settings.declared, settings.task)
+    chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
+    arn = api.start(
+        clients,
+        settings.name,
+        given,
+        token=api.request_token(token) if token else None,
+        name=name,
+        selected=chosen.steps,
+        source=chosen.source,
+    )
+    print(arn)
+    if follow:
+        _follow(clients, arn, timeout)
+
+
+def follow(
+    which: Which = "",
+    timeout: Timeout = None,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Follow an execution to its end; the exit code says how it ended."""
+    from pipeline.executions import find
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    _follow(clients, find(clients, settings.name, which), timeout)
+
+
+def stop(
+    which: Which = "",
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Stop an execution."""
+    from pipeline import executions as api
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    arn = api.find(clients, settings.name, which)
+    api.stop(clients, arn)
+    print(f"stopping {arn}")
+
+
+def retry(
+    which: Which = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
+    timeout: Timeout = None,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Run what failed or was stopped again, in the same execution."""
+    from pipeline import executions as api
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    arn = api.find(clients, settings.name, which)
+    api.retry(clients, arn)
+    print(arn)
+    if follow:
+        _follow(clients, arn, timeout)
+
+
+def steps(
+    which: Which = "",
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """List the steps of an execution, with status, time and reason."""
+    from pipeline.executions import find, snapshot
+    from pipeline.follow_view import steps_table, utc_now
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    found = snapshot(clients, find(clients, settings.name, which))
+    console().print(steps_table(found, (), utc_now()))
+
+
+def logs(
+    step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Go on until the step is over.")] = False,
+    execution: Execution = "",
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Print the log of a step's job."""
+    from pipeline import logs as api
+    from pipeline.executions import find, snapshot, step_of
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    arn = find(clients, settings.name, execution)
+    if not follow:
+        for line in api.lines(clients, step_of(snapshot(clients, arn), step)):
+            print(line.text)
+        return
+    pause = 0.2 if clients.target.local else 5.0
+
+    def current() -> Any:
+        now = snapshot(clients, arn)
+        return step_of(now, step) if now.done else now.step(step)
+
+    for line in api.follow(clients, current, sleep=time.sleep, pause=pause):
+        print(line.text, flush=True)
+
+
+def executions(
+    count: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """List the pipeline's executions, newest first."""
+    from pipeline.executions import latest
+    from pipeline.executions_view import executions_table
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    console().print(executions_table(latest(clients, settings.name, count)))
+
+
+def describe(
+    which: Which = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Describe an execution: parameters, steps, figures, outputs."""
+    from pipeline.execution_report import gather
+    from pipeline.executions import find
+
+    _, settings, clients = _connect(env, config, set_, local, state)
+    document = gather(clients, find(clients, settings.name, which))
+    print(document.as_json() if json else document.as_text())
+
+
+def _connect(
+    env: str | None, config: Any, set_: list[str] | None, local: bool, state: Any
+) -> tuple[Where, Settings, Clients]:
+    """The flags' meaning; says first where the command reads and writes."""
+    where = Where(env, config, set_, local, state)
+    settings = where.load()
+    clients = where.connect(settings)
+    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
+    return where, settings, clients
+
+
+def _follow(clients: Clients, arn: str, timeout: float | None) -> None:
+    from pipeline import executions as api
+
+    out = console()
+    end = _shown(clients, arn, timeout, out)
+    error = api.verdict(end)
+    if error is not None:
+        raise error
+
+
+def _shown(clients: Clients, arn: str, timeout: float | None, out: Console) -> Snapshot:
+    from pipeline import executions as api
+    from pipeline.difference import walk
+    from pipeline.follow_view import show
+
+    names = [step["Name"] for step in walk(api.definition_of(clients, arn).get("Steps", []))]
+    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout)
+    return show(moments, out, steps=names)
