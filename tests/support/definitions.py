@@ -1,0 +1,86 @@
+"""Definitions composed once a process, as composing takes seconds, and small ones written by hand for checks."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.compose import compose
+from pipeline.settings import Settings, load
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
+CODE_URI = "s3://bucket/prefix/code/0123456789abcdef"
+CASES = ("binary", "multiclass", "regression", "full")
+
+
+def settings(case: str) -> Settings:
+    """The settings of a golden definition: a task's with all defaults, or "full" with key, network and tags."""
+    environment, task = ("full", "binary") if case == "full" else ("plain", case)
+    return load(environment=environment, flags={"task": task}, variables={}, file=GOLDEN / "pipeline.toml")
+
+
+@functools.cache
+def composed(case: str) -> str:
+    """The canonical definition of a case."""
+    return compose(settings(case), code_uri=CODE_URI)
+
+
+def definition(case: str = "binary") -> dict[str, Any]:
+    """The definition of a case, free to be changed."""
+    parsed: dict[str, Any] = json.loads(composed(case))
+    return parsed
+
+
+def fail(name: str, **more: Any) -> dict[str, Any]:
+    """The smallest of all steps."""
+    return {"Name": name, "Type": "Fail", "Arguments": {"ErrorMessage": "no"}, **more}
+
+
+def processing(name: str = "Work", **more: Any) -> dict[str, Any]:
+    """A processing step that the service takes; `more` are members of the step, or of its arguments if those
+    are what they are called in the API."""
+    arguments: dict[str, Any] = {
+        "ProcessingResources": {
+            "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 30}
+        },
+        "AppSpecification": {"ImageUri": "image"},
+        "RoleArn": "arn:aws:iam::123456789012:role/pipeline",
+        "ProcessingOutputConfig": {
+            "Outputs": [
+                {
+                    "OutputName": "out",
+                    "S3Output": {
+                        "S3Uri": "s3://b/out",
+                        "LocalPath": "/opt/ml/processing/out",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+    }
+    arguments.update(more.pop("arguments", {}))
+    return {"Name": name, "Type": "Processing", "Arguments": arguments, **more}
+
+
+def condition(name: str, conditions: list[Any], then: list[Any], otherwise: list[Any] | None = None) -> dict[str, Any]:
+    """A condition step."""
+    arguments = {"Conditions": conditions, "IfSteps": then, "ElseSteps": otherwise or []}
+    return {"Name": name, "Type": "Condition", "Arguments": arguments}
+
+
+def of(*steps: dict[str, Any], parameters: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """A definition of these steps."""
+    return {"Version": "2020-12-01", "Metadata": {}, "Parameters": parameters or [], "Steps": list(steps)}
+
+
+def write_golden_files() -> None:
+    """Write the golden definitions anew: `python tests/support/definitions.py`, then read the difference."""
+    for case in CASES:
+        text = json.dumps(definition(case), indent=1, sort_keys=True)
+        (GOLDEN / f"{case}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    write_golden_files()
