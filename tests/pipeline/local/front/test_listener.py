@@ -1,0 +1,210 @@
+"""The server on raw sockets: what a well-behaved client gets, and what a bad one cannot do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pipeline.local.front import listener
+from pipeline.local.front.listener import Listener, bind
+from pipeline.local.front.messages import Answer, File, Request
+
+
+def echo(request: Request) -> Answer:
+    """The method, the path and the body of the request."""
+    if request.path == "/unread":
+        return Answer(403, [], b"no")
+    body = request.body.read()
+    return Answer(200, [("X-Path", request.path)], f"{request.method} {len(body)} ".encode() + body)
+
+
+@contextmanager
+def serving(handler: listener.Handler = echo, *, connections: int = 8) -> Iterator[int]:
+    sock = bind(0)
+    server = Listener(sock, handler, max_connections=connections)
+    server.start()
+    try:
+        yield sock.getsockname()[1]
+    finally:
+        server.close()
+
+
+def exchange(port: int, sent: bytes) -> bytes:
+    """Everything that comes back until the server closes or falls silent."""
+    with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        sock.sendall(sent)
+        sock.settimeout(0.3)
+        received = b""
+        with contextlib.suppress(OSError):
+            while part := sock.recv(65536):
+                received += part
+        return received
+
+
+def test_a_connection_carries_one_request_after_another() -> None:
+    with serving() as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for size in (0, 5, 300_000):
+            connection.request("PUT", "/a%2Fb", body=b"x" * size)
+            response = connection.getresponse()
+            assert response.getheader("X-Path") == "/a%2Fb"
+            assert len(response.read()) == len(f"PUT {size} ") + size
+        connection.close()
+
+
+def test_two_requests_in_one_packet_get_two_answers() -> None:
+    with serving() as port:
+        received = exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\nGET /b HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert b"X-Path: /b" in received
+
+
+def test_continue_is_sent_when_the_body_is_wanted_and_not_before() -> None:
+    head = b" HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
+    with serving() as port:
+        assert exchange(port, b"PUT /unread" + head).startswith(b"HTTP/1.1 403")
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+            sock.sendall(b"PUT /wanted" + head)
+            assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            sock.sendall(b"body")
+            assert sock.recv(4096).endswith(b"PUT 4 body")
+
+
+def test_an_empty_body_that_expects_continue_does_not_hang() -> None:
+    with serving() as port:
+        received = exchange(port, b"PUT /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+    assert b"200 OK" in received
+
+
+def test_a_body_in_chunks_is_read() -> None:
+    chunks = b"3\r\nabc\r\n4;name=value\r\ndefg\r\n0\r\nTrailer: x\r\n\r\n"
+    with serving() as port:
+        head = b"PUT /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        assert b"PUT 7 abcdefg" in exchange(port, head + chunks)
+        assert exchange(port, head + b"zz\r\nabc\r\n").startswith(b"HTTP/1.1 400")
+        assert exchange(port, head + b"3\r\nabcdefgh\r\n").startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1 more\r\nHost: a",
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: a",
+        b"get / HTTP/1.1\r\nHost: a",
+        b"GET / HTTP/2\r\nHost: a",
+        b"GET /a b HTTP/1.1\r\nHost: a",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: -1",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked",
+        b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked",
+        b"GET / HTTP/1.1\r\nHost: a\r\n folded: x",
+        b"GET / HTTP/1.1\r\nHost: a\r\nNo colon",
+        b"GET / HTTP/1.1\r\nHost : a",
+        b"GET / HTTP/1.1\r\nHost: a\nX: y\x00",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+    ],
+)
+def test_what_two_readers_could_read_differently_is_refused(head: bytes) -> None:
+    with serving() as port:
+        received = exchange(port, head + b"\r\n\r\n")
+    assert received.startswith(b"HTTP/1.1 400")
+    assert b"Connection: close" in received
+
+
+def test_a_head_without_end_is_refused() -> None:
+    with serving() as port:
+        received = exchange(port, b"GET / HTTP/1.1\r\n" + b"X: " + b"a" * 100_000)
+        assert received.startswith(b"HTTP/1.1 431")
+        many = b"".join(b"X-%d: a\r\n" % number for number in range(200))
+        assert exchange(port, b"GET / HTTP/1.1\r\n" + many + b"\r\n").startswith(b"HTTP/1.1 431")
+
+
+def test_a_dripped_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_HEAD_SECONDS", 0.3)
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            for char in b"GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaa":
+                sock.sendall(bytes([char]))
+                time.sleep(0.05)
+        assert sock.recv(100).startswith(b"HTTP/1.1 408")
+        assert time.monotonic() - began < 5
+
+
+def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
+    path = tmp_path / "object"
+    path.write_bytes(bytes(range(256)) * 4096)
+    files = []
+
+    def part(request: Request) -> Answer:
+        files.append(path.open("rb"))
+        return Answer(206, [], File(files[-1], 256, 512))
+
+    with serving(part) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for method, size in (("GET", 512), ("HEAD", 0)):
+            connection.request(method, "/")
+            response = connection.getresponse()
+            assert response.read() == (bytes(range(256)) * 2)[:size]
+            assert response.getheader("Content-Length") == "512"
+        connection.close()
+    assert all(file.closed for file in files)
+
+
+def test_a_body_of_unknown_length_is_chunked() -> None:
+    with serving(lambda request: Answer(200, [], iter([b"abc", b"", b"de"]))) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection.request("GET", "/")
+        assert connection.getresponse().read() == b"abcde"
+        connection.close()
+
+
+def test_an_idle_connection_gives_way_to_a_new_one() -> None:
+    with serving(connections=2) as port:
+        held = [socket.create_connection(("127.0.0.1", port), timeout=3) for _ in range(2)]
+        time.sleep(0.1)
+        assert b"200 OK" in exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        for sock in held:
+            sock.close()
+
+
+def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
+    most = 0
+
+    def slow(request: Request) -> Answer:
+        nonlocal most
+        most = max(most, sum(thread.name == "connection" for thread in threading.enumerate()))
+        time.sleep(0.001)
+        return Answer(200, [], b"ok")
+
+    answered = []
+
+    def ask(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answered.append(sock.recv(4096)[:15])
+
+    with serving(slow, connections=16) as port:
+        threads = [threading.Thread(target=ask, args=(port,)) for _ in range(300)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert answered == [b"HTTP/1.1 200 OK"] * 300
+    assert most <= 17
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_body_harms_nobody() -> None:
+    with serving() as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+            sock.sendall(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc")
+        assert b"200 OK" in exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
