@@ -13,7 +13,9 @@ from typing import Any, Final
 
 Part = str | int
 
-_TOKEN: Final = re.compile(r"\.?(?P<member>[^.\[\]]+)|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]")
+_TOKEN: Final = re.compile(
+    r"\.?(?P<member>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]", re.DOTALL
+)
 NATURAL_KEYS: Final = (
     "OutputName",
     "InputName",
