@@ -35,7 +35,7 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
     """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, ... (also data/target, images/labels)."""
     arrays: dict[tuple[str, str], Any] = {}
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             for name in archive.files:
                 if match := _NAME.fullmatch(name.lower()):
                     part = "x" if match[1] in _FEATURES else "y"

@@ -6,9 +6,11 @@ careful parser of the standard library, only to say which line and column are wr
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
+import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -95,10 +97,10 @@ def _explained(path: Path, width: int, label: int, header: int, error: Exception
                     "line needs the same columns"
                 )
             for column, cell in enumerate(cells):
-                if column != label and not _is_number(cell):
+                if column != label and not (_is_number(cell) and math.isfinite(float(cell))):
                     name = f"{names[column]!r}" if names else f"{column + 1}"
                     return ScriptError(
-                        f"{path.name}: line {line}, column {name}: {cell!r} is no number; features must be numbers"
+                        f"{path.name}: line {line}, column {name}: {cell!r} is no finite number; features must be"
                     )
     return ScriptError(f"{path.name}: no readable CSV ({error})")
 
@@ -109,10 +111,9 @@ def _check_labels(table: Table) -> None:
             raise ScriptError(f"{table.place(row)}: the label is empty; fill it in or remove the line")
 
 
-def _rows(stream: IO[bytes], path: Path) -> Any:
-    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+def _rows(stream: IO[bytes], path: Path) -> Iterator[list[str]]:
     try:
-        yield from csv.reader(text)
+        yield from csv.reader(codecs.iterdecode(stream, "utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ScriptError(f"{path.name}: it is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except csv.Error as error:

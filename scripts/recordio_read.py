@@ -7,6 +7,7 @@ that sparse data, other field orders, unpacked numbers and other number types ar
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Final
@@ -103,7 +104,7 @@ class _Layout:
 
 def _column(rows: Bytes, slot: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]]) -> Floats:
     offset, size, dtype = slot
-    values = np.ndarray((len(rows), size), dtype, rows, offset, (rows.shape[1], dtype.itemsize))
+    values = rows[:, offset : offset + size * dtype.itemsize].view(dtype)
     values.flags.writeable = False
     return np.require(values, np.float32, ["A"])
 
@@ -254,7 +255,7 @@ class _Reader:
         if tensor.keys or (tensor.shape and not len(tensor.values)):
             if not tensor.shape:
                 raise self._error(offset, "its features are sparse but do not say their shape")
-            return int(np.prod(tensor.shape))
+            return math.prod(tensor.shape)
         if not len(tensor.values):
             raise self._error(offset, "it has no features")
         return len(tensor.values)
@@ -280,22 +281,16 @@ class _Reader:
 
     def _sparse(self, pending: _Pending, shape: tuple[int, int]) -> Sparse:
         first = self._count - shape[0]
-        every = range(shape[1])
-        counts, keys = [], []
+        keys = []
         for index, tensor in enumerate(pending.features):
-            own = decode_varints(tensor.keys) if tensor.keys or not len(tensor.values) else np.array(every, np.uint64)
-            if len(own) != len(tensor.values) or (len(own) and int(own.max()) >= shape[1]):
-                raise RecordIOError(
-                    self._where,
-                    first + index + 1,
-                    pending.offsets[index],
-                    f"its {len(own)} keys do not place its {len(tensor.values)} values in {shape[1]} columns",
-                )
-            counts.append(len(own))
-            keys.append(own)
-        indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+            try:
+                keys.append(_keys(tensor, shape[1]))
+            except ValueError as error:
+                offset = pending.offsets[index]
+                raise RecordIOError(self._where, first + index + 1, offset, str(error)) from None
+        indptr = np.concatenate(([0], np.cumsum([len(own) for own in keys]))).astype(np.int64)
         values = np.concatenate([tensor.values for tensor in pending.features]).astype(np.float32)
-        return Sparse(indptr, np.concatenate(keys).astype(np.int64), values, shape)
+        return Sparse(indptr, np.concatenate(keys), values, shape)
 
     def _error(self, offset: int, reason: str) -> RecordIOError:
         return RecordIOError(self._where, self._count + 1, offset, reason)
@@ -311,6 +306,16 @@ def _learn(whole: Bytes, payload: memoryview, tensor: Tensor, label: Tensor | No
         (8 + tensor.offset, len(tensor.values), _dtype(tensor)),
         None if label is None else (8 + label.offset, 1, _dtype(label)),
     )
+
+
+def _keys(tensor: Tensor, columns: int) -> npt.NDArray[np.int64]:
+    """The columns of a record's values; all of them for a dense one."""
+    if not tensor.keys and len(tensor.values):
+        return np.arange(columns)
+    keys = decode_varints(tensor.keys)
+    if len(keys) != len(tensor.values) or (len(keys) and int(keys.max()) >= columns):
+        raise ValueError(f"its {len(keys)} keys do not place its {len(tensor.values)} values in {columns} columns")
+    return keys.astype(np.int64)
 
 
 def _dtype(tensor: Tensor) -> np.dtype[np.float32] | np.dtype[np.float64]:

@@ -1,0 +1,293 @@
+"""Every form of raw data that is read, and one clear line for each way in which it can be wrong."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import pickle
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts.errors import ScriptError
+from scripts.sources import read_source
+from scripts.tables import Table, floats
+
+
+def write_idx(path: Path, array: Any, *, packed: bool = False) -> None:
+    data = struct.pack(">HBB", 0, 8, array.ndim) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    path.write_bytes(gzip.compress(data) if packed else data)
+
+
+def write_mnist(folder: Path, *, packed: bool = True, rows: int = 60) -> tuple[Any, Any]:
+    random = np.random.default_rng(3)
+    images, labels = random.integers(0, 256, (rows, 4, 4), np.uint8), random.integers(0, 10, rows, np.uint8)
+    ending = ".gz" if packed else ""
+    for name, part in (("train", slice(rows)), ("t10k", slice(0, rows // 6))):
+        write_idx(folder / f"{name}-images-idx3-ubyte{ending}", images[part], packed=packed)
+        write_idx(folder / f"{name}-labels-idx1-ubyte{ending}", labels[part], packed=packed)
+    return images, labels
+
+
+def only(tables: list[Table]) -> Table:
+    assert len(tables) == 1
+    return tables[0]
+
+
+def refused(place: Path, pattern: str, label_column: str = "first") -> None:
+    with pytest.raises(ScriptError, match=pattern) as caught:
+        read_source(place, label_column)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_idx_folder_keeps_the_last_sixth_of_train_for_validation(tmp_path: Path, packed: bool) -> None:
+    images, labels = write_mnist(tmp_path, packed=packed)
+    (tmp_path / "README.txt").write_text("not data")
+    splits = read_source(tmp_path, "first")
+    assert [len(only(splits[name])) for name in ("train", "validation", "test")] == [50, 10, 10]
+    np.testing.assert_array_equal(only(splits["validation"]).features, images[50:].reshape(10, 16))
+    np.testing.assert_array_equal(only(splits["validation"]).labels, labels[50:])
+    assert floats(only(splits["train"]).features).max() == np.float32(images[:50].max() / 256)
+
+
+def test_idx_needs_all_four_files(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").unlink()
+    refused(tmp_path, r"there is no t10k-labels-idx1-ubyte \(\.gz or not\)")
+
+
+def test_idx_with_wrong_magic_or_cut_short(tmp_path: Path) -> None:
+    write_mnist(tmp_path, packed=False)
+    images = tmp_path / "train-images-idx3-ubyte"
+    whole = images.read_bytes()
+    images.write_bytes(whole[:-5])
+    refused(tmp_path, r"train-images-idx3-ubyte: 971 bytes, where its head promises 976 \(60x4x4\); .*fetch it again")
+    images.write_bytes(b"PNG" + whole)
+    refused(tmp_path, "train-images-idx3-ubyte: it starts with 50 4e 47 00, which no IDX file does")
+    images.write_bytes(b"")
+    refused(tmp_path, "it starts with nothing")
+    images.write_bytes(b"\0\0\x08\x03\0")
+    refused(tmp_path, "it is cut short or damaged")
+
+
+def test_idx_images_and_labels_must_be_equally_many(tmp_path: Path) -> None:
+    write_mnist(tmp_path, packed=False)
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(59, np.uint8))
+    refused(tmp_path, "train-images-idx3-ubyte: 60 rows of features, but 59 labels")
+
+
+def test_damaged_gzip_names_the_file(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    path = tmp_path / "train-images-idx3-ubyte.gz"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    refused(tmp_path, "train-images-idx3-ubyte.gz: the gzip archive is damaged or cut short .*fetch it again")
+    path.write_bytes(whole[:40] + b"\xff" * 40 + whole[80:])
+    refused(tmp_path, "train-images-idx3-ubyte.gz: the gzip archive is damaged")
+
+
+def mnist_tuple() -> Any:
+    random = np.random.default_rng(5)
+    return tuple((random.random((rows, 9)).astype(np.float32), random.integers(0, 10, rows)) for rows in (12, 5, 4))
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_pickle_of_three_pairs_in_every_protocol(tmp_path: Path, protocol: int) -> None:
+    content = mnist_tuple()
+    with gzip.open(tmp_path / "mnist.pkl.gz", "wb") as stream:
+        pickle.dump(content, stream, protocol)
+    splits = read_source(tmp_path, "first")
+    for name, (features, labels) in zip(("train", "validation", "test"), content, strict=True):
+        np.testing.assert_array_equal(only(splits[name]).features, features)
+        np.testing.assert_array_equal(only(splits[name]).labels, labels)
+
+
+@pytest.mark.parametrize("core", [b"numpy.core.multiarray", b"numpy._core.multiarray"])
+def test_pickle_of_python_2_and_of_either_numpy(tmp_path: Path, core: bytes) -> None:
+    def array(values: Any, shape: bytes, kind: bytes) -> bytes:
+        data = np.asarray(values).tobytes()
+        text = b"S'" + b"".join(b"\\x%02x" % byte for byte in data) + b"'\n"  # a Python 2 byte string
+        dtype = b"cnumpy\ndtype\n(S'%s'\nI0\nI1\ntR(I3\nS'<'\nNNNI-1\nI-1\nI0\ntb" % kind
+        return b"c%s\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n%s%sI00\n%stb" % (core, shape, dtype, text)
+
+    pair = b"(" + array(np.array([[1.5, 200]], "<f4"), b"(I1\nI2\nt", b"f4") + array([7], b"(I1\nt", b"i8") + b"t"
+    (tmp_path / "mnist.pkl").write_bytes(b"(" + pair * 3 + b"t.")
+    splits = read_source(tmp_path / "mnist.pkl", "first")
+    assert only(splits["test"]).features.tolist() == [[1.5, 200]]
+    assert only(splits["test"]).labels.tolist() == [7]
+
+
+class Runs:
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.target),)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path, protocol: int) -> None:
+    (tmp_path / "mnist.pkl").write_bytes(pickle.dumps((mnist_tuple()[0], Runs(tmp_path / "ran")), protocol))
+    refused(tmp_path, r"mnist.pkl: the pickle asks for \w+\.mkdir; only plain NumPy arrays are read")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        b"cbuiltins\neval\n(S'1'\ntR.",
+        b"cnumpy\ntest\n.",
+        b"cnumpy.core.multiarray\nfromfile\n.",
+        b"cnumpy\nndarray.tofile\n.",
+        b"c_codecs\nencode\n(Vabc\nVbz2\ntR.",
+        b"csubprocess\nPopen\n(S'x'\ntR.",
+    ],
+)
+def test_pickle_asking_for_any_other_name_is_refused(tmp_path: Path, attack: bytes) -> None:
+    (tmp_path / "mnist.pkl").write_bytes(attack)
+    refused(tmp_path, "mnist.pkl: ")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "cut short"),
+        (pickle.dumps(mnist_tuple())[:-30], "mnist.pkl: "),
+        (pickle.dumps([1, 2]), "does not hold three pairs"),
+        (pickle.dumps((1, 2, 3)), "train part is no pair of arrays"),
+        (b"\x80\x04garbage", "no readable pickle"),
+    ],
+)
+def test_pickle_of_something_else(tmp_path: Path, content: bytes, reason: str) -> None:
+    (tmp_path / "mnist.pkl").write_bytes(content)
+    refused(tmp_path, reason)
+
+
+def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
+    x, y = np.arange(24, dtype=np.uint8).reshape(6, 2, 2), np.arange(6)
+    np.savez(tmp_path / "digits.npz", x=x, y=y)
+    table = only(read_source(tmp_path, "first")["all"])
+    assert table.features.shape == (6, 4)
+    np.savez_compressed(tmp_path / "digits.npz", X_train=x, Y_train=y, x_test=x[:2], y_test=y[:2])
+    assert {name: len(only(part)) for name, part in read_source(tmp_path, "first").items()} == {"train": 6, "test": 2}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "reason"),
+    [
+        ({"x": np.ones((3, 2))}, "there is no array y beside"),
+        ({"x_train": np.ones((3, 2)), "y": np.ones(3)}, "there is no array"),
+        ({"a": np.ones(3)}, "no arrays x and y"),
+        ({"x": np.ones((3, 2)), "y": np.ones(4)}, "3 rows of features, but 4 labels"),
+        ({"x": np.ones(3), "y": np.ones(3)}, "features of shape"),
+        ({"x": np.array([["a"]]), "y": np.ones(1)}, "features of type <U1"),
+        ({"x": np.array([[1.0, np.nan]]), "y": np.ones(1)}, r"row 1, feature 2: nan is no finite float32"),
+        ({"x": np.array([[1.0], [1e39]]), "y": np.ones(2)}, r"row 2, feature 1: 1e\+39 is no finite float32"),
+        ({"x": np.ones((0, 2)), "y": np.ones(0)}, "no rows"),
+        ({"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)}, "no readable .npz of plain arrays"),
+    ],
+)
+def test_npz_that_cannot_be_used(tmp_path: Path, arrays: Any, reason: str) -> None:
+    np.savez(tmp_path / "a.npz", **arrays)
+    refused(tmp_path, f"^a.npz: .*{reason}")
+
+
+def test_npz_that_is_no_archive(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.ones(3))
+    whole = (tmp_path / "a.npz").read_bytes()
+    for content in (b"", b"hello", whole[: len(whole) // 2], whole.replace(b"NUMPY", b"NYMPU", 1)):
+        (tmp_path / "a.npz").write_bytes(content)
+        refused(tmp_path, "^a.npz: no readable .npz")
+
+
+def csv_table(tmp_path: Path, text: str, label_column: str = "first", *, packed: bool = False) -> Table:
+    data = text.encode()
+    path = tmp_path / ("data.csv.gz" if packed else "data.csv")
+    path.write_bytes(gzip.compress(data) if packed else data)
+    return only(read_source(tmp_path, label_column)["all"])
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_csv_with_the_label_first(tmp_path: Path, packed: bool) -> None:
+    table = csv_table(tmp_path, "1,0.5,2\n0,1e3,-4\n", packed=packed)
+    assert table.features.tolist() == [[0.5, 2], [1000, -4]]
+    assert table.labels.tolist() == ["1", "0"]
+
+
+def test_csv_with_a_header_and_the_label_first_or_named(tmp_path: Path) -> None:
+    text = '\ufefflabel,"width, cm",height\r\ncat,0.5,2\r\ndog,1,4\r\n'
+    first = csv_table(tmp_path, text)
+    assert first.features.tolist() == [[0.5, 2], [1, 4]]
+    assert (first.labels.tolist(), first.columns) == (["cat", "dog"], ("width, cm", "height"))
+    refused(tmp_path, "data.csv: no column named 'size' in its header", "size")
+
+
+def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
+    table = csv_table(tmp_path, "a,b,y\n1,2,7\n3,4,8\n", "y")
+    assert table.features.tolist() == [[1, 2], [3, 4]]
+    assert table.labels.tolist() == ["7", "8"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "no rows"),
+        ("y,a\n", "no rows"),
+        ("1,2,3\n0,4\n", "line 2 has 2 fields where the first line has 3"),
+        ("1,2,3\n0,4,5,6\n", "line 2 has 4 fields where the first line has 3"),
+        ("1,2,3\n0,4,5\n1,2,3,\n", "line 3 has 4 fields"),
+        ("1,2,3\n\n0,4,5\n", "line 2 has 0 fields"),
+        ("y,a,b\n1,2,3\n0,x,5\n", "line 3, column 'a': 'x' is no finite number"),
+        ("1,2,3\n0,,5\n", "line 2, column 2: '' is no finite number"),
+        ("1,2,3\n0,nan,5\n", "line 2, column 2: 'nan' is no finite"),
+        ("y,a,b\n1,2,3\n0,4,-inf\n", "line 3, column 'b': -inf is no finite"),
+        ("y,a,b\n1,2,3\n ,4,5\n", "line 3: the label is empty"),
+        ("1\n0\n", "no features beside the label"),
+        ('1,"2,3\n0,4,5\n', "data.csv: "),
+    ],
+)
+def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    refused(tmp_path, f"^data.csv: .*{reason}" if not reason.startswith("data") else reason)
+
+
+def test_csv_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
+    refused(tmp_path, "data.csv: it is no UTF-8 text")
+
+
+def test_csv_files_are_joined_or_divided_by_their_names(tmp_path: Path) -> None:
+    for name in ("part-1.csv", "part-2.csv"):
+        (tmp_path / name).write_text("1,2\n0,3\n")
+    assert [table.file for table in read_source(tmp_path, "first")["all"]] == ["part-1.csv", "part-2.csv"]
+    for name in ("part-1.csv", "part-2.csv"):
+        (tmp_path / name).unlink()
+    (tmp_path / "train").mkdir()
+    for name in ("train/a.csv", "train/b.csv", "val.csv", "test_1.csv"):
+        (tmp_path / name).write_text("1,2\n0,3\n")
+    assert {name: len(part) for name, part in read_source(tmp_path, "first").items()} == {
+        "train": 2,
+        "validation": 1,
+        "test": 1,
+    }
+    (tmp_path / "more.csv").write_text("1,2\n")
+    refused(tmp_path, "more.csv: it is not clear to which split it belongs")
+
+
+def test_folder_without_usable_data(tmp_path: Path) -> None:
+    refused(tmp_path / "nowhere", "nowhere: there is no such file or folder")
+    refused(tmp_path, "the folder is empty")
+    (tmp_path / ".hidden.csv").write_text("1,2\n")
+    refused(tmp_path, "the folder is empty")
+    (tmp_path / "notes.txt").write_text("hello")
+    refused(tmp_path, r"none of its files \(notes.txt\) is data that can be read")
+    (tmp_path / "a.csv").write_text("1,2\n")
+    np.savez(tmp_path / "a.npz", x=np.ones((1, 1)), y=np.ones(1))
+    refused(tmp_path, r"more than one kind of data, csv \(a.csv\) and npz \(a.npz\); leave one")
+    (tmp_path / "a.csv").unlink()
+    np.savez(tmp_path / "b.npz", x=np.ones((1, 1)), y=np.ones(1))
+    refused(tmp_path, r"2 npz files \(a.npz, b.npz\); leave one")
