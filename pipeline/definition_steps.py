@@ -26,9 +26,7 @@ RETRIED_EXCEPTIONS: Final = frozenset(
     }
 )
 # A duration as the documentation's and the SDK's examples have it: the leading P may be missing, any case.
-DURATION: Final = re.compile(
-    r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=[\dM])(\d+H)?(M?\d+M?)?(\d+S)?)?", re.IGNORECASE
-)
+DURATION: Final = re.compile(r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.IGNORECASE)
 
 _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _STEP_KEYS: Final = frozenset(

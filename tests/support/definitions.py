@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.compose import compose
+from pipeline.definition import check
 from pipeline.settings import Settings, load
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
@@ -28,8 +29,8 @@ def composed(case: str) -> str:
 
 
 def definition(case: str = "binary") -> dict[str, Any]:
-    """The definition of a case, free to be changed."""
-    parsed: dict[str, Any] = json.loads(composed(case))
+    """The golden definition of a case, free to be changed; a test of its own holds it to what is composed."""
+    parsed: dict[str, Any] = json.loads((GOLDEN / f"{case}.json").read_text(encoding="utf-8"))
     return parsed
 
 
@@ -75,10 +76,37 @@ def of(*steps: dict[str, Any], parameters: list[dict[str, Any]] | None = None) -
     return {"Version": "2020-12-01", "Metadata": {}, "Parameters": parameters or [], "Steps": list(steps)}
 
 
+PARAMETERS: list[dict[str, Any]] = [
+    {"Name": "Count", "Type": "Integer", "DefaultValue": 1},
+    {"Name": "Rate", "Type": "Float", "DefaultValue": 0.5},
+    {"Name": "Flag", "Type": "Boolean", "DefaultValue": False},
+    {"Name": "Text", "DefaultValue": "x"},
+]
+
+
+def with_arguments(*words: Any) -> dict[str, Any]:
+    """A definition with one step, whose container has these arguments, and one parameter of each type."""
+    specification = {"ImageUri": "image", "ContainerArguments": list(words)}
+    step = processing(arguments={"AppSpecification": specification})
+    return of(step, parameters=PARAMETERS)
+
+
+def only_problem(given: dict[str, Any] | str) -> tuple[str, str, str]:
+    """The one problem of a definition: its level, path and message."""
+    found = check(given)
+    assert len(found) == 1, [str(problem) for problem in found]
+    return found[0].level, found[0].path, found[0].message
+
+
+def equals(left: Any, right: Any) -> dict[str, Any]:
+    """A condition that two operands are equal."""
+    return {"Type": "Equals", "LeftValue": left, "RightValue": right}
+
+
 def write_golden_files() -> None:
     """Write the golden definitions anew: `python tests/support/definitions.py`, then read the difference."""
     for case in CASES:
-        text = json.dumps(definition(case), indent=1, sort_keys=True)
+        text = json.dumps(json.loads(composed(case)), indent=1, sort_keys=True)
         (GOLDEN / f"{case}.json").write_text(text + "\n")
 
 
