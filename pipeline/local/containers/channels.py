@@ -1,0 +1,153 @@
+"""The channels of a training job: which objects they are, and the named pipes of Pipe mode.
+
+A pipe `<channel>_0` gives the whole channel once; when it has been read to the end (or closed) there is `<channel>_1`,
+and so on, one an epoch, for as long as the job runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import struct
+import threading
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.local.containers import transfer
+from pipeline.local.containers.transfer import Source
+from pipeline.local.objects import Objects, S3Error
+
+Body = dict[str, Any]
+_MAGIC: Final = 0xCED7230A
+_GZIP: Final = 31
+"""zlib's number for a gzip header."""
+_POLL: Final = 0.01
+
+
+@dataclass(frozen=True)
+class Pipe:
+    """One channel in Pipe mode: `path` without the number of the epoch."""
+
+    path: Path
+    sources: tuple[Source, ...]
+    gunzip: bool = False
+    wrapper: str = "None"
+
+
+def mode(channel: Body, body: Body) -> str:
+    """File, Pipe or FastFile: the channel's own or the algorithm's."""
+    return str(channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"])
+
+
+def sources(objects: Objects, channel: Body, index: int, count: int) -> list[Source]:
+    """The objects of a channel for instance `index` of `count`, shuffled if the channel says so."""
+    given = channel["DataSource"]["S3DataSource"]
+    found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])
+    if "ShuffleConfig" in channel:
+        random.Random(channel["ShuffleConfig"]["Seed"]).shuffle(found)
+    if given["S3DataDistributionType"] == "ShardedByS3Key":
+        found = transfer.shard(found, index, count)
+    return found
+
+
+class Pipes:
+    """While it is entered, a thread for each pipe feeds whoever opens it."""
+
+    def __init__(self, objects: Objects, pipes: list[Pipe]) -> None:
+        self._objects = objects
+        self._pipes = pipes
+        self._end = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Pipes:
+        for pipe in self._pipes:
+            pipe.path.parent.mkdir(parents=True, exist_ok=True)
+            os.mkfifo(_numbered(pipe, 0))
+            thread = threading.Thread(target=self._feed, args=(pipe,), daemon=True, name=f"pipe-{pipe.path.name}")
+            thread.start()
+            self._threads.append(thread)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _feed(self, pipe: Pipe) -> None:
+        epoch = 0
+        while (descriptor := self._opened(_numbered(pipe, epoch))) is not None:
+            # The next one must be there before the reader sees the end of this one.
+            os.mkfifo(_numbered(pipe, epoch + 1))
+            try:
+                for chunk in _content(self._objects, pipe):
+                    if not self._written(descriptor, chunk):
+                        break
+            except (S3Error, zlib.error):
+                # An object is gone or broken: the reader sees the end.
+                return
+            finally:
+                os.close(descriptor)
+            epoch += 1
+
+    def _opened(self, path: Path) -> int | None:
+        """The pipe, opened for writing as soon as somebody reads it; None when the job is over."""
+        while not self._end.is_set():
+            try:
+                return os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    return None
+                self._end.wait(_POLL)
+        return None
+
+    def _written(self, descriptor: int, chunk: bytes) -> bool:
+        """Write all of a chunk; False if the reader has gone or the job is over."""
+        view = memoryview(chunk)
+        while view:
+            try:
+                view = view[os.write(descriptor, view) :]
+            except BlockingIOError:
+                if self._end.wait(_POLL):
+                    return False
+            except BrokenPipeError:
+                return False
+        return True
+
+
+def _numbered(pipe: Pipe, epoch: int) -> Path:
+    return pipe.path.with_name(f"{pipe.path.name}_{epoch}")
+
+
+def _content(objects: Objects, pipe: Pipe) -> Iterator[bytes]:
+    for source in pipe.sources:
+        if source.path.endswith("/"):
+            continue
+        chunks = _object(objects, source)
+        if pipe.gunzip:
+            chunks = _plain(chunks)
+        yield from [_wrapped(b"".join(chunks))] if pipe.wrapper == "RecordIO" else chunks
+
+
+def _object(objects: Objects, source: Source) -> Iterator[bytes]:
+    with objects.reading(source.bucket, source.key) as found:
+        yield from objects.blobs.read(found.blobs, 0, found.size)
+
+
+def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """What a stream of gzip members holds."""
+    unpack = zlib.decompressobj(_GZIP)
+    for chunk in chunks:
+        while chunk:
+            yield unpack.decompress(chunk)
+            chunk = unpack.unused_data
+            if unpack.eof:
+                unpack = zlib.decompressobj(_GZIP)
+
+
+def _wrapped(content: bytes) -> bytes:
+    """A file as one RecordIO record: magic number, length, content, padding to four bytes."""
+    return struct.pack("<II", _MAGIC, len(content)) + content + bytes(-len(content) % 4)

@@ -1,0 +1,212 @@
+"""All jobs of the service: each runs in a thread of a bounded pool; a job beyond it waits as if for an instance.
+
+A terminal status in the store means that the job is over: its processes are gone, its outputs are in S3, its log is
+complete. After a restart no job is left that claims to run.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.containers import processing, sandbox, training, tuning
+from pipeline.local.containers.environment import environment
+from pipeline.local.containers.running import (
+    INTERNAL,
+    KINDS,
+    PROCESSING,
+    TERMINAL,
+    TRAINING,
+    TRANSFORM,
+    TUNING,
+    JobFailure,
+    JobStopped,
+    Kind,
+    Running,
+)
+from pipeline.local.errors import ResourceLimitExceeded
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+Runner = Callable[[Running], None]
+
+AT_ONCE: Final = max(16, 4 * (os.cpu_count() or 1))
+WAITING: Final = 1000
+RESTARTED: Final = f"{INTERNAL} (The local service was restarted while the job ran.)"
+
+PARITY: Final = (
+    Row(
+        area="jobs",
+        subject="how many jobs run at once",
+        here=f"{AT_ONCE} on this kind of machine (4 a core, at least 16); others wait as InProgress; beyond"
+        f" {WAITING:,} waiting ones CreateProcessingJob and the like answer ResourceLimitExceeded.",
+        aws="As many instances as the quotas of the account allow.",
+    ),
+    Row(
+        area="jobs",
+        subject="a restart of the service",
+        here="Jobs that ran end Failed with an InternalServerError, so that a retry policy starts them again.",
+        aws="Not visible.",
+    ),
+)
+
+
+def _transform(running: Running) -> None:
+    from pipeline.local.containers import transform
+
+    transform.run(running.service, running.name)
+
+
+RUNNERS: Final[dict[Kind, Runner]] = {
+    PROCESSING: processing.run,
+    TRAINING: training.run,
+    TRANSFORM: _transform,
+    TUNING: tuning.run,
+}
+
+
+class Jobs:
+    """Runs the jobs that are in the store."""
+
+    grace: float = sandbox.GRACE
+    """Seconds from SIGTERM to SIGKILL when a job is stopped."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, str], Running] = {}
+        self._closed = False
+
+    def admit(self, request: int = 1) -> None:
+        """Check that one more job may be created. Raises ResourceLimitExceeded."""
+        with self._lock:
+            waiting = len(self._running)
+        if waiting + request > WAITING + AT_ONCE:
+            raise ResourceLimitExceeded(
+                "The account-level service limit 'Number of jobs on localhost' is"
+                f" {WAITING + AT_ONCE} Instances, with current utilization of {waiting} Instances and a request delta"
+                f" of {request} Instances. Please wait for jobs to end."
+            )
+
+    def start(self, kind: str, name: str) -> None:
+        """Run a stored job in a thread."""
+        running = Running(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
+        with self._lock:
+            if self._closed:
+                return
+            self._running[kind, name] = running
+        if running.kind is TUNING:
+            # It only waits for its training jobs, which need the places of the pool.
+            threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}").start()
+        else:
+            self._pool.submit(self._run, running)
+
+    def stop(self, kind: str, name: str) -> None:
+        """Ask a job to end; its status is Stopped when it has. A job that is not running is passed over."""
+        with self._lock:
+            running = self._running.get((kind, name))
+        if running is not None:
+            running.stop()
+
+    def stopping(self, kind: str, name: str) -> threading.Event:
+        """The event that is set when a running job is asked to end."""
+        with self._lock:
+            running = self._running.get((kind, name))
+        return running.stopping if running is not None else threading.Event()
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """The environment that every container has; `home` becomes its HOME."""
+        return environment(self._service, home, {})
+
+    def recover(self) -> None:
+        """End the jobs that ran when the service went down. Their processes died with it."""
+        for kind in KINDS.values():
+            for body in self._service.store.list(kind.name):
+                if body[kind.status_member] not in TERMINAL:
+                    running = Running(self._service, kind, body[kind.name_member])
+                    if body[kind.status_member] == "Stopping":
+                        self._end(running, "Stopped", "")
+                    else:
+                        self._end(running, "Failed", RESTARTED)
+
+    def close(self) -> None:
+        """Kill all jobs of this process; `recover` of the next one says what became of them."""
+        with self._lock:
+            self._closed = True
+            running = list(self._running.values())
+        for one in running:
+            one.abandon()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def remove(self, name: str) -> None:
+        """Delete the folder of a job."""
+        shutil.rmtree(self._service.state.jobs / name, ignore_errors=True)
+
+    def _run(self, running: Running) -> None:
+        try:
+            running.folder.mkdir(parents=True, exist_ok=True)
+            self._trouble(running)
+            RUNNERS[running.kind](running)
+        except JobStopped:
+            self._end(running, "Stopped", "")
+        except JobFailure as failure:
+            self._end(running, "Failed", str(failure))
+        except Exception:  # a job's thread has nobody above it: whatever goes wrong must end the job
+            if not self._closed:
+                print(f"job {running.name}: {traceback.format_exc()}", file=sys.stderr)
+                self._end(running, "Failed", INTERNAL)
+        finally:
+            with self._lock:
+                self._running.pop((running.kind.name, running.name), None)
+            if not self._closed:
+                self._tell(running)
+
+    def _trouble(self, running: Running) -> None:
+        """Faults on purpose, and a stop that came while the job waited."""
+        delay = self._service.faults.job_delay(running.name)
+        if delay:
+            running.stopping.wait(delay)
+        if running.stopping.is_set():
+            raise JobStopped(running.name)
+        failure = self._service.faults.job_failure(running.name)
+        if failure is not None:
+            raise JobFailure(failure[1])
+
+    def _end(self, running: Running, status: str, reason: str) -> None:
+        """End a job that its own kind has not ended."""
+        try:
+            if running.kind is TRAINING:
+                training.end(running, status, reason)
+            else:
+                running.finish(status, reason)
+        except KeyError:
+            # Deleted meanwhile.
+            pass
+
+    def _tell(self, running: Running) -> None:
+        """The event of the job's last status."""
+        body = self._service.store.get(running.kind.name, running.name)
+        if body is not None:
+            state_change(self._service, running.kind, body)
+
+
+def state_change(service: Service, kind: Kind, body: Body) -> None:
+    """Emit the event of a job's change of status, as SageMaker does: the detail is the Describe response."""
+    detail = {
+        key: round(value * 1000) if key.endswith("Time") and isinstance(value, float) else value
+        for key, value in body.items()
+        if not key.startswith("_")
+    }
+    title = "HyperParameter Tuning" if kind is TUNING else kind.title
+    service.events.emit(f"SageMaker {title} Job State Change", [body[f"{kind.title}JobArn"]], detail)

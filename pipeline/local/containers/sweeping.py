@@ -1,0 +1,19 @@
+"""What stays of a job's folder when it is over: the log always; all but the inputs if it failed, for a look at it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+_INPUTS: Final = ("ml/processing/input", "ml/input/data")
+
+
+def sweep(folder: Path, *, keep: bool) -> None:
+    """Remove the /opt/ml of each host; with `keep` only what came from S3 and is still there."""
+    for host in folder.glob("algo-*"):
+        if keep:
+            for path in _INPUTS:
+                shutil.rmtree(host / path, ignore_errors=True)
+        else:
+            shutil.rmtree(host, ignore_errors=True)

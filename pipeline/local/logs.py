@@ -1,0 +1,201 @@
+"""The logs of jobs and endpoints: kept as text files in the state folder, shown as CloudWatch Logs by moto.
+
+A stream is one file, `logs/<group below /aws/sagemaker>/<stream>.log`, a line an event: time, space, text (further lines
+of an event begin with a tab). Moto's CloudWatch Logs is a view: `deliver` brings it up to date when somebody asks,
+so jobs never wait for moto, and after a restart the logs are all there.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TextIO
+from urllib.parse import quote, unquote
+
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+FOLDER: Final = "logs"
+_ROOT: Final = "/aws/sagemaker/"
+_SUFFIX: Final = ".log"
+"""A stream's name may go on below another's (`<instance>` and `<instance>/data-log`), a file's cannot."""
+
+_MOST: Final = 64 << 20
+"""Bytes kept of one stream; a job that prints without end must not fill the disk or the memory."""
+
+_OPEN_FILES: Final = 64
+_BATCH: Final = 10_000
+
+PARITY: Final = (
+    Row(
+        area="logs",
+        subject="size of a stream",
+        here="64 MiB are kept, then a line says that there was more",
+        aws="unlimited",
+    ),
+)
+
+Event = tuple[int, str]
+"""Epoch milliseconds and text."""
+
+
+@dataclass
+class _Stream:
+    """An open file of one stream."""
+
+    file: TextIO
+    size: int
+
+    def write(self, text: str) -> None:
+        self.file.write(text)
+        self.file.flush()
+        self.size += len(text.encode("utf-8", "replace"))
+
+
+class Logs:
+    """Writes events of streams to their files, and keeps moto's view of them."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._folder = service.state.root / FOLDER
+        self._lock = threading.Lock()
+        self._open: dict[Path, _Stream] = {}
+        self._delivering = threading.Lock()
+        self._delivered: dict[Path, int] = {}
+
+    def path(self, group: str, stream: str) -> Path:
+        """The file of a stream."""
+        parts = [*group.removeprefix(_ROOT).strip("/").split("/"), *stream.split("/")]
+        folder = self._folder.joinpath(*(_safe(part) for part in parts[:-1]))
+        return folder / f"{_safe(parts[-1])}{_SUFFIX}"
+
+    def write(self, group: str, stream: str, events: Iterable[Event]) -> None:
+        """Append events, in the order of their times; they are in the file when this returns."""
+        text = "".join(f"{_stamp(time)} {_indented(line)}\n" for time, line in events)
+        with self._lock:
+            found = self._stream(self.path(group, stream))
+            if found.size > _MOST or not text:
+                return
+            found.write(text)
+            if found.size > _MOST:
+                found.write(f"{text[:24]} (the output beyond {_MOST >> 20} MiB is not kept)\n")
+
+    def read(self, group: str, stream: str) -> list[Event]:
+        """All events of a stream, oldest first."""
+        return list(_events(self.path(group, stream), 0)[0])
+
+    def finish(self, group: str, stream: str) -> None:
+        """Close the file of a stream that gets no more events for now."""
+        with self._lock:
+            found = self._open.pop(self.path(group, stream), None)
+            if found is not None:
+                found.file.close()
+
+    def close(self) -> None:
+        """Close all files."""
+        with self._lock:
+            for stream in self._open.values():
+                stream.file.close()
+            self._open.clear()
+
+    def deliver(self) -> None:
+        """Bring moto's CloudWatch Logs up to date; call it before moto answers a request for logs."""
+        from moto.logs.models import logs_backends
+
+        configuration = self._service.configuration
+        backend = logs_backends[configuration.account][configuration.region]
+        with self._delivering:
+            for path in sorted(self._folder.rglob("*")):
+                if path.is_file() and path.stat().st_size > self._delivered.get(path, 0):
+                    self._deliver(backend, path)
+
+    def _deliver(self, backend: Any, path: Path) -> None:
+        events, end = _events(path, self._delivered.get(path, 0))
+        group_name, stream_name = self._names(path)
+        backend.ensure_log_group(group_name)
+        group = backend.groups[group_name]
+        if stream_name not in group.streams:
+            group.create_log_stream(stream_name)
+        for start in range(0, len(events), _BATCH):
+            group.put_log_events(
+                stream_name,
+                [{"timestamp": time, "message": text} for time, text in events[start : start + _BATCH]],
+            )
+        self._delivered[path] = end
+
+    def _names(self, path: Path) -> tuple[str, str]:
+        """The group and the stream of a file: below `Endpoints` the group holds the endpoint's name, too."""
+        parts = [unquote(part) for part in path.relative_to(self._folder).parts]
+        parts[-1] = parts[-1].removesuffix(_SUFFIX)
+        depth = 2 if parts[0] == "Endpoints" else 1
+        return _ROOT + "/".join(parts[:depth]), "/".join(parts[depth:])
+
+    def _stream(self, path: Path) -> _Stream:
+        found = self._open.get(path)
+        if found is None:
+            if len(self._open) >= _OPEN_FILES:
+                self._open.pop(next(iter(self._open))).file.close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
+            found = self._open[path] = _Stream(file, file.tell())
+        return found
+
+
+def _safe(part: str) -> str:
+    """A file name for any part of a stream's name: `.` and `..` are no exception."""
+    name = quote(part, safe=" !#$&'()+,;=@[]^{}~")
+    return name.replace(".", "%2E") if set(name) <= {"."} else name
+
+
+def _stamp(milliseconds: int) -> str:
+    time = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{milliseconds % 1000:03d}Z"
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n\t") if "\n" in text else text
+
+
+def _events(path: Path, start: int) -> tuple[list[Event], int]:
+    """The events of a file from a position on, and the position after the last whole line."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read()
+    except FileNotFoundError:
+        return [], start
+    end = data.rfind(b"\n") + 1
+    return list(_parsed(data[:end].decode("utf-8", "replace"))), start + end
+
+
+def _parsed(text: str) -> Iterator[Event]:
+    time, lines = 0, list[str]()
+    for line in text.split("\n")[:-1]:
+        if line.startswith("\t"):
+            lines.append(line[1:])
+            continue
+        if lines:
+            yield time, "\n".join(lines)
+        stamp, _, rest = line.partition(" ")
+        time, lines = _milliseconds(stamp), [rest]
+    if lines:
+        yield time, "\n".join(lines)
+
+
+def _milliseconds(stamp: str) -> int:
+    try:
+        return round(datetime.fromisoformat(stamp).timestamp() * 1000)
+    except ValueError:
+        return 0
+
+
+def link(target: Path, at: Path) -> None:
+    """Make a log reachable at another path, e.g. in its job's folder."""
+    at.unlink(missing_ok=True)
+    at.symlink_to(os.path.relpath(target, at.parent))
