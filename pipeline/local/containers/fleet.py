@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.containers.connection import Answer
-from pipeline.local.containers.serving import HEALTH_TIMEOUT, ServingContainer
+from pipeline.local.containers.serving import HEALTH_TIMEOUT, ServingContainer, ask
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -58,13 +58,7 @@ class Variant:
 
     def request(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """The answer of the last container, or of the first that refuses. Raises NoAnswer, TooLate."""
-        answer = Answer(200, (), body)
-        for index, container in enumerate(self.containers):
-            sent = headers if index == 0 else {**headers, "Content-Type": answer.header("content-type")}
-            answer = container.request("POST", "/invocations", sent, answer.body, timeout=INVOCATION_TIMEOUT)
-            if answer.status // 100 != 2:
-                break
-        return answer
+        return ask(self.containers, headers, body, INVOCATION_TIMEOUT)
 
     def _log(self, definition: Body, count: int) -> Callable[[str], None]:
         stream = self.stream
