@@ -23,7 +23,7 @@ Timeout = Annotated[float | None, typer.Option(help="Give up following after so 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (start, follow, stop, retry, steps, logs, executions, describe):
+    for command in (start, follow, stop, retry, steps, logs, executions, describe, graph):
         app.command()(command)
 
 
@@ -196,6 +196,37 @@ def describe(
     _, settings, clients = _connect(env, config, set_, local, state)
     document = gather(clients, find(clients, settings.name, which))
     print(document.as_json() if json else document.as_text())
+
+
+def graph(
+    which: Annotated[
+        str, typer.Option("--execution", help="Show the statuses of this execution: id, ARN or 'latest'.")
+    ] = "",
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid instead of SVG.")] = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Print the pipeline's graph, with the statuses of an execution if one is named."""
+    import json
+
+    from pipeline import executions as api
+    from pipeline import graph as drawing
+    from pipeline.desired import desired
+    from pipeline.follow_view import utc_now
+
+    draw = drawing.mermaid if mermaid else drawing.svg
+    if not which:
+        where = Where(env, config, set_, local, state)
+        text = desired(where.load(), cache=where.definitions).definition
+        print(draw(drawing.of(json.loads(text))))
+        return
+    _, settings, clients = _connect(env, config, set_, local, state)
+    arn = api.find(clients, settings.name, "" if which == "latest" else which)
+    now = api.snapshot(clients, arn)
+    print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))
 
 
 def _connect(
