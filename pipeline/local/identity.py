@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import string
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ class Identity:
     """The key that signs requests, and the account and region that ARNs carry."""
 
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: str = field(repr=False)
     account: str
     region: str
 

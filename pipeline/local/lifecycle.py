@@ -54,7 +54,10 @@ def start(
 def _detached(options: Options) -> Running:
     """A service that outlives this process; its output goes to server.log in the state folder."""
     child = _spawn(options, lives_with_us=False)
-    return _first_answer(child, options.state)
+    found = _first_answer(child, options.state)
+    # Should it end before we do, nobody else would take its exit status.
+    threading.Thread(target=child.wait, name="detached", daemon=True).start()
+    return found
 
 
 @contextlib.contextmanager

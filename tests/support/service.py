@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.local.running import Running
 from pipeline.local.server import Front
 from pipeline.local.service import Configuration, Key, Service
 from pipeline.local.state import StateFolder
@@ -73,6 +74,14 @@ def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Ite
         service.close()
         for client in running._clients.values():
             client.close()
+
+
+def boto_client_of(found: Running, name: str, attempts: int = 1) -> Any:
+    """A client for a service that runs as a process of its own."""
+    identity = found.identity
+    key = Key(identity.access_key_id, identity.secret_access_key)
+    settings = Configuration(account=identity.account, region=identity.region, key=key)
+    return boto_client(found.address, name, settings, attempts=attempts)
 
 
 def boto_client(url: str, name: str, settings: Configuration, key: Key | None = None, attempts: int = 1) -> Any:

@@ -1,0 +1,81 @@
+"""Faults on purpose: their texts, and when each of them strikes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.errors import UsageError
+from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
+from pipeline.local.faults import Faults
+
+
+def test_without_texts_nothing_goes_wrong() -> None:
+    faults = Faults.parse([])
+    for _ in range(100):
+        faults.before("CreateTrainingJob")
+    assert faults.job_failure("TrainModel") is None
+    assert faults.job_delay("TrainModel") == faults.endpoint_delay == 0.0
+    assert faults == Faults()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("throttle=0.3", ThrottlingException), ("service-fault=0.3", InternalFailure)]
+)
+def test_a_rate_strikes_about_so_often(text: str, error: type[Exception]) -> None:
+    faults, struck = Faults.parse([text]), 0
+    for _ in range(1000):
+        try:
+            faults.before("ListPipelines")
+        except error:
+            struck += 1
+    assert 200 < struck < 400
+
+
+def test_a_limit_strikes_the_first_requests_of_its_action() -> None:
+    faults = Faults.parse(["limit:CreateTrainingJob=2"])
+    faults.before("CreateProcessingJob")
+    for _ in range(2):
+        with pytest.raises(ResourceLimitExceeded):
+            faults.before("CreateTrainingJob")
+    faults.before("CreateTrainingJob")
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [("capacity", "CapacityError"), ("internal", "InternalServerError"), ("fail", "AlgorithmError")],
+)
+def test_the_first_jobs_of_a_step_fail_by_name_or_by_the_name_of_their_job(kind: str, code: str) -> None:
+    faults = Faults.parse([f"{kind}:TrainModel=2"])
+    assert faults.job_failure("ConvertData") is None
+    assert faults.job_failure("pipelines-abcdefghijkl-ConvertData-0123456789") is None
+    for name in ("TrainModel", "pipelines-abcdefghijkl-TrainModel-0123456789"):
+        failure = faults.job_failure(name)
+        assert failure is not None
+        assert failure[0] == code
+        assert failure[1].startswith(f"{code}: ")
+    assert faults.job_failure("TrainModel") is None
+
+
+def test_a_star_is_any_step_and_long_names_are_cut_as_job_names_cut_them() -> None:
+    assert Faults.parse(["fail:*=1"]).job_failure("whatever") is not None
+    step = "AStepWhoseNameIsLongerThanTwentyCharacters"
+    faults = Faults.parse([f"fail:{step}=1", f"slow-job:{step}=5"])
+    name = f"pipelines-abcdefghijkl-{step[:20]}-0123456789"
+    assert faults.job_failure(name) is not None
+    assert faults.job_delay(name) == 5.0
+
+
+def test_slow_endpoints_have_their_seconds() -> None:
+    assert Faults.parse(["slow-endpoint=30"]).endpoint_delay == 30.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "throttle", "throttle=", "throttle=2", "throttle=-1", "throttle=nan", "throttle:x=0.1", "slow-endpoint=inf",
+     "capacity=1", "capacity:=1", "capacity:A=x", "capacity:A=-1", "limit:A=1.5", "nonsense=1", "slow-job:A=x"],
+)  # fmt: skip
+def test_a_text_that_is_no_fault_is_refused_with_those_that_are(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Faults.parse([text])
+    assert repr(text) in caught.value.message
+    assert "capacity:STEP=COUNT" in caught.value.hint
