@@ -1,15 +1,15 @@
 """The logs of jobs and endpoints: kept as text files in the state folder, shown as CloudWatch Logs by moto.
 
-A stream is one file, `logs/<group below /aws/sagemaker>/<stream>.log`, a line an event: time, space, text (further lines
-of an event begin with a tab). Moto's CloudWatch Logs is a view: `deliver` brings it up to date when somebody asks,
-so jobs never wait for moto, and after a restart the logs are all there.
+A stream is one file, `logs/<group below /aws/sagemaker>/<stream>.log`, a line an event: time, space, text (further
+lines of an event begin with a tab). Moto's CloudWatch Logs is a view: `deliver` brings it up to date when somebody
+asks, so jobs never wait for moto, and after a restart the logs are all there.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,28 +104,40 @@ class Logs:
                 stream.file.close()
             self._open.clear()
 
-    def deliver(self) -> None:
-        """Bring moto's CloudWatch Logs up to date; call it before moto answers a request for logs."""
+    def deliver(self, request: Mapping[str, Any]) -> None:
+        """Bring moto's CloudWatch Logs up to date before it answers `request`, as far as the request can tell.
+
+        A request that names no group finds all groups; one that names a group finds its streams with their events.
+        """
         from moto.logs.models import logs_backends
 
         configuration = self._service.configuration
         backend = logs_backends[configuration.account][configuration.region]
+        wanted = _groups(request)
         with self._delivering:
-            for path in sorted(self._folder.rglob("*")):
-                if path.is_file() and path.stat().st_size > self._delivered.get(path, 0):
-                    self._deliver(backend, path)
+            for path in self._files(wanted, _streams(request)):
+                group_name, stream_name = self._names(path)
+                backend.ensure_log_group(group_name)
+                if wanted and stream_name.startswith(tuple(_texts(request, "logStreamNamePrefix")) or ""):
+                    self._deliver(backend.groups[group_name], stream_name, path)
 
-    def _deliver(self, backend: Any, path: Path) -> None:
+    def _files(self, groups: list[str], streams: list[str]) -> list[Path]:
+        if groups and streams:
+            named = [self.path(group, stream) for group in groups for stream in streams]
+            return [path for path in named if os.path.isfile(path)]
+        folders = [self.path(group, "x").parent for group in groups] or [self._folder]
+        return sorted(path for folder in folders for path in folder.rglob(f"*{_SUFFIX}") if path.is_file())
+
+    def _deliver(self, group: Any, stream: str, path: Path) -> None:
+        if path not in self._delivered and stream in group.streams:
+            # What an earlier service in this process has shown.
+            group.delete_log_stream(stream)
+        if stream not in group.streams:
+            group.create_log_stream(stream)
         events, end = _events(path, self._delivered.get(path, 0))
-        group_name, stream_name = self._names(path)
-        backend.ensure_log_group(group_name)
-        group = backend.groups[group_name]
-        if stream_name not in group.streams:
-            group.create_log_stream(stream_name)
         for start in range(0, len(events), _BATCH):
             group.put_log_events(
-                stream_name,
-                [{"timestamp": time, "message": text} for time, text in events[start : start + _BATCH]],
+                stream, [{"timestamp": time, "message": text} for time, text in events[start : start + _BATCH]]
             )
         self._delivered[path] = end
 
@@ -145,6 +157,25 @@ class Logs:
             file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
             found = self._open[path] = _Stream(file, file.tell())
         return found
+
+
+def _groups(request: Mapping[str, Any]) -> list[str]:
+    """The names of the log groups that a request speaks of."""
+    members = ("logGroupName", "logGroupIdentifier", "logGroupNames", "logGroupIdentifiers")
+    # An identifier may be an ARN: arn:aws:logs:<region>:<account>:log-group:<name>
+    return [name.partition(":log-group:")[2] or name for name in _texts(request, *members)]
+
+
+def _streams(request: Mapping[str, Any]) -> list[str]:
+    """The names of the log streams that a request speaks of."""
+    return _texts(request, "logStreamName", "logStreamNames")
+
+
+def _texts(request: Mapping[str, Any], *members: str) -> list[str]:
+    """All texts that these members hold, alone or in a list; moto says what it thinks of others."""
+    values = [request.get(member) for member in members]
+    flat = [entry for value in values for entry in (value if isinstance(value, list) else [value])]
+    return [entry for entry in flat if isinstance(entry, str) and entry]
 
 
 def _safe(part: str) -> str:

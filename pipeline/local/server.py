@@ -108,6 +108,9 @@ class Front:
         if target.startswith(_TARGET) or name == "sagemaker":
             self._check_scope(credential)
             return self._sagemaker(request, target, body)
+        if credential.service == "logs":
+            self._moto.load()
+            self._service.logs.deliver(parsed(body))
         own_key = credential.access_key_id == self._key.access_key_id
         return self._moto.answer(request, credential.service, body, own_key=own_key)
 
