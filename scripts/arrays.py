@@ -40,7 +40,7 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
                 if match := _NAME.fullmatch(name.lower()):
                     part = "x" if match[1] in _FEATURES else "y"
                     arrays[_SPLITS.get(match[2] or "", "all"), part] = archive[name]
-    except (ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, KeyError) as error:
         raise ScriptError(
             f"{path.name}: no readable .npz of plain arrays ({error}); write it again by numpy.savez"
         ) from None

@@ -33,8 +33,8 @@ def label_lines(labels: Floats) -> bytes:
 
 
 def _pixel_levels(features: Floats) -> npt.NDArray[np.uint8] | None:
-    scaled = features * 256
-    if not features.size or scaled.min() < 0 or scaled.max() > 255:
+    if not features.size or features.min() < 0 or features.max() >= 1:
         return None
+    scaled = features * 256
     levels = scaled.astype(np.uint8)
     return levels if np.array_equal(levels, scaled) else None

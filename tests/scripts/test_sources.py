@@ -199,7 +199,10 @@ def test_npz_that_cannot_be_used(tmp_path: Path, arrays: Any, reason: str) -> No
 def test_npz_that_is_no_archive(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.ones(3))
     whole = (tmp_path / "a.npz").read_bytes()
-    for content in (b"", b"hello", whole[: len(whole) // 2], whole.replace(b"NUMPY", b"NYMPU", 1)):
+    np.save(tmp_path / "b.npy", np.ones(3))
+    lone = (tmp_path / "b.npy").read_bytes()
+    (tmp_path / "b.npy").unlink()
+    for content in (b"", b"hello", lone, whole[: len(whole) // 2], whole.replace(b"NUMPY", b"NYMPU", 1)):
         (tmp_path / "a.npz").write_bytes(content)
         refused(tmp_path, "^a.npz: no readable .npz")
 
