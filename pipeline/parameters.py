@@ -323,12 +323,13 @@ def declared(
 ) -> tuple[Parameter, ...]:
     """The parameters of a task's definition, in their order, with their defaults settled.
 
-    `overrides` are an environment's own defaults by parameter name. Raises `UsageError` for a name that is
-    no parameter of the task and for a value that the parameter cannot take.
+    `overrides` are an environment's own defaults by parameter name; those of other tasks are left alone, so that
+    one file can serve all tasks. Raises `UsageError` for a name that no task has and for a value that the
+    parameter cannot take.
     """
     own = dict(overrides or {})
     parameters = [parameter for parameter in _ALL if task in parameter.tasks]
-    for wrong in own.keys() - {parameter.name for parameter in parameters}:
+    for wrong in own.keys() - {parameter.name for parameter in _ALL}:
         raise _unknown(wrong, parameters, task)
     return tuple(_settled(parameter, own, name=name, region=region) for parameter in parameters)
 

@@ -179,6 +179,8 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}", hint="it is a TOML file, see the README") from None
     environments = document.pop("env", {})
+    if not isinstance(environments, dict) or not all(isinstance(own, dict) for own in environments.values()):
+        raise SettingsError(f"{path}: env holds something else than tables", hint="write [env.dev], then its settings")
     if asked_for and environment not in environments:
         raise SettingsError(
             f"{path} has no environment {environment}",
