@@ -1,0 +1,108 @@
+"""Search over everything the service keeps, and suggestions of property names to search by.
+
+A property is a path into a record in its wire shape; `Tags.<key>`, `HyperParameters.<name>`, `Metrics.<name>` and the
+like look into lists and maps by name. `matching` has the language; here is what is searched.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pipeline.local.api import Body, action, matching, public
+from pipeline.local.api.listing import paged
+from pipeline.local.parity import Row
+from pipeline.local.shapes import load_model
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="search",
+        subject="freshness",
+        here="finds at once what was just written",
+        aws="with some seconds of delay",
+    ),
+    Row(
+        area="search",
+        subject="property names that a resource does not have",
+        here="match nothing (NotExists and NotEquals: everything)",
+        aws="not established",
+    ),
+    Row(
+        area="search",
+        subject="kinds of resources that localhost does not keep, VisibilityConditions",
+        here="nothing is found; conditions are passed over",
+        aws="searched",
+    ),
+)
+
+_RECORDS: Final = {
+    "TrainingJob": ("training-job", "TrainingJob"),
+    "HyperParameterTuningJob": ("hyper-parameter-tuning-job", "HyperParameterTuningJob"),
+    "Experiment": ("experiment", "Experiment"),
+    "ExperimentTrial": ("experiment-trial", "Trial"),
+    "ExperimentTrialComponent": ("experiment-trial-component", "TrialComponent"),
+    "Endpoint": ("endpoint", "Endpoint"),
+    "Model": ("model", "Model"),
+    "ModelPackage": ("model-package", "ModelPackage"),
+    "ModelPackageGroup": ("model-package-group", "ModelPackageGroup"),
+    "Pipeline": ("pipeline", "Pipeline"),
+    "PipelineExecution": ("pipeline-execution", "PipelineExecution"),
+    "PipelineVersion": ("pipeline-version", "PipelineVersion"),
+}
+_ARNS: Final = frozenset(
+    "TrainingJobArn HyperParameterTuningJobArn ExperimentArn TrialArn TrialComponentArn EndpointArn ModelArn "
+    "ModelPackageArn ModelPackageGroupArn PipelineArn PipelineExecutionArn".split()
+)
+_MAX_SUGGESTIONS: Final = 20
+
+
+@action("Search")
+def search(service: Service, request: Body) -> Body:
+    """The records that the expression matches, by default the last modified first."""
+    member, records = _records(service, request)
+    expression = request.get("SearchExpression", {})
+    found = [record for record in records if matching.matches(record, expression)]
+    sort_by = request.get("SortBy", "LastModifiedTime")
+    found = matching.ordered(found, sort_by, descending=request.get("SortOrder", "Descending") == "Descending")
+    page, token = paged([{member: record} for record in found], request)
+    return {"Results": page, "TotalHits": {"Value": len(found), "Relation": "EqualTo"}, **token}
+
+
+@action("GetSearchSuggestions")
+def suggestions(service: Service, request: Body) -> Body:
+    """Names of properties that begin with the hint, from the records there are."""
+    query = request.get("SuggestionQuery", {}).get("PropertyNameQuery", {})
+    hint = query.get("PropertyNameHint", "").lower()
+    _, records = _records(service, request)
+    names = {name for record in records for name in matching.property_names(record)}
+    wanted = sorted(name for name in names if name.lower().startswith(hint))
+    return {"PropertyNameSuggestions": [{"PropertyName": name} for name in wanted[:_MAX_SUGGESTIONS]]}
+
+
+def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
+    resource = request["Resource"]
+    if resource not in _RECORDS or request.get("CrossAccountFilterOption") == "CrossAccount":
+        return resource, []
+    kind, member = _RECORDS[resource]
+    shapes = load_model()["shapes"]
+    shape = shapes["SearchRecord"]["members"][member]["shape"]
+    members = shapes[shape]["members"]
+    tagged = service.store.tagged()
+    records = []
+    for body in service.store.list(kind):
+        if kind == "model":
+            body = {"Model": public(body), **body}
+        record = {name: value for name, value in body.items() if name in members}
+        tags = tagged.get(_arn(body), {})
+        if "Tags" in members:
+            record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        records.append(record)
+    return member, records
+
+
+def _arn(body: Body) -> str:
+    """The ARN of a body: among several, such as a pipeline's and its execution's, its own is the longest."""
+    arns = [value for key, value in body.items() if key in _ARNS and isinstance(value, str)]
+    return max(arns, key=len, default="")
