@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.local.engine.calls import patiently
 from pipeline.local.engine.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import Records
@@ -85,6 +86,6 @@ def record_job(service: Service, execution: Body, resource: Resource, name: str,
 
 def _tolerantly(service: Service, action: str, request: Body) -> None:
     try:
-        service.call(action, request)
+        patiently(service, action, request)
     except ApiError:
         pass  # it is there already

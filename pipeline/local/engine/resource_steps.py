@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pipeline.local import names
 from pipeline.local.engine import cache, experiments, retries
+from pipeline.local.engine.calls import patiently
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import CACHE, Body
 from pipeline.local.engine.resources import RESOURCES, Resource
@@ -202,7 +203,7 @@ class Creation:
             asked = True
             self.run.progress("Stopping")
             try:
-                self.service.call(self.resource.stop, {self.resource.name: name})
+                patiently(self.service, self.resource.stop, {self.resource.name: name})
             except ApiError:
                 pass  # it ended at the same moment; the next look sees it
 

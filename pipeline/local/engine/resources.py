@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local.engine.calls import patiently
+
 if TYPE_CHECKING:
     from pipeline.local.service import Service
 
@@ -51,12 +53,11 @@ class Resource:
 
     def properties(self, service: Service, name: str) -> Body:
         """The answer of its Describe action."""
-        body = service.call(f"Describe{self.noun}", {self.name: name})
+        body = patiently(service, f"Describe{self.noun}", {self.name: name})
         if self.kind == "hyper-parameter-tuning-job":
             ranked = {"SortBy": "FinalObjectiveMetricValue", "MaxResults": 50}
-            jobs = service.call(
-                "ListTrainingJobsForHyperParameterTuningJob", {self.name: name, **ranked, "SortOrder": _order(body)}
-            )
+            request = {self.name: name, "SortOrder": _order(body)} | ranked
+            jobs = patiently(service, "ListTrainingJobsForHyperParameterTuningJob", request)
             body |= {"TrainingJobSummaries": jobs["TrainingJobSummaries"]}
         return body
 
