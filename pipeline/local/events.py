@@ -93,13 +93,18 @@ class Events:
         )
 
 
-def own_pipeline_targets() -> None:
-    """Make moto's rules start pipelines; called once, when moto's EventBridge is first loaded."""
+def complete_moto() -> None:
+    """Make moto's rules start pipelines, and put the account into the events they deliver, which moto leaves out."""
     from moto.events.models import Rule
+    from moto.events.utils import EventTemplateParser
 
     if getattr(Rule, "starts_pipelines", False):
         return
     moto_sends = Rule.send_to_targets
+    template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+    if "<account>" not in template:
+        template = template.replace('"region":', '"account": "<account>", "region":')
+        EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template
 
     def send_to_targets(self: Any, original_event: Body, transform_input: bool = True) -> None:
         others = copy.copy(self)

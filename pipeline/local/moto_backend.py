@@ -13,7 +13,7 @@ import threading
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-from pipeline.local.events import own_pipeline_targets
+from pipeline.local.events import complete_moto
 from pipeline.local.front.messages import Answer, Request
 from pipeline.local.front.protocols import Wire, failure
 from pipeline.local.front.wsgi import environ_of, run
@@ -78,7 +78,7 @@ class Moto:
             )
         application = self.load()
         if service == "events":
-            own_pipeline_targets()
+            complete_moto()
         environ = environ_of(request)
         environ["wsgi.input"] = io.BytesIO(body)
         environ["CONTENT_LENGTH"] = str(len(body))

@@ -13,6 +13,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import signing_v2
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.front import guard, protocols
 from pipeline.local.front.listener import Listener, bind
@@ -150,6 +151,8 @@ class Front:
         return run(lambda given, start: s3.handle(self._service, given, start), environ)
 
     def _verified(self, request: Request, digest: str) -> Credential:
+        if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
+            return signing_v2.verify(_signed(request, digest), self._secret, self._service.clock.now())
         return verify(_signed(request, digest), self._secret, self._service.clock.now())
 
     def _secret(self, access_key_id: str) -> str | None:

@@ -26,14 +26,13 @@ class LocalService:
     url: str
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def client(self, name: str, *, key: Key | None = None, attempts: int = 1) -> Any:
-        """A boto3 client of that service; the same object each time unless it is told a key or attempts."""
-        if key is None and attempts == 1 and name in self._clients:
-            return self._clients[name]
-        client = boto_client(self.url, name, self.service.configuration, key, attempts)
-        if key is None and attempts == 1:
-            self._clients[name] = client
-        return client
+    def client(self, name: str, *, key: Key | None = None, attempts: int = 1, config: Any = None) -> Any:
+        """A boto3 client of that service; the same object each time for the same arguments."""
+        wanted = f"{name} {key} {attempts} {config}"
+        if wanted not in self._clients:
+            settings = self.service.configuration
+            self._clients[wanted] = boto_client(self.url, name, settings, key, attempts, config)
+        return self._clients[wanted]
 
     @property
     def sagemaker(self) -> Any:
@@ -84,7 +83,9 @@ def boto_client_of(found: Running, name: str, attempts: int = 1) -> Any:
     return boto_client(found.address, name, settings, attempts=attempts)
 
 
-def boto_client(url: str, name: str, settings: Configuration, key: Key | None = None, attempts: int = 1) -> Any:
+def boto_client(
+    url: str, name: str, settings: Configuration, key: Key | None = None, attempts: int = 1, config: Any = None
+) -> Any:
     """A client that knows the address, the key and the region from nowhere but here."""
     import boto3
     from botocore.config import Config
@@ -95,7 +96,7 @@ def boto_client(url: str, name: str, settings: Configuration, key: Key | None = 
         aws_secret_access_key=signed_by.secret_access_key,
         region_name=settings.region,
     )
-    config = Config(
+    quick = Config(
         retries={"total_max_attempts": attempts}, max_pool_connections=32, connect_timeout=5, read_timeout=60
     )
-    return session.client(name, endpoint_url=url, config=config)  # type: ignore[call-overload]
+    return session.client(name, endpoint_url=url, config=quick.merge(config) if config else quick)  # type: ignore[call-overload]
