@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("program", choices=("train", "serve"))
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="where /opt/ml lies (default: %(default)s)")
     options = parser.parse_args(arguments)
+    # One thread: the products of a mini-batch are too small to share out, and the sums come in the same order on
+    # every machine. To be set before numpy is imported.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if options.program == "train":
         from pipeline.local.linear_learner import program
 

@@ -17,7 +17,8 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.local.linear_learner.errors import CustomerError
-from pipeline.local.linear_learner.model import BINARY, MULTICLASS, Floats, Model
+from pipeline.local.linear_learner.model import Floats, Model
+from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS
 from pipeline.local.parity import Row
 
 FILE_NAME: Final = "model_algo-1"

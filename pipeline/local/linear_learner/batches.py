@@ -1,7 +1,8 @@
 """The training rows as an optimizer sees them: whole mini-batches of normalised features, a constant one last.
 
-Dense rows are normalised batch by batch into one small buffer that stays in the processor's cache, so the data are
-held once and as they were read. Sparse rows are never centred: the means are accounted for in the products.
+Dense rows are centred batch by batch into one small buffer that stays in the processor's cache, so the data are
+held once and as they were read; scaling is left to the weights, which are fewer. Sparse rows are never centred: the
+means are accounted for in the products.
 """
 
 from __future__ import annotations
@@ -42,21 +43,23 @@ class DenseBatches:
         self._size = size
         self._features: Floats = rows.features
         self._mean = scaler.mean.astype(np.float32)
-        self._scale = (1 / scaler.stdev).astype(np.float32)
+        self._scale = np.append(1 / scaler.stdev, 1.0).astype(np.float32)[:, np.newaxis]
         self._batch = np.empty((size, rows.feature_dim + 1), np.float32)
         self._batch[:, -1] = 1.0 if use_bias else 0.0
+        self._scaled = np.empty((rows.feature_dim + 1, columns), np.float32)
         self._outputs = np.empty((size, columns), np.float32)
         self._gradient = np.empty((rows.feature_dim + 1, columns), np.float32)
 
     def outputs(self, number: int, weights: Floats) -> Floats:
         start = number * self._size
-        inner = self._batch[:, :-1]
-        np.subtract(self._features[start : start + self._size], self._mean, out=inner)
-        inner *= self._scale
-        return np.matmul(self._batch, weights, out=self._outputs)
+        np.subtract(self._features[start : start + self._size], self._mean, out=self._batch[:, :-1])
+        np.multiply(weights, self._scale, out=self._scaled)
+        return np.matmul(self._batch, self._scaled, out=self._outputs)
 
     def gradient(self, slopes: Floats) -> Floats:
-        return np.matmul(self._batch.T, slopes, out=self._gradient)
+        np.matmul(self._batch.T, slopes, out=self._gradient)
+        self._gradient *= self._scale
+        return self._gradient
 
 
 class SparseBatches:

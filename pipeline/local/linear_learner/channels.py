@@ -17,6 +17,7 @@ from pipeline.local.parity import Row
 
 RECORDIO: Final = "application/x-recordio-protobuf"
 CSV: Final = "text/csv"
+CONTAINER_CONFIG: Final = "/opt/ml/input/config"
 CONTAINER_DATA: Final = "/opt/ml/input/data"
 
 PARITY: Final = (
@@ -75,14 +76,22 @@ def unreadable(channel: str, detail: str) -> CustomerError:
     )
 
 
-def read_json(path: Path, default: Any = None) -> Any:
-    """The content of one configuration file; `default` stands for a file that is not there."""
-    if default is not None and not path.exists():
-        return default
+def read_json(root: Path, name: str) -> dict[str, Any]:
+    """The object in one file of input/config. Raises PlatformError where there is none."""
+    path = root / "input/config" / name
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise PlatformError(f"Could not read configuration files from: ['{path.name}']: {error}") from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _no_configuration(name, str(error.strerror)) from error
+    except ValueError as error:
+        raise _no_configuration(name, str(error)) from error
+    if not isinstance(content, dict):
+        raise _no_configuration(name, "not a JSON object")
+    return content
+
+
+def _no_configuration(name: str, detail: str) -> PlatformError:
+    return PlatformError(f"Could not read configuration files from: ['{CONTAINER_CONFIG}/{name}']", detail=detail)
 
 
 def read_channels(root: Path) -> dict[str, Channel]:
@@ -90,9 +99,9 @@ def read_channels(root: Path) -> dict[str, Channel]:
 
     Raises CustomerError where there is no train channel or a content type has no reader.
     """
-    config = read_json(root / "input/config/inputdataconfig.json")
+    config = read_json(root, "inputdataconfig.json")
     folder = root / "input/data"
-    found = {
+    found: dict[str, Channel] = {
         name: _channel(name, config[name] or {}, folder) for name in ("train", "validation", "test") if name in config
     }
     if "train" not in found:

@@ -15,7 +15,8 @@ import numpy.typing as npt
 from pipeline.local.linear_learner.channels import CSV, RECORDIO, Channel, Source, unreadable
 from pipeline.local.linear_learner.errors import CustomerError
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.linear_learner.model import BINARY, REGRESSOR, Floats
+from pipeline.local.linear_learner.model import Floats
+from pipeline.local.linear_learner.predictor_types import BINARY, REGRESSOR
 from pipeline.local.linear_learner.rows import DenseRows, Rows, SparseRows
 
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
@@ -133,18 +134,28 @@ def _check_finite(features: Floats, part: Part, channel: Channel, source: Source
     labels_finite = np.isfinite(part.labels)
     if np.isfinite(features).all() and labels_finite.all():
         return
-    sparse = not isinstance(part.features, np.ndarray)
-    finite = np.isfinite(part.features.dense() if sparse else features)
-    table = np.column_stack([labels_finite, finite])
-    row, column = (int(index) for index in np.argwhere(~table)[0])
-    value = part.labels[row] if column == 0 else (part.features.dense() if sparse else features)[row, column - 1]
+    row, place, value = _first_not_finite(features, part, labels_finite)
     what = "missing (NaN) values" if np.isnan(value) else "infinite floating point values"
-    place = "its label" if column == 0 else f"its feature {column}"
     raise CustomerError(
         f"Unable to read data channel '{channel.name}'. Found {what}. Please remove any {what} in the input data.",
         caused_by="MXNetError",
         detail=f"{source.where}: record {part.first + row}, {place}",
     )
+
+
+def _first_not_finite(features: Floats, part: Part, labels_finite: npt.NDArray[np.bool_]) -> tuple[int, str, float]:
+    """Row within the part, place within the row, and value, of the first number that is not finite."""
+    if not labels_finite.all():
+        row = int(np.argmin(labels_finite))
+        return row, "its label", float(part.labels[row])
+    at = int(np.argmin(np.isfinite(features)))
+    value = float(features.reshape(-1)[at])
+    if isinstance(part.features, np.ndarray):
+        row, column = divmod(at, features.shape[1])
+    else:
+        row = int(np.searchsorted(part.features.indptr, at, side="right")) - 1
+        column = int(part.features.keys[at])
+    return row, f"its feature {column + 1}", value
 
 
 def _check_labels(part: Part, channel: Channel, source: Source, parameters: Hyperparameters) -> None:

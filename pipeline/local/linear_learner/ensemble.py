@@ -1,6 +1,6 @@
 """All models of a job trained at once: one matrix product a mini-batch, for losses and gradients alike.
 
-`Ensemble` holds their weights on normalised features, (features + 1, models x outputs), and trains them one epoch
+`Ensemble` holds their weights on normalised features, (features + 1, outputs x models), and trains them one epoch
 at a time; `folded` gives the weights for raw features, by which validation and the artefact are computed.
 """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.linear_learner.model import MULTICLASS
+from pipeline.local.linear_learner.predictor_types import MULTICLASS
 from pipeline.local.parity import Row
 
 PARITY: Final = (

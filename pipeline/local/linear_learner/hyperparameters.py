@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipeline.local.linear_learner.errors import CustomerError
 from pipeline.local.linear_learner.hyperparameter_types import Choice, Flag, Number, Value, refuse
-from pipeline.local.linear_learner.model import BINARY, MULTICLASS, REGRESSOR
+from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 from pipeline.local.parity import Row
 
 PARITY: Final = (

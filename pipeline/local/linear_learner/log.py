@@ -10,10 +10,12 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pipeline.local.linear_learner.metrics import Metric
-from pipeline.local.linear_learner.model import Floats
+
+if TYPE_CHECKING:
+    from pipeline.local.linear_learner.model import Floats
 
 HOST: Final = "algo-1"
 DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"

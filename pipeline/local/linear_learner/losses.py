@@ -1,7 +1,8 @@
 """The nine losses: value and derivative with respect to the raw output, for all models of a batch at once.
 
 A loss takes raw outputs (rows, columns) and labels (rows, 1) and returns two arrays: the loss of each row and
-model (rows, models), and its derivative (rows, columns). Columns are models, or models x classes for softmax.
+model (rows, models), and its derivative (rows, columns). Columns are models; for softmax classes x models, the
+models of a class side by side, since sums over a long last axis are quick and over a short one are not.
 The formulas are those AWS published when the losses were added; squared loss is e^2, not e^2 / 2.
 """
 
@@ -17,8 +18,9 @@ from pipeline.local.linear_learner.model import Floats
 
 LossFunction = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
-# exp(80) is still finite in float32; a loss beyond it is as good as infinite, its derivative is exact anyway.
-_EXPONENT_LIMIT = np.float32(-80)
+# Within these limits exp() is finite and not subnormal in float32 (subnormal numbers are slow by two orders of
+# magnitude); a loss beyond 80 is as good as infinite, one below exp(-80) as good as zero.
+_EXPONENT_LIMIT = np.float32(80)
 
 
 def loss_function(parameters: Hyperparameters) -> LossFunction:
@@ -41,7 +43,7 @@ def logistic(raw: Floats, label: Floats) -> tuple[Floats, Floats]:
     """-log of the probability given to the label, labels 0 and 1."""
     sign = label * 2 - 1
     odds = raw * sign
-    np.maximum(odds, _EXPONENT_LIMIT, out=odds)
+    np.clip(odds, -_EXPONENT_LIMIT, _EXPONENT_LIMIT, out=odds)
     np.negative(odds, out=odds)
     np.exp(odds, out=odds)
     total = odds + 1
@@ -58,19 +60,18 @@ def hinge(raw: Floats, label: Floats, *, margin: float) -> tuple[Floats, Floats]
 
 
 def softmax_loss(raw: Floats, label: Floats, *, classes: int) -> tuple[Floats, Floats]:
-    """Cross entropy of softmax; columns are models x classes, labels class numbers."""
-    rows = len(raw)
-    scores = raw.reshape(rows, -1, classes)
-    # A copy: the derivative is made in place.
-    slopes = scores - scores.max(axis=2, keepdims=True)
-    index = label.reshape(rows, 1, 1).astype(np.int64)
-    chosen = np.take_along_axis(slopes, index, axis=2)[:, :, 0]
+    """Cross entropy of softmax; columns are classes x models, labels class numbers."""
+    rows = np.arange(len(raw))
+    index = label[:, 0].astype(np.int64)
+    scores = raw.reshape(len(raw), classes, -1)
+    slopes = scores - scores.max(axis=1, keepdims=True)
+    chosen = slopes[rows, index]
+    np.maximum(slopes, -_EXPONENT_LIMIT, out=slopes)
     np.exp(slopes, out=slopes)
-    total = slopes.sum(axis=2, keepdims=True)
+    total = slopes.sum(axis=1, keepdims=True)
     slopes /= total
-    loss = np.log(total[:, :, 0]) - chosen
-    slopes[np.arange(rows), :, index[:, 0, 0]] -= 1
-    return loss, slopes.reshape(rows, -1)
+    slopes[rows, index] -= 1
+    return np.log(total[:, 0]) - chosen, slopes.reshape(raw.shape)
 
 
 def squared(raw: Floats, label: Floats) -> tuple[Floats, Floats]:

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
+from pipeline.local.linear_learner.predictor_types import MULTICLASS, REGRESSOR
 
-BINARY: Final = "binary_classifier"
-MULTICLASS: Final = "multiclass_classifier"
-REGRESSOR: Final = "regressor"
+Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)

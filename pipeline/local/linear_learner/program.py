@@ -34,7 +34,7 @@ def run(root: Path, log: Log | None = None) -> int:
 
 
 def _train(root: Path, log: Log) -> None:
-    given = read_json(root / "input/config/hyperparameters.json")
+    given = read_json(root, "hyperparameters.json")
     log.configuration(given, hyperparameters.DEFAULTS, hyperparameters.merge(given))
     parameters = hyperparameters.parse(given)
     channels = read_channels(root)

@@ -11,7 +11,8 @@ from pipeline.local.linear_learner.calibration import Criterion, calibrate
 from pipeline.local.linear_learner.ensemble import margins, mean_losses
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.metrics import objective_name
-from pipeline.local.linear_learner.model import BINARY, Floats, sigmoid
+from pipeline.local.linear_learner.model import Floats, sigmoid
+from pipeline.local.linear_learner.predictor_types import BINARY
 from pipeline.local.linear_learner.rows import Rows
 from pipeline.local.linear_learner.weights import RowWeights
 

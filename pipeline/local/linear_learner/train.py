@@ -16,17 +16,13 @@ from pipeline.local.linear_learner.counters import IteratorCounts, Timings
 from pipeline.local.linear_learner.early_stopping import EarlyStopping
 from pipeline.local.linear_learner.ensemble import Ensemble, mean_losses
 from pipeline.local.linear_learner.errors import AlgorithmError, CustomerError
+from pipeline.local.linear_learner.figures import binary_metrics, multiclass_metrics, regression_metrics
 from pipeline.local.linear_learner.grid import candidates
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.log import HOST, Log, counter
-from pipeline.local.linear_learner.metrics import (
-    Metric,
-    binary_metrics,
-    multiclass_metrics,
-    objective_name,
-    regression_metrics,
-)
-from pipeline.local.linear_learner.model import BINARY, MULTICLASS, REGRESSOR, Floats, Model
+from pipeline.local.linear_learner.metrics import Metric, objective_name
+from pipeline.local.linear_learner.model import Floats, Model
+from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 from pipeline.local.linear_learner.rows import Rows
 from pipeline.local.linear_learner.scaler import fit, rows_for_scaler
 from pipeline.local.linear_learner.selection import Judge, Standing
@@ -100,8 +96,6 @@ class _Job:
             best = self._epoch_loop(ensemble)
             with self._timings.phase("finalize.time"):
                 model = self._finalise(ensemble, best)
-        with self._timings.phase("setuptime"):
-            pass
         self._closing_metrics(start)
         return model
 
@@ -125,10 +119,11 @@ class _Job:
         log.info("nvidia-smi took: 0.025 secs to identify 0 gpus")
         log.info("Number of GPUs being used: 0")
         log.metrics(self._counts.document(), {"Meta": "init_train_data_iter"}, start=started)
-        models = candidates(parameters)
-        self._row_weights = RowWeights.of(parameters, models, self._rows.labels)
-        self._judge = Judge(parameters, self._channels[self._judged], self._row_weights)
-        return Ensemble(parameters, models, self._rows, scaler, self._row_weights)
+        with self._timings.phase("setuptime"):
+            models = candidates(parameters)
+            self._row_weights = RowWeights.of(parameters, models, self._rows.labels)
+            self._judge = Judge(parameters, self._channels[self._judged], self._row_weights)
+            return Ensemble(parameters, models, self._rows, scaler, self._row_weights)
 
     def _epoch_loop(self, ensemble: Ensemble) -> _Snapshot:
         parameters, log = self._parameters, self._log
@@ -139,6 +134,7 @@ class _Job:
             started = log.clock()
             with self._timings.phase("update.time"):
                 losses = ensemble.train_epoch()
+                self._log_pass(epoch, log.clock() - started)
                 self._log_losses("train", epoch, losses.tolist())
             snapshot = self._look(ensemble, epoch)
             standing = snapshot.standing
@@ -179,11 +175,12 @@ class _Job:
         self._log_losses("validation", epoch, standing.losses.tolist())
         return _Snapshot(folded, standing)
 
-    def _log_losses(self, channel: str, epoch: int, losses: list[float]) -> None:
+    def _log_pass(self, epoch: int, duration: float) -> None:
         batches = -(-len(self._rows) // self._parameters.mini_batch_size)
-        if channel == "train":
-            self._counts.passed(batches)
-            self._log.epoch_stats("train", 2 * epoch + 3, 0.0, batches, self._rows.num_bytes)
+        self._counts.passed(batches)
+        self._log.epoch_stats("train", 2 * epoch + 3, duration, batches, self._rows.num_bytes)
+
+    def _log_losses(self, channel: str, epoch: int, losses: list[float]) -> None:
         self._log.model_objectives(channel, self._objective, epoch, losses)
         self._log.quality(f"epoch={epoch}, {channel} {self._objective} <loss>", losses[0])
 
@@ -237,8 +234,8 @@ class _Job:
         counts = IteratorCounts(self._parameters.mini_batch_size)
         batches = -(-len(rows) // self._parameters.mini_batch_size)
         counts.passed(batches)
-        log.epoch_stats("test", 0, 0.0, batches, rows.num_bytes)
         figures = self._figures(model, rows, weights)
+        log.epoch_stats("test", 0, log.clock() - started, batches, rows.num_bytes)
         log.metrics(counts.document(records=len(rows)), {"Meta": "test_data_iter"}, start=started)
         log.scores("test", figures)
 
@@ -256,7 +253,7 @@ class _Job:
 
     def _model(self, folded: tuple[Floats, Floats], standing: Standing, number: int) -> Model:
         parameters = self._parameters
-        outputs = slice(number * parameters.outputs, (number + 1) * parameters.outputs)
+        outputs = slice(number, None, len(standing.losses))
         classifier = parameters.predictor_type != REGRESSOR
         loss = parameters.loss
         eps_type = loss.removeprefix("eps_insensitive_") if loss.startswith("eps_") else None

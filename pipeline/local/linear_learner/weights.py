@@ -14,7 +14,8 @@ import numpy as np
 
 from pipeline.local.linear_learner.grid import Candidate
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.linear_learner.model import BINARY, MULTICLASS, Floats
+from pipeline.local.linear_learner.model import Floats
+from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS
 from pipeline.local.parity import Row
 
 PARITY: Final = (
