@@ -104,6 +104,8 @@ def _containers(service: Service, request: Body) -> list[Body]:
     given = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
     if "PrimaryContainer" in request and "Containers" in request:
         raise ValidationException("Both PrimaryContainer and Containers cannot be provided.")
+    if not given:
+        raise ValidationException("Either PrimaryContainer or Containers must be provided.")
     return [_resolved(service, container) for container in given]
 
 

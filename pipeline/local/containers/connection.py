@@ -14,6 +14,7 @@ from typing import Final
 
 HEAD_LIMIT: Final = 64 * 1024
 _READ: Final = 1 << 18
+_QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(frozen=True)
@@ -195,6 +196,9 @@ class _Reader:
         return body
 
     def _more(self) -> bool:
+        if _QUICK_ACK is not None:
+            # Many servers send head and body in two writes; the second waits for our acknowledgement of the first.
+            self._sock.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         data = self._sock.recv(_READ)
         self._data += data
         return bool(data)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.containers.connection import Answer
+from pipeline.local.containers.model_data import containers_of
 from pipeline.local.containers.serving import HEALTH_TIMEOUT, ServingContainer, ask
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def plan_variants(service: Service, configuration: Body) -> list[Body]:
             "VariantName": variant["VariantName"],
             "Weight": variant.get("InitialVariantWeight", 1.0),
             "InstanceCount": variant.get("InitialInstanceCount", 1),
-            "Containers": model.get("Containers") or [model["PrimaryContainer"]],
+            "Containers": containers_of(model),
         }
         if "ServerlessConfig" in variant:
             plan["ServerlessConfig"] = variant["ServerlessConfig"]

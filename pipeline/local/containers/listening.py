@@ -16,7 +16,7 @@ def listening_ports(pid: int) -> set[int]:
     """The ports that process `pid` and its descendants listen on; none where there is no /proc."""
     try:
         ports = dict(_listening())
-        inodes = {inode for process in _family(pid) for inode in _sockets(process)}
+        inodes = {inode for process in family(pid) for inode in _sockets(process)}
     except OSError:
         return set()
     return {ports[inode] for inode in inodes if inode in ports}
@@ -33,7 +33,7 @@ def _listening() -> list[tuple[str, int]]:
     return found
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}
     for entry in os.scandir("/proc"):

@@ -25,6 +25,11 @@ class ModelDataError(Exception):
     """The model data cannot be had; the message is what AWS's FailureReason says, and why."""
 
 
+def containers_of(model: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The container definitions of a stored model, in the order of their calls; empty for a model without any."""
+    return model.get("Containers") or ([model["PrimaryContainer"]] if "PrimaryContainer" in model else [])
+
+
 def location(container: Mapping[str, Any]) -> tuple[str, bool]:
     """The S3 URL of a container definition's model data ("" for none) and whether it is an archive."""
     source = container.get("ModelDataSource", {}).get("S3DataSource")

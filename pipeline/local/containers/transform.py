@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 from pipeline.local import logs
 from pipeline.local.containers.associate import Association, AssociationError
 from pipeline.local.containers.connection import NoAnswer, TooLate
-from pipeline.local.containers.model_data import ModelDataError
+from pipeline.local.containers.model_data import ModelDataError, containers_of
 from pipeline.local.containers.records import RecordError, pack, split
 from pipeline.local.containers.running import TRANSFORM, JobFailure, JobStopped
 from pipeline.local.containers.serving import STOP_GRACE, ServingContainer, ask
@@ -202,7 +202,7 @@ class _Transform:
         if model is None:
             arn = self._service.arns.of("model", self._job["ModelName"])
             raise JobFailure(f'ClientError: Could not find model "{arn}".')
-        definitions = model.get("Containers") or [model["PrimaryContainer"]]
+        definitions = containers_of(model)
         own = {
             "SAGEMAKER_BATCH": "true",
             "TRANSFORM_JOB_NAME": self._name,

@@ -32,6 +32,18 @@ PARITY: Final = (
         here="400 `unable to evaluate payload provided`, the reason in the log",
         aws="not established",
     ),
+    Row(
+        area="linear-learner",
+        subject="a model that cannot be loaded",
+        here="the container ends with exit code 1 and says why in the log, so that the endpoint fails within a second",
+        aws="the sibling's server answers 500 `unable to load model`",
+    ),
+    Row(
+        area="linear-learner",
+        subject="recordIO requests whose features are not float32",
+        here="400, as training refuses them",
+        aws="not established for requests",
+    ),
 )
 
 DEFAULT_PORT: Final = 8080
@@ -50,9 +62,9 @@ def print_log(level: str, message: str) -> None:
 
 
 class Application:
-    """What a request is answered with; the model is None where it could not be loaded."""
+    """What a request is answered with."""
 
-    def __init__(self, model: Model | None, environ: Mapping[str, str], workers: int, log: Log) -> None:
+    def __init__(self, model: Model, environ: Mapping[str, str], workers: int, log: Log) -> None:
         self._model = model
         self._accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", responses.JSON)
         self._workers = workers
@@ -64,14 +76,12 @@ class Application:
         if path == "/invocations":
             return self._invoke(request) if method == "POST" else Response(405)
         if path == "/ping":
-            return Response(200 if self._model else 500, content_type=_TEXT) if method == "GET" else Response(405)
+            return Response(200, content_type=_TEXT) if method == "GET" else Response(405)
         if path == "/execution-parameters":
             return self._parameters() if method == "GET" else Response(405)
         return Response(404)
 
     def _invoke(self, request: Request) -> Response:
-        if self._model is None:
-            return Response(500, b"unable to load model", _TEXT)
         if not request.body:
             return Response(204)
         try:
@@ -103,7 +113,7 @@ def body_limit(environ: Mapping[str, str]) -> int:
 
 
 def main(root: Path, environ: Mapping[str, str] = os.environ, log: Log = print_log) -> int:
-    """Serve `<root>/model/model_algo-1` on 127.0.0.1 until SIGTERM; the exit code."""
+    """Serve `<root>/model/model_algo-1` on 127.0.0.1 until SIGTERM; exit code 1 for a model that cannot be read."""
     workers = max(1, int(environ.get("SAGEMAKER_MODEL_SERVER_WORKERS", os.cpu_count() or 1)))
     port = int(environ.get("SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT))
     for name in ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf"):
@@ -112,17 +122,14 @@ def main(root: Path, environ: Mapping[str, str] = os.environ, log: Log = print_l
         log("INFO", f"loaded response encoder {name}")
     log("INFO", "loaded entry point class algorithm.serve.server_config:config_api")
     log("INFO", f"Number of server workers: {workers}")
-    application = Application(_load(root / "model" / artifact.FILE_NAME, log), environ, workers, log)
-    with socket.create_server(("127.0.0.1", port), backlog=256) as listener:
-        return _Workers(listener, application, body_limit(environ), workers).run()
-
-
-def _load(path: Path, log: Log) -> Model | None:
     try:
-        return artifact.read(path)
+        model = artifact.read(root / "model" / artifact.FILE_NAME)
     except (LinearLearnerError, OSError) as error:
         log("ERROR", str(error) if isinstance(error, LinearLearnerError) else f"Platform Error: {error}")
-        return None
+        return 1
+    application = Application(model, environ, workers, log)
+    with socket.create_server(("127.0.0.1", port), backlog=256) as listener:
+        return _Workers(listener, application, body_limit(environ), workers).run()
 
 
 class _Workers:

@@ -1,0 +1,395 @@
+"""Endpoints through boto3 and the real front: their life, their answers, and what a restart brings back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from pipeline.local.faults import Faults
+from tests.support.service import ROLE, LocalService, local_service
+from tests.support.serving import (
+    BUCKET,
+    FOREIGN_IMAGE,
+    JSON_ANSWER,
+    JSONLINES_ANSWER,
+    X1,
+    X2,
+    Deployer,
+    register_foreign,
+    until,
+    variant,
+)
+
+ACCOUNT = "123456789012"
+BATCH = f"{X1}\n{X2}\n"
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    folder = tmp_path_factory.mktemp("hosting")
+    register_foreign(folder)
+    with local_service(folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def deployer(local: LocalService) -> Deployer:
+    return Deployer(local)
+
+
+@pytest.fixture(scope="module")
+def golden(deployer: Deployer) -> str:
+    deployer.configuration("golden", deployer.model("golden"))
+    assert deployer.endpoint("golden", "golden")["EndpointStatus"] == "InService"
+    return "golden"
+
+
+def error_of(action: Any, **request: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        action(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def test_the_golden_vector_is_answered_to_the_last_digit(deployer: Deployer, golden: str) -> None:
+    answer = deployer.invoke(golden, BATCH)
+    assert answer["Body"] == JSON_ANSWER
+    assert answer["ContentType"] == "application/json"
+    assert answer["InvokedProductionVariant"] == "golden"
+    lines = deployer.invoke(golden, BATCH, Accept="application/jsonlines")
+    assert lines["Body"] == JSONLINES_ANSWER
+    assert lines["ContentType"] == "application/jsonlines"
+
+
+def test_describe_shows_the_variant_and_its_image(deployer: Deployer, golden: str) -> None:
+    found = deployer.client.describe_endpoint(EndpointName=golden)
+    (served,) = found["ProductionVariants"]
+    assert served["CurrentWeight"] == served["DesiredWeight"] == 1.0
+    assert served["CurrentInstanceCount"] == served["DesiredInstanceCount"] == 1
+    assert served["DeployedImages"][0]["SpecifiedImage"].endswith("/linear-learner:1")
+    assert found["EndpointConfigName"] == golden and "FailureReason" not in found
+    assert not [member for member in found if member.startswith("_")]
+
+
+def test_a_refusal_of_the_model_is_a_model_error(deployer: Deployer, golden: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        deployer.invoke(golden, "1,2,3")
+    response = caught.value.response
+    assert response["Error"]["Code"] == "ModelError"
+    assert response["Error"]["Message"] == (
+        'Received client error (400) from primary with message "unable to evaluate payload provided". See '
+        "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logEventViewer:group="
+        f"/aws/sagemaker/Endpoints/golden in account {ACCOUNT} for more information."
+    )
+    assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
+    assert response["OriginalStatusCode"] == 400
+    assert response["OriginalMessage"] == "unable to evaluate payload provided"
+    assert ":log-group:/aws/sagemaker/Endpoints/golden:log-stream:golden/i-" in response["LogStreamArn"]
+
+
+def test_the_reason_of_a_refusal_is_in_the_log(local: LocalService, deployer: Deployer, golden: str) -> None:
+    with pytest.raises(ClientError):
+        deployer.invoke(golden, "1,2,3,4")
+    group = f"/aws/sagemaker/Endpoints/{golden}"
+    wanted = "The feature dimension of the input: 4 does not match the feature dimension of the model: 14."
+
+    def messages() -> str:
+        events = local.logs.filter_log_events(logGroupName=group)["events"]
+        return "\n".join(event["message"] for event in events)
+
+    assert "Number of server workers:" in until(messages, lambda text: wanted in text, 10)
+
+
+def test_an_unknown_endpoint_is_a_validation_error(deployer: Deployer) -> None:
+    code, message = error_of(deployer.local.runtime.invoke_endpoint, EndpointName="nowhere", Body=b"1")
+    assert (code, message) == ("ValidationError", f"Endpoint nowhere of account {ACCOUNT} not found.")
+
+
+def test_actions_on_what_is_not_there_say_so(deployer: Deployer) -> None:
+    client = deployer.client
+    missing = f'Could not find endpoint "arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/none".'
+    no_configuration = (
+        f'Could not find endpoint configuration "arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint-config/none".'
+    )
+    assert error_of(client.describe_endpoint, EndpointName="none") == ("ValidationException", missing)
+    assert error_of(client.delete_endpoint, EndpointName="none") == ("ValidationException", missing)
+    request = {"EndpointName": "none", "EndpointConfigName": "none"}
+    assert error_of(client.create_endpoint, **request) == ("ValidationException", no_configuration)
+    assert error_of(client.update_endpoint, **request) == ("ValidationException", no_configuration)
+
+
+def test_a_name_can_be_used_once(deployer: Deployer, golden: str) -> None:
+    code, message = error_of(deployer.client.create_endpoint, EndpointName=golden, EndpointConfigName=golden)
+    assert code == "ValidationException"
+    assert (
+        message == f'Cannot create already existing endpoint "arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/golden".'
+    )
+
+
+def test_what_passes_to_a_foreign_container_and_back(deployer: Deployer) -> None:
+    model = deployer.model("foreign", FOREIGN_IMAGE, {"model.json": b"{}"}, Environment={"COLOUR": "red"})
+    deployer.endpoint("foreign", deployer.configuration("foreign", model))
+    answer = deployer.invoke(
+        "foreign", b"payload", "text/plain", Accept="application/json", CustomAttributes="c1", InferenceId="id-1"
+    )
+    told = json.loads(answer["Body"])
+    assert told["body"] == "payload"
+    sent = told["headers"]
+    assert sent["content-type"] == "text/plain" and sent["accept"] == "application/json"
+    assert sent["x-amzn-sagemaker-custom-attributes"] == "c1" and sent["x-amzn-sagemaker-inference-id"] == "id-1"
+    assert "authorization" not in sent and "user-agent" not in sent
+    assert told["env"]["COLOUR"] == "red" and told["env"]["AWS_ENDPOINT_URL"] == deployer.local.url
+    assert answer["CustomAttributes"] == "from-container"
+    assert "x-other" not in answer["ResponseMetadata"]["HTTPHeaders"]
+
+
+def test_a_server_error_of_a_container(deployer: Deployer) -> None:
+    deployer.endpoint("erring", deployer.configuration("erring", deployer.model("erring", FOREIGN_IMAGE, {})))
+    with pytest.raises(
+        ClientError, match=r'Received server error \(500\) from primary with message "internal trouble"'
+    ):
+        deployer.invoke("erring", "boom")
+
+
+def test_a_container_that_dies_is_started_again(deployer: Deployer) -> None:
+    deployer.endpoint("dying", deployer.configuration("dying", deployer.model("dying", FOREIGN_IMAGE, {})))
+    with pytest.raises(ClientError, match="could not load the entire response body"):
+        deployer.invoke("dying", "die")
+
+    def answers() -> bool:
+        try:
+            return bool(deployer.invoke("dying", "hello")["Body"])
+        except ClientError:
+            return False
+
+    assert until(answers, bool, 15)
+    assert deployer.client.describe_endpoint(EndpointName="dying")["EndpointStatus"] == "InService"
+
+
+def test_a_worker_of_linear_learner_that_is_killed_is_replaced(deployer: Deployer, golden: str) -> None:
+    fleet = deployer.local.service.hosting._fleets[golden]
+    container = fleet.variants["golden"].containers[0]._container
+    assert container is not None
+    from pipeline.local.containers.listening import family
+
+    *_, worker = sorted(family(container.pid))
+    os.kill(worker, signal.SIGKILL)
+    time.sleep(0.2)
+    for _ in range(20):
+        assert deployer.invoke(golden, BATCH)["Body"] == JSON_ANSWER
+
+
+def test_a_container_that_crashes_makes_the_endpoint_fail(deployer: Deployer) -> None:
+    model = deployer.model("crashing", FOREIGN_IMAGE, {"model.json": b'{"crash": true}'})
+    found = deployer.endpoint("crashing", deployer.configuration("crashing", model))
+    assert found["EndpointStatus"] == "Failed"
+    assert found["FailureReason"] == (
+        "The primary container for production variant crashing did not pass the ping health check. Please check "
+        "CloudWatch logs for this endpoint."
+    )
+    code, message = error_of(deployer.client.update_endpoint, EndpointName="crashing", EndpointConfigName="crashing")
+    assert code == "ValidationException" and "Failed" in message
+    deployer.client.delete_endpoint(EndpointName="crashing")
+
+
+def test_a_model_that_is_no_model_makes_the_endpoint_fail_at_once(deployer: Deployer) -> None:
+    model = deployer.model("broken", files={"model_algo-1": b"not a model"})
+    started = time.monotonic()
+    assert deployer.endpoint("broken", deployer.configuration("broken", model))["EndpointStatus"] == "Failed"
+    assert time.monotonic() - started < 5
+
+
+def test_a_model_whose_data_went_away_makes_the_endpoint_fail(deployer: Deployer) -> None:
+    model = deployer.model("gone")
+    deployer.local.s3.delete_object(Bucket=BUCKET, Key="gone/model.tar.gz")
+    found = deployer.endpoint("gone", deployer.configuration("gone", model))
+    assert found["EndpointStatus"] == "Failed"
+    assert f"s3://{BUCKET}/gone/model.tar.gz" in found["FailureReason"]
+
+
+def test_an_update_has_no_moment_without_an_answer(deployer: Deployer) -> None:
+    deployer.endpoint("steady", deployer.configuration("steady-1", deployer.model("steady")))
+    deployer.configuration("steady-2", "steady")
+    failures: list[Exception] = []
+    stopped = threading.Event()
+
+    def load() -> None:
+        while not stopped.is_set():
+            try:
+                assert deployer.invoke("steady", BATCH)["Body"] == JSON_ANSWER
+            except Exception as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    deployer.client.update_endpoint(EndpointName="steady", EndpointConfigName="steady-2")
+    updating = deployer.client.describe_endpoint(EndpointName="steady")
+    assert updating["EndpointStatus"] == "Updating" and updating["EndpointConfigName"] == "steady-1"
+    assert updating["PendingDeploymentSummary"]["EndpointConfigName"] == "steady-2"
+    code, message = error_of(deployer.client.update_endpoint, EndpointName="steady", EndpointConfigName="steady-1")
+    assert (code, message.split('"')[0]) == ("ValidationException", "Cannot update in-progress endpoint ")
+    found = deployer.settled("steady")
+    time.sleep(0.2)
+    stopped.set()
+    for thread in threads:
+        thread.join()
+    assert found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == "steady-2"
+    assert "PendingDeploymentSummary" not in found
+    assert not failures
+
+
+def test_an_update_that_fails_keeps_what_served(deployer: Deployer) -> None:
+    deployer.endpoint("keeper", deployer.configuration("keeper-1", deployer.model("keeper")))
+    bad = deployer.model("keeper-bad", FOREIGN_IMAGE, {"model.json": b'{"crash": true}'})
+    deployer.client.update_endpoint(EndpointName="keeper", EndpointConfigName=deployer.configuration("keeper-2", bad))
+    found = deployer.settled("keeper")
+    assert found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == "keeper-1"
+    assert "did not pass the ping health check" in found["FailureReason"]
+    assert deployer.invoke("keeper", BATCH)["Body"] == JSON_ANSWER
+    deployer.client.update_endpoint(EndpointName="keeper", EndpointConfigName="keeper-1")
+    assert "FailureReason" not in deployer.settled("keeper")
+
+
+def test_deleting_model_and_configuration_changes_nothing(deployer: Deployer) -> None:
+    deployer.endpoint("orphan", deployer.configuration("orphan", deployer.model("orphan")))
+    deployer.client.delete_endpoint_config(EndpointConfigName="orphan")
+    deployer.client.delete_model(ModelName="orphan")
+    assert deployer.invoke("orphan", BATCH)["Body"] == JSON_ANSWER
+    deployer.client.delete_endpoint(EndpointName="orphan")
+    until(
+        lambda: [e["EndpointName"] for e in deployer.client.list_endpoints(NameContains="orphan")["Endpoints"]],
+        lambda n: not n,
+    )
+    assert not list(deployer.local.service.state.endpoints.glob("orphan*"))
+    assert error_of(deployer.client.describe_endpoint, EndpointName="orphan")[0] == "ValidationException"
+
+
+def test_variants_share_the_traffic_by_weight_and_can_be_named(deployer: Deployer) -> None:
+    deployer.model("left", FOREIGN_IMAGE, {})
+    deployer.model("right", FOREIGN_IMAGE, {})
+    deployer.client.create_endpoint_config(
+        EndpointConfigName="pair",
+        ProductionVariants=[variant("left", InitialVariantWeight=3), variant("right", InitialVariantWeight=1)],
+    )
+    deployer.endpoint("pair", "pair")
+    served = [deployer.invoke("pair", "x")["InvokedProductionVariant"] for _ in range(200)]
+    assert 110 < served.count("left") < 190
+    assert deployer.invoke("pair", "x", TargetVariant="right")["InvokedProductionVariant"] == "right"
+    with pytest.raises(ClientError, match="middle not found"):
+        deployer.invoke("pair", "x", TargetVariant="middle")
+    deployer.client.update_endpoint_weights_and_capacities(
+        EndpointName="pair",
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "left", "DesiredWeight": 0},
+            {"VariantName": "right", "DesiredInstanceCount": 3},
+        ],
+    )
+    found = {item["VariantName"]: item for item in deployer.settled("pair")["ProductionVariants"]}
+    assert found["left"]["CurrentWeight"] == 0 and found["right"]["CurrentInstanceCount"] == 3
+    assert {deployer.invoke("pair", "x")["InvokedProductionVariant"] for _ in range(20)} == {"right"}
+    code, message = error_of(
+        deployer.client.update_endpoint_weights_and_capacities,
+        EndpointName="pair",
+        DesiredWeightsAndCapacities=[{"VariantName": "middle", "DesiredWeight": 1}],
+    )
+    assert code == "ValidationException" and "not present within endpoint configuration" in message
+
+
+def test_containers_of_an_inference_pipeline_answer_one_another(deployer: Deployer) -> None:
+    deployer.model("echo", FOREIGN_IMAGE, {"model.json": b'{"echo": true}'})
+    golden = {"Image": "x/linear-learner:1", "ModelDataUrl": f"s3://{BUCKET}/echo-golden/model.tar.gz"}
+    deployer.model("echo-golden")
+    echo = {"Image": FOREIGN_IMAGE, "ModelDataUrl": f"s3://{BUCKET}/echo/model.tar.gz"}
+    deployer.client.create_model(ModelName="chain", Containers=[golden, echo], ExecutionRoleArn=ROLE)
+    deployer.endpoint("chain", deployer.configuration("chain", "chain"))
+    assert deployer.invoke("chain", BATCH)["Body"] == JSON_ANSWER
+
+
+def test_captured_data_reach_s3(deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.containers.capture.INTERVAL", 0.1)
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": f"s3://{BUCKET}/captured",
+        "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+        "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv"]},
+    }
+    deployer.model("watched")
+    deployer.endpoint("watched", deployer.configuration("watched", "watched", DataCaptureConfig=capture))
+    summary = deployer.client.describe_endpoint(EndpointName="watched")["DataCaptureConfig"]
+    assert summary["CaptureStatus"] == "Started" and summary["CurrentSamplingPercentage"] == 100
+    deployer.invoke("watched", BATCH, InferenceId="me")
+    prefix = "captured/watched/watched/"
+    listed = until(
+        lambda: deployer.local.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []), bool, 10
+    )
+    line = json.loads(deployer.local.s3.get_object(Bucket=BUCKET, Key=listed[0]["Key"])["Body"].read())
+    given, answered = line["captureData"]["endpointInput"], line["captureData"]["endpointOutput"]
+    assert given == {"observedContentType": "text/csv", "mode": "INPUT", "data": BATCH, "encoding": "CSV"}
+    assert answered["encoding"] == "BASE64" and answered["mode"] == "OUTPUT"
+    assert line["eventMetadata"]["inferenceId"] == "me" and line["eventVersion"] == "0"
+
+
+def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    model = deployer.model("fixed", FOREIGN_IMAGE, {"model.json": json.dumps({"fixed_port": port}).encode()})
+    assert deployer.endpoint("fixed", deployer.configuration("fixed", model))["EndpointStatus"] == "InService"
+    assert deployer.invoke("fixed", "hello")["Body"]
+
+
+def test_endpoints_are_listed_by_status_and_name(deployer: Deployer, golden: str) -> None:
+    found = deployer.client.list_endpoints(StatusEquals="InService", NameContains="olde")["Endpoints"]
+    assert [item["EndpointName"] for item in found] == [golden]
+
+
+def test_an_image_without_a_serving_program_is_refused(deployer: Deployer) -> None:
+    deployer.model("unknown", "123456789012.dkr.ecr.us-east-1.amazonaws.com/mystery:1", {})
+    deployer.configuration("unknown", "unknown")
+    code, message = error_of(deployer.client.create_endpoint, EndpointName="unknown", EndpointConfigName="unknown")
+    assert code == "ValidationException" and "mystery" in message and "linear-learner" in message
+
+
+def test_asynchronous_invocation_is_refused_by_name(deployer: Deployer, golden: str) -> None:
+    code, _ = error_of(
+        deployer.local.runtime.invoke_endpoint_async, EndpointName=golden, InputLocation=f"s3://{BUCKET}/x"
+    )
+    assert code == "UnknownOperationException"
+
+
+def test_endpoints_come_back_after_a_restart(tmp_path: Path) -> None:
+    with local_service(tmp_path) as local:
+        deployer = Deployer(local)
+        deployer.endpoint("lasting", deployer.configuration("lasting", deployer.model("lasting")))
+        deployer.client.delete_model(ModelName="lasting")
+        local.s3.delete_object(Bucket=BUCKET, Key="lasting/model.tar.gz")
+    with local_service(tmp_path) as local:
+        assert Deployer(local).invoke("lasting", BATCH)["Body"] == JSON_ANSWER
+        assert Deployer(local).settled("lasting")["EndpointStatus"] == "InService"
+
+
+def test_a_slow_endpoint_is_creating_for_so_long_and_cannot_be_changed(tmp_path: Path) -> None:
+    with local_service(tmp_path, faults=Faults(endpoint_delay=1.0)) as local:
+        deployer = Deployer(local)
+        started = time.monotonic()
+        deployer.endpoint("late", deployer.configuration("late", deployer.model("late")), wait=False)
+        (creating,) = deployer.client.describe_endpoint(EndpointName="late")["ProductionVariants"]
+        assert creating["VariantStatus"][0]["Status"] == "Creating" and creating["CurrentInstanceCount"] == 0
+        arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:endpoint/late"
+        expected = ("ValidationException", f'Cannot update in-progress endpoint "{arn}".')
+        assert error_of(deployer.client.delete_endpoint, EndpointName="late") == expected
+        assert deployer.settled("late")["EndpointStatus"] == "InService"
+        assert time.monotonic() - started >= 1.0
