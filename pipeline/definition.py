@@ -14,8 +14,42 @@ from pipeline.definition_expressions import STRING, Scope, within
 from pipeline.definition_graph import dependencies, graph_problems
 from pipeline.definition_steps import parameter_problems, step_problems, top_problems
 from pipeline.definition_types import UNPARSABLE, Definition, Placed, Problem, error, walk
+from pipeline.local.parity import Row
 
 __all__ = ["Definition", "Placed", "Problem", "canonical", "check", "errors", "parameters", "steps", "upstream"]
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="texts of what is refused when a pipeline is created",
+        here="AWS's where they are on record, else our own with the place in the definition",
+        aws="on record: wrong JSON kinds, unknown members, enums, types of references, DependsOn a Fail step",
+    ),
+    Row(
+        area="pipelines",
+        subject="required members, lengths and ranges in a step's arguments",
+        here="held to the API's model at create, but for names and roles, which the service fills in",
+        aws="lengths are checked at create; required members and ranges not established",
+    ),
+    Row(
+        area="pipelines",
+        subject="patterns of strings in a step's arguments",
+        here="a warning of `plan`; the request of the step fails by them when it runs",
+        aws="not established when",
+    ),
+    Row(
+        area="pipelines",
+        subject="a String, or a Std:Join, where a number belongs",
+        here="refused when the pipeline is created",
+        aws="the opposite, a number where a string belongs, is seen to be refused; this not established",
+    ),
+    Row(
+        area="pipelines",
+        subject="DependsOn a Condition step",
+        here="taken, with a warning of `plan`; the step waits until the condition is decided",
+        aws="refused in January 2023; may be obsolete",
+    ),
+)
 
 # What CreatePipeline takes, in characters.
 LIMIT: Final = 1_048_576
@@ -80,6 +114,8 @@ def _parsed(definition: Definition | str) -> Definition:
     except json.JSONDecodeError as problem:
         place = f"line {problem.lineno}, column {problem.colno} (character {problem.pos})"
         raise _UnparsableError(error("", f"{UNPARSABLE} {problem.msg} at {place}.")) from None
+    except ValueError:
+        raise _UnparsableError(error("", f"{UNPARSABLE} A number in it has too many digits.")) from None
     if not isinstance(parsed, dict):
         raise _UnparsableError(error("", f"{UNPARSABLE} Expecting start of Json Object."))
     return parsed

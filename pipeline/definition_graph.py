@@ -75,7 +75,7 @@ def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -
     if isinstance(entry, dict):
         for key in entry.keys() - {"Step", "Trigger"}:
             yield error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{key}'.")
-        if entry.get("Trigger", "Completed") not in _TRIGGERS:
+        if str(entry.get("Trigger", "Completed")) not in _TRIGGERS:
             yield error(path, f"Unknown trigger '{entry['Trigger']}'.", f"there are {', '.join(sorted(_TRIGGERS))}")
     if name not in by_name:
         near = get_close_matches(name, by_name, n=1)

@@ -78,7 +78,7 @@ def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
 
 def _default(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
     kind = parameter.get("Type", STRING)
-    if kind not in PARAMETER_TYPES:
+    if not isinstance(kind, str) or kind not in PARAMETER_TYPES:
         known = ", ".join(PARAMETER_TYPES)
         yield error(path, f"{UNPARSABLE} Unknown parameter type '{kind}'.", f"there are {known}")
         return
@@ -164,7 +164,7 @@ def _retry(policy: Any, path: str) -> Iterator[Problem]:
         yield error(path, f"{UNPARSABLE} Expecting start of Json Array.", "'ExceptionType' lists what is retried")
     else:
         for name in exceptions:
-            if name not in RETRIED_EXCEPTIONS:
+            if not isinstance(name, str) or name not in RETRIED_EXCEPTIONS:
                 yield error(
                     path, f"Unknown exception type {name!r}.", f"there are {', '.join(sorted(RETRIED_EXCEPTIONS))}"
                 )

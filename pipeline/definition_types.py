@@ -6,6 +6,7 @@ pipeline service refuses or fills in itself, which is not always what the public
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -15,6 +16,14 @@ Step = dict[str, Any]
 Level = Literal["error", "warning"]
 
 UNPARSABLE: Final = "Unable to parse pipeline definition."
+
+# Texts of the service that are on record; it does not say where in the definition it found what they speak of.
+_ON_RECORD: Final = re.compile(
+    r"Unable to parse pipeline definition\. (Expecting start of Json (Array|Object)\.|Unknown Argument member '.*'"
+    r"|Cannot parse object, unknown property '.*'\.|Model Validation failed: .* enum value set: .*)"
+    r"|Cannot assign property reference .*|.* can not depends on .*",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,13 @@ class Problem:
     path: str
     message: str
     hint: str = ""
+
+    @property
+    def answer(self) -> str:
+        """What the service answers: AWS's text as it is, where it is on record; else ours, which says where."""
+        if not self.path or _ON_RECORD.fullmatch(self.message):
+            return self.message
+        return f"{self.message} (at {self.path}{f'; {self.hint}' if self.hint else ''})"
 
     def __str__(self) -> str:
         text = f"{self.level}: {self.path}: {self.message}" if self.path else f"{self.level}: {self.message}"

@@ -170,3 +170,11 @@ def test_value_of_a_wrong_form_is_only_warned_of() -> None:
 
 def test_null_counts_as_absent() -> None:
     assert _our(lambda d: _arguments(d, "TrainModel").update(VpcConfig=None, Tags=None)) == []
+
+
+def test_answer_of_the_service_is_aws_own_where_it_is_on_record_and_says_where_otherwise() -> None:
+    given = of(processing(DependsOn=["Wrok"]), processing("Work2", arguments={"Nonsense": 1}))
+    assert [problem.answer for problem in check(given)] == [
+        "Unable to parse pipeline definition. Unknown Argument member 'Nonsense'",
+        "Step [Wrok] is referenced but not defined. (at Steps[Work].DependsOn[0]; did you mean Work?)",
+    ]

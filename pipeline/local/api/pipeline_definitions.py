@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.definition import check
+from pipeline import definition
 from pipeline.local.errors import ValidationException
 from pipeline.local.parity import Row
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 
 PARITY: Final = (
+    *definition.PARITY,
     Row(
         area="pipelines",
         subject="several errors in one definition",
@@ -32,9 +33,9 @@ def given_definition(service: Service, request: Body) -> str | None:
         raise ValidationException("Both Pipeline Definition and Pipeline Definition S3 Location shouldn't be present")
     text = _from_s3(service, location) if location is not None else inline
     if text is not None:
-        for problem in check(text):
+        for problem in definition.check(text):
             if problem.level == "error":
-                raise ValidationException(problem.message)
+                raise ValidationException(problem.answer)
     return text
 
 
