@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scripts.errors import ScriptError, conclude
 from scripts.metrics import binary_metrics, multiclass_metrics, regression_metrics
 from scripts.outputs import Outputs
-from scripts.predictions import Answers, aligned, read_answers, read_labels
+from scripts.predictions import Answers, aligned, class_count, read_answers, read_labels
 from scripts.report import write_report
 from scripts.targets import BINARY, REGRESSOR, TASKS
 
@@ -43,6 +43,10 @@ def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, t
 def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str) -> dict[str, Any]:
     """The one top-level group of figures for `task`."""
     if task == REGRESSOR:
+        if answers.scores.ndim != 1:
+            raise ScriptError("the predictions are not of a regressor; check the task")
+        if labels.min() == labels.max():
+            raise ScriptError(f"every test label is {labels[0]:g}; such a test says nothing, so give more data")
         return regression_metrics(labels, answers.scores)
     assert answers.labels is not None
     classes = labels.astype(np.int64)
@@ -55,12 +59,6 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str) -> dic
     if classes.min() < 0 or np.any(classes != labels):
         raise ScriptError("the test labels are not whole numbers from 0; check the task")
     return multiclass_metrics(classes, answers.labels, class_count(answers, classes))
-
-
-def class_count(answers: Answers, labels: npt.NDArray[np.int64]) -> int:
-    """As many as the model has scores for, or as labels name."""
-    width = answers.scores.shape[1] if answers.scores.ndim == 2 else 2
-    return max(width, int(labels.max()) + 1)
 
 
 def summary(metrics: dict[str, Any]) -> str:

@@ -50,7 +50,8 @@ def parse_answers(text: bytes, task: str, where: str) -> Answers:
         labels = None if task == REGRESSOR else np.array([value["predicted_label"] for value in values]).astype(int)
     except (ValueError, TypeError):
         raise ScriptError(f"{where}: its scores and labels are not all numbers of one shape") from None
-    bad = np.flatnonzero(~np.isfinite(scores.reshape(len(scores), -1)).all(axis=1))
+    finite = np.isfinite(scores)
+    bad = np.flatnonzero(~(finite.all(axis=1) if scores.ndim == 2 else finite))
     if len(bad):
         raise ScriptError(f"{where}: line {bad[0] + 1}: the score is not finite; the model diverged in training")
     return Answers(scores, labels)
@@ -102,6 +103,16 @@ def aligned(answers: Answers, labels: npt.NDArray[np.float64]) -> None:
         )
     if not len(labels):
         raise ScriptError("no predictions and no labels; the test split is empty")
+
+
+def class_count(answers: Answers, labels: npt.NDArray[np.int64]) -> int:
+    """As many as the model has scores for, or as labels and predictions name."""
+    width = answers.scores.shape[1] if answers.scores.ndim == 2 else 2
+    if answers.labels is None:
+        return width
+    if answers.labels.min() < 0:
+        raise ScriptError(f"a predicted label is {answers.labels.min()}; labels are whole numbers from 0")
+    return max(width, int(labels.max()) + 1, int(answers.labels.max()) + 1)
 
 
 def _one(line: bytes, number: int, where: str) -> Any:

@@ -14,7 +14,7 @@ from scripts import charts
 from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
 from scripts.pictures import bars, image_grid, image_side
-from scripts.predictions import Answers, feature_rows
+from scripts.predictions import Answers, class_count, feature_rows
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +64,7 @@ def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Sec
 def multiclass_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
     predicted, truth = _labels(answers), labels.astype(np.int64)
     width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
-    matrix = confusion(truth, predicted, max(width, int(truth.max()) + 1, int(predicted.max()) + 1))
+    matrix = confusion(truth, predicted, class_count(answers, truth))
     names = [str(index) for index in range(len(matrix))]
     table = per_class(matrix)
     confidence = answers.scores.max(axis=1) if width else np.ones(len(truth))

@@ -20,10 +20,9 @@ import numpy.typing as npt
 
 from scripts.deployment import Deployment, open_clients, reason_of
 from scripts.errors import ScriptError, conclude
-from scripts.evaluate import class_count
 from scripts.metrics import confusion
 from scripts.outputs import Outputs
-from scripts.predictions import Answers, aligned, feature_lines, parse_answers, read_answers, read_labels
+from scripts.predictions import Answers, aligned, class_count, feature_lines, parse_answers, read_answers, read_labels
 from scripts.targets import REGRESSOR, TASKS
 
 TOLERANCE: Final = 1e-6
@@ -200,7 +199,7 @@ def _write(
         from scripts.charts import confusion_chart
 
         classes = truth.astype(np.int64)
-        count = max(class_count(replies.answers, classes), int(replies.answers.labels.max()) + 1)
+        count = class_count(replies.answers, classes)
         matrix = confusion(classes, replies.answers.labels, count)
         names = ["negative", "positive"] if count == 2 else [str(index) for index in range(count)]
         result["confusion_matrix"] = matrix.tolist()
