@@ -1,0 +1,1 @@
+"""The tests; a package, since one of the libraries installs a package named `tests` that would hide it."""
