@@ -15,15 +15,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, translated
-from pipeline.errors import (
-    ExecutionError,
-    ExecutionStopped,
-    FollowTimeout,
-    GateRejected,
-    ServiceError,
-    StepFailed,
-    UsageError,
-)
+from pipeline.errors import FollowTimeout, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
@@ -159,26 +151,6 @@ def follow(
                 hint=f"pipeline follow {arn} goes on; pipeline stop {arn} stops it",
             )
         sleep(pause)
-
-
-def verdict(end: Snapshot) -> ExecutionError | None:
-    """None for an execution that Succeeded, else the error that says how it ended and why.
-
-    A gate that rejected is told from a step that failed by the type of the failed step: Fail.
-    """
-    if end.status == "Succeeded":
-        return None
-    if end.status == "Stopped":
-        return ExecutionStopped(f"the execution was stopped: {end.arn}", hint=f"pipeline retry {end.arn} resumes it")
-    failed = end.failed_step
-    if failed is None:
-        return StepFailed(f"the execution ended {end.status}: {end.reason or 'no reason given'}")
-    if failed.kind == "Fail":
-        return GateRejected(failed.reason or f"{failed.name} ended the execution", hint="the report shows the figures")
-    return StepFailed(
-        f"step {failed.name} failed: {failed.reason or 'no reason given'}",
-        hint=f"pipeline logs {failed.name} --execution {execution_id(end.arn)} shows its whole log",
-    )
 
 
 def stop(clients: Clients, arn: str) -> None:

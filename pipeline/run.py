@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline import data, deploy, executions, results
+from pipeline import data, deploy, executions, results, verdict
 from pipeline.clients import Clients, connect_local, error_code, translated
 from pipeline.data import DataSet
 from pipeline.desired import desired
@@ -114,4 +114,4 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics)
-    return Finished(end, metrics, gates, folder, tuple(files), executions.verdict(end))
+    return Finished(end, metrics, gates, folder, tuple(files), verdict.explain(clients, end))

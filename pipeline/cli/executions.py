@@ -241,11 +241,9 @@ def _connect(
 
 
 def _follow(clients: Clients, arn: str, timeout: float | None) -> None:
-    from pipeline import executions as api
+    from pipeline.verdict import explain
 
-    out = console()
-    end = _shown(clients, arn, timeout, out)
-    error = api.verdict(end)
+    error = explain(clients, _shown(clients, arn, timeout, console()))
     if error is not None:
         raise error
 

@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 from pipeline import executions
 from pipeline.clients import Target
 from pipeline.errors import FollowTimeout, ServiceError
-from pipeline.executions import Snapshot, StepView, verdict
+from pipeline.executions import Snapshot, StepView
+from pipeline.verdict import verdict
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo/execution/abcdefghijkl"
 

@@ -1,0 +1,64 @@
+"""How an execution ended, as an error with an exit code of its own, and why, as far as the service and the job say.
+
+A processing job's failure reason is as terse as AWS's, `AlgorithmError: , exit code: 1`; what the script itself said
+is in the job's exit message and its log, so those are part of what the user sees.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from pipeline import logs
+from pipeline.clients import Clients, translated
+from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, StepFailed
+from pipeline.executions import Snapshot, StepView, execution_id
+
+_LAST_LINES: Final = 10
+
+
+def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
+    """None for an execution that Succeeded, else the error that says how it ended and why.
+
+    A gate that rejected is told from a step that failed by the type of the failed step: Fail.
+    """
+    if end.status == "Succeeded":
+        return None
+    flag = " --local" if local else ""
+    identity = execution_id(end.arn)
+    if end.status == "Stopped":
+        return ExecutionStopped(
+            f"the execution was stopped: {end.arn}", hint=f"pipeline retry {identity}{flag} resumes it"
+        )
+    failed = end.failed_step
+    if failed is None:
+        return StepFailed(f"the execution ended {end.status}: {end.reason or 'no reason given'}")
+    if failed.kind == "Fail":
+        return GateRejected(failed.reason or f"{failed.name} ended the execution", hint="the report shows the figures")
+    return StepFailed(
+        f"step {failed.name} failed: {failed.reason or 'no reason given'}",
+        hint=f"pipeline logs {failed.name} --execution {identity}{flag} shows its whole log",
+    )
+
+
+def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
+    """The verdict, with what the failed step's job said: its exit message, else its last lines. Raises ServiceError."""
+    failed = end.failed_step
+    if failed is not None and failed.job_name:
+        said = _exit_message(clients, failed) or _end_of_log(clients, failed)
+        if said:
+            reason = f"{failed.reason or 'no reason given'}\n{said}"
+            steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
+            end = replace(end, steps=steps)
+    return verdict(end, local=clients.target.local)
+
+
+def _exit_message(clients: Clients, step: StepView) -> str:
+    if step.kind != "ProcessingJob":
+        return ""
+    with translated():
+        return clients.sagemaker.describe_processing_job(ProcessingJobName=step.job_name).get("ExitMessage", "")
+
+
+def _end_of_log(clients: Clients, step: StepView) -> str:
+    return "\n".join(f"  {line.text}" for line in logs.last_lines(clients, step, _LAST_LINES))

@@ -1,0 +1,41 @@
+"""The command `pipeline` as a process, as a user runs it: nothing of the test's own environment leaks in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    def __str__(self) -> str:
+        return f"exit code {self.code}\n{self.out}\n{self.err}"
+
+
+def pipeline(*arguments: str, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
+    """Run `pipeline ARGUMENTS` in a folder."""
+    own = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        cwd=folder,
+        env={**own, "COLUMNS": "120", **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
