@@ -13,9 +13,25 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pipeline.local.linear_learner.metrics import Metric
+from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.linear_learner.model import Floats
+
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="form of the log",
+        here="line kinds, order and wording of real logs of 2020, number and key forms of those of 2024",
+        aws="no log of the newest container is public in full",
+    ),
+    Row(
+        area="linear-learner",
+        subject="checkpoint and GPU lines of the log",
+        here="printed as the container prints them; the best epoch is kept in memory, no GPU is looked for",
+        aws="checkpoints go to a temporary folder",
+    ),
+)
 
 HOST: Final = "algo-1"
 DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
@@ -109,6 +125,12 @@ class Log:
             self.info(f"#{channel}_score ({HOST}) : ('{figure.name}', {figure.value!r})")
         for figure in listed:
             self.quality(f"{channel} {figure.name} {figure.mark}", figure.value)
+
+    def gpus(self) -> None:
+        """How long it took to find that no GPU is used: none is, whatever the machine has."""
+        now = self.clock()
+        self.info(f"nvidia-smi took: {self.clock() - now!r} secs to identify 0 gpus")
+        self.info("Number of GPUs being used: 0")
 
     def scaler(self, mean: Floats, stdev: Floats, label: tuple[float | None, float | None]) -> None:
         """The parameters of the scaler, arrays in MXNet's print form."""

@@ -142,7 +142,7 @@ class Optimizer:
         self._decay = self._columns([model.wd for model in models])
         self._l1 = self._columns([model.l1 for model in models])
         self._has_decay, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
-        self._bias_rate = np.float32(parameters.bias_lr_mult)
+        self._bias_rate = np.float32(parameters.bias_lr_mult if parameters.use_bias else 0.0)
         self._bias_decay = np.float32(parameters.bias_wd_mult)
         self._rule = update_rule(parameters, shape)
         self._rates = np.empty(shape, np.float32)

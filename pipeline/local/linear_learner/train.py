@@ -73,7 +73,9 @@ class _Snapshot:
 
 def train(channels: Mapping[str, Rows], parameters: Hyperparameters, log: Log) -> Model:
     """Train on checked `channels` ("train", and "validation" and "test" if there are any); the best model."""
-    return _Job(channels, parameters, log).run()
+    # A model whose learning rate is too high for the data overflows; it is one of many, and is never chosen.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _Job(channels, parameters, log).run()
 
 
 class _Job:
@@ -116,8 +118,7 @@ class _Job:
             scaler.stdev.astype(np.float32),
             (scaler.label_mean, scaler.label_stdev),
         )
-        log.info("nvidia-smi took: 0.025 secs to identify 0 gpus")
-        log.info("Number of GPUs being used: 0")
+        log.gpus()
         log.metrics(self._counts.document(), {"Meta": "init_train_data_iter"}, start=started)
         with self._timings.phase("setuptime"):
             models = candidates(parameters)
