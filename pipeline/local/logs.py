@@ -142,9 +142,14 @@ class Logs:
         self._delivered[path] = end
 
     def _names(self, path: Path) -> tuple[str, str]:
-        """The group and the stream of a file: below `Endpoints` the group holds the endpoint's name, too."""
+        """The group and the stream of a file: below `Endpoints` the group holds the endpoint's name, too.
+
+        A group that is none of SageMaker's has its whole name as folders: `aws/lambda/<function>`.
+        """
         parts = [unquote(part) for part in path.relative_to(self._folder).parts]
         parts[-1] = parts[-1].removesuffix(_SUFFIX)
+        if parts[0] == "aws":
+            return "/" + "/".join(parts[:3]), "/".join(parts[3:])
         depth = 2 if parts[0] == "Endpoints" else 1
         return _ROOT + "/".join(parts[:depth]), "/".join(parts[depth:])
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.executions import ROLE, check, create, definition, run, start, steps, token, wait, work
-from tests.support.service import LocalService, local_service
+from tests.support.executions import check, create, definition, run, start, steps, token, wait, work
+from tests.support.service import ROLE, LocalService, local_service
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 
@@ -187,8 +187,8 @@ def test_each_changed_definition_is_a_new_version(local: LocalService) -> None:
     both = {"PipelineVersionId": 1, "PipelineVersionAlias": "live"}
     assert refused(describe, PipelineName="Versions", **both)[0] == "ValidationException"
     for aliases, code in ((["12"], "ValidationException"), (["live"], "ConflictException")):
-        request = {"PipelineDefinition": texts[0], "PipelineVersionAliases": aliases}
-        assert refused(update, PipelineName="Versions", **request)[0] == code
+        again = {"PipelineDefinition": texts[0], "PipelineVersionAliases": aliases}
+        assert refused(update, PipelineName="Versions", **again)[0] == code
     unchanged = {"PipelineDefinition": texts[2], "PipelineVersionAliases": ["third"]}
     assert refused(update, PipelineName="Versions", **unchanged)[0] == "ValidationException"
     listed = local.sagemaker.list_pipeline_versions(PipelineName="Versions")["PipelineVersionSummaries"]
@@ -228,7 +228,7 @@ def test_an_execution_runs_the_version_it_was_started_with(local: LocalService) 
     assert refused(start, local=local, name=name, PipelineVersionAlias="live")[0] == "ResourceNotFound"
 
 
-PARAMETERS = [
+PARAMETERS: list[dict[str, Any]] = [
     {"Name": "S", "Type": "String", "DefaultValue": "x", "EnumValues": ["x", "y"]},
     {"Name": "Untyped", "DefaultValue": "u"},
     {"Name": "I", "Type": "Integer", "DefaultValue": 1},
@@ -294,7 +294,8 @@ def test_pipelines_are_listed_by_prefix_in_pages(local: LocalService) -> None:
     for number in range(5):
         create(local, check("A", 1, 1, []), name=f"Listed-{number}")
     call = local.sagemaker.list_pipelines
-    names, request = [], {"PipelineNamePrefix": "Listed", "MaxResults": 2}
+    names = []
+    request: dict[str, Any] = {"PipelineNamePrefix": "Listed", "MaxResults": 2}
     while True:
         answer = call(**request)
         names += [one["PipelineName"] for one in answer["PipelineSummaries"]]

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.executions import ROLE, check, create, definition, run, start, steps, wait, work, writes
-from tests.support.service import LocalService, local_service
+from tests.support.executions import check, create, definition, run, start, steps, wait, work, writes
+from tests.support.service import ROLE, LocalService, local_service
 
 CACHED = {"Enabled": True, "ExpireAfter": "P30D"}
 

@@ -1,0 +1,199 @@
+"""Models, packages, endpoints and experiments that steps make, and the names that they get."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.executions import check, create, run, start, steps, wait, work
+from tests.support.service import LocalService, local_service
+from tests.support.serving import BUCKET, IMAGE, Deployer, until
+
+URL = f"s3://{BUCKET}/golden/model.tar.gz"
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    folder: Path = tmp_path_factory.mktemp("resources")
+    with local_service(folder) as running:
+        Deployer(running).model("golden")
+        yield running
+
+
+def model(name: str = "Model", **more: Any) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "Type": "Model",
+        "Arguments": {"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": URL}} | more,
+    }
+
+
+def configuration(name: str = "Model_EndpointConfig", **more: Any) -> dict[str, Any]:
+    variant = {
+        "VariantName": "AllTraffic",
+        "ModelName": {"Get": "Steps.Model.ModelName"},
+        "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1,
+    }
+    return {"Name": name, "Type": "EndpointConfig", "Arguments": {"ProductionVariants": [variant]} | more}
+
+
+def endpoint(config: str = "Model_EndpointConfig", **more: Any) -> dict[str, Any]:
+    arguments = {"EndpointConfigName": {"Get": f"Steps.{config}.EndpointConfigName"}} | more
+    return {"Name": "Deploy", "Type": "Endpoint", "Arguments": arguments}
+
+
+def test_an_endpoint_is_created_then_updated_and_serves_the_new_configuration(local: LocalService) -> None:
+    name = create(local, model(), configuration(), endpoint(EndpointName="live"))
+    arns = []
+    for _ in range(2):
+        done = run(local, name)
+        found = steps(local, done["PipelineExecutionArn"])
+        assert done["PipelineExecutionStatus"] == "Succeeded", found
+        assert list(found) == ["Model", "Model_EndpointConfig", "Deploy"]
+        live = local.sagemaker.describe_endpoint(EndpointName="live")
+        assert live["EndpointStatus"] == "InService"
+        assert live["EndpointArn"] == found["Deploy"]["Metadata"]["Endpoint"]["Arn"]
+        arn = found["Model_EndpointConfig"]["Metadata"]["EndpointConfig"]["Arn"]
+        assert arn.endswith(f"/{live['EndpointConfigName']}")
+        identifier = done["PipelineExecutionArn"].rsplit("/", 1)[1]
+        assert live["EndpointConfigName"].startswith(f"pipelines-{identifier}-Model-EndpointConfig-")
+        tags = local.sagemaker.list_tags(ResourceArn=live["EndpointArn"])["Tags"]
+        assert {"Key": "sagemaker:pipeline-execution-arn", "Value": done["PipelineExecutionArn"]} in tags
+        arns.append(arn)
+    assert arns[0] != arns[1]
+
+
+def test_literal_names_are_replaced_and_a_configuration_keeps_its_name_as_a_beginning(local: LocalService) -> None:
+    name = create(local, model(ModelName="literal"), configuration("Cfg", EndpointConfigName="c" * 60))
+    done = run(local, name)
+    found = steps(local, done["PipelineExecutionArn"])
+    identifier = done["PipelineExecutionArn"].rsplit("/", 1)[1]
+    assert f":model/pipelines-{identifier}-Model-" in found["Model"]["Metadata"]["Model"]["Arn"]
+    named = found["Cfg"]["Metadata"]["EndpointConfig"]["Arn"].rsplit("/", 1)[1]
+    assert named.startswith("ccc") and f"c-{identifier}-" in named and len(named) == 63
+
+
+def test_an_endpoint_that_cannot_serve_fails_the_step(local: LocalService) -> None:
+    local.s3.put_object(Bucket=BUCKET, Key="broken/model.tar.gz", Body=b"no archive")
+    container = {"PrimaryContainer": {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/broken/model.tar.gz"}}
+    done = run(local, create(local, model(**container), configuration(), endpoint(EndpointName="broken")))
+    found = steps(local, done["PipelineExecutionArn"])["Deploy"]
+    assert done["PipelineExecutionStatus"] == "Failed" and found["StepStatus"] == "Failed" and found["FailureReason"]
+
+
+def register(**more: Any) -> dict[str, Any]:
+    container = {"Image": IMAGE, "ModelDataUrl": URL}
+    specification = {
+        "Containers": [container],
+        "SupportedContentTypes": ["text/csv"],
+        "SupportedResponseMIMETypes": ["application/json"],
+    }
+    arguments = {"ModelPackageGroupName": "digits", "InferenceSpecification": specification} | more
+    return {"Name": "Register", "Type": "RegisterModel", "Arguments": arguments}
+
+
+def test_a_package_gets_its_group_its_version_and_its_execution(local: LocalService) -> None:
+    arn = {"Get": "Steps.Register.ModelPackageArn"}
+    name = create(local, register(), check("After", arn, "x", []))
+    for version in (1, 2):
+        done = run(local, name)
+        found = steps(local, done["PipelineExecutionArn"])
+        assert done["PipelineExecutionStatus"] == "Succeeded", found
+        package = found["Register"]["Metadata"]["RegisterModel"]["Arn"]
+        assert package.endswith(f":model-package/digits/{version}")
+        described = local.sagemaker.describe_model_package(ModelPackageName=package)
+        assert described["MetadataProperties"]["GeneratedBy"] == done["PipelineExecutionArn"]
+        assert described["ModelApprovalStatus"] == "PendingManualApproval"
+    assert local.sagemaker.describe_model_package_group(ModelPackageGroupName="digits")
+
+
+def test_a_training_job_sees_its_own_name_and_later_steps_its_artefact(local: LocalService) -> None:
+    lines = "".join(f"{n % 2},{n % 2}.5,{n % 7}\n" for n in range(300))
+    local.s3.put_object(Bucket=BUCKET, Key="train/data.csv", Body=lines.encode())
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/train", "S3DataDistributionType": "FullyReplicated"}
+    arguments = {
+        "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        "HyperParameters": {
+            "predictor_type": "binary_classifier",
+            "mini_batch_size": {"Std:Join": {"Values": [{"Get": "Parameters.Batch"}]}},
+            "epochs": "1",
+            "num_models": "1",
+        },
+        "Environment": {"JOB": {"Get": "Execution.TrainingJobName"}},
+        "InputDataConfig": [
+            {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
+        ],
+        "OutputDataConfig": {"S3OutputPath": {"Std:Join": {"On": "/", "Values": [f"s3://{BUCKET}", "models"]}}},
+        "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+    }
+    train = {"Name": "Train", "Type": "Training", "Arguments": arguments}
+    container = {"Image": IMAGE, "ModelDataUrl": {"Get": "Steps.Train.ModelArtifacts.S3ModelArtifacts"}}
+    parameters = [{"Name": "Batch", "Type": "Integer", "DefaultValue": 100}]
+    done = run(local, create(local, train, model(PrimaryContainer=container), parameters=parameters))
+    found = steps(local, done["PipelineExecutionArn"])
+    assert done["PipelineExecutionStatus"] == "Succeeded", found
+    job = found["Train"]["Metadata"]["TrainingJob"]["Arn"].rsplit("/", 1)[1]
+    described = local.sagemaker.describe_training_job(TrainingJobName=job)
+    assert described["Environment"] == {"JOB": job} and described["HyperParameters"]["mini_batch_size"] == "100"
+    made = local.sagemaker.describe_model(ModelName=found["Model"]["Metadata"]["Model"]["Arn"].rsplit("/", 1)[1])
+    assert made["PrimaryContainer"]["ModelDataUrl"] == f"s3://{BUCKET}/models/{job}/output/model.tar.gz"
+
+
+def test_an_execution_has_an_experiment_a_trial_and_a_component_for_each_job(local: LocalService) -> None:
+    config = {
+        "ExperimentName": {"Get": "Execution.PipelineName"},
+        "TrialName": {"Get": "Execution.PipelineExecutionId"},
+    }
+    step = work("Job", arguments={"ExperimentConfig": {"TrialComponentDisplayName": "Shown"}})
+    name = create(local, step, name="WithExperiment", PipelineExperimentConfig=config)
+    done = run(local, name)
+    identifier = done["PipelineExecutionArn"].rsplit("/", 1)[1]
+    assert done["PipelineExperimentConfig"] == {"ExperimentName": "withexperiment", "TrialName": identifier}
+    assert local.sagemaker.describe_experiment(ExperimentName="withexperiment")
+    assert local.sagemaker.describe_trial(TrialName=identifier)["ExperimentName"] == "withexperiment"
+    listed = local.sagemaker.list_trial_components(TrialName=identifier)["TrialComponentSummaries"]
+    job = steps(local, done["PipelineExecutionArn"])["Job"]["Metadata"]["ProcessingJob"]["Arn"]
+    assert [(one["DisplayName"], one["TrialComponentSource"]["SourceArn"]) for one in listed] == [("Shown", job)]
+    described = local.sagemaker.describe_processing_job(ProcessingJobName=job.rsplit("/", 1)[1])
+    assert described["ExperimentConfig"]["ExperimentName"] == "withexperiment"
+    assert "PipelineExperimentConfig" not in run(local, create(local, work("Job"), PipelineExperimentConfig=None))
+
+
+def test_changes_of_status_reach_eventbridge(local: LocalService) -> None:
+    events, queues = local.client("events"), local.client("sqs")
+    url = queues.create_queue(QueueName="status")["QueueUrl"]
+    queue = queues.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.sagemaker"], "detail-type": [{"prefix": "SageMaker Model Building Pipeline Execution"}]}
+    events.put_rule(Name="all", EventPattern=json.dumps(pattern), State="ENABLED")
+    events.put_targets(Rule="all", Targets=[{"Id": "1", "Arn": queue}])
+    arn = start(local, create(local, check("A", 1, 1, [])))
+    wait(local, arn)
+    seen: list[dict[str, Any]] = []
+
+    def received() -> int:
+        for message in queues.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            seen.append(json.loads(message["Body"]))
+        return len(seen)
+
+    until(received, lambda count: count >= 5)
+    assert all(event["resources"] == [arn.split("/execution/")[0], arn] for event in seen)
+    statuses = [
+        event["detail"].get("currentPipelineExecutionStatus") for event in seen if "Step" not in event["detail-type"]
+    ]
+    assert sorted(status for status in statuses if status) == ["Executing", "Succeeded"]
+    changes = [
+        (event["detail"].get("previousStepStatus"), event["detail"]["currentStepStatus"], event["detail"]["stepType"])
+        for event in seen
+        if event["detail-type"].endswith("Step Status Change")
+    ]
+    assert changes == [
+        (None, "Starting", "Condition"),
+        ("Starting", "Executing", "Condition"),
+        ("Executing", "Succeeded", "Condition"),
+    ]
