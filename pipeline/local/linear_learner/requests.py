@@ -16,6 +16,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.local.linear_learner.decimal_text import parse_table
+
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 
@@ -84,6 +86,8 @@ class _Tokens(dict[str, float]):
     """Numbers by their text: features repeat themselves (pixels, flags, zeros), and a lookup beats a parse."""
 
     def __missing__(self, token: str) -> float:
+        if "_" in token:
+            raise ValueError(f"{token[:40]!r} is no number")
         number = float(token)
         if len(self) < _TOKENS_KEPT:
             self[token] = number
@@ -94,18 +98,17 @@ _tokens: Final = _Tokens()
 
 
 def _csv(body: bytes, parameters: Mapping[str, str]) -> Floats:
-    text = body.decode("ascii").replace("\r", "").strip("\n")
-    if "_" in text:
-        raise ValueError("an underscore is no part of a number")
-    lines = text.count("\n") + 1
-    tokens = text.replace("\n", ",").split(",")
-    width = len(tokens) // lines
-    if lines > 1:
-        commas = {line.count(",") for line in text.split("\n")}
-        if len(commas) > 1:
-            raise ValueError(f"lines have different numbers of fields, from {min(commas) + 1} to {max(commas) + 1}")
-    rows = np.array(list(map(_tokens.__getitem__, tokens)), dtype=np.float32).reshape(lines, width)
+    text = body.replace(b"\r", b"").strip(b"\n")
+    if not text:
+        raise ValueError("it holds no rows")
+    with np.errstate(over="ignore"):
+        rows = _one_row(text) if b"\n" not in text else parse_table(text + b"\n").astype(np.float32)
     return rows[:, int(parameters.get("label_size", "0")) :]
+
+
+def _one_row(text: bytes) -> Floats:
+    """One row, for which setting up `parse_table` would cost more than it saves."""
+    return np.array([list(map(_tokens.__getitem__, text.decode("ascii").split(",")))], np.float32)
 
 
 def _json(body: bytes, parameters: Mapping[str, str]) -> Rows:

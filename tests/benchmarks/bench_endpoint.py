@@ -1,0 +1,198 @@
+"""The endpoint and batch transform over HTTP, the service in a process of its own: requests a second, p99, rows.
+
+The single-record goal is 1,000 requests a second with a p99 of 10 ms. Requests are signed and checked like any other;
+boto3 is measured beside a bare kept-alive connection, since the client costs more than everything behind it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from pipeline.local import lifecycle
+from pipeline.local.linear_learner import artifact
+from pipeline.local.linear_learner.model import Model
+from tests.support.serving import IMAGE, archive
+
+BUCKET = "bench-endpoint"
+FEATURES = 784
+ROLE = "arn:aws:iam::123456789012:role/pipeline"
+
+
+def main() -> None:
+    """Print one line a measurement."""
+    import boto3
+
+    with tempfile.TemporaryDirectory() as folder, lifecycle.ensure(Path(folder) / "state") as running:
+        os.environ.update({k: v for k, v in lifecycle.environment(running).items() if v is not None})
+        session = boto3.session.Session()
+        sagemaker = session.client("sagemaker")
+        deploy(session.client("s3"), sagemaker)
+        single = csv(1)
+        runtime = session.client("sagemaker-runtime")
+        one_by_one("single record, boto3", 500, lambda: runtime.invoke_endpoint(
+            EndpointName="bench", Body=single, ContentType="text/csv")["Body"].read())  # fmt: skip
+        for connections in (1, 4):
+            concurrent(connections, 2000, single)
+        for rows in (100, 1000):
+            with Connection(csv(rows)) as connection:
+                seconds = one_by_one(f"batch of {rows} x {FEATURES} csv", 20, connection.ask)
+                print(f"{'':44} {rows / seconds:10,.0f} rows/s")
+        transform(session.client("s3"), sagemaker, 10_000)
+
+
+def deploy(s3: Any, sagemaker: Any) -> None:
+    """An endpoint `bench` of a model with 784 features."""
+    rng = np.random.default_rng(1)
+    model = Model(
+        rng.normal(0, 0.1, (FEATURES, 1)).astype(np.float32),
+        np.zeros((1, 1), np.float32),
+        "binary_classifier",
+        "logistic",
+    )
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=archive({artifact.FILE_NAME: artifact.encode(model)}))
+    container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}
+    sagemaker.create_model(ModelName="bench", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    variant = {"VariantName": "all", "ModelName": "bench", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="bench", ProductionVariants=[variant])
+    started = time.perf_counter()
+    sagemaker.create_endpoint(EndpointName="bench", EndpointConfigName="bench")
+    while sagemaker.describe_endpoint(EndpointName="bench")["EndpointStatus"] == "Creating":
+        time.sleep(0.01)
+    report("endpoint in service after", time.perf_counter() - started, "s")
+
+
+def csv(rows: int) -> bytes:
+    """Rows as images have them: four in five pixels are 0, the others k/256."""
+    rng = np.random.default_rng(2)
+    pixels = np.where(rng.random((rows, FEATURES)) < 0.8, 0, rng.integers(1, 256, (rows, FEATURES))) / 256
+    return "".join(",".join(f"{value:g}" for value in row) + "\n" for row in pixels).encode()
+
+
+class Connection:
+    """One kept-alive connection that sends one signed request again and again."""
+
+    def __init__(self, body: bytes) -> None:
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.session import get_session
+
+        url = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+        session = get_session()
+        target = f"{url.geturl()}/endpoints/bench/invocations"
+        request = AWSRequest("POST", target, data=body, headers={"Content-Type": "text/csv", "Host": url.netloc})
+        SigV4Auth(session.get_credentials(), "sagemaker", session.get_config_variable("region")).add_auth(request)
+        head = f"POST {url.path}/endpoints/bench/invocations HTTP/1.1\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        self._message = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+        self._socket = socket.create_connection((url.hostname or "", url.port or 0))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._socket.close()
+
+    def ask(self) -> bytes:
+        """Send the request, read the whole answer."""
+        self._socket.sendall(self._message)
+        answer = b""
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._socket.recv(1 << 18)
+        length = int(answer[:end].lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        while len(answer) < end + 4 + length:
+            answer += self._socket.recv(1 << 18)
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise SystemExit(answer.decode())
+        return answer
+
+
+def one_by_one(what: str, count: int, ask: Callable[[], bytes]) -> float:
+    """Requests one after the other; the mean seconds of one."""
+    for _ in range(5):
+        ask()
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        ask()
+        times.append(time.perf_counter() - started)
+    print_rate(what, count / sum(times), times)
+    return sum(times) / count
+
+
+def concurrent(connections: int, count: int, body: bytes) -> None:
+    """Requests over several connections at once, from one process of their own each."""
+    program = f"from tests.benchmarks import bench_endpoint; bench_endpoint.client({count}, {body!r})"
+    started = time.perf_counter()
+    clients = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(connections)
+    ]
+    lines = [client.communicate()[0].split() for client in clients]
+    assert time.perf_counter() - started < 120
+    times = [float(number) for line in lines for number in line[1:]]
+    rate = sum(count / float(line[0]) for line in lines)
+    print_rate(f"single record, {connections} connection(s)", rate, times)
+
+
+def client(count: int, body: bytes) -> None:
+    """One client process: prints the seconds of its whole run, then of each request."""
+    with Connection(body) as connection:
+        for _ in range(50):
+            connection.ask()
+        times, begun = [], time.perf_counter()
+        for _ in range(count):
+            started = time.perf_counter()
+            connection.ask()
+            times.append(time.perf_counter() - started)
+        print(time.perf_counter() - begun, *times)
+
+
+def transform(s3: Any, sagemaker: Any, rows: int) -> None:
+    """A whole transform job, container start and S3 included."""
+    s3.put_object(Bucket=BUCKET, Key="rows.csv", Body=csv(rows))
+    started = time.perf_counter()
+    sagemaker.create_transform_job(
+        TransformJobName="bench",
+        ModelName="bench",
+        TransformInput={
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/rows.csv"}},
+            "ContentType": "text/csv",
+            "SplitType": "Line",
+        },
+        TransformOutput={
+            "S3OutputPath": f"s3://{BUCKET}/out",
+            "Accept": "application/jsonlines",
+            "AssembleWith": "Line",
+        },
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    while (job := sagemaker.describe_transform_job(TransformJobName="bench"))["TransformJobStatus"] == "InProgress":
+        time.sleep(0.02)
+    assert job["TransformJobStatus"] == "Completed", job
+    report(f"transform of {rows:,} x {FEATURES} csv", time.perf_counter() - started, "s")
+
+
+def print_rate(what: str, rate: float, times: list[float]) -> None:
+    """One line: requests a second and the slowest hundredth."""
+    print(f"{what:44} {rate:10,.0f} /s   p99 {np.quantile(times, 0.99) * 1e3:6.2f} ms")
+
+
+def report(what: str, value: float, unit: str) -> None:
+    """One line."""
+    print(f"{what:44} {value:10.2f} {unit}")
+
+
+if __name__ == "__main__":
+    main()
