@@ -85,11 +85,10 @@ def test_edited_code_has_an_entry_of_its_own(tmp_path: Path) -> None:
     source = Path(memo.__file__).parent
     shutil.copytree(source.parent / "steps", tmp_path / "steps", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "pipeline").mkdir()
-    (tmp_path / "pipeline" / "__init__.py").touch()
-    files = ["build.py", "compose.py", "definition.py", "memo.py", "parameters.py", "settings.py"]
-    for name in files:
-        shutil.copy(source / name, tmp_path / "pipeline" / name)
-    edited = [tmp_path / "pipeline" / name for name in files] + [tmp_path / "steps" / "train.py"]
+    for file in source.glob("*.py"):
+        shutil.copy(file, tmp_path / "pipeline")
+    names = ["build", "compose", "definition", "memo", "parameters", "parameter_types", "settings"]
+    edited = [tmp_path / "pipeline" / f"{name}.py" for name in names] + [tmp_path / "steps" / "train.py"]
     script = (
         "import sys; from pathlib import Path; from pipeline.memo import Memo\n"
         "print(Memo.of(Path('x'), 'a').path)\n"
