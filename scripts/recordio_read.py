@@ -8,6 +8,7 @@ that sparse data, other field orders, unpacked numbers and other number types ar
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import IO, Final
@@ -16,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
+from scripts.recordio_chunk import Chunk, Layout, Sparse, learned_layout
+from scripts.recordio_sparse import sparse_block
 from scripts.wire import Bytes, Record, Tensor, decode_varints, parse_record
 
 MAGIC: Final = 0xCED7230A
 _MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 _LENGTH_MASK: Final = (1 << 29) - 1
 _BLOCK_BYTES: Final = 1 << 23
-
-Floats = npt.NDArray[np.float32]
 
 
 class RecordIOError(ScriptError):
@@ -35,39 +36,6 @@ class RecordIOError(ScriptError):
         self.offset = offset
 
 
-@dataclass(frozen=True)
-class Sparse:
-    """A matrix in compressed-row form: row i holds `values[indptr[i]:indptr[i + 1]]` at columns `keys[...]`."""
-
-    indptr: npt.NDArray[np.int64]
-    keys: npt.NDArray[np.int64]
-    values: Floats
-    shape: tuple[int, int]
-
-    def dense(self) -> Floats:
-        """The same matrix with its zeros; a column named twice in a row counts the sum, as scipy does."""
-        out = np.zeros(self.shape, np.float32)
-        rows = np.repeat(np.arange(self.shape[0]), np.diff(self.indptr))
-        np.add.at(out, (rows, self.keys), self.values)
-        return out
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """Some consecutive records: features (rows, columns) and their labels (rows,), if they have any.
-
-    Dense features may be a read-only view into the bytes read, with gaps between rows. `kinds` names the number types
-    met ("float32", "float64", "int32"): everything is converted to float32, but linear-learner takes float32 only.
-    """
-
-    features: Floats | Sparse
-    labels: Floats | None
-    kinds: frozenset[str] = frozenset({"float32"})
-
-    def __len__(self) -> int:
-        return int(self.features.shape[0])
-
-
 def read(stream: IO[bytes], *, chunk_rows: int = 8192, where: str = "recordIO") -> Iterator[Chunk]:
     """The records of `stream`, at most `chunk_rows` (and some 8 MB) at a time; `where` names it in errors.
 
@@ -75,38 +43,6 @@ def read(stream: IO[bytes], *, chunk_rows: int = 8192, where: str = "recordIO") 
     without features, and for a width or a presence of labels that changes on the way.
     """
     yield from _Reader(stream, chunk_rows, where).chunks()
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the numbers lie in records that are otherwise equal to `template`, frame included."""
-
-    template: Bytes
-    features: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]]
-    label: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]] | None
-
-    def matching(self, rows: Bytes) -> int:
-        """How many of the rows, from the first, differ from the template in their numbers only."""
-        slots = sorted((slot[0], slot[0] + slot[1] * slot[2].itemsize) for slot in (self.features, self.label) if slot)
-        good = np.ones(len(rows), bool)
-        start = 0
-        for first, last in (*slots, (len(self.template), 0)):
-            good &= (rows[:, start:first] == self.template[start:first]).all(axis=1)
-            start = last
-        return len(rows) if good.all() else int(np.argmin(good))
-
-    def chunk(self, rows: Bytes) -> Chunk:
-        kinds = frozenset(slot[2].name for slot in (self.features, self.label) if slot)
-        features = _column(rows, self.features)
-        labels = None if self.label is None else _column(rows, self.label)[:, 0].copy()
-        return Chunk(features, labels, kinds)
-
-
-def _column(rows: Bytes, slot: tuple[int, int, np.dtype[np.float32] | np.dtype[np.float64]]) -> Floats:
-    offset, size, dtype = slot
-    values = rows[:, offset : offset + size * dtype.itemsize].view(dtype)
-    values.flags.writeable = False
-    return np.require(values, np.float32, ["A"])
 
 
 @dataclass
@@ -142,17 +78,30 @@ class _Reader:
                     continue
             if (frame := self._next_frame()) is None:
                 break
-            offset, frame_bytes, payload = frame
-            tensor, label = self._tensors(self._parse(payload, offset), offset)
-            layout = _learn(frame_bytes, payload, tensor, label)
-            if layout is not None:
-                self._put_back(frame_bytes)
-            else:
-                self._keep(tensor, label, offset)
-            if self._pending.features and (layout or len(self._pending.features) >= self._chunk_rows):
+            layout, chunk = self._look(frame, burst)
+            burst = min(self._chunk_rows, 2 * burst) if layout or chunk else 1
+            if self._pending.features and (layout or chunk or len(self._pending.features) >= self._chunk_rows):
                 yield self._flush()
+            if chunk is not None:
+                self._count += len(chunk)
+                yield chunk
         if self._pending.features:
             yield self._flush()
+
+    def _look(self, frame: tuple[int, Bytes, memoryview], burst: int) -> tuple[Layout | None, Chunk | None]:
+        """What one record shows: the layout of a dense block from it on, or a sparse block; else it is kept alone."""
+        offset, frame_bytes, payload = frame
+        tensor, label = self._tensors(self._parse(payload, offset), offset)
+        layout = learned_layout(frame_bytes, payload, tensor, label)
+        if layout is not None:
+            self._put_back(frame_bytes)
+            return layout, None
+        chunk = None
+        if tensor.shape and tensor.kind == "float32":
+            chunk = self._sparse_block(frame_bytes, burst)
+        if chunk is None:
+            self._keep(tensor, label, offset)
+        return None, chunk
 
     # --- bytes
 
@@ -194,7 +143,7 @@ class _Reader:
                 return None
             if len(head) < 8:
                 raise self._error(offset, f"the file ends {len(head)} bytes into an 8-byte head; is it whole?")
-            word, size = head.view("<u4").tolist() if head.flags.aligned else np.frombuffer(head, "<u4").tolist()
+            word, size = struct.unpack("<II", head.data)
             if word != MAGIC:
                 raise self._error(
                     offset, f"0x{word:08X} where the magic number 0x{MAGIC:08X} belongs; is it recordIO at all?"
@@ -211,7 +160,7 @@ class _Reader:
             return offset, np.concatenate(parts), memoryview(pieces[0])
         return offset, np.concatenate(parts), memoryview(_MAGIC_BYTES.join(pieces))
 
-    def _block(self, layout: _Layout, wanted: int) -> tuple[Bytes, bool]:
+    def _block(self, layout: Layout, wanted: int) -> tuple[Bytes, bool]:
         """The next records of this layout, and whether all that were looked at are."""
         size = len(layout.template)
         count = max(1, min(wanted, _BLOCK_BYTES // size))
@@ -222,6 +171,14 @@ class _Reader:
             self._put_back(taken[rows.size :])
         self._count += len(rows)
         return rows, rows.size == len(taken)
+
+    def _sparse_block(self, first: Bytes, wanted: int) -> Chunk | None:
+        """The record just taken and those after it, if they have the usual layout of sparse records."""
+        more = self._take(min(_BLOCK_BYTES, wanted * len(first)))
+        block = np.concatenate((first, more))
+        chunk, used = sparse_block(block, self._columns or 0, bool(self._labelled), self._chunk_rows)
+        self._put_back(block[max(used, len(first)) :])
+        return chunk
 
     # --- records
 
@@ -296,18 +253,6 @@ class _Reader:
         return RecordIOError(self._where, self._count + 1, offset, reason)
 
 
-def _learn(whole: Bytes, payload: memoryview, tensor: Tensor, label: Tensor | None) -> _Layout | None:
-    """The layout of a dense record whose numbers are packed floats; None for any other."""
-    framed = len(whole) == 8 + len(payload) + -len(payload) % 4
-    if tensor.keys or tensor.offset < 0 or not framed or (label is not None and label.offset < 0):
-        return None
-    return _Layout(
-        whole,
-        (8 + tensor.offset, len(tensor.values), _dtype(tensor)),
-        None if label is None else (8 + label.offset, 1, _dtype(label)),
-    )
-
-
 def _keys(tensor: Tensor, columns: int) -> npt.NDArray[np.int64]:
     """The columns of a record's values; all of them for a dense one."""
     if not tensor.keys and len(tensor.values):
@@ -316,10 +261,6 @@ def _keys(tensor: Tensor, columns: int) -> npt.NDArray[np.int64]:
     if len(keys) != len(tensor.values) or (len(keys) and int(keys.max()) >= columns):
         raise ValueError(f"its {len(keys)} keys do not place its {len(tensor.values)} values in {columns} columns")
     return keys.astype(np.int64)
-
-
-def _dtype(tensor: Tensor) -> np.dtype[np.float32] | np.dtype[np.float64]:
-    return np.dtype(np.float32) if tensor.kind == "float32" else np.dtype(np.float64)
 
 
 def _names(found: dict[str, Tensor]) -> str:

@@ -178,6 +178,32 @@ def test_sparse_round_trip_and_protobuf_agree(data: st.DataObject) -> None:
     np.testing.assert_array_equal(found_labels, labels)
 
 
+def test_reads_sparse_records_of_several_writers_in_order() -> None:
+    random = np.random.default_rng(6)
+    expected, parts = [], []
+    for number in range(200):
+        keys = np.sort(random.choice(300, random.integers(0, 5), replace=False))
+        record = Record()
+        tensor = record.features["values"].float32_tensor
+        tensor.values.extend(keys + 0.5)
+        tensor.keys.extend(keys.tolist())
+        tensor.shape.append(300)
+        record.label["values"].float32_tensor.values.append(number)
+        data = record.SerializeToString(deterministic=True)
+        if number % 7 == 0:
+            cut = len(data) - 20
+            data = data[cut:] + data[:cut]  # label first
+        if number % 11 == 0:
+            data += b"\x1a\x02id"
+        parts.append(frame(data))
+        row = np.zeros(300, np.float32)
+        row[keys] = keys + 0.5
+        expected.append(row)
+    found, labels = table(read_all(b"".join(parts), 64))
+    np.testing.assert_array_equal(found, expected)
+    assert labels.tolist() == list(range(200))
+
+
 def foreign_records() -> dict[str, bytes]:
     """The row [1.5, -2, 0.25] with label 1, as writers other than ours may put it."""
     record = protobuf_dense(np.array([1.5, -2, 0.25]), 1)
