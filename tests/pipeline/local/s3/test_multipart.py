@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Any
+
+import pytest
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import ClientError
+
+from tests.support.s3_requests import error_of
+
+MIB = 1 << 20
+
+
+def begin(s3: Any, bucket: str, key: str = "k", **arguments: Any) -> dict[str, str]:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key=key, **arguments)
+    return {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
+
+
+def test_files_go_up_and_come_down_in_parts(s3: Any, bucket: str, tmp_path: Any) -> None:
+    data = os.urandom(23 * MIB + 7)
+    (tmp_path / "up").write_bytes(data)
+    config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB, max_concurrency=4)
+    extra = {"Metadata": {"a": "b"}, "ContentType": "x/y"}
+    s3.upload_file(str(tmp_path / "up"), bucket, "k", ExtraArgs=extra, Config=config)
+    head = s3.head_object(Bucket=bucket, Key="k")
+    digests = b"".join(hashlib.md5(data[start : start + 5 * MIB]).digest() for start in range(0, len(data), 5 * MIB))
+    assert head["ETag"] == f'"{hashlib.md5(digests).hexdigest()}-5"'
+    assert (head["Metadata"], head["ContentType"], head["ContentLength"]) == ({"a": "b"}, "x/y", len(data))
+    s3.download_file(bucket, "k", str(tmp_path / "down"), Config=config)
+    assert (tmp_path / "down").read_bytes() == data
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
+    across = s3.get_object(Bucket=bucket, Key="k", Range=f"bytes={5 * MIB - 3}-{10 * MIB + 2}")["Body"].read()
+    assert across == data[5 * MIB - 3 : 10 * MIB + 3]
+    second = s3.get_object(Bucket=bucket, Key="k", PartNumber=2)
+    assert (second["PartsCount"], second["Body"].read()) == (5, data[5 * MIB : 10 * MIB])
+    with pytest.raises(ClientError) as caught:
+        s3.get_object(Bucket=bucket, Key="k", PartNumber=6)
+    assert error_of(caught.value) == ("InvalidPartNumber", 416)
+
+
+def test_parts_copied_from_objects(s3: Any, bucket: str) -> None:
+    data = os.urandom(12 * MIB)
+    s3.put_object(Bucket=bucket, Key="source", Body=data)
+    upload = begin(s3, bucket)
+    ranges = [(0, 6 * MIB - 1), (6 * MIB, 12 * MIB - 1)]
+    parts = []
+    for number, (start, end) in enumerate(ranges, 1):
+        answer = s3.upload_part_copy(
+            **upload,
+            PartNumber=number,
+            CopySource={"Bucket": bucket, "Key": "source"},
+            CopySourceRange=f"bytes={start}-{end}",
+        )
+        parts.append({"PartNumber": number, "ETag": answer["CopyPartResult"]["ETag"]})
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == data
+    s3.copy({"Bucket": bucket, "Key": "k"}, bucket, "whole")
+    s3.copy_object(Bucket=bucket, Key="single", CopySource={"Bucket": bucket, "Key": "k"})
+    assert s3.head_object(Bucket=bucket, Key="single")["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+
+
+def test_an_upload_is_nothing_until_it_is_complete_and_can_be_given_up(s3: Any, bucket: str) -> None:
+    upload = begin(s3, bucket)
+    s3.upload_part(**upload, PartNumber=1, Body=b"x")
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+    assert [found["UploadId"] for found in s3.list_multipart_uploads(Bucket=bucket)["Uploads"]] == [upload["UploadId"]]
+    s3.abort_multipart_upload(**upload)
+    assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
+    for call in (
+        lambda: s3.abort_multipart_upload(**upload),
+        lambda: s3.upload_part(**upload, PartNumber=1, Body=b"x"),
+        lambda: s3.list_parts(**upload),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call()
+        assert error_of(caught.value) == ("NoSuchUpload", 404)
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_parts_are_listed_in_pages_and_replaced_by_number(s3: Any, bucket: str) -> None:
+    upload = begin(s3, bucket)
+    for number in (3, 1, 2):
+        s3.upload_part(**upload, PartNumber=number, Body=b"old")
+    s3.upload_part(**upload, PartNumber=2, Body=b"newer")
+    pages = s3.get_paginator("list_parts").paginate(**upload, PaginationConfig={"PageSize": 2})
+    found = [[(part["PartNumber"], part["Size"]) for part in page["Parts"]] for page in pages]
+    assert found == [[(1, 3), (2, 5)], [(3, 3)]]
+
+
+def test_uploads_are_listed_in_pages(s3: Any, bucket: str) -> None:
+    wanted = [(key, begin(s3, bucket, key)["UploadId"]) for key in ("a", "a", "b", "c")]
+    pages = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, PaginationConfig={"PageSize": 1})
+    found = [(upload["Key"], upload["UploadId"]) for page in pages for upload in page.get("Uploads", [])]
+    assert sorted(found) == sorted(wanted)
+    assert [key for key, _ in found] == ["a", "a", "b", "c"]
+
+
+def test_completing_wrongly_is_refused_and_the_upload_goes_on(s3: Any, bucket: str) -> None:
+    upload = begin(s3, bucket)
+    etags = [s3.upload_part(**upload, PartNumber=n, Body=b"small")["ETag"] for n in (1, 2)]
+    for parts, code in (
+        ([(2, etags[1]), (1, etags[0])], "InvalidPartOrder"),
+        ([(1, '"other"')], "InvalidPart"),
+        ([(7, etags[0])], "InvalidPart"),
+        ([(1, etags[0]), (2, etags[1])], "EntityTooSmall"),
+    ):
+        listed = [{"PartNumber": number, "ETag": etag} for number, etag in parts]
+        with pytest.raises(ClientError) as caught:
+            s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
+        assert error_of(caught.value) == (code, 400)
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etags[0]}]})
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"small"
+
+
+def test_completing_under_a_condition(s3: Any, bucket: str) -> None:
+    upload = begin(s3, bucket)
+    etag = s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"there")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    with pytest.raises(ClientError) as caught:
+        s3.complete_multipart_upload(**upload, MultipartUpload=parts, IfNoneMatch="*")
+    assert error_of(caught.value) == ("PreconditionFailed", 412)
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"there"
+
+
+@pytest.mark.parametrize("number", [0, 10_001])
+def test_part_numbers_have_bounds(s3: Any, bucket: str, number: int) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.upload_part(**begin(s3, bucket), PartNumber=number, Body=b"x")
+    assert error_of(caught.value) == ("InvalidArgument", 400)

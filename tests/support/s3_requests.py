@@ -1,0 +1,63 @@
+"""S3 requests below boto3's level: signed by hand, sent as bytes, so that a test can send what no client would."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from tests.support.service import LocalService
+
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def error_of(error: Exception) -> tuple[str, int]:
+    """Code and HTTP status of a botocore ClientError."""
+    response = error.response  # type: ignore[attr-defined]
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def send(
+    service: LocalService,
+    method: str,
+    target: str,
+    *,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+    payload_hash: str = "UNSIGNED-PAYLOAD",
+    sent: bytes | None = None,
+) -> Reply:
+    """Sign a request for `target` (quoted path and query) and send it; `sent` replaces the body after signing."""
+    from botocore.auth import S3SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    key = service.service.configuration.key
+    request = AWSRequest(
+        method,
+        service.url + target,
+        headers={"X-Amz-Content-SHA256": payload_hash, "Content-Length": str(len(body)), **(headers or {})},
+    )
+    request.context["payload_signing_enabled"] = False
+    S3SigV4Auth(Credentials(key.access_key_id, key.secret_access_key), "s3", "us-east-1").add_auth(request)
+    host = urlsplit(service.url).netloc
+    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return exchange(service, head.encode("latin-1") + b"\r\n" + (body if sent is None else sent))
+
+
+def exchange(service: LocalService, message: bytes) -> Reply:
+    """Send bytes, close the sending side, read the answer; status 0 if there is none."""
+    address = urlsplit(service.url)
+    with socket.create_connection((address.hostname, address.port or 80), timeout=20) as sock:
+        sock.sendall(message)
+        sock.shutdown(socket.SHUT_WR)
+        received = b""
+        while chunk := sock.recv(65536):
+            received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    if not head:
+        return 0, {}, b""
+    first, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return int(first.split()[1]), headers, body
