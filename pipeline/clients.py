@@ -62,8 +62,11 @@ class Target:
         return f"AWS account {self.account}, region {self.region}"
 
     def require_account(self, account: str) -> None:
-        """Refuse to go on in an account other than the one that the settings declare. Raises SettingsError."""
-        if account != self.account:
+        """Refuse to go on in an account of AWS other than the one that the settings declare. Raises SettingsError.
+
+        Localhost stands in for any account.
+        """
+        if not self.local and account != self.account:
             raise SettingsError(
                 f"the credentials are those of account {self.account}, the settings declare {account}",
                 hint="sign in to the declared account, or choose another environment with --env",

@@ -106,6 +106,20 @@ class Settings(BaseSettings):
         return declared(self.task, name=self.name, region=self.region, overrides=self.parameters)
 
     @property
+    def model_group(self) -> str:
+        """The model package group that the pipeline registers in unless an execution is told another."""
+        return self.default("ModelPackageGroupName")
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint that the pipeline deploys to unless an execution is told another."""
+        return self.default("EndpointName")
+
+    def default(self, name: str) -> str:
+        """The default of a parameter, as text."""
+        return str(next(parameter.default for parameter in self.declared if parameter.name == name))
+
+    @property
     def root(self) -> str:
         """The S3 address that everything of this pipeline lies under, with no slash at its end."""
         return f"s3://{self.bucket}/{self.prefix}"

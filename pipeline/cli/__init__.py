@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import deploy, executions, local, run
+from pipeline.cli import deploy, executions, local, models, run
 from pipeline.errors import PipelineError
 
 app: Final = typer.Typer(
@@ -22,6 +22,7 @@ app: Final = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(local.app, name="local")
+app.add_typer(models.app, name="models")
 run.register(app)
 deploy.register(app)
 executions.register(app)

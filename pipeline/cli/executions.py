@@ -7,14 +7,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Parameters, Set, State, Where, console
+from pipeline.cli.options import (
+    DEFAULT_STATE,
+    Config,
+    Environment,
+    Local,
+    Parameters,
+    Set,
+    State,
+    Where,
+    console,
+    opened,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
     from pipeline.executions import Snapshot
-    from pipeline.settings import Settings
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
@@ -46,7 +56,7 @@ def start(
     from pipeline import executions as api
     from pipeline import parameters, selection
 
-    where, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     given = parameters.parse(param or [], settings.declared, settings.task)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
     arn = api.start(
@@ -75,7 +85,7 @@ def follow(
     """Follow an execution to its end; the exit code says how it ended."""
     from pipeline.executions import find
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     _follow(clients, find(clients, settings.name, which), timeout)
 
 
@@ -90,7 +100,7 @@ def stop(
     """Stop an execution."""
     from pipeline import executions as api
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     arn = api.find(clients, settings.name, which)
     api.stop(clients, arn)
     print(f"stopping {arn}")
@@ -109,7 +119,7 @@ def retry(
     """Run what failed or was stopped again, in the same execution."""
     from pipeline import executions as api
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     arn = api.find(clients, settings.name, which)
     api.retry(clients, arn)
     print(arn)
@@ -129,7 +139,7 @@ def steps(
     from pipeline.executions import find, snapshot
     from pipeline.follow_view import steps_table, utc_now
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     found = snapshot(clients, find(clients, settings.name, which))
     console().print(steps_table(found, (), utc_now()))
 
@@ -148,7 +158,7 @@ def logs(
     from pipeline import logs as api
     from pipeline.executions import find, snapshot, step_of
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     arn = find(clients, settings.name, execution)
     if not follow:
         for line in api.lines(clients, step_of(snapshot(clients, arn), step)):
@@ -176,7 +186,7 @@ def executions(
     from pipeline.executions import latest
     from pipeline.executions_view import executions_table
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     console().print(executions_table(latest(clients, settings.name, count)))
 
 
@@ -193,7 +203,7 @@ def describe(
     from pipeline.execution_report import gather
     from pipeline.executions import find
 
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     document = gather(clients, find(clients, settings.name, which))
     print(document.as_json() if json else document.as_text())
 
@@ -223,21 +233,10 @@ def graph(
         text = desired(where.load(), cache=where.definitions).definition
         print(draw(drawing.of(json.loads(text))))
         return
-    _, settings, clients = _connect(env, config, set_, local, state)
+    settings, clients = opened(env, config, set_, local, state)
     arn = api.find(clients, settings.name, "" if which == "latest" else which)
     now = api.snapshot(clients, arn)
     print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))
-
-
-def _connect(
-    env: str | None, config: Any, set_: list[str] | None, local: bool, state: Any
-) -> tuple[Where, Settings, Clients]:
-    """The flags' meaning; says first where the command reads and writes."""
-    where = Where(env, config, set_, local, state)
-    settings = where.load()
-    clients = where.connect(settings)
-    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
-    return where, settings, clients
 
 
 def _follow(clients: Clients, arn: str, timeout: float | None) -> None:

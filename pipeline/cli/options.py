@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -24,7 +25,8 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", help="SETTING=VALUE over pipeline.toml, e.g. region=eu-west-1.")
 ]
 
-DEFAULT_STATE = Path(".sagemaker")
+DEFAULT_STATE: Final = Path(".sagemaker")
+_LONG: Final = 400
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,24 @@ class Where:
         return connect_local(lifecycle.environment(lifecycle.require(self.state)), os.environ)
 
 
+def opened(
+    env: str | None, config: Path | None, set_: list[str] | None, local: bool, state: Path
+) -> tuple[Settings, Clients]:
+    """The settings and the clients that the flags mean; says first, on stderr, where the command reads and writes."""
+    where = Where(env, config, set_, local, state)
+    settings = where.load()
+    clients = where.connect(settings)
+    clients.target.require_account(settings.account)
+    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
+    return settings, clients
+
+
 def console(*, stderr: bool = False) -> Console:
-    """Where a command writes."""
+    """Where a command writes; what is no terminal gets lines as long as they are."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _LONG)
 
 
 def _assignments(texts: list[str] | None) -> dict[str, str]:
