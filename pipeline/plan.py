@@ -165,8 +165,9 @@ def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: 
         ("display name", deployed.display_name, desired.display_name),
         ("parallelism", deployed.parallelism, desired.parallelism),
     ]
-    rest = [list(difference.compare(_rest(old), _rest(new)))]
-    return [Change(name, before, after) for name, before, after in pairs if before != after] + rest[0]
+    # What is not declared is left as it is: the service gives a display name of its own, for one.
+    own = [Change(name, before, after) for name, before, after in pairs if after and before != after]
+    return own + list(difference.compare(_rest(old), _rest(new)))
 
 
 def _rest(definition: dict[str, Any]) -> dict[str, Any]:

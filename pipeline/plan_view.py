@@ -138,8 +138,10 @@ def _line(label: str, change: Change) -> str:
 
 
 def _short(value: Any) -> str:
+    """The value as JSON; of a long one the beginning and, since addresses differ at their ends, the end."""
     shown = json.dumps(value, sort_keys=True)
-    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - 3]}..."
+    half = (_LONGEST - 3) // 2
+    return shown if len(shown) <= _LONGEST else f"{shown[:half]}...{shown[-half:]}"
 
 
 def _fate(item: Forecast) -> str:

@@ -59,7 +59,7 @@ def _why(
     step: Mapping[str, Any], values: Mapping[str, Any], past: Sequence[Past], why: Mapping[str, str], now: datetime
 ) -> str:
     if step["Type"] not in ATTRIBUTES:
-        return f"a {step['Type']} step is never cached"
+        return f"steps of type {step['Type']} are never cached"
     if not (step.get("CacheConfig") or {}).get("Enabled"):
         return "its caching is off"
     attributes = _attributes(step, values)

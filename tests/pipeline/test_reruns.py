@@ -90,7 +90,7 @@ def test_changed_code_is_said_in_one_word() -> None:
 
 def test_a_type_without_caching_always_runs() -> None:
     made = definition(step("A", "Model", expire=None))
-    assert why(made, ran(made, "A")) == {"A": "a Model step is never cached"}
+    assert why(made, ran(made, "A")) == {"A": "steps of type Model are never cached"}
 
 
 def test_a_step_with_caching_off_always_runs() -> None:
