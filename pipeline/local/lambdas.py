@@ -8,10 +8,14 @@ What it prints goes to the log group `/aws/lambda/NAME`.
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import traceback
 import uuid
 from collections.abc import Iterable, Mapping
@@ -28,6 +32,10 @@ GROUP: Final = "pipeline.local.lambdas"
 TIMEOUT: Final = 120.0
 """Seconds that a call may take; the default of a Lambda step."""
 
+_LOOK: Final = 0.2
+"""Seconds after which a call looks whether the service goes down."""
+
+_PR_SET_PDEATHSIG: Final = 1
 _TARGET: Final = re.compile(r"(?P<name>[A-Za-z0-9_-]{1,140})=(?P<target>[\w.]+:[\w.]+)")
 
 
@@ -68,43 +76,70 @@ def registered(configured: Mapping[str, str]) -> dict[str, str]:
     return {point.name: point.value for point in entry_points(group=GROUP)} | dict(configured)
 
 
-def invoke(service: Service, arn: str, event: Any, *, timeout: float = TIMEOUT) -> Any:
-    """Call a function with a JSON event and return its JSON answer. Raises LambdaError."""
+def invoke(
+    service: Service, arn: str, event: Any, *, timeout: float = TIMEOUT, closing: threading.Event | None = None
+) -> Any:
+    """Call a function with a JSON event and return its JSON answer; end it when `closing` is set.
+
+    Raises LambdaError.
+    """
     name = name_of(arn)
     known = registered(service.configuration.lambdas)
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise LambdaError(f"Function not found: {arn} (registered on this machine: {there})")
     context = Context(name, arn, str(uuid.uuid4()))
+    request = json.dumps({"target": known[name], "event": event, "context": vars(context)})
     with tempfile.TemporaryDirectory(prefix="lambda-") as folder:
-        return _call(service, known[name], event, context, Path(folder), timeout)
+        return _call(service, request, context, Path(folder), timeout, closing or threading.Event())
 
 
-def _call(service: Service, target: str, event: Any, context: Context, folder: Path, timeout: float) -> Any:
+def _call(
+    service: Service, request: str, context: Context, folder: Path, timeout: float, closing: threading.Event
+) -> Any:
     from pipeline.local.containers.environment import environment
 
-    answer = folder / "answer.json"
-    request = json.dumps({"target": target, "event": event, "context": vars(context)})
+    answer, printed = folder / "answer.json", folder / "output"
     environ = environment(service, folder, {}, AWS_LAMBDA_FUNCTION_NAME=context.function_name)
-    try:
-        done = subprocess.run(
+    (folder / "request.json").write_text(request)
+    with printed.open("wb") as output, (folder / "request.json").open("rb") as given:
+        process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.local.lambdas", str(answer)],
-            input=request.encode(),
-            stdout=subprocess.PIPE,
+            stdin=given,
+            stdout=output,
             stderr=subprocess.STDOUT,
             env=environ,
-            timeout=timeout,
+            start_new_session=True,
         )
-    except subprocess.TimeoutExpired as error:
-        _log(service, context, error.stdout or b"")
-        raise LambdaError(f"{context.aws_request_id} Task timed out after {timeout:.2f} seconds") from error
-    _log(service, context, done.stdout)
+    ended = _wait(process, timeout, closing)
+    _log(service, context, printed.read_bytes())
+    if not ended:
+        raise LambdaError(f"{context.aws_request_id} Task timed out after {timeout:.2f} seconds")
     if not answer.exists():
-        raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with status {done.returncode}")
+        raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with status {process.returncode}")
     result = json.loads(answer.read_bytes())
     if "errorType" in result:
         raise LambdaError(f"{result['errorType']}: {result['errorMessage']}")
     return result["answer"]
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float, closing: threading.Event) -> bool:
+    """Whether the process ended in time; one that did not is killed with all that it started."""
+    end = time.monotonic() + timeout
+    try:
+        while not closing.is_set() and (left := end - time.monotonic()) > 0:
+            try:
+                process.wait(min(left, _LOOK))
+                return True
+            except subprocess.TimeoutExpired:
+                continue
+        return False
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
 
 
 def _log(service: Service, context: Context, output: bytes) -> None:
@@ -119,6 +154,7 @@ def main(answer: Path) -> None:
     import importlib
     import operator
 
+    _die_with_the_service()
     request = json.loads(sys.stdin.buffer.read())
     module, _, attribute = request["target"].partition(":")
     try:
@@ -129,6 +165,14 @@ def main(answer: Path) -> None:
         traceback.print_exc()
         text = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
     answer.write_text(text)
+
+
+def _die_with_the_service() -> None:
+    """On Linux, be killed when the thread that called ends without having waited."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

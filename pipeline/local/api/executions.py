@@ -128,11 +128,11 @@ def _runnable(graph: Graph, selected: list[str] | None) -> None:
 
 
 def _within_limit(service: Service) -> None:
-    running = [body for body in service.store.list(EXECUTION) if body["PipelineExecutionStatus"] not in ENDED]
-    if len(running) >= RUNNING_LIMIT:
+    running = service.engine.running
+    if running >= RUNNING_LIMIT:
         raise ResourceLimitExceeded(
             "The account-level service limit 'Number of concurrent pipeline executions' is"
-            f" {RUNNING_LIMIT}, with current utilization of {len(running)}."
+            f" {RUNNING_LIMIT}, with current utilization of {running}."
         )
 
 

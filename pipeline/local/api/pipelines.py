@@ -67,11 +67,12 @@ def find_pipeline(service: Service, name_or_arn: str) -> Body:
 @action("CreatePipeline")
 def create(service: Service, request: Body) -> Body:
     """Store a pipeline and its first version."""
-    return once(service, "CreatePipeline", request, lambda: _create(service, request))[0]
-
-
-def _create(service: Service, request: Body) -> Body:
+    # Checking takes its time; the store is not locked meanwhile.
     definition = given_definition(service, request)
+    return once(service, "CreatePipeline", request, lambda: _create(service, request, definition))[0]
+
+
+def _create(service: Service, request: Body, definition: str | None) -> Body:
     if definition is None:
         raise ValidationException("Either Pipeline Definition or Pipeline Definition S3 location should be provided")
     name = request["PipelineName"]
@@ -106,9 +107,10 @@ def _create(service: Service, request: Body) -> Body:
 @action("UpdatePipeline")
 def update(service: Service, request: Body) -> Body:
     """Change what is sent; a definition that differs makes a new version."""
+    find_pipeline(service, request["PipelineName"])
+    definition = given_definition(service, request)
     with service.store.transaction():
         body = find_pipeline(service, request["PipelineName"])
-        definition = given_definition(service, request)
         aliases = request.get("PipelineVersionAliases") or []
         settings = {member: request[member] for member in _SETTINGS if member in request}
         body = service.store.merge(

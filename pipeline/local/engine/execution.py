@@ -21,6 +21,12 @@ class Engine:
         self._runs: dict[str, Run] = {}
         self._closed = False
 
+    @property
+    def running(self) -> int:
+        """How many executions run now."""
+        with self._lock:
+            return len(self._runs)
+
     def start(self, arn: str) -> None:
         """Run an execution that is stored as Executing (new, retried or interrupted)."""
         with self._lock:

@@ -13,7 +13,7 @@ from pipeline.local import lambdas, names
 from pipeline.local.engine import outputs
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import Body
-from pipeline.local.engine.step_run import Ended, StepRun
+from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.parity import Row
 
 PARITY: Final = (
@@ -41,9 +41,11 @@ def run_lambda(run: StepRun) -> Ended:
     run.progress("Executing", Metadata={"Lambda": {"Arn": arn}})
     event = evaluate(run.arguments, run.scope)
     try:
-        answer = lambdas.invoke(run.service, arn, event)
+        answer = lambdas.invoke(run.service, arn, event, closing=run.halt.closing)
         values = outputs.typed(step, answer if isinstance(answer, dict) else {})
     except lambdas.LambdaError as error:
+        if run.halt.closing.is_set():
+            raise Closing from error
         return Ended("Failed", f"ClientError: Failed to invoke lambda:InvokeFunction. Error Details: {error}")
     except outputs.OutputError as error:
         return Ended("Failed", f"ClientError: {error}.")
