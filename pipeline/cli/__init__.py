@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import deploy, executions, local, models, run
+from pipeline.cli import deploy, executions, local, models, operations, run
 from pipeline.errors import PipelineError
 
 app: Final = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(models.app, name="models")
 run.register(app)
 deploy.register(app)
 executions.register(app)
+operations.register(app)
 
 INTERRUPTED: Final = 130
 
