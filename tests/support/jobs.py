@@ -89,8 +89,10 @@ class Bench:
         }
         if arguments:
             request["AppSpecification"]["ContainerArguments"] = list(arguments)
-        self.local.service.call("CreateProcessingJob", request | more)
-        return self.ended("Processing", request["ProcessingJobName"]) if wait else {"ProcessingJobName": name}
+        request |= more
+        self.local.service.call("CreateProcessingJob", request)
+        name = request["ProcessingJobName"]
+        return self.ended("Processing", name) if wait else {"ProcessingJobName": name}
 
     def train(
         self,
@@ -118,7 +120,9 @@ class Bench:
             "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/models"},
             "StoppingCondition": {"MaxRuntimeInSeconds": 60},
         }
-        self.local.service.call("CreateTrainingJob", request | more)
+        request |= more
+        self.local.service.call("CreateTrainingJob", request)
+        name = request["TrainingJobName"]
         return self.ended("Training", name) if wait else {"TrainingJobName": name}
 
     def ended(self, title: str, name: str, timeout: float = TIMEOUT) -> Body:

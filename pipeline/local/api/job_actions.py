@@ -105,7 +105,7 @@ class JobActions:
             if status not in TERMINAL:
                 raise ResourceInUse(f"The request was rejected because the {self.word} is in status {status}.")
             service.store.delete(self.kind.name, name)
-        service.jobs.remove(name)
+        service.jobs.remove(self.kind, name)
         return {}
 
     def page(self, service: Service, request: Body, *members: str) -> tuple[list[Body], dict[str, str]]:

@@ -30,6 +30,7 @@ from pipeline.local.containers.running import (
     JobStopped,
     Kind,
     Running,
+    job_folder,
 )
 from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.parity import Row
@@ -62,9 +63,9 @@ PARITY: Final = (
 
 
 def _transform(running: Running) -> None:
-    from pipeline.local.containers import transform
+    from pipeline.local.containers.transform import run
 
-    transform.run(running.service, running.name)
+    run(running.service, running.name)
 
 
 RUNNERS: Final[dict[Kind, Runner]] = {
@@ -86,6 +87,7 @@ class Jobs:
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Running] = {}
+        self._tuning: list[threading.Thread] = []
         self._closed = False
 
     def admit(self, request: int = 1) -> None:
@@ -108,7 +110,9 @@ class Jobs:
             self._running[kind, name] = running
         if running.kind is TUNING:
             # It only waits for its training jobs, which need the places of the pool.
-            threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}").start()
+            thread = threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}")
+            self._tuning = [other for other in self._tuning if other.is_alive()] + [thread]
+            thread.start()
         else:
             self._pool.submit(self._run, running)
 
@@ -147,11 +151,14 @@ class Jobs:
             running = list(self._running.values())
         for one in running:
             one.abandon()
+        self._service.store.wake()
+        for thread in self._tuning:
+            thread.join(10)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def remove(self, name: str) -> None:
+    def remove(self, kind: Kind, name: str) -> None:
         """Delete the folder of a job."""
-        shutil.rmtree(self._service.state.jobs / name, ignore_errors=True)
+        shutil.rmtree(job_folder(self._service, kind, name), ignore_errors=True)
 
     def _run(self, running: Running) -> None:
         try:
@@ -177,7 +184,7 @@ class Jobs:
         delay = self._service.faults.job_delay(running.name)
         if delay:
             running.stopping.wait(delay)
-        if running.stopping.is_set():
+        if running.stopping.is_set() or running.body[running.kind.status_member] == "Stopping":
             raise JobStopped(running.name)
         failure = self._service.faults.job_failure(running.name)
         if failure is not None:

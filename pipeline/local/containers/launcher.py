@@ -1,9 +1,10 @@
 """The first program of a container: it makes the container's own view of the system, runs the job, ends it wholly.
 
 It runs by path with `python -I -S`, so it imports nothing but the standard library. Its standard input first gives
-one line of JSON (`Container.start` writes it) and is then the container's lifeline: the byte `T` asks the job to
-end (SIGTERM), end of file kills whatever runs in the container; so a service that was killed leaves nothing behind.
-Where namespaces are allowed the job and all its descendants live in a process namespace that dies as one.
+the length of a JSON text in ten digits and the text (`Container.start` writes both), and is then the container's
+lifeline: the byte `T` asks the job to end (SIGTERM), end of file kills whatever runs in the container; so a service
+that was killed leaves nothing behind. Where namespaces are allowed the job and all its descendants live in a process
+namespace that dies as one.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ _NOT_FOUND, _NOT_EXECUTABLE, _NOT_STARTED, _KILLED = 127, 126, 125, 137
 
 OPT: Final = "/opt"
 LIFELINE: Final = 0
+LENGTH: Final = 10
 
 
 def main() -> NoReturn:
     """Read the specification, set the container up, run it, exit with the job's code."""
-    spec = json.loads(_first_line())
+    spec = json.loads(_exactly(int(_exactly(LENGTH))))
     if spec["namespace"]:
         _unshare(spec["namespace"])
         inner = os.fork()
@@ -47,14 +49,15 @@ def main() -> NoReturn:
     _supervise(spec)
 
 
-def _first_line() -> bytes:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = os.read(LIFELINE, 65536)
-        if not byte:
+def _exactly(size: int) -> bytes:
+    """The next bytes of the lifeline and no more: what follows may already be a `T`."""
+    data = b""
+    while len(data) < size:
+        more = os.read(LIFELINE, size - len(data))
+        if not more:
             os._exit(_KILLED)
-        line += byte
-    return line
+        data += more
+    return data
 
 
 # the file system

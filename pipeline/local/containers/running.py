@@ -72,6 +72,11 @@ KINDS: Final = {kind.name: kind for kind in (PROCESSING, TRAINING, TRANSFORM, TU
 TERMINAL: Final = ("Completed", "Failed", "Stopped")
 
 
+def job_folder(service: Service, kind: Kind, name: str) -> Path:
+    """The folder of one job; jobs of two kinds may have one name."""
+    return service.state.jobs / kind.name / name
+
+
 class Why(StrEnum):
     """Why a job's containers have ended."""
 
@@ -99,7 +104,7 @@ class Running:
     isolation: Isolation = Isolation.NONE
     stopping: threading.Event = field(default_factory=threading.Event)
     _news: queue.SimpleQueue[int | Why] = field(default_factory=queue.SimpleQueue)
-    _abandoned: bool = False
+    abandoned: bool = False
     _containers: list[Container] = field(default_factory=list)
 
     @property
@@ -113,7 +118,7 @@ class Running:
     @property
     def folder(self) -> Path:
         """The job's own folder."""
-        return self.service.state.jobs / self.name
+        return job_folder(self.service, self.kind, self.name)
 
     # its end
 
@@ -124,7 +129,7 @@ class Running:
 
     def abandon(self) -> None:
         """End it at once and leave its body as it is: the service goes down."""
-        self._abandoned = True
+        self.abandoned = True
         self.stopping.set()
         for container in self._containers:
             container.kill()
@@ -132,16 +137,18 @@ class Running:
 
     def update(self, **members: Any) -> Body:
         """Set members of the body, and the time of the change; a member set to None is removed."""
-        return self.service.store.merge(self.kind.name, self.name, LastModifiedTime=self.service.clock.now(), **members)
+        members.setdefault("LastModifiedTime", self.service.clock.now())
+        return self.service.store.merge(self.kind.name, self.name, **members)
 
     def finish(self, status: str, reason: str = "", **members: Any) -> None:
         """Make the status final, with the time of the end; the reason is cut as AWS cuts it."""
-        if self._abandoned:
+        if self.abandoned:
             return
         now = self.service.clock.now()
         if reason:
             members["FailureReason"] = reason[:REASON_LIMIT]
-        self.update(**{self.kind.end_member: now, self.kind.status_member: status}, **members)
+        ended = {self.kind.end_member: now, "LastModifiedTime": now, self.kind.status_member: status}
+        self.update(**ended, **members)
 
     # its containers
 
@@ -180,6 +187,8 @@ class Running:
                 news = self._news.get(timeout=max(0.0, min(end - time.monotonic(), threading.TIMEOUT_MAX)))
             except queue.Empty:
                 news = Why.TIME_UP
+            if self.abandoned:
+                raise JobStopped(self.name)
             if isinstance(news, Why):
                 self._end(self.grace)
                 return Ending(news, 0)

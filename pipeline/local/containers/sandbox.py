@@ -152,7 +152,8 @@ class Container:
             start_new_session=True,
         )
         container = cls(process, on_line)
-        container._say(json.dumps(spec).encode() + b"\n")
+        text = json.dumps(spec).encode()
+        container._say(b"%010d" % len(text) + text)
         return container
 
     @property

@@ -25,7 +25,7 @@ from pipeline.local.containers.associate import Association, AssociationError
 from pipeline.local.containers.connection import NoAnswer, TooLate
 from pipeline.local.containers.model_data import ModelDataError, containers_of
 from pipeline.local.containers.records import RecordError, pack, split
-from pipeline.local.containers.running import TRANSFORM, JobFailure, JobStopped
+from pipeline.local.containers.running import TRANSFORM, JobFailure, JobStopped, job_folder
 from pipeline.local.containers.serving import STOP_GRACE, ServingContainer, ask
 from pipeline.local.containers.transfer import Source, TransferError, shard, sources, split_uri
 from pipeline.local.objects import S3Error
@@ -116,7 +116,7 @@ class _Transform:
         self._name = name
         self._job = job
         self._stopping = service.jobs.stopping(TRANSFORM.name, name)
-        self._folder = service.state.jobs / name
+        self._folder = job_folder(service, TRANSFORM, name)
         association = Association.of(job)
         self._association = association
         self._split_type = job["TransformInput"].get("SplitType", "None")

@@ -72,7 +72,8 @@ def run(running: Running) -> None:
         if not active:
             break
         _wait_for_news(running, len(jobs) - len(active))
-    _end(running)
+    if not running.abandoned:
+        _end(running)
 
 
 def candidates(body: Body) -> Iterator[tuple[Body, dict[str, str]]]:

@@ -71,8 +71,11 @@ class Image:
 
 def _linear_learner_metrics(hyperparameters: dict[str, str]) -> MetricDefinitions:
     from pipeline.local.linear_learner.metrics import metric_definitions
+    from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 
-    return metric_definitions(hyperparameters.get("predictor_type", "binary_classifier"))
+    # A wrong type is the container's to refuse.
+    given = hyperparameters.get("predictor_type", "")
+    return metric_definitions(given if given in (BINARY, MULTICLASS, REGRESSOR) else BINARY)
 
 
 _BUILT_IN: Final = (

@@ -121,6 +121,13 @@ def test_sigterm_lets_a_job_end_as_it_likes(kind: Isolation, tmp_path: Path) -> 
     assert lines == ["up", "bye"]
 
 
+def test_a_container_may_be_stopped_as_soon_as_it_is_started(kind: Isolation, tmp_path: Path) -> None:
+    for _ in range(10):
+        container = Container.start(["/bin/sleep", "60"], ENV, root=tmp_path, isolation=kind)
+        container.terminate()
+        assert container.wait(10) == 143
+
+
 def test_the_container_dies_with_the_process_that_started_it(kind: Isolation, tmp_path: Path) -> None:
     mark = f"sleep 4{os.getpid()}.{int(time.time() * 1000) % 10**6}"
     program = (

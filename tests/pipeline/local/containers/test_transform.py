@@ -337,7 +337,7 @@ def test_a_stopped_job_stores_nothing(batches: Batches) -> None:
 
 def test_jobs_leave_no_processes_and_no_files(batches: Batches) -> None:
     name, _ = batches.run({"a.csv": ROWS}, given=csv(), output=lines())
-    folder = batches.local.service.state.jobs / name
+    folder = batches.local.service.state.jobs / "transform-job" / name
     assert {entry.name for entry in folder.iterdir()} <= {"log", "output"}
     assert not list((folder / "output").iterdir())
 
