@@ -14,6 +14,8 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import signing_v2
+from pipeline.local.console.access import PATH
+from pipeline.local.console.pages import Console
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.front import guard, protocols
 from pipeline.local.front.listener import Listener, bind
@@ -59,6 +61,7 @@ class Front:
         self._service = service
         self._key = service.configuration.key
         self._moto = Moto(service.configuration.account)
+        self._console = Console(service)
         self._socket = bind(port)
         self._listener = Listener(self._socket, self.answer)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
@@ -79,6 +82,8 @@ class Front:
             return _forbidden(reason)
         if request.path == "/_health":
             return self._health()
+        if request.path == PATH or request.path.startswith(PATH + "/"):
+            return self._paged(request)
         region, name = scope_of(_signed(request, ""))
         wire = protocols.wire_of(request, name)
         try:
@@ -110,6 +115,10 @@ class Front:
             self._check_scope(credential)
             return self._sagemaker(request, target, body)
         if credential.service == "logs":
+            self._moto.load()
+            self._service.logs.deliver(parsed(body))
+        if credential.service == "logs":
+            # The logs of jobs are files; moto's Logs is a view that is brought up to date when somebody looks.
             self._moto.load()
             self._service.logs.deliver(parsed(body))
         own_key = credential.access_key_id == self._key.access_key_id
@@ -170,6 +179,13 @@ class Front:
                 f"Credential should be scoped to a valid region. SageMaker on localhost is in {region}, "
                 f"the request was signed for {credential.region}.",
             )
+
+    def _paged(self, request: Request) -> Answer:
+        try:
+            return self._console.answer(request)
+        except Exception:  # a page that cannot be shown is one page, not the server's end
+            traceback.print_exc(file=sys.stderr)
+            return Answer(500, [("Content-Type", "text/plain")], b"This page cannot be shown; server.log says why.\n")
 
     def _health(self) -> Answer:
         body = {"service": "pipeline.local", "key": fingerprint(self._key.access_key_id)}
