@@ -32,14 +32,19 @@ def send(
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
 
+    class Signer(S3SigV4Auth):
+        """Signs the payload hash that it is told."""
+
+        def payload(self, request: object) -> str:
+            return payload_hash
+
     key = service.service.configuration.key
     request = AWSRequest(
         method,
         service.url + target,
-        headers={"X-Amz-Content-SHA256": payload_hash, "Content-Length": str(len(body)), **(headers or {})},
+        headers={"Content-Length": str(len(body)), **(headers or {})},
     )
-    request.context["payload_signing_enabled"] = False
-    S3SigV4Auth(Credentials(key.access_key_id, key.secret_access_key), "s3", "us-east-1").add_auth(request)
+    Signer(Credentials(key.access_key_id, key.secret_access_key), "s3", "us-east-1").add_auth(request)
     host = urlsplit(service.url).netloc
     head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())

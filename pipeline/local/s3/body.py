@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final, Protocol
@@ -26,6 +27,7 @@ from pipeline.local.s3.errors import (
 CHUNK: Final = 1 << 20
 MAX_DOCUMENT: Final = 2 << 20
 _PREFIX: Final = "x-amz-checksum-"
+_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
 class Digest(Protocol):
@@ -227,7 +229,6 @@ def _claimed_md5(text: str) -> bytes:
 
 def _frame_size(line: bytes) -> int:
     text = line.split(b";", 1)[0].strip()
-    try:
-        return int(text, 16)
-    except ValueError:
-        raise IncompleteBody from None
+    if not _SIZE.fullmatch(text):
+        raise IncompleteBody
+    return int(text, 16)
