@@ -123,6 +123,9 @@ class _Reader:
         """The answer to `message`, and whether the connection may be used again."""
         try:
             self._sock.sendall(message)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # a server that refuses a large body may have answered before it closed
+        try:
             status, headers = self._head()
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _Stale("the container closed the connection") from error

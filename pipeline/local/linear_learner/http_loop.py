@@ -14,6 +14,9 @@ from typing import Final
 
 HEAD_LIMIT: Final = 64 * 1024
 CONNECTION_LIMIT: Final = 512
+DRAIN_LIMIT: Final = 256 << 20
+"""How much of a refused body is read all the same: an answer to a client that is still sending would be lost."""
+
 _CHUNK: Final = 1 << 20
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS: Final = {
@@ -65,8 +68,9 @@ Handler = Callable[[Request], Response]
 class Refused(Exception):
     """The bytes are no request that this server takes; the connection is closed after the answer."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, unread: int = 0) -> None:
         super().__init__(message)
+        self.unread = min(unread, DRAIN_LIMIT)
         self.response = Response(status, message.encode(), "text/plain")
 
 
@@ -138,6 +142,8 @@ class _Connection:
     head: Head | None = None
     body_at: int = 0
     closing: bool = False
+    unread: int = 0
+    """Bytes of a refused body that are still to come."""
 
     def next_request(self) -> Request | None:
         """Take one whole request from what has come. Raises Refused."""
@@ -173,7 +179,8 @@ class _Connection:
         self.head = parse_head(self.received[:end].decode("latin-1"))
         self.body_at = end + 4
         if self.head.length > self.body_limit:
-            raise Refused(413, "the body is too large")
+            unread = self.body_at + self.head.length - len(self.received)
+            raise Refused(413, "the body is too large", unread=unread)
         if self.head.headers.get("expect", "").lower() == "100-continue":
             self.to_send += _CONTINUE
         return True
@@ -228,13 +235,20 @@ class HttpLoop:
                 if not data:
                     self._close(connection)
                     return
-                connection.received += data
-                self._answer(connection)
-            self._send(connection)
+                self._take(connection, data)
+            if connection.unread <= 0:
+                self._send(connection)
         except BlockingIOError:
             pass
         except OSError:
             self._close(connection)
+
+    def _take(self, connection: _Connection, data: bytes) -> None:
+        if connection.closing:
+            connection.unread -= len(data)
+        else:
+            connection.received += data
+            self._answer(connection)
 
     def _answer(self, connection: _Connection) -> None:
         try:
@@ -243,6 +257,8 @@ class HttpLoop:
                 connection.to_send += response.encode(keep_alive=not connection.closing)
         except Refused as refused:
             connection.closing = True
+            connection.unread = refused.unread
+            connection.received.clear()
             connection.to_send += refused.response.encode(keep_alive=False)
 
     def _send(self, connection: _Connection) -> None:
