@@ -106,12 +106,14 @@ def _overwrite(s3: Any, sagemaker: Any, done: Acknowledged, name: str) -> None:
 
 
 def _pipeline(s3: Any, sagemaker: Any, done: Acknowledged, name: str) -> None:
-    text = definition(len(done.pipelines))
-    sagemaker.create_pipeline(
-        PipelineName=name, PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken="t" * 32 + name
-    )
-    done.pipelines[name] = text
-    started = sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken="s" * 32 + name)
+    pipeline = name.split("-")[0]
+    if pipeline not in done.pipelines:
+        text = definition(len(done.pipelines))
+        sagemaker.create_pipeline(
+            PipelineName=pipeline, PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken="t" * 32 + name
+        )
+        done.pipelines[pipeline] = text
+    started = sagemaker.start_pipeline_execution(PipelineName=pipeline, ClientRequestToken="s" * 32 + name)
     done.executions.append(started["PipelineExecutionArn"])
 
 

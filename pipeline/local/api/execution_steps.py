@@ -8,6 +8,7 @@ from pipeline.local.api import action, pipeline_versions, public
 from pipeline.local.api.executions import find_execution
 from pipeline.local.api.listing import Listing, paged
 from pipeline.local.engine.records import STEP
+from pipeline.local.errors import ValidationException
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -37,6 +38,11 @@ _LISTING: Final = Listing(name="StepName", created="StartTime")
 @action("ListPipelineExecutionSteps")
 def list_steps(service: Service, request: Body) -> Body:
     """The steps that were scheduled, the latest first; steps that never ran are not among them."""
+    if "PipelineExecutionArn" not in request:  # the model does not require it
+        raise ValidationException(
+            "1 validation error detected: Value null at 'pipelineExecutionArn' "
+            "failed to satisfy constraint: Member must not be null"
+        )
     arn = find_execution(service, request["PipelineExecutionArn"])["PipelineExecutionArn"]
     bodies = service.store.list(STEP, parent=arn)
     page, token = _LISTING.page(bodies, {"MaxResults": _PAGE} | request, public)
