@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.curves import Sweep, area_under_roc, precision_recall, roc, thinned
-from scripts.pictures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, legend, new_axes, new_figure, png
+from scripts.pictures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, binned, legend, new_axes, new_figure, png
 
 Array = npt.NDArray[Any]
 
@@ -153,7 +153,7 @@ def residual_histogram(labels: Array, scores: Array) -> bytes:
     figure = new_figure(4.6, 3.9, "Spread of the residuals")
     axes = new_axes(figure, "predicted - actual", "rows")
     mean, deviation = float(errors.mean()), float(errors.std())
-    counts, edges = np.histogram(errors, 40)
+    counts, edges = binned(errors, 40)
     axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.55)
     if deviation > 0:
         line = np.linspace(edges[0], edges[-1], 200)

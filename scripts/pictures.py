@@ -154,6 +154,16 @@ def legend(axes: Any, where: str = "above") -> None:
         axes.legend(loc=where, frameon=False, fontsize=8, labelcolor=INK)
 
 
+def binned(values: Array, most: int) -> tuple[Array, Array]:
+    """Counts and edges of at most so many bins: fewer for few values, one for values too close to tell apart."""
+    values = values.astype(np.float64)
+    low, high = float(values.min()), float(values.max())
+    bins = min(most, max(5, math.isqrt(4 * len(values))))
+    if (high - low) / bins <= 4 * np.spacing(max(abs(low), abs(high))):
+        return np.array([len(values)]), np.array([low - 0.5, high + 0.5])
+    return np.histogram(values, bins, (low, high))
+
+
 def histograms(columns: Array, titles: Sequence[str], *, title: str) -> bytes:
     """One small histogram for each column of (rows, columns)."""
     across = min(4, len(titles))
@@ -164,9 +174,8 @@ def histograms(columns: Array, titles: Sequence[str], *, title: str) -> bytes:
         left = (index % across) * width / across + 0.62
         top = 0.72 + (index // across) * 1.75
         axes = new_axes(figure, "", "", (left, height - top - 1.05, width - left - width / across + 0.75, top))
-        counts, edges = np.histogram(columns[:, index], 30)
-        axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.75)
-        axes.set_title(name, size=8.5, color=INK, loc="left", pad=4)
+        axes.stairs(*binned(columns[:, index], 30), fill=True, color=BLUE, alpha=0.75)
+        axes.set_title(name if len(name) <= 24 else f"{name[:23]}…", size=8.5, color=INK, loc="left", pad=4)
         axes.tick_params(labelsize=7)
         axes.grid(False, axis="x")
     return png(figure)

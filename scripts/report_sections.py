@@ -147,12 +147,14 @@ def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path
     found = feature_rows(features, rows)
     side = image_side(len(next(iter(found.values())))) if len(found) == len(set(rows)) else None
     if side is None:
+        lone = len(groups) == 1
+        head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]
         table = [
-            [heading, str(row + 1), caption]
+            [str(row + 1), caption] if lone else [str(row + 1), heading, caption]
             for heading, chosen, captions in groups
             for row, caption in zip(chosen.tolist(), captions, strict=True)
         ]
-        return [Section("Worst mistakes", text, {}, [["kind", "line of features.csv", "answer"], *table])]
+        return [Section("Worst mistakes", text, {}, [head, *table])]
     pictures = [
         (heading, np.array([found[row] for row in chosen.tolist()]).reshape(-1, side, side), captions)
         for heading, chosen, captions in groups

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import struct
+import tracemalloc
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -362,3 +365,49 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
         encode_dense(np.ones((2, 3), np.float32), np.ones(3, np.float32))
     with pytest.raises(ValueError, match="at least one column"):
         encode_dense(np.ones((2, 0), np.float32), None)
+
+
+class Endless(io.RawIOBase):
+    """The same records again and again, as often as wanted, without ever being in memory."""
+
+    def __init__(self, record: bytes, times: int) -> None:
+        self._block = record
+        self._left = times * len(record)
+        self._at = 0
+
+    def readinto(self, target: Any) -> int:
+        count = min(len(target), len(self._block) - self._at, self._left)
+        target[:count] = self._block[self._at : self._at + count]
+        self._at = (self._at + count) % len(self._block)
+        self._left -= count
+        return count
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_memory_does_not_grow_with_the_rows(kind: str) -> None:
+    rows = 2000
+    if kind == "dense":
+        block = encode_dense(np.ones((rows, 500), np.float32), np.ones(rows, np.float32))
+    else:
+        keys, values = np.tile(np.arange(200), rows), np.ones(200 * rows, np.float32)
+        block = encode_sparse(np.arange(rows + 1) * 200, keys, values, (rows, 5000), np.ones(rows, np.float32))
+    times = 20
+    tracemalloc.start()
+    try:
+        found = sum(len(chunk) for chunk in read(Endless(block, times), chunk_rows=1000))  # type: ignore[arg-type]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == rows * times
+    assert peak < 40e6 < len(block) * times
+
+
+def test_gzip_and_raw_streams_are_read_alike(tmp_path: Path) -> None:
+    data = encode_dense(np.arange(3000, dtype=np.float32).reshape(1000, 3), None)
+    (tmp_path / "a").write_bytes(data)
+    with gzip.open(tmp_path / "b", "wb") as packed:
+        packed.write(data)
+    with gzip.open(tmp_path / "b") as unpacked, (tmp_path / "a").open("rb", buffering=0) as raw:
+        for stream in (unpacked, raw):
+            found, _ = table(list(read(stream)))  # type: ignore[arg-type]
+            assert found.reshape(-1).tolist() == list(range(3000))
