@@ -63,11 +63,11 @@ class DenseBatches:
 
 
 class SparseBatches:
-    """Batches of a SciPy CSR matrix, cut once."""
+    """Batches of a SciPy CSR matrix, as views of its rows."""
 
     def __init__(self, rows: Rows, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
         self.count = len(rows) // size
-        self._parts = [rows.features[at * size : (at + 1) * size] for at in range(self.count)]
+        self._parts = [row_view(rows.features, at * size, size) for at in range(self.count)]
         self._mean = scaler.mean.astype(np.float32)[:, np.newaxis]
         self._scale = (1 / scaler.stdev).astype(np.float32)[:, np.newaxis]
         self._use_bias = use_bias
@@ -85,3 +85,13 @@ class SparseBatches:
         gradient[:-1] = (self._current.T @ slopes - self._mean * total) * self._scale
         gradient[-1] = total if self._use_bias else 0.0
         return gradient
+
+
+def row_view(matrix: Any, start: int, count: int) -> Any:
+    """`count` rows of a CSR matrix from `start` on, without copying its numbers, as slicing would."""
+    from scipy.sparse import csr_matrix
+
+    indptr = matrix.indptr[start : start + count + 1]
+    part = slice(indptr[0], indptr[-1])
+    parts = (matrix.data[part], matrix.indices[part], indptr - indptr[0])
+    return csr_matrix(parts, shape=(count, matrix.shape[1]), copy=False)

