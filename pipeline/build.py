@@ -46,7 +46,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         context,
         data=p["InputDataUrl"],
         task=task,
-        positive_class=p.get("PositiveClass", "none"),
+        positive_class=p.get("PositiveClass"),
         label_column=p["LabelColumn"],
         seed=p["SplitSeed"].to_string(),
         **script,

@@ -49,11 +49,14 @@ def compose(settings: Settings, *, code_uri: str, cache: Path | None = None) -> 
     """
     if cache is None:
         return _composed(settings, code_uri)
-    memo = Memo.of(cache, settings.model_dump_json(), code_uri)
-    text = memo.read()
+    inputs = (settings.model_dump_json(), code_uri)
+    memo = Memo.of(cache, *inputs)
+    text = memo.read() if memo else None
     if text is None:
         text = _composed(settings, code_uri)
-        memo.write(text)
+        # The SDK and the steps were loaded meanwhile: what was composed is kept only if no code changed.
+        if memo and Memo.of(cache, *inputs) == memo:
+            memo.write(text)
     return text
 
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import metadata
@@ -40,12 +40,16 @@ class Memo:
     path: Path
 
     @classmethod
-    def of(cls, folder: Path, *inputs: str) -> Memo:
-        """The entry for these inputs, with the code and the packages that are installed."""
-        digest = hashlib.sha256()
-        for part in (*(text.encode() for text in inputs), *_code(), *_versions()):
-            digest.update(len(part).to_bytes(8, "big") + part)
-        return cls(folder / f"{digest.hexdigest()}.definition")
+    def of(cls, folder: Path, *inputs: str) -> Memo | None:
+        """The entry for these inputs, with the code and the packages that are installed.
+
+        None where the code on disk is no longer the code that this process runs: its results belong to neither.
+        """
+        code = _digest(_code())
+        if code != _LOADED:
+            return None
+        name = _digest((code.encode(), *(text.encode() for text in inputs), *_versions()))
+        return cls(folder / f"{name}.definition")
 
     def read(self) -> str | None:
         """The text, or None where there is none that is whole."""
@@ -78,6 +82,14 @@ class Memo:
             entry.unlink(missing_ok=True)
 
 
+def _digest(parts: Iterable[bytes]) -> str:
+    """Lengths go before the parts, so that no two lists of parts run together into the same text."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
 def _code() -> Iterator[bytes]:
     """All modules of the two packages that compose; a list of those that matter would one day miss one."""
     here = Path(__file__).parent
@@ -91,3 +103,7 @@ def _versions() -> Iterator[bytes]:
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):
             yield f"{package} {metadata.version(package)}".encode()
+
+
+# The code as it is when this process loads it.
+_LOADED: Final = _digest(_code())

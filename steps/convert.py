@@ -19,13 +19,13 @@ def convert(
     *,
     data: Any,
     task: str,
-    positive_class: Any,
+    positive_class: Any | None,
     label_column: Any,
     seed: Any,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
-    """The step. `positive_class` is read for a binary task only."""
+    """The step; `positive_class` is None for a task that has none."""
     job = Job(
         step=NAME,
         script="convert",
@@ -33,7 +33,7 @@ def convert(
             ("data", input_folder("data")),
             ("output", "/opt/ml/processing/output"),
             ("task", task),
-            ("positive-class", positive_class),
+            *([("positive-class", positive_class)] if positive_class is not None else []),
             ("label-column", label_column),
             ("seed", seed),
             ("message", MESSAGE),

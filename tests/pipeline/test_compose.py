@@ -125,6 +125,18 @@ def test_second_composition_comes_from_the_cache(tmp_path: Path, monkeypatch: py
     assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == first == composed("binary")
 
 
+def test_nothing_is_kept_that_was_composed_while_code_was_edited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def edited_meanwhile(*_: object) -> str:
+        monkeypatch.setattr("pipeline.memo._LOADED", "other code")
+        return "text"
+
+    monkeypatch.setattr("pipeline.compose._composed", edited_meanwhile)
+    assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == "text"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cache_tells_settings_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.compose._composed", lambda given, uri: f"{given.task} {given.tags} {uri}")
     binary = settings("binary")

@@ -58,6 +58,11 @@ def test_convert_is_called_so() -> None:
     }
 
 
+@pytest.mark.parametrize("case", ["multiclass", "regression"])
+def test_only_a_binary_task_has_a_positive_class(case: str) -> None:
+    assert "--positive-class" not in _options("ConvertData", case)
+
+
 def test_evaluate_is_called_so() -> None:
     assert _options("EvaluateModel", "multiclass") == {
         "--predictions": "/opt/ml/processing/input/predictions",
