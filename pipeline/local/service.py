@@ -87,5 +87,6 @@ class Service:
         self.engine.close()
         self.jobs.close()
         self.hosting.close()
+        self.logs.close()
         self.store.close()
         self.objects.close()
