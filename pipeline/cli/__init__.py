@@ -10,7 +10,7 @@ from typing import Final
 
 import typer
 
-from pipeline.cli import deploy, executions, local, models, operations, run
+from pipeline.cli import deploy, executions, local, models, operations, run, schedules
 from pipeline.errors import PipelineError
 
 app: Final = typer.Typer(
@@ -23,6 +23,7 @@ app: Final = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(models.app, name="models")
+app.add_typer(schedules.app, name="schedule")
 run.register(app)
 deploy.register(app)
 executions.register(app)

@@ -1,0 +1,115 @@
+"""`pipeline schedule`: when the pipeline starts by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from pipeline.cli.options import (
+    DEFAULT_STATE,
+    Config,
+    Environment,
+    Local,
+    Parameters,
+    Set,
+    State,
+    console,
+    opened,
+)
+
+if TYPE_CHECKING:
+    from pipeline.clients import Clients
+
+app: Final = typer.Typer(help="When the pipeline starts by itself.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="The schedule's name.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Only show what would change.")]
+
+
+@app.command(name="list")
+def list_(
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """List the pipeline's schedules."""
+    from rich.table import Table
+
+    from pipeline import schedule as api
+
+    settings, clients = opened(env, config, set_, local, state)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "when", "time zone", "state", "parameters"):
+        table.add_column(heading)
+    for item in api.read(clients, settings.name):
+        given = " ".join(f"{name}={value}" for name, value in item.parameters.items())
+        table.add_row(item.name, item.expression, item.timezone, "on" if item.enabled else "off", given)
+    console().print(table)
+
+
+@app.command(name="set")
+def set_schedule(
+    name: Name,
+    when: Annotated[str, typer.Argument(help="rate(1 day), cron(0 6 * * ? *) or at(2027-01-31T06:00:00).")],
+    param: Parameters = None,
+    timezone: Annotated[str, typer.Option(help="The time zone of a cron expression.")] = "UTC",
+    role: Annotated[str, typer.Option(help="The role of the scheduler; role/pipeline-scheduler by default.")] = "",
+    off: Annotated[bool, typer.Option("--off", help="Keep it, but let it start nothing.")] = False,
+    plan: Plan = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Create a schedule, or change it."""
+    from pipeline import parameters
+    from pipeline import schedule as api
+
+    settings, clients = opened(env, config, set_, local, state)
+    given = parameters.parse(param or [], settings.declared, settings.task)
+    wanted = api.Schedule(
+        api.full_name(settings.name, name), when, role or f"{settings.role}-scheduler", given, timezone, not off
+    )
+    change = api.plan(wanted, api.read(clients, settings.name))
+    if change is None:
+        print("nothing to do: the schedule is as it is to be")
+        return
+    print(api.describe(change))
+    if not plan:
+        api.apply(clients, _arn(clients, settings.name), change)
+
+
+@app.command()
+def remove(
+    name: Name,
+    plan: Plan = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Remove a schedule."""
+    from pipeline import schedule as api
+    from pipeline.errors import UsageError
+
+    settings, clients = opened(env, config, set_, local, state)
+    full = api.full_name(settings.name, name)
+    names = [item.name for item in api.read(clients, settings.name)]
+    if full not in names:
+        raise UsageError(f"there is no schedule {full}", hint=f"there are: {', '.join(names) or 'none'}")
+    change = api.Remove(full)
+    print(api.describe(change))
+    if not plan:
+        api.apply(clients, "", change)
+
+
+def _arn(clients: Clients, pipeline: str) -> str:
+    from pipeline.clients import translated
+
+    with translated():
+        return clients.sagemaker.describe_pipeline(PipelineName=pipeline)["PipelineArn"]
