@@ -6,6 +6,7 @@ name of the action, never 500 and never a page of HTML. Its state is in memory a
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -17,6 +18,7 @@ from pipeline.local.events import complete_moto
 from pipeline.local.front.messages import Answer, Request
 from pipeline.local.front.protocols import Wire, failure
 from pipeline.local.front.wsgi import environ_of, run
+from pipeline.local.moto_models import IMPORTING
 from pipeline.local.parity import Row
 
 ROLE: Final = "pipeline"
@@ -56,18 +58,22 @@ class Moto:
     def __init__(self, account: str) -> None:
         self._account = account
         self._application: Any = None
-        self._lock = threading.Lock()
 
     def load(self) -> Any:
         """Import moto and make what exists from the start; later calls return at once."""
-        with self._lock:
+        with IMPORTING:
             if self._application is None:
                 self._application = self._loaded()
             return self._application
 
     def warm(self) -> None:
-        """Load in the background."""
-        threading.Thread(target=self.load, name="moto", daemon=True).start()
+        """Load in the background; whatever goes wrong there shows again with the first request that needs moto."""
+
+        def load() -> None:
+            with contextlib.suppress(ImportError):
+                self.load()
+
+        threading.Thread(target=load, name="moto", daemon=True).start()
 
     def answer(self, request: Request, service: str, body: bytes, *, own_key: bool) -> Answer:
         """Moto's answer to a request whose body has been read, for the service of its credential scope."""

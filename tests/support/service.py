@@ -58,6 +58,9 @@ class LocalService:
 @contextmanager
 def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Iterator[LocalService]:
     """A service with its state in `tmp_path / "state"`; use it twice with one folder to test a restart."""
+    # Here and not when a client is made: the front loads moto, which needs it too, in a thread of this same process.
+    import boto3  # noqa: F401
+
     state = StateFolder.open(tmp_path / "state")
     fronts: list[Front] = []
     settings = Configuration(**{"key": KEY, **configuration})

@@ -1,7 +1,7 @@
 """An execution's graph as SVG: steps in layers from top to bottom, edges as curves, statuses as classes for styles.
 
-A step's layer is the longest way to it; within a layer steps stand near those above them. Everything is laid out here, so
-the page needs no script and no network to show it.
+A step's layer is the longest way to it; within a layer steps stand near those above them. Everything is laid out here,
+so the page needs no script and no network to show it.
 """
 
 from __future__ import annotations
@@ -78,13 +78,22 @@ def drawing(graph: Graph, marks: Mapping[str, Mark], base: str) -> str:
         'aria-label="the steps and what they wait for" xmlns="http://www.w3.org/2000/svg">'
     ]
     for name, node in graph.nodes.items():
-        for up in sorted(node.upstream & at.keys()):
+        for up in sorted(_direct(graph, name)):
             branch = node.branch if node.branch and node.branch.condition == up else None
             label = {True: "true", False: "false", None: ""}[branch.outcome if branch else None]
             parts.append(_edge(at[up], at[name], label, marks.get(name, Mark("")).status))
     for name, node in graph.nodes.items():
         parts.append(_box(name, node.type, at[name], marks.get(name, Mark("")), base))
     return "".join([*parts, "</svg>"])
+
+
+def _direct(graph: Graph, name: str) -> set[str]:
+    """The steps above without those that another of them comes after anyway: fewer lines say the same."""
+    upstream = graph.nodes[name].upstream & graph.nodes.keys()
+    implied: set[str] = set()
+    for up in upstream:
+        implied |= graph.above(up)
+    return upstream - implied
 
 
 def _untangle(graph: Graph, rows: list[list[str]]) -> None:

@@ -17,7 +17,9 @@ from urllib.parse import parse_qs, quote, unquote
 
 from pipeline.local.console import views
 from pipeline.local.console.access import COOKIE, PATH, Sessions
+from pipeline.local.console.step_view import endpoint_log
 from pipeline.local.front.messages import Answer, Request
+from pipeline.local.objects import NoSuchBucket
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -75,12 +77,13 @@ class Console:
         }
 
     def _enter(self, request: Request) -> Answer:
-        token = parse_qs(request.query).get("token", [""])[0]
-        cookie = self._sessions.enter(token, time.time())
+        asked = parse_qs(request.query)
+        cookie = self._sessions.enter(asked.get("token", [""])[0], time.time())
         if cookie is None:
             return self._told(403, "This address was used or is too old; `pipeline local status` prints a new one.")
+        page = asked.get("page", [""])[0]
         headers = [
-            ("Location", PATH),
+            ("Location", f"{PATH}/{quote(page.lstrip('/'), safe='/?=')}" if page else PATH),
             ("Set-Cookie", f"{COOKIE}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict"),
             *_SECURITY,
         ]
@@ -102,14 +105,17 @@ class Console:
         found = views.endpoints(self._service)
         name = unquote(rest)
         chosen = next((body for body in found if body["EndpointName"] == name), None)
-        log, cut = views.endpoint_log(self._service, name) if chosen else ([], False)
+        log, cut = endpoint_log(self._service, name) if chosen else ([], False)
         return self._page("endpoints.html", endpoints=found, chosen=chosen, log_lines=log, cut=cut)
 
     def _object(self, rest: str, request: Request) -> Answer | None:
         """An object as it is: pictures, reports and text in the browser, all else to be saved."""
         bucket, _, key = rest.partition("/")
         bucket, key = unquote(bucket), unquote(key)
-        head = self._service.objects.head(bucket, key) if key else None
+        try:
+            head = self._service.objects.head(bucket, key) if key else None
+        except NoSuchBucket:
+            head = None
         if head is None:
             return None
         if head.size > _LARGEST_SHOWN:

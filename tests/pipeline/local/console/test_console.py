@@ -1,0 +1,236 @@
+"""The console: who gets in, what the pages hold, and that nothing a job wrote can act in them."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from pipeline.local.console.access import COOKIE, entry_path
+from tests.support.service import KEY, ROLE, LocalService, local_service
+
+SCRIPT = "<script>alert('x')</script>"
+STEPS: dict[str, Any] = {
+    "Version": "2020-12-01",
+    "Parameters": [{"Name": "Limit", "Type": "Integer", "DefaultValue": 3}],
+    "Steps": [
+        {
+            "Name": "Check",
+            "DisplayName": SCRIPT,
+            "Type": "Condition",
+            "Arguments": {
+                "Conditions": [{"Type": "GreaterThan", "LeftValue": {"Get": "Parameters.Limit"}, "RightValue": 2}],
+                "IfSteps": [{"Name": "Refuse", "Type": "Fail", "Arguments": {"ErrorMessage": f"no {SCRIPT}"}}],
+                "ElseSteps": [{"Name": "Other", "Type": "Fail", "Arguments": {"ErrorMessage": "never"}}],
+            },
+        }
+    ],
+}
+
+
+class Browser:
+    """What a browser sends: the cookie that it was given, no signature."""
+
+    def __init__(self, local: LocalService) -> None:
+        self._address = urlsplit(local.url).netloc
+        self.cookie = ""
+
+    def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
+        connection = http.client.HTTPConnection(self._address, timeout=10)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, headers={"Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"} | sent)
+        response = connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        found = {name.lower(): value for name, value in response.getheaders()}
+        connection.close()
+        if "set-cookie" in found:
+            self.cookie = found["set-cookie"].partition(";")[0]
+        return response.status, found, text
+
+    def page(self, path: str) -> str:
+        """A page that must be there."""
+        status, _, text = self.get(path)
+        assert status == 200, text
+        return text
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    with local_service(tmp_path_factory.mktemp("console")) as service:
+        yield service
+
+
+@pytest.fixture
+def browser(local: LocalService) -> Browser:
+    found = Browser(local)
+    found.get(entry_path(KEY.secret_access_key, time.time()))
+    return found
+
+
+@pytest.fixture(scope="module")
+def execution(local: LocalService) -> str:
+    """The console's path of an execution that has failed in its Fail step."""
+    local.sagemaker.create_pipeline(
+        PipelineName="shown", PipelineDefinition=json.dumps(STEPS), RoleArn=ROLE, ClientRequestToken="c" * 32
+    )
+    arn = local.sagemaker.start_pipeline_execution(PipelineName="shown")["PipelineExecutionArn"]
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found = local.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if found["PipelineExecutionStatus"] == "Failed":
+            break
+        time.sleep(0.02)
+    return f"/_console/executions/shown/{arn.rpartition('/')[2]}"
+
+
+def test_a_token_lets_one_browser_in_once(local: LocalService) -> None:
+    path = entry_path(KEY.secret_access_key, time.time())
+    first, second = Browser(local), Browser(local)
+    status, headers, _ = first.get(path, Sec_Fetch_Site="none")
+    assert (status, headers["location"]) == (303, "/_console")
+    assert re.fullmatch(rf"{COOKIE}=\S+; Path=/_console; HttpOnly; SameSite=Strict", headers["set-cookie"])
+    assert "No execution" in first.page("/_console") or "Executions" in first.page("/_console")
+    assert second.get(path)[0] == 403
+    assert second.get("/_console")[0] == 403
+
+
+@pytest.mark.parametrize("token", ["", "a", "1.2.3", "9999999999.abc.def", "..", "x.y." + "0" * 32, "\u00fc.a.b"])
+def test_a_token_that_was_made_up_lets_nobody_in(local: LocalService, token: str) -> None:
+    from urllib.parse import quote
+
+    assert Browser(local).get(f"/_console/enter?token={quote(token)}")[0] == 403
+
+
+def test_a_token_is_good_for_ten_minutes_and_with_this_key_alone(local: LocalService) -> None:
+    assert Browser(local).get(entry_path(KEY.secret_access_key, time.time() - 601))[0] == 403
+    assert Browser(local).get(entry_path("another secret", time.time()))[0] == 403
+
+
+def test_entering_leads_to_a_page_of_the_console_and_nowhere_else(local: LocalService) -> None:
+    for page, location in [
+        ("executions/a/b?step=C", "/_console/executions/a/b?step=C"),
+        ("//evil.example", "/_console/evil.example"),
+        ("https://evil.example", "/_console/https%3A//evil.example"),
+        ("\r\nX: y", "/_console/%0D%0AX%3A%20y"),
+    ]:
+        headers = Browser(local).get(entry_path(KEY.secret_access_key, time.time(), page))[1]
+        assert headers["location"] == location
+
+
+def test_without_the_cookie_nothing_is_shown(local: LocalService, execution: str) -> None:
+    stranger = Browser(local)
+    for path in ("/_console", execution, "/_console/registry", "/_console/endpoints", "/_console/object/a/b"):
+        status, _, text = stranger.get(path, Cookie=f"{COOKIE}=guess; other={COOKIE}")
+        assert status == 403
+        assert "pipeline local status" in text
+    assert stranger.get("/_console/console.css")[0] == 200
+
+
+def test_the_cookie_opens_nothing_but_the_console(local: LocalService, browser: Browser) -> None:
+    assert browser.get("/")[0] == 403
+    assert browser.get("/bucket/key")[0] == 403
+    assert browser.get("/_console", Origin="https://evil.example")[0] == 403
+    assert browser.get("/_console", Sec_Fetch_Site="cross-site")[0] == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+def test_it_only_reads(browser: Browser, method: str) -> None:
+    assert browser.get("/_console", method)[0] == 405
+
+
+def test_the_first_page_lists_executions_and_pipelines(browser: Browser, execution: str) -> None:
+    text = browser.page("/_console")
+    assert f'href="{execution}"' in text
+    assert '<span class="badge Failed">Failed</span>' in text
+    assert "shown" in text
+
+
+def test_an_execution_is_shown_as_a_graph_with_the_step_that_failed_chosen(browser: Browser, execution: str) -> None:
+    text = browser.page(execution)
+    classes = dict(re.findall(r'<a href="[^"]*\?step=(\w+)" class="step ([\w ]+)">', text))
+    assert classes == {"Check": "Succeeded", "Refuse": "Failed chosen", "Other": "Waiting"}
+    assert "data-live" not in text.split("<main")[1][:40]
+    assert "no &lt;script&gt;" in text
+
+
+def test_a_condition_shows_what_it_compared(browser: Browser, execution: str) -> None:
+    text = browser.page(f"{execution}?step=Check")
+    assert "<td>Limit = 3</td><td><small>GreaterThan</small></td><td>2</td>" in text
+
+
+def test_nothing_that_others_wrote_is_markup(browser: Browser, execution: str) -> None:
+    for path in (execution, f"{execution}?step=Check", f"{execution}?step={SCRIPT}", "/_console"):
+        assert SCRIPT not in browser.page(path.replace("<", "%3C").replace(">", "%3E"))
+
+
+def test_pages_forbid_scripts_frames_and_addresses_of_others(browser: Browser, execution: str) -> None:
+    _, headers, text = browser.get(execution)
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert headers["cache-control"] == "no-store"
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', text), "a page that needs the network"
+    assert "style=" not in text
+    assert "onclick" not in text
+
+
+def test_what_a_job_wrote_is_shown_in_a_sandbox(local: LocalService, browser: Browser) -> None:
+    local.s3.create_bucket(Bucket="reports")
+    for key, kind in [
+        ("a b/report.html", "text/html"),
+        ("x.json", "text/plain; charset=utf-8"),
+        ("p.png", "image/png"),
+    ]:
+        local.s3.put_object(Bucket="reports", Key=key, Body=SCRIPT.encode())
+        status, headers, text = browser.get(f"/_console/object/reports/{key.replace(' ', '%20')}")
+        assert (status, headers["content-type"], text) == (200, kind, SCRIPT)
+        assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert "script" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+    local.s3.put_object(Bucket="reports", Key="model.tar.gz", Body=b"x")
+    assert "attachment" in browser.get("/_console/object/reports/model.tar.gz")[1]["content-disposition"]
+    for path in ("reports/absent", "absent/x", "reports/", "..%2f..%2fetc/passwd", ""):
+        assert browser.get(f"/_console/object/{path}")[0] == 404
+
+
+def test_the_registry_shows_versions_with_their_figures(local: LocalService, browser: Browser) -> None:
+    local.s3.create_bucket(Bucket="figures")
+    metrics = {
+        "binary_classification_metrics": {"accuracy": {"value": 0.98765}, "f1_best_constant_classifier": {"value": 0.1}}
+    }
+    local.s3.put_object(Bucket="figures", Key="evaluation.json", Body=json.dumps(metrics).encode())
+    local.sagemaker.create_model_package_group(ModelPackageGroupName="digits")
+    local.sagemaker.create_model_package(
+        ModelPackageGroupName="digits",
+        ModelApprovalStatus="Approved",
+        ModelMetrics={
+            "ModelQuality": {"Statistics": {"ContentType": "application/json", "S3Uri": "s3://figures/evaluation.json"}}
+        },
+        InferenceSpecification={
+            "Containers": [{"Image": "linear-learner:1", "ModelDataUrl": "s3://figures/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    text = browser.page("/_console/registry")
+    assert '<th class="number">accuracy</th>' in text
+    assert '<td class="number">0.9877</td>' in text
+    assert "constant_classifier" not in text
+    assert '<span class="badge Approved">Approved</span>' in text
+
+
+def test_a_page_that_is_not_there_says_so(browser: Browser) -> None:
+    for path in ("/_console/nothing", "/_console/executions/a/b", "/_console/executions", "/_console/../x"):
+        assert browser.get(path)[0] == 404
+
+
+def test_endpoints_are_listed_even_when_there_are_none(browser: Browser) -> None:
+    assert "No endpoint." in browser.page("/_console/endpoints")
+    assert "No endpoint." in browser.page("/_console/endpoints/absent")
