@@ -6,19 +6,40 @@ all of them renamed. So a script that fails leaves nothing that a later step cou
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
+
+
+class _Raw(io.FileIO):
+    """A file whose failing writes say which file, as the system's own errors do only for opening."""
+
+    def __init__(self, temporary: Path, final: Path) -> None:
+        super().__init__(temporary, "w")
+        self._final = final
+
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = str(self._final)
+            raise
 
 
 class Outputs:
     """A context in which files are opened by their final path and appear together on success.
 
     with Outputs() as outputs:
-        outputs.open(folder / "a.csv").write(b"1\\n")     # nothing at folder / "a.csv" yet
-                                                         # both the data and the name are there now
+        outputs.open(folder / "a.csv").write(b"1\\n")
+        ...  # nothing at folder / "a.csv" yet
+    # there now, and whole
     """
 
     def __init__(self) -> None:
@@ -31,7 +52,7 @@ class Outputs:
         """A new binary file that becomes `path`; folders are made as needed."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        stream = temporary.open("wb")
+        stream = io.BufferedWriter(_Raw(temporary, path))
         self._files[path] = (temporary, stream)
         return stream
 
@@ -54,5 +75,6 @@ class Outputs:
                     temporary.replace(path)
         finally:
             for temporary, stream in self._files.values():
-                stream.close()
+                with suppress(OSError):  # the first error is the one to report
+                    stream.close()
                 temporary.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ checking that the template holds and looking at the gaps: no protobuf library, n
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from typing import IO, Final
 
@@ -58,27 +59,25 @@ class _Template:
 
 def encode_dense(features: Floats, labels: Floats | None) -> bytes:
     """Records of `features` (rows, columns), each with its label if there are `labels` (rows,)."""
-    features, labels = _checked(features, labels)
-    template = _dense_template(features.shape[1], labels is not None)
-    rows = template.rows(len(features))
-    _fill(template, rows, features, labels)
-    return rows.tobytes()
+    stream = io.BytesIO()
+    write_dense(stream, features, labels)
+    return stream.getvalue()
 
 
 def write_dense(stream: IO[bytes], features: Floats, labels: Floats | None) -> None:
     """`encode_dense` into a stream, through one buffer that stays in the processor's cache."""
-    features, labels = _checked(features, labels)
+    if features.ndim != 2 or features.shape[1] < 1:
+        raise ValueError(f"features must be a table of at least one column, not of shape {features.shape}")
+    if labels is not None and np.shape(labels) != (len(features),):
+        raise ValueError(f"{len(features)} rows of features, but labels of shape {np.shape(labels)}")
     template = _dense_template(features.shape[1], labels is not None)
     step = max(1, min(len(features), _BUFFER_BYTES // len(template.record)))
     rows = template.rows(step)
     for start in range(0, len(features), step):
         part = rows[: len(features) - start]
-        _fill(
-            template,
-            part,
-            features[start : start + step],
-            None if labels is None else labels[start : start + step],
-        )
+        template.slot(part, 0)[:] = features[start : start + step]
+        if labels is not None:
+            template.slot(part, 1)[:, 0] = labels[start : start + step]
         stream.write(part.data)
 
 
@@ -130,14 +129,6 @@ def encode_predictions(scores: Floats, predicted_labels: Floats | None) -> bytes
     return rows.tobytes()
 
 
-def _checked(features: Floats, labels: Floats | None) -> tuple[Floats, Floats | None]:
-    if features.ndim != 2 or features.shape[1] < 1:
-        raise ValueError(f"features must be a table of at least one column, not of shape {features.shape}")
-    if labels is not None and np.shape(labels) != (len(features),):
-        raise ValueError(f"{len(features)} rows of features, but labels of shape {np.shape(labels)}")
-    return features, labels
-
-
 def _check_sparse(
     indptr: npt.NDArray[np.int64],
     keys: npt.NDArray[np.int64],
@@ -151,12 +142,6 @@ def _check_sparse(
         raise ValueError(f"a key lies outside the {shape[1]} columns")
     if labels is not None and len(labels) != shape[0]:
         raise ValueError(f"{shape[0]} rows of features, but {len(labels)} labels")
-
-
-def _fill(template: _Template, rows: Bytes, features: Floats, labels: Floats | None) -> None:
-    template.slot(rows, 0)[:] = features
-    if labels is not None:
-        template.slot(rows, 1)[:, 0] = labels
 
 
 def _dense_template(columns: int, labelled: bool) -> _Template:

@@ -7,7 +7,7 @@ mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -46,14 +46,16 @@ class Table:
 
 def checked(table: Table) -> Table:
     """The table, flat and finite; `ScriptError` names the first thing that is not."""
-    features = table.features
-    if features.ndim < 2 or table.labels.ndim != 1:
+    features, labels = table.features, table.labels
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if features.ndim < 2 or labels.ndim != 1:
         raise ScriptError(
-            f"{table.file}: features of shape {features.shape} and labels of shape {table.labels.shape}, where "
+            f"{table.file}: features of shape {features.shape} and labels of shape {labels.shape}, where "
             "(rows, ...) and (rows,) belong"
         )
-    if len(features) != len(table.labels):
-        raise ScriptError(f"{table.file}: {len(features)} rows of features, but {len(table.labels)} labels")
+    if len(features) != len(labels):
+        raise ScriptError(f"{table.file}: {len(features)} rows of features, but {len(labels)} labels")
     if not len(features):
         raise ScriptError(f"{table.file}: no rows; give data with at least one example")
     if features.dtype.kind not in "biuf":
@@ -61,7 +63,9 @@ def checked(table: Table) -> Table:
     features = features.reshape(len(features), -1)
     if not features.shape[1]:
         raise ScriptError(f"{table.file}: no features beside the label")
-    table = Table(table.file, features, table.labels, table.columns, table.unit, table.first)
+    if labels.dtype.kind == "S":
+        labels = labels.astype(str)
+    table = replace(table, features=features, labels=labels)
     _check_finite(table)
     return table
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +171,22 @@ def test_failure_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(convert, "inspect", broken)
     assert run(tmp_path / "data", tmp_path / "out") == 1
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_volume_without_space_is_one_line_and_leaves_no_file(tmp_path: Path) -> None:
+    digits(tmp_path / "data")
+    code = (
+        "import resource, sys; from scripts import convert; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)); "
+        f"sys.exit(convert.main(['--data', {str(tmp_path / 'data')!r}, '--output', {str(tmp_path / 'out')!r}, "
+        f"'--task', 'regressor', '--message', {str(tmp_path / 'message')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    path = tmp_path / "out" / "train" / "part-00000.recordio"
+    assert done.stderr.startswith(f"error: {path}: File too large; check that")
+    assert "Traceback" not in done.stderr
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 

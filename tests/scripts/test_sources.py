@@ -176,6 +176,11 @@ def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
     assert {name: len(only(part)) for name, part in read_source(tmp_path, "first").items()} == {"train": 6, "test": 2}
 
 
+def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 3)), y=np.array([[b"cat"], [b"dog"]]))
+    assert only(read_source(tmp_path, "first")["all"]).labels.tolist() == ["cat", "dog"]
+
+
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
