@@ -7,6 +7,7 @@ asks, so jobs never wait for moto, and after a restart the logs are all there.
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import quote, unquote
 
+from pipeline.local import moto_models
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class Logs:
         self._service = service
         self._folder = service.state.root / FOLDER
         self._lock = threading.Lock()
-        self._open: dict[Path, _Stream] = {}
+        self._open: dict[tuple[str, str], _Stream] = {}
         self._delivering = threading.Lock()
         self._delivered: dict[Path, int] = {}
 
@@ -77,9 +79,10 @@ class Logs:
 
     def write(self, group: str, stream: str, events: Iterable[Event]) -> None:
         """Append events, in the order of their times; they are in the file when this returns."""
-        text = "".join(f"{_stamp(time)} {_indented(line)}\n" for time, line in events)
+        stamp = functools.cache(_stamp)
+        text = "".join(f"{stamp(time)} {_indented(line)}\n" for time, line in events)
         with self._lock:
-            found = self._stream(self.path(group, stream))
+            found = self._stream(group, stream)
             if found.size > _MOST or not text:
                 return
             found.write(text)
@@ -93,7 +96,7 @@ class Logs:
     def finish(self, group: str, stream: str) -> None:
         """Close the file of a stream that gets no more events for now."""
         with self._lock:
-            found = self._open.pop(self.path(group, stream), None)
+            found = self._open.pop((group, stream), None)
             if found is not None:
                 found.file.close()
 
@@ -109,10 +112,8 @@ class Logs:
 
         A request that names no group finds all groups; one that names a group finds its streams with their events.
         """
-        from moto.logs.models import logs_backends
-
         configuration = self._service.configuration
-        backend = logs_backends[configuration.account][configuration.region]
+        backend = moto_models.backend("logs", configuration.account, configuration.region)
         wanted = _groups(request)
         with self._delivering:
             for path in self._files(wanted, _streams(request)):
@@ -153,14 +154,15 @@ class Logs:
         depth = 2 if parts[0] == "Endpoints" else 1
         return _ROOT + "/".join(parts[:depth]), "/".join(parts[depth:])
 
-    def _stream(self, path: Path) -> _Stream:
-        found = self._open.get(path)
+    def _stream(self, group: str, stream: str) -> _Stream:
+        found = self._open.get((group, stream))
         if found is None:
             if len(self._open) >= _OPEN_FILES:
                 self._open.pop(next(iter(self._open))).file.close()
+            path = self.path(group, stream)
             path.parent.mkdir(parents=True, exist_ok=True)
             file = path.open("a", encoding="utf-8", errors="replace", newline="\n")
-            found = self._open[path] = _Stream(file, file.tell())
+            found = self._open[group, stream] = _Stream(file, file.tell())
         return found
 
 

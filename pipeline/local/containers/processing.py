@@ -134,7 +134,7 @@ def _start(running: Running, body: Body, names: list[str]) -> None:
     argv = application.get("ContainerEntrypoint") or image.program("process")
     for host in names:
         if running.isolation is Isolation.NONE:
-            running.log(host)(REROOTED.format(root=running.folder / host / "ml"))
+            running.log(host)([REROOTED.format(root=running.folder / host / "ml")])
         running.start(
             host,
             [*argv, *application.get("ContainerArguments", [])],

@@ -170,7 +170,7 @@ class Running:
                 environment(self.service, home, given, **more),
                 root=self.folder / host / "ml",
                 cwd=home,
-                on_line=self.log(host),
+                on_lines=self.log(host),
                 own_code=image.own_code,
                 limits=Limits(file_size=volume << 30),
                 isolation=self.isolation,
@@ -208,15 +208,20 @@ class Running:
 
     # its log
 
-    def log(self, host: str) -> Callable[[str], None]:
-        """A writer of one host's log stream, which is opened now."""
+    def log(self, host: str) -> Callable[[list[str]], None]:
+        """A writer of lines to one host's log stream, which is opened now."""
         group, stream = self.kind.log_group, self.stream(host)
         write, clock = self.service.logs.write, self.service.clock
         write(group, stream, [])
         at = self.folder / ("log" if host == "algo-1" else f"log-{host}")
         logs.link(self.service.logs.path(group, stream), at)
-        # A job's log comes to CloudWatch with its tabs as #011, and the metrics of built-in algorithms look for that.
-        return lambda line: write(group, stream, [(round(clock.now() * 1000), line.replace("\t", "#011"))])
+
+        def lines(texts: list[str]) -> None:
+            now = round(clock.now() * 1000)
+            # A job's log comes to CloudWatch with its tabs as #011, and the metrics of algorithms look for that.
+            write(group, stream, [(now, text.replace("\t", "#011")) for text in texts])
+
+        return lines
 
     def stream(self, host: str) -> str:
         """The name of one host's log stream: `<job>/algo-1-<epoch seconds>`."""

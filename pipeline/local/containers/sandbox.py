@@ -101,9 +101,9 @@ def visible(root: Path, kind: Isolation | None = None) -> str:
 class Container:
     """A running (or ended) container. Threads may share it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], on_line: Callable[[str], None]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None]) -> None:
         self._process = process
-        self._on_line = on_line
+        self._on_lines = on_lines
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True, name=f"container-{process.pid}-output")
@@ -119,12 +119,14 @@ class Container:
         root: Path,
         cwd: Path | str = "/",
         on_line: Callable[[str], None] = lambda line: None,
+        on_lines: Callable[[list[str]], None] | None = None,
         own_code: bool = False,
         limits: Limits | None = None,
         isolation: Isolation | None = None,
     ) -> Container:
         """Run `argv` with exactly `env`, with the folder `root` as /opt/ml; stdout and stderr go to `on_line`.
 
+        `on_lines` gets as many lines at once as there are, for those who can do more with them than one by one.
         `own_code` is for stand-ins that are part of this project: all other containers do not see its packages.
         A program that cannot be found ends with exit code 127, one that cannot be executed with 126, as in Docker.
         """
@@ -151,7 +153,7 @@ class Container:
             bufsize=0,
             start_new_session=True,
         )
-        container = cls(process, on_line)
+        container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
         text = json.dumps(spec).encode()
         container._say(b"%010d" % len(text) + text)
         return container
@@ -210,15 +212,15 @@ class Container:
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > LINE_LIMIT:
                     lines, rest = [*lines, rest], b""
-                for line in lines:
-                    self._give(line)
+                self._give(lines)
         except OSError:
             pass
         if rest:
-            self._give(rest)
+            self._give([rest])
 
-    def _give(self, line: bytes) -> None:
-        self._on_line(line[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\r"))
+    def _give(self, lines: list[bytes]) -> None:
+        if lines:
+            self._on_lines([line[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\r") for line in lines])
 
     def _watch(self) -> None:
         self._process.wait()
@@ -235,6 +237,11 @@ class Container:
     def _close(pipe: IO[bytes] | None) -> None:
         if pipe is not None:
             pipe.close()
+
+
+def _one_by_one(on_line: Callable[[str], None], lines: list[str]) -> None:
+    for line in lines:
+        on_line(line)
 
 
 def re_root(text: str, root: Path) -> str:

@@ -157,7 +157,7 @@ def _checkpoints(running: Running, body: Body, roots: list[OptMl]) -> list[Mirro
 def _start(running: Running, body: Body, image: Image, names: list[str]) -> None:
     for host in names:
         if running.isolation is Isolation.NONE:
-            running.log(host)(REROOTED.format(root=running.folder / host / "ml"))
+            running.log(host)([REROOTED.format(root=running.folder / host / "ml")])
         running.start(
             host,
             command(body["AlgorithmSpecification"], image),
