@@ -28,11 +28,18 @@ RETRIED_EXCEPTIONS: Final = frozenset(
 # A duration as the documentation's and the SDK's examples have it: the leading P may be missing, any case.
 DURATION: Final = re.compile(r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.IGNORECASE)
 
+# No limit is documented; beyond it the second wait would be longer than a day.
+_RATE: Final = 100_000
+
 _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _STEP_KEYS: Final = frozenset(
     {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies"}
 )
 _TOP_KEYS: Final = frozenset({"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"})
+_CONFIGS: Final = {
+    "PipelineExperimentConfig": ("ExperimentName", "TrialName"),
+    "MlflowConfig": ("MlflowResourceArn", "MlflowExperimentName"),
+}
 _BINARY: Final = frozenset(
     {"Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo", "NotEquals"}
 )
@@ -54,8 +61,24 @@ def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
     for name in ("Parameters", "Steps"):
         if not isinstance(definition.get(name, []), list):
             yield error(name, f"{UNPARSABLE} Expecting start of Json Array.")
+    for name, members in _CONFIGS.items():
+        yield from _config(definition.get(name), name, members)
     if "Steps" not in definition:
         yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
+
+
+def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[Problem]:
+    """One of the objects at the top whose values may be expressions; null stands for none."""
+    if config is None:
+        return
+    if not isinstance(config, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    for name, value in config.items():
+        if name not in members:
+            yield error(f"{path}.{name}", f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+        elif not (isinstance(value, str) or is_expression(value)):
+            yield error(f"{path}.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
 
 
 def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
@@ -108,11 +131,33 @@ def step_problems(step: Placed) -> Iterator[Problem]:
     else:
         for name in step.step.keys() - _STEP_KEYS - kind.keys:
             yield error(f"{step.path}.{name}", f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+    yield from _kinds(step)
     yield from _policies(step)
     yield from _property_files(step)
     if step.type == "Condition":
         yield from _condition_step(step)
     yield from _held(step)
+
+
+def _kinds(step: Placed) -> Iterator[Problem]:
+    """The JSON kinds of the members of a step that are read as they are, and the outputs it declares."""
+    if not isinstance(step.step.get("Arguments") or {}, dict):
+        yield error(f"{step.path}.Arguments", f"{UNPARSABLE} Expecting start of Json Object.")
+    for name in ("DisplayName", "Description", "FunctionArn", "SqsQueueUrl"):
+        if not isinstance(step.step.get(name) or "", str):
+            yield error(f"{step.path}.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
+    outputs = step.step.get("OutputParameters") or []
+    path = f"{step.path}.OutputParameters"
+    if not isinstance(outputs, list):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Array.")
+        return
+    for index, output in enumerate(outputs):
+        if not isinstance(output, dict) or not isinstance(output.get("OutputName"), str):
+            hint = "it has OutputName and OutputType"
+            yield error(f"{path}[{index}]", f"{UNPARSABLE} An output parameter is not whole.", hint)
+        elif output.get("OutputType", STRING) not in (STRING, INTEGER, FLOAT, BOOLEAN):
+            known = ", ".join(PARAMETER_TYPES)
+            yield error(f"{path}[{index}]", f"Unknown output type {output['OutputType']!r}.", f"there are {known}")
 
 
 def _held(step: Placed) -> Iterator[Problem]:
@@ -172,6 +217,9 @@ def _retry(policy: Any, path: str) -> Iterator[Problem]:
         value = policy.get(name)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= most):
             yield error(path, f"'{name}' of a retry policy is a whole number from 0 to {most}, not {value!r}.")
+    rate = policy.get("BackoffRate")
+    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= _RATE):
+        yield error(path, f"'BackoffRate' of a retry policy is a number from 0 to {_RATE}, not {rate!r}.")
 
 
 def _property_files(step: Placed) -> Iterator[Problem]:

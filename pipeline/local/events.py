@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import moto_models
 from pipeline.local.errors import ApiError
 from pipeline.local.parity import Row
 
@@ -71,13 +72,12 @@ class Events:
                 self._thread.start()
 
     def _deliver(self) -> None:
-        from moto.events.models import events_backends
-
         configuration = self._service.configuration
+        moto = moto_models.backend("events", configuration.account, configuration.region)
         while True:
             event = self._queue.get()
             try:
-                events_backends[configuration.account][configuration.region].put_events([event])
+                moto.put_events([event])
             except Exception as error:  # a target that moto does not know must not end the thread
                 print(f"events: {event['DetailType']} was not delivered: {error}", file=sys.stderr)
 

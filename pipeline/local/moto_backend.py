@@ -14,6 +14,7 @@ import threading
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+from pipeline.local import policy_simulation
 from pipeline.local.events import complete_moto
 from pipeline.local.front.messages import Answer, Request
 from pipeline.local.front.protocols import Wire, failure
@@ -82,6 +83,8 @@ class Moto:
             return failure(
                 wire, "UnsupportedOperation", f"localhost does not run {service}; see the parity table.", 400
             )
+        if service == "iam" and policy_simulation.is_simulation(body):
+            return policy_simulation.allowed(body)
         application = self.load()
         if service == "events":
             complete_moto()

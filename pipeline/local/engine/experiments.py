@@ -40,8 +40,9 @@ def resolve_config(service: Service, definition: Body, execution: Body, mlflow: 
         raise ValidationException(f"PipelineExperimentConfig cannot be evaluated: {error}") from error
     if runs and mlflow is not None:
         runs["MlflowExperimentName"] = mlflow
+    named = {key: render(value) for key, value in (experiment or {}).items()}
     return {
-        "PipelineExperimentConfig": {key: render(value) for key, value in (experiment or {}).items()} or None,
+        "PipelineExperimentConfig": named if named.get("ExperimentName") else None,
         "MLflowConfig": runs or None,
     }
 

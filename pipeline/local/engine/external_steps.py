@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pipeline.local import lambdas, names
+from pipeline.local import lambdas, moto_models, names
 from pipeline.local.engine import outputs
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import Body
@@ -114,13 +114,11 @@ def _ended(run: StepRun, body: Body) -> Ended:
 
 def _send(run: StepRun, url: str, token: str, arguments: Any, status: str) -> None:
     """Put the message of a Callback step into moto's queue. Raises LookupError."""
-    from moto.sqs.models import sqs_backends
-
     message = {"token": token, "pipelineExecutionArn": run.arn, "arguments": arguments, "status": status}
     queue = url.rstrip("/").rsplit("/", 1)[-1]
     configuration = run.service.configuration
-    backend = sqs_backends[configuration.account][configuration.region]
-    if queue not in backend.queues:
+    sqs = moto_models.backend("sqs", configuration.account, configuration.region)
+    if queue not in sqs.queues:
         raise LookupError(f"The specified queue does not exist: {url}.")
     group = {"group_id": run.arn, "deduplication_id": f"{token}-{status}"} if queue.endswith(".fifo") else {}
-    backend.send_message(queue, json.dumps(message), **group)
+    sqs.send_message(queue, json.dumps(message), **group)

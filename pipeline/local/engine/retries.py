@@ -27,9 +27,9 @@ JOB_INTERNAL_ERROR: Final = "SageMaker.JOB_INTERNAL_ERROR"
 CAPACITY_ERROR: Final = "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT: Final = "SageMaker.RESOURCE_LIMIT"
 
-_INTERVAL: Final = 1.0
-_BACKOFF: Final = 2.0
-_ATTEMPTS: Final = 5
+_FORM: Final = {"IntervalSeconds": 1.0, "BackoffRate": 2.0, "MaxAttempts": 5}
+_LONGEST: Final = 14_400 * 60.0
+"""The longest wait in seconds: that of the longest ExpireAfterMin."""
 _DEFAULT: Final = {"ExceptionType": [THROTTLING, SERVICE_FAULT]}
 
 
@@ -74,13 +74,13 @@ class Retries:
 
     def _next(self, number: int, policy: dict[str, Any], elapsed: float) -> float | None:
         done = self.used.get(number, 0)
-        interval = float(policy.get("IntervalSeconds", _INTERVAL))
-        seconds = interval * float(policy.get("BackoffRate", _BACKOFF)) ** done
-        minutes = policy.get("ExpireAfterMin")
+        known = _FORM | {name: value for name, value in policy.items() if value is not None}
+        seconds = min(float(known["IntervalSeconds"]) * float(known["BackoffRate"]) ** done, _LONGEST)
+        minutes = known.get("ExpireAfterMin")
         if minutes is not None:
             if elapsed + seconds > float(minutes) * 60:
                 return None
-        elif done >= int(policy.get("MaxAttempts", _ATTEMPTS)):
+        elif done >= int(known["MaxAttempts"]):
             return None
         self.used[number] = done + 1
         return seconds

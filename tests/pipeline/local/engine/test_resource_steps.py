@@ -81,7 +81,8 @@ def test_literal_names_are_replaced_and_a_configuration_keeps_its_name_as_a_begi
 def test_an_endpoint_that_cannot_serve_fails_the_step(local: LocalService) -> None:
     local.s3.put_object(Bucket=BUCKET, Key="broken/model.tar.gz", Body=b"no archive")
     container = {"Image": IMAGE, "ModelDataUrl": f"s3://{BUCKET}/broken/model.tar.gz"}
-    done = run(local, create(local, model(PrimaryContainer=container), configuration(), endpoint(EndpointName="broken")))
+    broken = [model(PrimaryContainer=container), configuration(), endpoint(EndpointName="broken")]
+    done = run(local, create(local, *broken))
     found = steps(local, done["PipelineExecutionArn"])["Deploy"]
     assert done["PipelineExecutionStatus"] == "Failed" and found["StepStatus"] == "Failed" and found["FailureReason"]
 
