@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,32 +21,38 @@ from scripts.tables import Array, Table, checked
 
 FIRST: Final = "first"
 _CHUNK_VALUES: Final = 8_000_000
+_LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 def read_csv(path: Path, label_column: str) -> Table:
-    """All rows of one file. `label_column` is "first" or a name in the header; a header is found by itself."""
+    """All rows of one file. `label_column` is "first" or a name in the header; a header is found by itself.
+
+    Blank lines are passed over. `ScriptError` names the first line that is wrong.
+    """
     names, header = _head(path, label_column)
-    width = len(names)
     label = 0 if label_column == FIRST else names.index(label_column)
-    features, labels = _parse(path, width, label, header)
     columns = tuple(name for index, name in enumerate(names) if index != label) if header else ()
-    table = Table(path.name, features, labels, columns, unit="line", first=1 + header)
-    _check_labels(table)
-    return checked(table)
+    try:
+        features, labels = _parse(path, len(names), label, header)
+        if not all(isinstance(value, str) and value.strip() for value in labels):
+            raise ScriptError(f"{path.name}: a label is empty")
+        return checked(Table(path.name, features, labels, columns))
+    except ScriptError as error:
+        raise _first_wrong(path, names, label, header) or error from None
 
 
 def _head(path: Path, label_column: str) -> tuple[list[str], int]:
-    """The first line's fields, and how many lines (0 or 1) are header."""
+    """The fields of the first line, and how many lines the header is the end of: 0 where there is none."""
     with opened(path) as stream:
-        first = next(_rows(stream, path), None)
+        line, first = next(_rows(stream, path), (0, []))
     if not first:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
     if label_column == FIRST:
-        return first, int(any(not _is_number(cell) for cell in first[1:]))
+        return first, line if any(not _is_number(cell) for cell in first[1:]) else 0
     if label_column not in first:
         shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
         raise ScriptError(f"{path.name}: no column named {label_column!r} in its header ({shown})")
-    return first, 1
+    return first, line
 
 
 def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Array]:
@@ -57,7 +62,7 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
     types: dict[str, Any] = dict.fromkeys(names, np.float32) | {str(label): str}
     features, labels = [], []
     try:
-        with opened(path) as stream, warnings.catch_warnings():
+        with opened(path) as stream, warnings.catch_warnings(), np.errstate(over="ignore"):
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frames = pd.read_csv(
                 stream,
@@ -68,7 +73,6 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
                 index_col=False,
                 keep_default_na=False,
                 na_values=dict.fromkeys(names, []),
-                skip_blank_lines=False,
                 chunksize=max(1, _CHUNK_VALUES // width),
                 encoding="utf-8",
             )
@@ -76,44 +80,43 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
                 labels.append(frame.pop(str(label)).to_numpy(object))
                 features.append(frame.to_numpy(np.float32))
     except (ValueError, pd.errors.ParserWarning) as error:
-        raise _explained(path, width, label, header, error) from None
+        raise ScriptError(f"{path.name}: no readable CSV ({error})") from None
     return (
         np.concatenate(features) if features else np.empty((0, width - 1), np.float32),
         np.concatenate(labels) if labels else np.empty(0, object),
     )
 
 
-def _explained(path: Path, width: int, label: int, header: int, error: Exception) -> ScriptError:
+def _first_wrong(path: Path, names: list[str], label: int, header: int) -> ScriptError | None:
     """The first line that is wrong, found by the careful parser."""
     with opened(path) as stream:
-        names: list[str] = []
-        for line, cells in enumerate(_rows(stream, path), 1):
-            if line <= header:
-                names = cells
-                continue
-            if len(cells) != width:
-                return ScriptError(
-                    f"{path.name}: line {line} has {len(cells)} fields where the first line has {width}; every "
-                    "line needs the same columns"
-                )
-            for column, cell in enumerate(cells):
-                if column != label and not (_is_number(cell) and math.isfinite(float(cell))):
-                    name = f"{names[column]!r}" if names else f"{column + 1}"
-                    return ScriptError(
-                        f"{path.name}: line {line}, column {name}: {cell!r} is no finite number; features must be"
-                    )
-    return ScriptError(f"{path.name}: no readable CSV ({error})")
+        rows = _rows(stream, path)
+        if header:
+            next(rows)
+        for line, cells in rows:
+            if reason := _reason(cells, names, label, header):
+                return ScriptError(f"{path.name}: line {line}{reason}")
+    return None
 
 
-def _check_labels(table: Table) -> None:
-    for row, value in enumerate(table.labels):
-        if not isinstance(value, str) or not value.strip():
-            raise ScriptError(f"{table.place(row)}: the label is empty; fill it in or remove the line")
+def _reason(cells: list[str], names: list[str], label: int, header: int) -> str:
+    """What is wrong with a line, as the end of a sentence; empty where nothing is."""
+    if len(cells) != len(names):
+        return f" has {len(cells)} fields where the first line has {len(names)}; every line needs the same columns"
+    for column, cell in enumerate(cells):
+        name = repr(names[column]) if header else str(column + 1)
+        if column == label and not cell.strip():
+            return f", column {name}: the label is empty; fill it in or remove the line"
+        if column != label and not (_is_number(cell) and abs(float(cell)) <= _LARGEST):
+            return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line"
+    return ""
 
 
-def _rows(stream: IO[bytes], path: Path) -> Iterator[list[str]]:
+def _rows(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Each line that is not blank: its number in the file, from 1, and its fields."""
+    rows = csv.reader(codecs.iterdecode(stream, "utf-8-sig"))
     try:
-        yield from csv.reader(codecs.iterdecode(stream, "utf-8-sig"))
+        yield from ((rows.line_num, cells) for cells in rows if cells)
     except UnicodeDecodeError as error:
         raise ScriptError(f"{path.name}: it is no UTF-8 text ({error.reason} at byte {error.start})") from None
     except csv.Error as error:

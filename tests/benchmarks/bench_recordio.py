@@ -1,7 +1,7 @@
 """recordIO-protobuf: rows a second written and read, beside protobuf's own loop and pandas, and the memory it takes.
 
 Run as `python tests/benchmarks/bench_recordio.py [--rows N]`. Everything is measured in this one process on the same
-rows of 784 floats; files lie in the temporary folder, so a slow disk shows. Times are the best of three.
+rows of 784 floats; files lie in the temporary folder, so a slow disk shows. Times are the best of five.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SDK_ROWS = 4270  # rows a second of the SDK's own loop, from its users' notebook
 MEMORY_ROWS = (5_000, 50_000, 500_000)
 
 
-def best(work: Callable[[], object], times: int = 3) -> float:
+def best(work: Callable[[], object], times: int = 5) -> float:
     """The shortest of several runs, in seconds."""
     found = []
     for _ in range(times):

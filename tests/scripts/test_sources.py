@@ -234,6 +234,11 @@ def test_csv_with_a_header_and_the_label_first_or_named(tmp_path: Path) -> None:
     refused(tmp_path, "data.csv: no column named 'size' in its header", "size")
 
 
+def test_csv_blank_lines_are_passed_over(tmp_path: Path) -> None:
+    assert csv_table(tmp_path, "\n1,2\n\n0,3\n\n\n").features.tolist() == [[2], [3]]
+    assert csv_table(tmp_path, "\r\ny,a\r\n\r\n1,2\r\n").labels.tolist() == ["1"]
+
+
 def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
     table = csv_table(tmp_path, "a,b,y\n1,2,7\n3,4,8\n", "y")
     assert table.features.tolist() == [[1, 2], [3, 4]]
@@ -248,12 +253,14 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
         ("1,2,3\n0,4\n", "line 2 has 2 fields where the first line has 3"),
         ("1,2,3\n0,4,5,6\n", "line 2 has 4 fields where the first line has 3"),
         ("1,2,3\n0,4,5\n1,2,3,\n", "line 3 has 4 fields"),
-        ("1,2,3\n\n0,4,5\n", "line 2 has 0 fields"),
-        ("y,a,b\n1,2,3\n0,x,5\n", "line 3, column 'a': 'x' is no finite number"),
-        ("1,2,3\n0,,5\n", "line 2, column 2: '' is no finite number"),
+        ("1,2,3\n\n0,4\n", "line 3 has 2 fields"),
+        ("\n1,2,3\n\n0,4,1e39\n", "line 4, column 3: '1e39' is no finite float32"),
+        ('y,a\n"two\nlines",1\nx,z\n', "line 4, column 'a': 'z' is no finite float32"),
+        ("y,a,b\n1,2,3\n0,x,5\n", "line 3, column 'a': 'x' is no finite float32"),
+        ("1,2,3\n0,,5\n", "line 2, column 2: '' is no finite float32"),
         ("1,2,3\n0,nan,5\n", "line 2, column 2: 'nan' is no finite"),
-        ("y,a,b\n1,2,3\n0,4,-inf\n", "line 3, column 'b': -inf is no finite"),
-        ("y,a,b\n1,2,3\n ,4,5\n", "line 3: the label is empty"),
+        ("y,a,b\n1,2,3\n0,4,-inf\n", "line 3, column 'b': '-inf' is no finite"),
+        ("y,a,b\n1,2,3\n ,4,5\n", "line 3, column 'y': the label is empty"),
         ("1\n0\n", "no features beside the label"),
         ('1,"2,3\n0,4,5\n', "data.csv: "),
     ],
