@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import signal
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from pipeline.errors import LocalServiceError, UsageError
+from pipeline.local import locks
 from pipeline.local.identity import Identity
 from pipeline.local.running import PROXIES, Running, running
 from pipeline.local.state import DEFAULT_FOLDER, StateFolder
@@ -63,7 +63,7 @@ def serve(
             if ready is not None:
                 ready()
             if stdin is not None:
-                threading.Thread(target=_watch, args=(stdin, stopped), daemon=True).start()
+                threading.Thread(target=_watch, args=(stdin, folder, stopped), daemon=True).start()
             stopped.wait()
         finally:
             folder.server.unlink(missing_ok=True)
@@ -132,12 +132,10 @@ def _port(port: int) -> int:
 def _locked(folder: StateFolder, named: Path) -> Iterator[StateFolder]:
     """Hold the folder's lock. Raises LocalServiceError if a service has it, or the port or the disk cannot be used."""
     try:
-        with open(folder.lock, "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise _in_use(folder, named) from None
+        with locks.owning(folder):
             yield folder
+    except locks.Held:
+        raise _in_use(folder, named) from None
     except OSError as error:
         raise _explained(error, named) from error
 
@@ -193,8 +191,11 @@ def _write_server(folder: StateFolder, found: Running) -> None:
     fresh.replace(folder.server)
 
 
-def _watch(stdin: IO[str], stopped: threading.Event) -> None:
+def _watch(stdin: IO[str], folder: StateFolder, stopped: threading.Event) -> None:
+    """Stop once whoever started us is gone and nobody else uses the service either."""
     with contextlib.suppress(OSError, ValueError):
         while stdin.read(1):
             pass
-    stopped.set()
+    with locks.wait_unused(folder):
+        stopped.set()
+        threading.Event().wait()  # the lock is given back by the end of the process

@@ -7,18 +7,18 @@ holds the region and account that its ARNs were made with.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from pipeline.errors import LocalServiceError
+from pipeline.local import locks
 from pipeline.local.foreground import Options, announce, forget_aws, serve
 from pipeline.local.running import Running, environment, exports, require, running
 from pipeline.local.state import DEFAULT_FOLDER, StateFolder
@@ -27,6 +27,8 @@ __all__ = ["Options", "Running", "ensure", "environment", "exports", "require", 
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.05
+_KILL_SECONDS: Final = 5.0
 
 
 def start(
@@ -55,40 +57,46 @@ def _detached(options: Options) -> Running:
     """A service that outlives this process; its output goes to server.log in the state folder."""
     child = _spawn(options, lives_with_us=False)
     found = _first_answer(child, options.state)
-    # Should it end before we do, nobody else would take its exit status.
-    threading.Thread(target=child.wait, name="detached", daemon=True).start()
+    _reap_later(child)
     return found
 
 
 @contextlib.contextmanager
 def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[Running]:
-    """The service that runs on the state folder, or one of our own that is stopped at the end, even if we are killed.
+    """The service that runs on the state folder, or one of our own that ends with its last user, even if we are killed.
 
     Raises LocalServiceError, UsageError.
     """
-    found = running(state)
-    if found is not None:
-        yield found
-        return
-    child = _spawn(Options(state, faults=tuple(faults)), lives_with_us=True)
+    folder = StateFolder.open(state)
+    child: subprocess.Popen[str] | None = None
     try:
-        yield _first_answer(child, state)
+        with locks.using(folder):
+            found = running(state)
+            if found is None:
+                child = _spawn(Options(state, faults=tuple(faults)), lives_with_us=True)
+                found = _ours_or_anothers(child, folder, state)
+            yield found
     finally:
-        if child.stdin is not None:
-            child.stdin.close()
-        _end(child.pid, lambda seconds: _waited(child, seconds))
+        if child is not None:
+            _leave(child, folder)
 
 
-def stop(state: Path = DEFAULT_FOLDER, *, seconds: float = _STOP_SECONDS) -> Running | None:
-    """Stop the service on that state folder and wait for its end; None if there was none."""
-    found = running(state)
-    if found is None:
-        return None
+def stop(state: Path = DEFAULT_FOLDER, *, seconds: float = _STOP_SECONDS) -> int | None:
+    """Stop the service on that state folder, also one that does not answer, and wait for its end.
+
+    Returns the process id that it had; None if there was none.
+    """
     folder = StateFolder(state.resolve())
+    pid = locks.holder(folder)
+    if pid is None:
+        return None
     with contextlib.suppress(ProcessLookupError):
-        os.kill(found.pid, signal.SIGTERM)
-    _end(found.pid, lambda left: _unlocked(folder, left), seconds)
-    return found
+        os.kill(pid, signal.SIGTERM)
+    if not locks.wait_free(folder, seconds):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        locks.wait_free(folder, _KILL_SECONDS)
+    return pid
 
 
 def _spawn(options: Options, *, lives_with_us: bool) -> subprocess.Popen[str]:
@@ -126,11 +134,34 @@ def _first_answer(child: subprocess.Popen[str], state: Path) -> Running:
     finally:
         timer.cancel()
     found = running(state) if line else None
-    if found is None:
-        child.kill()
-        child.wait()
-        raise _failed(StateFolder(state.resolve()))
-    return found
+    if found is not None:
+        return found
+    child.kill()
+    child.wait()
+    if child.stdin is not None:
+        child.stdin.close()
+    raise _failed(StateFolder(state.resolve()))
+
+
+def _ours_or_anothers(child: subprocess.Popen[str], folder: StateFolder, state: Path) -> Running:
+    try:
+        return _first_answer(child, state)
+    except LocalServiceError:
+        found = _anothers(folder, state)
+        if found is None:
+            raise
+        return found
+
+
+def _anothers(folder: StateFolder, state: Path) -> Running | None:
+    """The service that somebody else has started at the same moment, once it answers."""
+    end = time.monotonic() + _START_SECONDS
+    while locks.holder(folder) is not None and time.monotonic() < end:
+        found = running(state)
+        if found is not None:
+            return found
+        time.sleep(_LOOK_SECONDS)
+    return None
 
 
 def _failed(folder: StateFolder) -> LocalServiceError:
@@ -142,12 +173,22 @@ def _failed(folder: StateFolder) -> LocalServiceError:
     return LocalServiceError("the service on localhost did not start", hint=f"its log says why: {folder.server_log}")
 
 
-def _end(pid: int, ended: Callable[[float], bool], seconds: float = _STOP_SECONDS) -> None:
-    """Wait for the end of a service that was told to stop; kill it when the time is up."""
-    if not ended(seconds):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        ended(5.0)
+def _leave(child: subprocess.Popen[str], folder: StateFolder) -> None:
+    """Let a service of ours end: at once if nobody else uses it, else when they have done."""
+    if child.stdin is not None:
+        child.stdin.close()
+    end = time.monotonic() + _STOP_SECONDS
+    while not _waited(child, _LOOK_SECONDS):
+        if locks.used(folder):
+            _reap_later(child)
+            return
+        if time.monotonic() > end:
+            child.kill()
+
+
+def _reap_later(child: subprocess.Popen[str]) -> None:
+    """Should it end before we do, nobody else would take its exit status."""
+    threading.Thread(target=child.wait, name="service", daemon=True).start()
 
 
 def _waited(child: subprocess.Popen[str], seconds: float) -> bool:
@@ -156,17 +197,3 @@ def _waited(child: subprocess.Popen[str], seconds: float) -> bool:
     except subprocess.TimeoutExpired:
         return False
     return True
-
-
-def _unlocked(folder: StateFolder, seconds: float) -> bool:
-    """Wait until nobody holds the folder's lock, which the end of the process gives back."""
-    end = time.monotonic() + seconds
-    with open(folder.lock, "a") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return True
-            except OSError:
-                if time.monotonic() > end:
-                    return False
-                time.sleep(0.02)

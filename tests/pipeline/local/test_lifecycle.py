@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import LocalServiceError, UsageError
-from pipeline.local import lifecycle
+from pipeline.local import lifecycle, locks
 from pipeline.local.identity import Identity
+from pipeline.local.state import StateFolder
 from tests.support.service import boto_client_of
 
 
@@ -38,7 +39,7 @@ def test_a_detached_service_is_found_used_and_stopped(state: Path) -> None:
     )
     assert boto_client_of(found, "sagemaker").list_pipelines()["PipelineSummaries"] == []
     assert boto_client_of(found, "sts").get_caller_identity()["Account"] == found.identity.account
-    assert lifecycle.stop(state) == found
+    assert lifecycle.stop(state) == found.pid
     assert lifecycle.running(state) is None
     assert lifecycle.stop(state) is None
     assert not (state / "server.json").exists()
@@ -79,6 +80,44 @@ def test_a_service_of_ones_own_ends_with_the_process_that_started_it(state: Path
         for _ in range(500):
             os.kill(pid, 0)
             time.sleep(0.01)
+
+
+def hold(state: Path, seconds: float) -> subprocess.Popen[str]:
+    """A process that uses the service for a while and prints its address and process id."""
+    program = (
+        "import sys, time\nfrom pathlib import Path\nfrom pipeline.local import lifecycle\n"
+        "with lifecycle.ensure(Path(sys.argv[1])) as found:\n"
+        "    print(found.address, found.pid, flush=True)\n    time.sleep(float(sys.argv[2]))\n"
+        "    assert lifecycle.running(Path(sys.argv[1])) == found\n"
+    )
+    command = [sys.executable, "-c", program, str(state), str(seconds)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def test_users_that_start_at_once_share_one_service_which_ends_with_the_last(state: Path) -> None:
+    users = [hold(state, seconds) for seconds in (0.0, 0.5, 1.0, 1.5)]
+    printed = []
+    for user in users:
+        assert user.stdout is not None
+        printed.append(user.stdout.readline())
+    assert len(set(printed)) == 1
+    assert [user.wait(30) for user in users] == [0, 0, 0, 0]
+    for user in users:
+        assert user.stdout is not None
+        user.stdout.close()
+    end = time.monotonic() + 10
+    while locks.holder(StateFolder(state)) is not None and time.monotonic() < end:
+        time.sleep(0.02)
+    assert lifecycle.running(state) is None
+
+
+def test_a_service_that_does_not_answer_is_stopped_all_the_same(state: Path) -> None:
+    lifecycle.start(state, detach=True, out=io.StringIO())
+    found = lifecycle.require(state)
+    os.kill(found.pid, signal.SIGSTOP)
+    assert locks.holder(StateFolder(state)) == found.pid
+    assert lifecycle.stop(state, seconds=0.2) == found.pid
+    assert locks.holder(StateFolder(state)) is None
 
 
 def test_it_starts_within_a_second(state: Path) -> None:
