@@ -100,6 +100,10 @@ class Channel:
         pairs, headers = _headers(lines)
         length = _length(headers)
         expects = headers.get("expect", "").lower() == "100-continue"
+        if expects and length == 0:
+            # Nobody will read this body. Without the 100, botocore takes the status of this answer for that of the
+            # next one on the connection.
+            self.proceed()
         body = _Sized(self, length, expects) if length is not None else _Chunked(self, expects)
         return Request(method, path, query, pairs, headers, length, body)
 

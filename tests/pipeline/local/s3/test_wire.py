@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.s3_requests import send
-from tests.support.service import LocalService
+from tests.support.service import LocalService, boto_client
 
 STREAMING = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
@@ -172,6 +172,13 @@ def presigner(service: LocalService) -> Any:
     return boto3.session.Session(key.access_key_id, key.secret_access_key, region_name="us-east-1").client(
         "s3", endpoint_url=service.url, config=config
     )
+
+
+def test_one_connection_carries_empty_and_full_bodies_in_any_order(service: LocalService, bucket: str) -> None:
+    client = boto_client(service.url, "s3", service.service.configuration)
+    for number, body in enumerate((b"", b"full", b"", b"", b"full")):
+        client.put_object(Bucket=bucket, Key=str(number), Body=body)
+    client.close()
 
 
 CLI = """
