@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -177,7 +178,7 @@ def presigner(service: LocalService) -> Any:
 def test_one_connection_carries_empty_and_full_bodies_in_any_order(service: LocalService, bucket: str) -> None:
     client = boto_client(service.url, "s3", service.service.configuration)
     for number, body in enumerate((b"", b"full", b"", b"", b"full")):
-        client.put_object(Bucket=bucket, Key=str(number), Body=body)
+        client.put_object(Bucket=bucket, Key=str(number), Body=io.BytesIO(body))
     client.close()
 
 
