@@ -20,9 +20,9 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="ties of the threshold and between models",
-        here="the threshold lies midway between two neighbouring scores, the highest of equally good ones is taken; "
-        "of equally good models the one of lower loss",
-        aws="not established",
+        here="the threshold lies midway between two neighbouring scores; of thresholds that the sample cannot tell "
+        "apart (for accuracy: one row) the one nearest to the natural 0.5; of equally good models that of lower loss",
+        aws="not established; a real job's accuracy at its threshold was one row below the best it had sampled",
     ),
     Row(
         area="linear-learner",
@@ -46,6 +46,7 @@ F_BETA: Final = "f_beta"
 PRECISION: Final = "precision_at_target_recall"
 RECALL: Final = "recall_at_target_precision"
 LOSS: Final = "loss_function"
+NATURAL_CUT: Final = 0.5
 _SYNONYMS: Final = {"f1": F_BETA, "cross_entropy_loss": LOSS}
 
 
@@ -70,6 +71,10 @@ class Criterion:
     def is_loss(self) -> bool:
         """Whether models are compared by their loss, and no threshold is sought."""
         return self.name == LOSS
+
+    def resolution(self, rows: int) -> float:
+        """The difference below which two cuts count as equally good on so many rows."""
+        return 1.5 / rows if self.name == ACCURACY else 1e-12
 
     def values(self, positives: Counts, negatives: Counts, total: tuple[int, int]) -> Doubles:
         """What a cut is worth, given how many positives and negatives lie above it; -1 where it misses its target."""
@@ -113,8 +118,13 @@ def _best_cut(positives: Floats, negatives: Floats, criterion: Criterion) -> tup
     above = len(high) - np.searchsorted(high, cuts, side="left")
     false = len(low) - np.searchsorted(low, cuts, side="left")
     values = criterion.values(above, false, (len(high), len(low)))
-    best = len(values) - 1 - int(np.argmax(values[::-1]))
-    return max(0.0, float(values[best])), _between(high, low, cuts[best])
+    best = float(values.max())
+    equal = values >= best - criterion.resolution(len(high) + len(low))
+    # The thresholds of neighbouring cuts are neighbours: the nearest one is that of a cut on either side.
+    good = np.unique(cuts[equal])
+    middle = int(np.searchsorted(good, NATURAL_CUT))
+    thresholds = [_between(high, low, cut) for cut in good[max(0, middle - 1) : middle + 2]]
+    return max(0.0, best), min(thresholds, key=lambda threshold: abs(threshold - NATURAL_CUT))
 
 
 def _between(high: Floats, low: Floats, cut: np.float32) -> np.float32:

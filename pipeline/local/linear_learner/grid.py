@@ -20,7 +20,7 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="l1 and wd of models 16..31 of the automatic grid",
-        here="(wd 0.0001, l1 0.1) for 16..23 and (wd 0.0001, l1 1.0) for 24..31",
+        here="(wd 0.0001, l1 0.03) for 16..23 and (wd 0.0001, l1 1.0) for 24..31",
         aws="real logs show a moderate and a very strong l1 there; the values are not established",
     ),
     Row(
@@ -69,7 +69,7 @@ class Candidate:
         }
 
 
-_BLOCKS: Final = ((1e-4, 0.0), (1e-2, 0.0), (1e-4, 0.1), (1e-4, 1.0))
+_BLOCKS: Final = ((1e-4, 0.0), (1e-2, 0.0), (1e-4, 0.03), (1e-4, 1.0))
 _SEEN_MULTICLASS: Final = {
     22: Candidate(
         learning_rate=0.06940075632562186,

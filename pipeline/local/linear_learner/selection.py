@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.linear_learner.calibration import Criterion, calibrate
+from pipeline.local.linear_learner.calibration import NATURAL_CUT, Criterion, calibrate
 from pipeline.local.linear_learner.ensemble import margins, mean_losses
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.metrics import objective_name
@@ -15,8 +15,6 @@ from pipeline.local.linear_learner.model import Floats, sigmoid
 from pipeline.local.linear_learner.predictor_types import BINARY
 from pipeline.local.linear_learner.rows import Rows
 from pipeline.local.linear_learner.weights import RowWeights
-
-_NATURAL_CUT = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Judge:
         """How models stand, given their weights and biases for raw features."""
         losses = mean_losses(self._parameters, folded, self._rows, self._row_weights)
         if self._criterion is None:
-            thresholds = np.full(len(losses), _NATURAL_CUT, np.float32)
+            thresholds = np.full(len(losses), NATURAL_CUT, np.float32)
             return Standing(losses, -losses, thresholds, by_loss=True)
         limit = self._parameters.num_calibration_samples
         raw = margins(folded, self._rows, limit)

@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.local.linear_learner.calibration import NATURAL_CUT
 from pipeline.local.linear_learner.counters import IteratorCounts, Timings
 from pipeline.local.linear_learner.early_stopping import EarlyStopping
 from pipeline.local.linear_learner.ensemble import Ensemble, mean_losses
@@ -264,7 +265,7 @@ class _Job:
             bias=np.ascontiguousarray(folded[1][:, outputs]),
             predictor_type=parameters.predictor_type,
             loss_type=loss,
-            threshold=float(standing.thresholds[number]) if parameters.predictor_type == BINARY else 0.5,
+            threshold=float(standing.thresholds[number]) if parameters.predictor_type == BINARY else NATURAL_CUT,
             metrics_params={
                 "quantile": parameters.quantile if loss == "quantile_loss" else None,
                 "huber_delta": parameters.huber_delta if loss == "huber_loss" else None,

@@ -23,7 +23,7 @@ ANY = st.one_of(
 
 @given(
     st.integers(1, 5).flatmap(
-        lambda width: st.lists(st.lists(ANY, min_size=width, max_size=width), min_size=1, max_size=8)
+        lambda width: st.lists(st.lists(ANY, min_size=width, max_size=width), min_size=1, max_size=5)
     )
 )
 def test_each_number_is_the_one_that_float_reads(rows: list[list[str]]) -> None:

@@ -34,8 +34,10 @@ def test_patience_beyond_the_epochs_never_stops() -> None:
     assert follow(EarlyStopping(99, 0.001, maximise=False), [0.5] * 50) == ([0], None)
 
 
-def test_higher_is_better_for_a_criterion() -> None:
-    assert follow(EarlyStopping(1, 0.01, maximise=True), [0.5, 0.6, 0.601, 0.59]) == ([0, 1], 3)
+def test_a_criterion_improves_relative_to_what_it_lacks_to_1() -> None:
+    assert follow(EarlyStopping(1, 0.01, maximise=True), [0.5, 0.6, 0.603, 0.59]) == ([0, 1], 3)
+    assert follow(EarlyStopping(1, 0.01, maximise=True), [0.99, 0.9902, 0.9905]) == ([0, 1, 2], None)
+    assert follow(EarlyStopping(1, 0.5, maximise=True), [0.99, 0.994, 0.994]) == ([0], 2)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
