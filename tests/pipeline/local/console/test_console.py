@@ -234,3 +234,16 @@ def test_a_page_that_is_not_there_says_so(browser: Browser) -> None:
 def test_endpoints_are_listed_even_when_there_are_none(browser: Browser) -> None:
     assert "No endpoint." in browser.page("/_console/endpoints")
     assert "No endpoint." in browser.page("/_console/endpoints/absent")
+
+
+def test_a_page_that_can_still_change_asks_for_itself_again(
+    local: LocalService, browser: Browser, execution: str
+) -> None:
+    arn = local.service.arns.execution("shown", execution.rpartition("/")[2])
+    local.service.store.merge("pipeline-execution", arn, PipelineExecutionStatus="Executing")
+    try:
+        assert "<main data-live>" in browser.page(execution)
+        assert "<main data-live>" in browser.page("/_console")
+    finally:
+        local.service.store.merge("pipeline-execution", arn, PipelineExecutionStatus="Failed")
+    assert "<main data-live>" not in browser.page(execution)
