@@ -7,6 +7,10 @@ environment is passed on.
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+import os
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +46,20 @@ SageMaker:
       TelemetryOptOut: true
 """
 
+_COMMANDS: Final = {
+    "python": 'exec {python} "$@"',
+    "python3": 'exec {python} "$@"',
+    "pip": 'exec {python} -m pip "$@"',
+    "pip3": 'exec {python} -m pip "$@"',
+}
+
 PARITY: Final = (
+    Row(
+        area="jobs",
+        subject="pip install in a job",
+        here="Installs into the job's own folder, from whatever index the machine reaches; gone with the job.",
+        aws="Installs into the container.",
+    ),
     Row(
         area="jobs",
         subject="AWS variables in a job's Environment",
@@ -65,8 +82,9 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
 
     `home` becomes HOME and holds TMPDIR; it is made if need be.
     """
-    temporary = home / "tmp"
+    temporary, packages = home / "tmp", home / "packages"
     temporary.mkdir(parents=True, exist_ok=True)
+    commands = _commands(home / "bin")
     settings = home / ".sagemaker-sdk.yaml"
     settings.write_text(_NO_TELEMETRY)
     key = service.configuration.key
@@ -84,13 +102,39 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
     }
     defaults = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{commands}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
+        "PIP_TARGET": str(packages),
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
     }
+    path = os.pathsep.join(filter(None, (given.get("PYTHONPATH"), str(packages), _bundled_pip())))
+    own["PYTHONPATH"] = path
     harmless = {name: value for name, value in given.items() if not name.startswith(_OURS)}
     return defaults | harmless | more | own
+
+
+def _commands(folder: Path) -> Path:
+    """A folder of commands for PATH: `python`, `python3` and `pip` are those of this interpreter, whatever its name."""
+    folder.mkdir(exist_ok=True)
+    for name, line in _COMMANDS.items():
+        command = folder / name
+        command.write_text(f"#!/bin/sh\n{line.format(python=shlex.quote(sys.executable))}\n")
+        command.chmod(0o755)
+    return folder
+
+
+@functools.cache
+def _bundled_pip() -> str:
+    """The pip that comes with Python (a zip, importable as it is), for an interpreter that has none."""
+    if importlib.util.find_spec("pip") is not None:
+        return ""
+    ensurepip = importlib.util.find_spec("ensurepip")
+    if ensurepip is None or ensurepip.origin is None:
+        return ""
+    wheels = sorted((Path(ensurepip.origin).parent / "_bundled").glob("pip-*.whl"))
+    return str(wheels[-1]) if wheels else ""

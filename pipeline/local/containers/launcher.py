@@ -81,6 +81,9 @@ def _mount_all(spec: dict[str, Any]) -> None:
         _write("/proc/sys/kernel/pid_max", str(spec["limits"]["processes"] + 300))
     except OSError:
         pass
+    for target, source in spec["binds"].items():
+        if os.path.exists(target):
+            _mount(source, target, None, _BIND)
     _mount_opt_ml(spec["root"])
     for path in spec["covers"]:
         if os.path.isdir(path):

@@ -68,14 +68,15 @@ PARITY: Final = (
 def run(running: Running) -> None:
     """Run a processing job from start to its final status."""
     body = running.update(ProcessingStartTime=running.service.clock.now())
-    names = opt_ml.hosts(body["ProcessingResources"]["ClusterConfig"]["InstanceCount"])
+    running.count = body["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+    names = opt_ml.hosts(running.count)
     roots = [running.opt_ml(host) for host in names]
     _prepare(running, body, names, roots)
     mirrors = _mirrors(running, body, roots)
     _start(running, body, names)
     with Uploads([mirror for mirror, mode in mirrors if mode == "Continuous"]):
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
-    running.close_logs(len(names))
+    running.close_logs()
     status, reason = _verdict(ending)
     message, complaint = exit_message(roots)
     try:

@@ -104,6 +104,8 @@ class Running:
     isolation: Isolation = Isolation.NONE
     stopping: threading.Event = field(default_factory=threading.Event)
     _news: queue.SimpleQueue[int | Why] = field(default_factory=queue.SimpleQueue)
+    count: int = 1
+    """How many instances it has."""
     abandoned: bool = False
     _containers: list[Container] = field(default_factory=list)
 
@@ -164,18 +166,27 @@ class Running:
     ) -> None:
         """Start the container of one host, with output to the log; `volume` is the size of its disk in GiB."""
         home = self.folder / host / "home"
+        whole = environment(self.service, home, given, **more)
         self._containers.append(
             Container.start(
                 argv,
-                environment(self.service, home, given, **more),
+                whole,
                 root=self.folder / host / "ml",
                 cwd=home,
                 on_lines=self.log(host),
                 own_code=image.own_code,
+                binds={"/etc/hosts": self._hosts(home)},
                 limits=Limits(file_size=volume << 30),
                 isolation=self.isolation,
             )
         )
+
+    def _hosts(self, home: Path) -> Path:
+        """A hosts file in which algo-1, algo-2 ... are this machine, as programs of several instances expect."""
+        path = home / "hosts"
+        there = Path("/etc/hosts").read_text() if Path("/etc/hosts").exists() else ""
+        path.write_text(f"{there.rstrip()}\n127.0.0.1 {' '.join(hosts(self.count))}\n")
+        return path
 
     def wait(self, timeout: float) -> Ending:
         """Wait for all containers; one that fails, a stop and the end of the time end the others."""
@@ -227,7 +238,7 @@ class Running:
         """The name of one host's log stream: `<job>/algo-1-<epoch seconds>`."""
         return f"{self.name}/{host}-{int(self.body['CreationTime'])}"
 
-    def close_logs(self, count: int) -> None:
+    def close_logs(self) -> None:
         """No more lines come from its hosts."""
-        for host in hosts(count):
+        for host in hosts(self.count):
             self.service.logs.finish(self.kind.log_group, self.stream(host))

@@ -121,13 +121,15 @@ class Container:
         on_line: Callable[[str], None] = lambda line: None,
         on_lines: Callable[[list[str]], None] | None = None,
         own_code: bool = False,
+        binds: Mapping[str, Path] | None = None,
         limits: Limits | None = None,
         isolation: Isolation | None = None,
     ) -> Container:
         """Run `argv` with exactly `env`, with the folder `root` as /opt/ml; stdout and stderr go to `on_line`.
 
         `on_lines` gets as many lines at once as there are, for those who can do more with them than one by one.
-        `own_code` is for stand-ins that are part of this project: all other containers do not see its packages.
+        `binds` puts files of this machine at other paths, where there are namespaces. `own_code` is for stand-ins
+        that are part of this project: all other containers do not see its packages.
         A program that cannot be found ends with exit code 127, one that cannot be executed with 126, as in Docker.
         """
         kind = best_isolation() if isolation is None else isolation
@@ -141,6 +143,7 @@ class Container:
             "root": str(root.absolute()),
             "namespace": kind.value,
             "covers": [] if own_code else _covers(),
+            "binds": {target: str(source) for target, source in (binds or {}).items()},
             "limits": asdict(_bounded(limits or Limits(), kind)),
         }
         process = subprocess.Popen(
@@ -278,11 +281,15 @@ def _bounded(limits: Limits, kind: Isolation) -> Limits:
 
 
 def _tasks_of_user() -> int | None:
+    """How many threads this user has on the machine; None where there is no /proc to tell."""
+    if not os.path.isdir("/proc/self/task"):
+        return None
     count = 0
-    try:
-        for entry in os.scandir("/proc"):
-            if entry.name.isdigit() and entry.stat().st_uid == os.getuid():
-                count += len(os.listdir(f"{entry.path}/task"))
-    except FileNotFoundError:
-        return count or None
+    for process in os.listdir("/proc"):
+        try:
+            if process.isdigit() and os.stat(f"/proc/{process}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{process}/task"))
+        except OSError:
+            # It has ended since.
+            pass
     return count

@@ -62,7 +62,8 @@ PARITY: Final = (
 def run(running: Running) -> None:
     """Run a training job from start to its final status."""
     body = enter(running, "Downloading", TrainingStartTime=running.service.clock.now())
-    names = opt_ml.hosts(body["ResourceConfig"].get("InstanceCount", 1))
+    running.count = body["ResourceConfig"]["InstanceCount"]
+    names = opt_ml.hosts(running.count)
     roots = [running.opt_ml(host) for host in names]
     image = images.resolve(body["AlgorithmSpecification"]["TrainingImage"])
     try:
@@ -76,7 +77,7 @@ def run(running: Running) -> None:
     with channels.Pipes(running.service.objects, pipes), Uploads(checkpoints):
         _start(running, body, image, names)
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
-    running.close_logs(len(names))
+    running.close_logs()
     enter(running, "Uploading")
     status, reason = _verdict(ending, image, roots)
     metrics = final_metrics(_logs(running, names), body["AlgorithmSpecification"].get("MetricDefinitions", []))

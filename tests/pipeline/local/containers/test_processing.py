@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import importlib.util
+import io
 import json
 import os
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -426,6 +429,38 @@ def test_a_job_runs_the_code_from_s3_not_the_checkout(bench: Bench) -> None:
     gone = bench.process("", AppSpecification=given, env=env)
     assert gone["ProcessingJobStatus"] == "Failed"
     assert "No module named 'scripts'" in bench.log("Processing", gone["ProcessingJobName"])[-1]
+
+
+def test_the_names_of_the_instances_are_this_machine(bench: Bench) -> None:
+    script = "import socket\nprint([socket.gethostbyname(host) for host in ('algo-1', 'algo-2')])\n"
+    job = bench.process(script, count=2)
+    assert bench.log("Processing", job["ProcessingJobName"]) == ["['127.0.0.1', '127.0.0.1']"]
+
+
+def test_pip_installs_into_the_job_only(bench: Bench) -> None:
+    bench.put("wheels/tiny_thing-1.0-py3-none-any.whl", wheel("tiny_thing"))
+    script = (
+        "import subprocess, sys\n"
+        "wheel = '/opt/ml/processing/input/wheels/tiny_thing-1.0-py3-none-any.whl'\n"
+        "subprocess.run(['pip', 'install', '--quiet', '--no-index', wheel], check=True)\n"
+        "subprocess.run([sys.executable, '-c', 'import tiny_thing; print(tiny_thing.__file__)'], check=True)\n"
+    )
+    job = bench.process(script, inputs=[prefix("wheels", "wheels/", "input/wheels")])
+    log = bench.log("Processing", job["ProcessingJobName"])
+    assert log[-1].startswith(str(bench.local.service.state.jobs)), log
+    assert importlib.util.find_spec("tiny_thing") is None
+
+
+def wheel(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{name}-1.0.dist-info/RECORD", "")
+    return buffer.getvalue()
 
 
 def test_ten_jobs_run_at_once(bench: Bench) -> None:
