@@ -5,7 +5,7 @@ What exists already is joined. An experiment is a record beside the run: that on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.engine.calls import patiently
 from pipeline.local.engine.expressions import EvaluationError, evaluate, render
@@ -14,11 +14,21 @@ from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException
+from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
 
 Body = dict[str, Any]
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="lineage of an execution",
+        here="experiment, trial and trial components; artifacts, actions and contexts only where a client makes them",
+        aws="artifacts, actions, contexts and associations too",
+    ),
+)
 
 
 def join(request: Body, execution: Body) -> None:

@@ -74,13 +74,14 @@ class Creation:
             ended = None  # the job went down with the service
         while True:
             if ended is not None:
-                if ended.exception is None:
+                if ended.exception is None or self.run.stopping:
                     return ended
                 seconds = policies.wait(ended.exception, self.service.clock.now() - began)
                 if seconds is None:
                     return ended
-                if not self.run.pause(seconds):
-                    return Ended("Stopped")
+                self.run.pause(seconds)
+            if self.run.stopping:
+                return Ended("Stopped")
             attempt += 1
             self.run.note(AttemptCount=attempt, _name=None, _resource=None, Metadata={})
             ended = self._attempt(attempt)
@@ -97,8 +98,6 @@ class Creation:
         return self._outcome(name)
 
     def _attempt(self, attempt: int) -> Ended:
-        if self.run.stopping:
-            return Ended("Stopped")
         name = self.new_name()
         scope = self.run.scope.creating(self.run.node.type, name)
         arguments = evaluate(self.run.arguments, scope)
@@ -140,6 +139,8 @@ class Creation:
         request = arguments | {self.resource.name: name}
         if self.resource.role:
             _default(request, self.resource.role.split("."), self.run.execution["_role"])
+            for definition in request.get("TrainingJobDefinitions") or []:
+                definition.setdefault("RoleArn", self.run.execution["_role"])
         if self.resource.tags:
             kept = [tag for tag in request.get("Tags") or [] if tag.get("Key") != EXECUTION_TAG]
             request["Tags"] = [*kept, {"Key": EXECUTION_TAG, "Value": self.run.arn}]
@@ -182,7 +183,7 @@ class Creation:
         if status == "Stopped":
             return Ended("Stopped", None if self.run.stopping else "The job was stopped.")
         reason = str(body.get("FailureReason", ""))
-        return Ended("Failed", reason or None, None if self.run.stopping else retries.of_failure(reason))
+        return Ended("Failed", reason or None, retries.of_failure(reason))
 
     def _wait(self, name: str) -> Body:
         """The body of the job when it has ended; tells it to stop when the execution is to."""

@@ -114,9 +114,8 @@ class StepRun:
                     raise Closing
                 return found[0]
 
-    def pause(self, seconds: float) -> bool:
-        """Wait before a retry; False if the execution is to stop meanwhile. Raises Closing."""
+    def pause(self, seconds: float) -> None:
+        """Wait before a retry, but not longer than until the execution is to stop. Raises Closing."""
         self.halt.either.wait(seconds)
         if self.halt.closing.is_set():
             raise Closing
-        return not self.stopping
