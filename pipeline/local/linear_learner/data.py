@@ -5,6 +5,7 @@ What is not a number, infinite, mislabelled or of another width is refused with 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Any, Final
@@ -45,24 +46,40 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
     num_bytes = 0
     for source in channel.sources():
         try:
-            for part in _parts(channel, source):
-                gathered = _gather(gathered, part, channel, source, parameters)
+            with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
+                for part in _parts(stream, channel, source):
+                    gathered = _gather(gathered, part, channel, source, parameters)
+                num_bytes += raw.count
         except OSError as error:
             raise unreadable(channel.name, f"{source.where}: {error.strerror}") from error
-        num_bytes += source.size or 0
     if gathered is None or not len(gathered):
         raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
     return gathered.finish(num_bytes)
 
 
-def _parts(channel: Channel, source: Source) -> Iterator[Part]:
+class CountingFile(io.FileIO):
+    """A file or FIFO that counts the bytes read from it."""
+
+    count = 0
+
+    def readinto(self, buffer: Any) -> int | None:
+        size = super().readinto(buffer)
+        self.count += size or 0
+        return size
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        self.count += len(data or b"")
+        return data or b""
+
+
+def _parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
     if source.size == 0:
         return
-    with source.path.open("rb") as stream:
-        if channel.content_type == CSV:
-            yield from _csv_parts(stream, channel, source)
-        else:
-            yield from _recordio_parts(stream, channel, source)
+    if channel.content_type == CSV:
+        yield from _csv_parts(stream, channel, source)
+    else:
+        yield from _recordio_parts(stream, channel, source)
 
 
 def _recordio_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:

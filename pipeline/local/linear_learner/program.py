@@ -41,10 +41,10 @@ def _train(root: Path, log: Log) -> None:
     _announce(channels, log)
     log.flush()
     # Only now is numpy needed: a bad hyperparameter or channel is refused without it.
-    from pipeline.local.linear_learner import artifact, data, train
+    from pipeline.local.linear_learner import artifact, checks, data, train
 
     rows = {name: data.load(channel, parameters) for name, channel in channels.items()}
-    train.check(rows, parameters)
+    checks.check(rows, parameters)
     model = train.train(rows, parameters, log)
     target = root / "model" / artifact.FILE_NAME
     target.parent.mkdir(parents=True, exist_ok=True)

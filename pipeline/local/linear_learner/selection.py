@@ -52,6 +52,11 @@ class Judge:
         self._criterion = criterion if binary and not criterion.is_loss else None
 
     @property
+    def by_loss(self) -> bool:
+        """Whether models are compared by their loss, lower being better."""
+        return self._criterion is None
+
+    @property
     def criterion_name(self) -> str:
         """What the log calls the metric by which models are compared."""
         if self._criterion is None:

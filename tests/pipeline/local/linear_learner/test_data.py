@@ -94,7 +94,7 @@ def test_a_pipe_is_read_as_a_file_is(tmp_path: Path, content_type: str) -> None:
     writer.start()
     rows = load(tmp_path, {}, content_type, TrainingInputMode="Pipe")
     writer.join()
-    assert (rows.features == FEATURES).all()
+    assert (rows.features == FEATURES).all() and rows.num_bytes == len(content)
 
 
 def test_content_types_are_read_without_regard_to_case() -> None:
@@ -169,6 +169,21 @@ def test_bytes_that_are_no_records_are_refused(tmp_path: Path, content: bytes) -
     text = refusal(tmp_path, {"a": content}, RECORDIO)
     assert text.startswith(f"{PREFIX}Requested content-type is 'application/x-recordio-protobuf'.")
     assert f"Caused by: {TRAIN}/a: record " in text
+
+
+@pytest.mark.parametrize(("field", "dtype", "name"), [(3, "<f8", "float64"), (7, "<i4", "int32")])
+def test_tensors_other_than_float32_are_refused(tmp_path: Path, field: int, dtype: str, name: str) -> None:
+    from scripts.wire import delimited
+
+    numbers = np.array([1, 2, 3], dtype).tobytes() if dtype == "<f8" else b"\x01\x02\x03"
+    value = delimited(field, delimited(1, numbers))
+    label = delimited(2, delimited(1, np.array([1], "<f4").tobytes()))
+    payload = delimited(1, delimited(1, b"values"), delimited(2, value))
+    payload += delimited(2, delimited(1, b"values"), delimited(2, label))
+    frame = (0xCED7230A).to_bytes(4, "little") + len(payload).to_bytes(4, "little")
+    text = refusal(tmp_path, {"a": frame + payload + bytes(-len(payload) % 4)}, RECORDIO)
+    assert "Requested content-type is 'application/x-recordio-protobuf'" in text
+    assert f"{TRAIN}/a: {name} tensors from record 1 on; only float32 is supported" in text
 
 
 def test_records_without_labels_are_refused(tmp_path: Path) -> None:
