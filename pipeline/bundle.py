@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _ATTEMPTS: Final = 5
 
 
+class NoBucketError(Exception):
+    """There is no bucket of that name; what that means is for the caller to say."""
+
+
 @dataclass(frozen=True)
 class File:
     """One file: its name relative to the bundle, with slashes, and its bytes."""
@@ -89,15 +93,25 @@ def upload(bundle: Bundle, s3: S3Client, bucket: str, prefix: str, *, kms_key: s
 
 
 def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> dict[str, str] | None:
-    """The hashes by name of a bundle in S3, or None where it is not there as a whole. Read-only."""
+    """The hashes by name of a bundle in S3, or None where it is not there as a whole. Read-only.
+
+    Raises NoBucketError.
+    """
     try:
         body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
     except ClientError as error:
-        if _code(error) in {"NoSuchKey", "NoSuchBucket", "404"}:
+        if _code(error) == "NoSuchBucket":
+            raise NoBucketError(bucket) from error
+        if _code(error) in {"NoSuchKey", "404"}:
             return None
         raise
     manifest: dict[str, str] = json.loads(body)
     return manifest
+
+
+def encryption(kms_key: str | None) -> dict[str, Any]:
+    """What a request to write an object says of its encryption: nothing if the bucket decides."""
+    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
 
 
 def _files(folder: Path) -> Iterator[File]:
@@ -128,10 +142,9 @@ def _exists(s3: S3Client, bucket: str, key: str) -> bool:
 
 def _create(s3: S3Client, bucket: str, key: str, content: bytes, kms_key: str | None) -> bool:
     """Write the object unless it is there; the key holds the hash, so what is there is the same."""
-    encryption: dict[str, Any] = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
     for attempts_left in reversed(range(_ATTEMPTS)):
         try:
-            s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **encryption)
+            s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **encryption(kms_key))
             return True
         except ClientError as error:
             if _code(error) == "PreconditionFailed":

@@ -7,6 +7,7 @@ line and its remedy, so that no command ends in a traceback for a missing permis
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,19 +28,48 @@ if TYPE_CHECKING:
 
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
+_SIGN_IN: Final = "the credentials have expired: sign in again (`aws sso login`), then repeat the command"
+_NOT_VALID: Final = "the credentials are not valid here: check AWS_PROFILE and the region"
+_PERMISSION: Final = "ask for the permission; `pipeline policy` prints the least that is needed"
+_BUSY: Final = "the service is busy: wait a moment and repeat the command, it is safe to run twice"
+_ROLE: Final = "create the role, with the trust that `pipeline policy` prints, or set another `role` in pipeline.toml"
+
 _REMEDIES: Final = {
-    "ExpiredToken": "the credentials have expired: sign in again (`aws sso login`), then repeat the command",
-    "ExpiredTokenException": "the credentials have expired: sign in again (`aws sso login`), then repeat the command",
-    "UnrecognizedClientException": "the credentials are not valid here: check AWS_PROFILE and the region",
-    "InvalidClientTokenId": "the credentials are not valid here: check AWS_PROFILE and the region",
+    "ExpiredToken": _SIGN_IN,
+    "ExpiredTokenException": _SIGN_IN,
+    "RequestExpired": "the clock of this machine is wrong, or the credentials have expired: sign in again",
+    "UnrecognizedClientException": _NOT_VALID,
+    "InvalidClientTokenId": _NOT_VALID,
+    "SignatureDoesNotMatch": _NOT_VALID,
+    "AuthFailure": _NOT_VALID,
     "InvalidAccessKeyId": 'the key is not known here: for localhost, eval "$(pipeline local env)"',
-    "AccessDenied": "ask for the permission; `pipeline policy` prints the least that is needed",
-    "AccessDeniedException": "ask for the permission; `pipeline policy` prints the least that is needed",
-    "NoSuchBucket": "create the bucket, or set another with --bucket or in pipeline.toml",
-    "ThrottlingException": "the service is busy: wait a moment and repeat the command, it is safe to run twice",
+    "AccessDenied": _PERMISSION,
+    "AccessDeniedException": _PERMISSION,
+    "403": _PERMISSION,
+    "NoSuchBucket": "create the bucket (`aws s3 mb`), or set another `bucket` in pipeline.toml",
+    "ThrottlingException": _BUSY,
+    "Throttling": _BUSY,
+    "TooManyRequestsException": _BUSY,
+    "RequestLimitExceeded": _BUSY,
+    "SlowDown": _BUSY,
+    "ConflictException": "somebody else is changing it: wait a moment and repeat the command, it is safe to run twice",
     "ResourceLimitExceeded": "raise the quota in Service Quotas, or remove what is no longer used (`pipeline clean`)",
     "ResourceNotFound": "`pipeline upsert` creates the pipeline; `pipeline executions` lists what has run",
 }
+
+# Where the code says little, the message does: the codes, a pattern of the message, the remedy.
+_BY_MESSAGE: Final = (
+    (
+        ("AccessDenied", "AccessDeniedException"),
+        re.compile(r"iam:PassRole"),
+        "let who deploys pass the pipeline's role: `pipeline policy` prints what is needed",
+    ),
+    (
+        ("ValidationException",),
+        re.compile(r"\brole\b.*(assume|not exist|not found|invalid)|(assume|not exist).*\brole\b", re.I | re.S),
+        _ROLE,
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -184,10 +214,10 @@ def error_message(error: ClientError) -> str:
 
 
 def _refused(error: ClientError) -> ServiceError:
-    code = error_code(error)
-    return ServiceError(
-        f"{error.operation_name} was refused ({code}): {error_message(error)}", hint=_REMEDIES.get(code, "")
-    )
+    code, message = error_code(error), error_message(error)
+    special = [remedy for codes, pattern, remedy in _BY_MESSAGE if code in codes and pattern.search(message)]
+    remedy = special[0] if special else _REMEDIES.get(code, "")
+    return ServiceError(f"{error.operation_name} was refused ({code}): {message}", hint=remedy)
 
 
 def _first_line_of(error: Exception) -> str:

@@ -1,26 +1,31 @@
 """Reads what is deployed, and carries out a plan: the only module that writes pipelines to AWS or localhost.
 
 Every instruction may be repeated: an upsert that was killed anywhere, or two of them at once, end with one whole
-pipeline. The code lies in S3 before a definition names it, and the checksum tag is written last.
+pipeline. The code lies in S3 before a definition names it; the checksum tag is written last, and again until it is that
+of what is deployed, so that the last of several writers leaves it true.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline import bundle
+from pipeline import bundle, cautions
 from pipeline.clients import Clients, error_code, error_message, translated
+from pipeline.errors import ServiceError
 from pipeline.plan import (
+    CHECKSUM_TAG,
     INLINE_LIMIT,
     CreatePipeline,
     Deployed,
     Desired,
     Instruction,
     Plan,
+    RecordChecksum,
     RemoveTags,
     SetTags,
     UpdatePipeline,
@@ -35,12 +40,22 @@ if TYPE_CHECKING:
 _CODE_URI: Final = re.compile(r's3://([^"/]+)/([^"]*?)/code/([0-9a-f]{64})')
 
 
+# Another writer of the same pipeline is waited out: seconds between the attempts.
+_PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
+
+Sleep = Callable[[float], None]
+
+
 def plan(clients: Clients, desired: Desired) -> Plan:
-    """What `upsert` would do now; reads, never writes. Raises ServiceError."""
+    """What `upsert` would do now; reads, never writes.
+
+    Raises ServiceError, and DefinitionError for a definition that the service would refuse.
+    """
+    doubtful = cautions.accepted(desired.definition)
     deployed = read(clients, desired.name)
-    with translated():
-        there = bundle.deployed_manifest(clients.s3, desired.bucket, desired.prefix, desired.bundle.sha256)
-    return make(desired, deployed, code_uploaded=there is not None)
+    uploaded, no_bucket = _code_uploaded(clients, desired)
+    risks = cautions.found(clients, deployed.definition, desired.definition) if deployed else ()
+    return make(desired, deployed, code_uploaded=uploaded, warnings=(*no_bucket, *risks, *doubtful))
 
 
 def read(clients: Clients, name: str) -> Deployed | None:
@@ -68,7 +83,7 @@ def read(clients: Clients, name: str) -> Deployed | None:
         )
 
 
-def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], None]) -> str:
+def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], None], sleep: Sleep = time.sleep) -> str:
     """Carry out the plan and return the pipeline's ARN; `progress` is told before each instruction.
 
     Raises ServiceError; running it again finishes the work.
@@ -77,20 +92,66 @@ def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], Non
     for instruction in what.instructions:
         progress(instruction)
         with translated():
-            match instruction:
-                case UploadCode(code, bucket, prefix):
-                    bundle.upload(code, clients.s3, bucket, prefix)
-                case CreatePipeline(desired):
-                    arn = _create(clients, desired)
-                case UpdatePipeline(desired):
-                    arn = _update(clients, desired)
-                case SetTags(tags):
-                    arn = arn or _arn(clients, what.pipeline)
-                    clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags(tags))
-                case RemoveTags(keys):
-                    arn = arn or _arn(clients, what.pipeline)
-                    clients.sagemaker.delete_tags(ResourceArn=arn, TagKeys=list(keys))
-    return arn or _arn(clients, what.pipeline)
+            arn = _carry_out(clients, instruction, what.pipeline, arn, sleep) or arn
+    if arn:
+        return arn
+    with translated():
+        return _arn(clients, what.pipeline)
+
+
+def _carry_out(clients: Clients, instruction: Instruction, name: str, arn: str, sleep: Sleep) -> str:
+    """Do one instruction; the pipeline's ARN if it is known now."""
+    match instruction:
+        case UploadCode(code, bucket, prefix, kms_key):
+            bundle.upload(code, clients.s3, bucket, prefix, kms_key=kms_key)
+        case CreatePipeline(desired):
+            return _patiently(lambda: _create(clients, desired), sleep)
+        case UpdatePipeline(desired):
+            return _patiently(lambda: _update(clients, desired), sleep)
+        case SetTags(tags):
+            arn = arn or _arn(clients, name)
+            clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags(tags))
+        case RemoveTags(keys):
+            arn = arn or _arn(clients, name)
+            clients.sagemaker.delete_tags(ResourceArn=arn, TagKeys=list(keys))
+        case RecordChecksum(checksum=wanted):
+            arn = _record(clients, name, wanted)
+    return arn
+
+
+def _patiently(write: Callable[[], str], sleep: Sleep) -> str:
+    """Write, and again if another writer was at the pipeline in the same moment. Raises ClientError."""
+    from botocore.exceptions import ClientError
+
+    for pause in _PAUSES:
+        try:
+            return write()
+        except ClientError as error:
+            if error_code(error) != "ConflictException":
+                raise
+        sleep(pause)
+    return write()
+
+
+def _record(clients: Clients, name: str, wanted: str) -> str:
+    """Tag the pipeline with the checksum of its definition, and return its ARN.
+
+    The tag and the definition are two writes. So it looks afterwards: whoever writes the tag last has seen that it
+    is true. Raises ServiceError if the definition is another's by now.
+    """
+    found = clients.sagemaker.describe_pipeline(PipelineName=name)
+    for _ in _PAUSES:
+        arn, tagged = found["PipelineArn"], checksum(found["PipelineDefinition"])
+        clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags({CHECKSUM_TAG: tagged}))
+        found = clients.sagemaker.describe_pipeline(PipelineName=name)
+        if checksum(found["PipelineDefinition"]) == tagged:
+            break
+    if tagged != wanted:
+        raise ServiceError(
+            f"another upsert replaced the definition of {name} while this one was at work: the other's is deployed",
+            hint="`pipeline plan` shows what differs; `pipeline upsert` deploys this one",
+        )
+    return arn
 
 
 def _create(clients: Clients, desired: Desired) -> str:
@@ -103,7 +164,11 @@ def _create(clients: Clients, desired: Desired) -> str:
     except ClientError as error:
         if "already exists" not in error_message(error):
             raise
-        return _update(clients, desired)
+        # Somebody was quicker, or this is a repetition whose first answer was lost.
+        arn = _update(clients, desired)
+        if desired.tags:
+            clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags(desired.tags))
+        return arn
     return answer["PipelineArn"]
 
 
@@ -128,14 +193,31 @@ def _definition_members(clients: Clients, desired: Desired) -> dict[str, Any]:
     if len(body) < INLINE_LIMIT:
         return {"PipelineDefinition": desired.definition}
     key = f"{desired.prefix}/definitions/{checksum(desired.definition)}.json"
-    clients.s3.put_object(Bucket=desired.bucket, Key=key, Body=body, ContentType="application/json")
+    clients.s3.put_object(
+        Bucket=desired.bucket, Key=key, Body=body, ContentType="application/json", **bundle.encryption(desired.kms_key)
+    )
     return {"PipelineDefinitionS3Location": {"Bucket": desired.bucket, "ObjectKey": key}}
+
+
+def _code_uploaded(clients: Clients, desired: Desired) -> tuple[bool, tuple[str, ...]]:
+    """Whether the bundle is whole in S3, and a warning if there is not even the bucket."""
+    with translated():
+        try:
+            there = bundle.deployed_manifest(clients.s3, desired.bucket, desired.prefix, desired.bundle.sha256)
+        except bundle.NoBucketError:
+            return False, (f"there is no bucket {desired.bucket}: create it before the upsert",)
+    return there is not None, ()
 
 
 def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
     """The files of the bundle that a deployed definition names, with their hashes; None if there is none to read."""
     found = _CODE_URI.search(json.dumps(json.loads(definition)))
-    return None if found is None else bundle.deployed_manifest(clients.s3, *found.groups())
+    if found is None:
+        return None
+    try:
+        return bundle.deployed_manifest(clients.s3, *found.groups())
+    except bundle.NoBucketError:
+        return None
 
 
 def _missing(error: ClientError) -> bool:

@@ -26,6 +26,9 @@ def desired(settings: Settings, *, cache: Path | None) -> Desired:
         prefix=settings.prefix,
         bundle=bundle,
         tags=dict(settings.tags),
+        description=settings.description,
+        parallelism=settings.parallelism,
+        kms_key=settings.kms_key,
     )
 
 

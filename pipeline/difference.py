@@ -7,7 +7,7 @@ which moved is no change and one that was added does not shift all others. Pure 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Kind = Literal["added", "removed", "changed"]
@@ -53,11 +53,12 @@ class Change:
 
 @dataclass(frozen=True)
 class ItemChange:
-    """One parameter or step that differs, with its places."""
+    """One parameter or step that differs, with its places; one that was added or removed also as a whole."""
 
     name: str
     kind: Kind
     changes: tuple[Change, ...] = ()
+    item: Mapping[str, Any] = field(default_factory=dict)
 
 
 def compare(old: Any, new: Any, path: str = "") -> Iterator[Change]:
@@ -110,9 +111,9 @@ def _items(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ItemChange, 
     found = []
     for name in [*new, *(name for name in old if name not in new)]:
         if name not in old:
-            found.append(ItemChange(name, "added"))
+            found.append(ItemChange(name, "added", item=new[name]))
         elif name not in new:
-            found.append(ItemChange(name, "removed"))
+            found.append(ItemChange(name, "removed", item=old[name]))
         elif changes := tuple(compare(old[name], new[name])):
             found.append(ItemChange(name, "changed", changes))
     return tuple(found)

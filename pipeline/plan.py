@@ -1,7 +1,7 @@
 """What `upsert` would do, as plain data: the differences for a reader, the instructions for an executor.
 
 `make` compares what is built with what is deployed and decides; it asks nobody. Printing a plan and applying it are
-two executors of the same instructions (`pipeline.plan_text`, `pipeline.deploy`), so a dry run is no special case.
+two executors of the same instructions (`pipeline.plan_view`, `pipeline.deploy`), so a dry run is no special case.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pipeline import difference
 from pipeline.bundle import Bundle
-from pipeline.difference import Change, ItemChange
+from pipeline.difference import ABSENT, Change, ItemChange
 
 CHECKSUM_TAG: Final = "linear-learner-pipeline:definition-sha256"
 """Holds the checksum of the definition that was deployed last: another one there means that other hands changed it."""
@@ -37,6 +37,7 @@ class Desired:
     description: str = ""
     display_name: str = ""
     parallelism: int | None = None
+    kms_key: str | None = None
 
     @property
     def checksum(self) -> str:
@@ -65,6 +66,7 @@ class UploadCode:
     bundle: Bundle
     bucket: str
     prefix: str
+    kms_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,14 @@ class RemoveTags:
     keys: tuple[str, ...]
 
 
-Instruction = UploadCode | CreatePipeline | UpdatePipeline | SetTags | RemoveTags
+@dataclass(frozen=True)
+class RecordChecksum:
+    """Keep the checksum of the definition as a tag: last of all, and true whoever else was at work meanwhile."""
+
+    checksum: str
+
+
+Instruction = UploadCode | CreatePipeline | UpdatePipeline | SetTags | RemoveTags | RecordChecksum
 
 
 @dataclass(frozen=True)
@@ -118,19 +127,23 @@ class Plan:
         return not self.instructions
 
 
-def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool) -> Plan:
-    """The plan that turns `deployed` into `desired`; `code_uploaded` tells whether the bundle is whole in S3."""
-    upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix),)
-    tags = {**desired.tags, CHECKSUM_TAG: desired.checksum}
+def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, warnings: tuple[str, ...] = ()) -> Plan:
+    """The plan that turns `deployed` into `desired`; `code_uploaded` tells whether the bundle is whole in S3.
+
+    `warnings` are what is known besides; a definition changed by other hands is found here.
+    """
+    upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix, desired.kms_key),)
     if deployed is None:
         return Plan(
             desired.name,
             new=True,
             parameters=difference.parameters({}, json.loads(desired.definition)),
             steps=difference.steps({}, json.loads(desired.definition)),
+            attributes=tuple(Change(name, ABSENT, value) for name, value in _declared(desired).items() if value),
             code=tuple(difference.compare({}, desired.bundle.manifest)),
             tags=tuple(difference.compare({}, dict(desired.tags))),
-            instructions=(*upload, CreatePipeline(desired), SetTags(tags)),
+            warnings=warnings,
+            instructions=(*upload, CreatePipeline(desired), RecordChecksum(desired.checksum)),
         )
     old, new = json.loads(deployed.definition), json.loads(desired.definition)
     attributes = tuple(_attributes(desired, deployed, old, new))
@@ -147,8 +160,8 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool) ->
         if deployed.code_files is None
         else tuple(difference.compare(deployed.code_files, desired.bundle.manifest)),
         tags=tag_changes,
-        warnings=_drift(desired, deployed),
-        instructions=(*upload, *update, *_tag_instructions(tags, deployed.tags)),
+        warnings=(*_drift(desired, deployed), *warnings),
+        instructions=(*upload, *update, *_tag_instructions(desired, deployed.tags)),
     )
 
 
@@ -159,15 +172,26 @@ def checksum(definition: str) -> str:
 
 
 def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    pairs = [
-        ("role", deployed.role, desired.role),
-        ("description", deployed.description, desired.description),
-        ("display name", deployed.display_name, desired.display_name),
-        ("parallelism", deployed.parallelism, desired.parallelism),
-    ]
+    there = {
+        "role": deployed.role,
+        "description": deployed.description,
+        "display name": deployed.display_name,
+        "parallelism": deployed.parallelism,
+    }
     # What is not declared is left as it is: the service gives a display name of its own, for one.
-    own = [Change(name, before, after) for name, before, after in pairs if after and before != after]
+    wanted = {name: value for name, value in _declared(desired).items() if value and value != there[name]}
+    own = [Change(name, there[name] or ABSENT, value) for name, value in wanted.items()]
     return own + list(difference.compare(_rest(old), _rest(new)))
+
+
+def _declared(desired: Desired) -> dict[str, Any]:
+    """The attributes of the pipeline by the names that readers see."""
+    return {
+        "role": desired.role,
+        "description": desired.description,
+        "display name": desired.display_name,
+        "parallelism": desired.parallelism,
+    }
 
 
 def _rest(definition: dict[str, Any]) -> dict[str, Any]:
@@ -180,10 +204,15 @@ def _own(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if key != CHECKSUM_TAG and not key.startswith("aws:")}
 
 
-def _tag_instructions(wanted: Mapping[str, str], there: Mapping[str, str]) -> tuple[Instruction, ...]:
-    set_ = {key: value for key, value in wanted.items() if there.get(key) != value}
-    gone = tuple(key for key in _own(there) if key not in wanted)
-    return (*((RemoveTags(gone),) if gone else ()), *((SetTags(set_),) if set_ else ()))
+def _tag_instructions(desired: Desired, there: Mapping[str, str]) -> tuple[Instruction, ...]:
+    set_ = {key: value for key, value in desired.tags.items() if there.get(key) != value}
+    gone = tuple(key for key in _own(there) if key not in desired.tags)
+    record = there.get(CHECKSUM_TAG) != desired.checksum
+    return (
+        *((RemoveTags(gone),) if gone else ()),
+        *((SetTags(set_),) if set_ else ()),
+        *((RecordChecksum(desired.checksum),) if record else ()),
+    )
 
 
 def _drift(desired: Desired, deployed: Deployed) -> tuple[str, ...]:

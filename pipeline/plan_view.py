@@ -14,6 +14,7 @@ from pipeline.plan import (
     CreatePipeline,
     Instruction,
     Plan,
+    RecordChecksum,
     RemoveTags,
     SetTags,
     UpdatePipeline,
@@ -25,9 +26,9 @@ _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _LONGEST: Final = 100
 
 
-def text(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
+def text(plan: Plan, forecast: Sequence[Forecast]) -> str:
     """The plan as lines for a terminal."""
-    return "\n".join(_lines(plan, forecast, where))
+    return "\n".join(_lines(plan, forecast))
 
 
 def markdown(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
@@ -38,7 +39,7 @@ def markdown(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
         lines += [
             "",
             "```diff",
-            *(line.replace("~", "!", 1) if line.startswith("~") else line for line in differences),
+            *map(_diff_line, differences),
             "```",
         ]
     for warning in plan.warnings:
@@ -62,7 +63,10 @@ def as_json(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
         "tags": [_change(change) for change in plan.tags],
         "warnings": list(plan.warnings),
         "instructions": [describe(instruction) for instruction in plan.instructions],
-        "next_execution": [{"step": item.step, "reused": item.reused, "why": item.why} for item in forecast],
+        "next_execution": [
+            {"step": item.step, "reused": item.reused, "why": item.why, "condition": item.condition or None}
+            for item in forecast
+        ],
     }
     return json.dumps(document, indent=2)
 
@@ -80,10 +84,11 @@ def describe(instruction: Instruction) -> str:
             return f"set tags {', '.join(sorted(tags))}"
         case RemoveTags(keys):
             return f"remove tags {', '.join(keys)}"
+        case RecordChecksum():
+            return "record the checksum of the definition"
 
 
-def _lines(plan: Plan, forecast: Sequence[Forecast], where: str) -> Iterator[str]:
-    yield f"Plan for {plan.pipeline} on {where}"
+def _lines(plan: Plan, forecast: Sequence[Forecast]) -> Iterator[str]:
     yield _headline(plan)
     differences = list(_differences(plan))
     if differences:
@@ -104,28 +109,45 @@ def _headline(plan: Plan) -> str:
     if plan.empty:
         return "Nothing to do: what is deployed is what is built."
     if plan.new:
-        return f"The pipeline is new: {len(plan.steps)} steps, {len(plan.parameters)} parameters."
-    counted = {"step": plan.steps, "parameter": plan.parameters, "attribute": plan.attributes}
+        return f"The pipeline is new: {_counted(plan)}."
+    counted = _counted(plan)
+    return f"Changes: {counted}." if counted else f"Changes: {', '.join(map(describe, plan.instructions))}."
+
+
+def _counted(plan: Plan) -> str:
+    """How many of each there are, those that there are none of left out."""
+    counted = {"parameter": plan.parameters, "step": plan.steps, "attribute": plan.attributes}
     counted |= {"code file": plan.code, "tag": plan.tags}
-    parts = [f"{len(items)} {name}{'s' if len(items) > 1 else ''}" for name, items in counted.items() if items]
-    return f"Changes: {', '.join(parts)}." if parts else "Changes: the record of what is deployed."
+    return ", ".join(f"{len(items)} {name}{'s' if len(items) > 1 else ''}" for name, items in counted.items() if items)
 
 
 def _differences(plan: Plan) -> Iterator[str]:
-    if plan.new:
-        yield from (f"+ step {item.name}" for item in plan.steps)
-    else:
-        yield from _items("parameter", plan.parameters)
-        yield from _items("step", plan.steps)
-        yield from (_line("", change) for change in plan.attributes)
+    yield from _items("parameter", plan.parameters)
+    yield from _items("step", plan.steps)
+    yield from (_line("", change) for change in plan.attributes)
+    if not plan.new:
         yield from (f"{_SIGNS[change.kind]} code {change.path}" for change in plan.code)
     yield from (_line("tag ", change) for change in plan.tags)
 
 
+def _diff_line(line: str) -> str:
+    """A line as diff blocks colour it: the sign comes first, and that of a change is an exclamation mark."""
+    sign, _, rest = line.lstrip().partition(" ")
+    indent = " " * (len(line) - len(line.lstrip()))
+    return f"{'!' if sign == '~' else sign} {indent}{rest}"
+
+
 def _items(kind: str, items: Sequence[ItemChange]) -> Iterator[str]:
     for item in items:
-        yield f"{_SIGNS[item.kind]} {kind} {item.name}"
+        yield f"{_SIGNS[item.kind]} {kind} {item.name}{_what(item)}"
         yield from ("  " + _line("", change) for change in item.changes)
+
+
+def _what(item: ItemChange) -> str:
+    """What was added or removed, in a word: a step's type, a parameter's default."""
+    if "DefaultValue" in item.item:
+        return f" = {_short(item.item['DefaultValue'])}"
+    return f" ({item.item['Type']})" if "Type" in item.item else ""
 
 
 def _line(label: str, change: Change) -> str:
@@ -145,11 +167,14 @@ def _short(value: Any) -> str:
 
 
 def _fate(item: Forecast) -> str:
-    return "reused" if item.reused else f"runs: {item.why}"
+    turn = f" if {item.condition} lets it" if item.condition else ""
+    return f"reused{turn}" if item.reused else f"runs{turn}: {item.why}"
 
 
 def _item(item: ItemChange) -> dict[str, Any]:
-    return {"name": item.name, "kind": item.kind, "changes": [_change(change) for change in item.changes]}
+    """An item with its changes; one that was added or removed as a whole, too."""
+    document = {"name": item.name, "kind": item.kind, "changes": [_change(change) for change in item.changes]}
+    return document | ({"item": dict(item.item)} if item.item else {})
 
 
 def _change(change: Change) -> dict[str, Any]:

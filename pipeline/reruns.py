@@ -1,33 +1,40 @@
 """Which steps the next execution would run again, and why: the service's cache keys, worked out before the start.
 
 A step is reused if an earlier execution ran it with the same key attributes (AWS documents them for each type)
-within its ExpireAfter. What a step gets from one that runs again has a new
-address, and so counts as changed.
+within its ExpireAfter. What a step reads from another counts by the execution that made it, since it lies at an
+address of its own there; `test_history.py` holds the predictions to the executions that follow them.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from pipeline.cache_view import ANEW, MADE_BY, Seen, sources, texts
 from pipeline.difference import ABSENT, Change, compare, walk
 from pipeline.local.engine.cache import ATTRIBUTES, seconds
 
 _NO_WORK: Final = frozenset({"Condition", "Fail"})
-_REFERENCE: Final = re.compile(r"(Parameters|Steps|Execution)\.([A-Za-z0-9_-]+)")
+_SHOWN: Final = 60
 
 
 @dataclass(frozen=True)
 class Past:
-    """An earlier execution: its definition, the parameters it was given, when each step that succeeded ended."""
+    """An earlier execution, with what each of its steps that succeeded rested on."""
 
     definition: Mapping[str, Any]
     parameters: Mapping[str, str]
     ended: Mapping[str, datetime] = field(default_factory=dict)
+    """When the result of each step was made, by this execution or by the one that it was reused from."""
+    name: str = ""
+    reused: Mapping[str, str] = field(default_factory=dict)
+    """The names of the executions that the results of reused steps are from."""
+
+    def origin(self, step: str) -> str:
+        """The execution that made the step's result."""
+        return self.reused.get(step, self.name)
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,8 @@ class Forecast:
 
     step: str
     why: str = ""
+    condition: str = ""
+    """The Condition step that decides whether the step comes to its turn at all; empty if none does."""
 
     @property
     def reused(self) -> bool:
@@ -47,41 +56,49 @@ def forecast(
     definition: Mapping[str, Any], parameters: Mapping[str, str], past: Sequence[Past], *, now: datetime
 ) -> tuple[Forecast, ...]:
     """What the next execution would run; `past` is newest first, `parameters` are those it would be given."""
+    deciders = _deciders(definition)
     steps = {step["Name"]: step for step in walk(definition.get("Steps", [])) if step.get("Type") not in _NO_WORK}
-    values = _values(definition, parameters)
     why: dict[str, str] = {}
+    origins: dict[str, str] = {}
+    seen = Seen.of(definition, parameters, origins.get)
     for name in _in_order(steps):
-        why[name] = _why(steps[name], values, past, why, now)
-    return tuple(Forecast(name, why[name]) for name in steps)
+        why[name], origins[name] = _fate(steps[name], seen, past, why, now)
+    return tuple(Forecast(name, why[name], deciders.get(name, "")) for name in steps)
 
 
-def _why(
-    step: Mapping[str, Any], values: Mapping[str, Any], past: Sequence[Past], why: Mapping[str, str], now: datetime
-) -> str:
-    if step["Type"] not in ATTRIBUTES:
-        return f"steps of type {step['Type']} are never cached"
-    if not (step.get("CacheConfig") or {}).get("Enabled"):
-        return "its caching is off"
-    attributes = _attributes(step, values)
-    if "Execution." in json.dumps(attributes):
-        return "its arguments hold what each execution has anew"
-    fed = [name for name in _sources(attributes) if why.get(name)]
+def _fate(
+    step: Mapping[str, Any], seen: Seen, past: Sequence[Past], why: Mapping[str, str], now: datetime
+) -> tuple[str, str]:
+    """Why the step runs, or an empty text and the execution whose result it reuses."""
+    if reason := _never(step):
+        return reason, ""
+    attributes = seen.attributes(step)
+    if any(text.startswith(ANEW) for text in texts(attributes)):
+        return "its arguments hold what each execution has anew", ""
+    fed = [name for name in sources(attributes) if why.get(name)]
     if fed:
-        return f"it reads what {fed[0]} makes, which runs again"
+        return f"it reads what {fed[0]} makes, which runs again", ""
     runs = [one for one in past if step["Name"] in one.ended]
     if not runs:
-        return "no earlier execution has run it to success"
+        return "no earlier execution has run it to success", ""
     for run in runs:
         if not _changes(step, attributes, run):
-            return _expired(step, run.ended[step["Name"]], now)
-    return _described(_changes(step, attributes, runs[0]))
+            return _expired(step, run.ended[step["Name"]], now), run.origin(step["Name"])
+    return _described(_changes(step, attributes, runs[0])), ""
+
+
+def _never(step: Mapping[str, Any]) -> str:
+    """Why a step runs whatever happened before."""
+    if step["Type"] not in ATTRIBUTES:
+        return f"steps of type {step['Type']} are never cached"
+    return "" if (step.get("CacheConfig") or {}).get("Enabled") is True else "its caching is off"
 
 
 def _changes(step: Mapping[str, Any], attributes: Mapping[str, Any], run: Past) -> list[Change]:
     earlier = next((item for item in walk(list(run.definition["Steps"])) if item["Name"] == step["Name"]), None)
     if earlier is None or earlier["Type"] != step["Type"]:
         return [Change("Type", ABSENT if earlier is None else earlier["Type"], step["Type"])]
-    return list(compare(_attributes(earlier, _values(run.definition, run.parameters)), attributes))
+    return list(compare(Seen.of(run.definition, run.parameters, run.origin).attributes(earlier), attributes))
 
 
 def _described(changes: Sequence[Change]) -> str:
@@ -89,12 +106,14 @@ def _described(changes: Sequence[Change]) -> str:
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     if "[code]" in first.path or "/code/" in str(first.new):
         return f"its code changed{more}"
+    if first.path.endswith(MADE_BY):
+        return f"the latest run of it read what another execution made{more}"
     return f"{first.path} was {_short(first.old)}, is {_short(first.new)}{more}"
 
 
 def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else repr(value) if value is ABSENT else json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    text = repr(value) if value is ABSENT else str(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
 
 def _expired(step: Mapping[str, Any], ended: datetime, now: datetime) -> str:
@@ -105,63 +124,32 @@ def _expired(step: Mapping[str, Any], ended: datetime, now: datetime) -> str:
     return ""
 
 
-def _attributes(step: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The attributes of the step's cache key, with parameters replaced by their values."""
-    arguments = step.get("Arguments") or {}
-    found: dict[str, Any] = {}
-    for path in ATTRIBUTES[step["Type"]]:
-        value: Any = arguments
-        for member in path.split("."):
-            value = value.get(member) if isinstance(value, Mapping) else None
-        if value is not None:
-            found[path] = _resolved(value, values)
+def _deciders(definition: Mapping[str, Any]) -> dict[str, str]:
+    """The steps inside branches, with the innermost Condition around each."""
+    found: dict[str, str] = {}
+    for step in walk(definition.get("Steps", [])):
+        if step.get("Type") == "Condition":
+            arguments = step.get("Arguments") or {}
+            inner = walk([*(arguments.get("IfSteps") or []), *(arguments.get("ElseSteps") or [])])
+            found |= {child["Name"]: step["Name"] for child in inner}
     return found
-
-
-def _resolved(value: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(value, Mapping):
-        if set(value) == {"Get"} and str(value["Get"]).startswith("Parameters."):
-            return values.get(value["Get"].removeprefix("Parameters."))
-        if set(value) == {"Std:Join"}:
-            return _joined(value["Std:Join"], values)
-        return {key: _resolved(item, values) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_resolved(item, values) for item in value]
-    return value
-
-
-def _joined(join: Mapping[str, Any], values: Mapping[str, Any]) -> Any:
-    parts = [_resolved(part, values) for part in join.get("Values", [])]
-    if any(isinstance(part, Mapping | list) for part in parts):
-        return {"Std:Join": {"On": join.get("On", ""), "Values": parts}}
-    return str(join.get("On", "")).join(str(part) for part in parts)
-
-
-def _values(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """Each parameter's value as it would be written: the one given, or its default."""
-    declared = {item["Name"]: item.get("DefaultValue") for item in definition.get("Parameters", [])}
-    return {name: str(given.get(name, default)) for name, default in declared.items()}
-
-
-def _sources(value: Any) -> Iterator[str]:
-    """The steps that a value refers to."""
-    for kind, name in _REFERENCE.findall(json.dumps(value)):
-        if kind == "Steps":
-            yield name
 
 
 def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Names so that a step comes after those that it refers to; a definition that was checked has no cycle."""
-    order: list[str] = []
+    order: dict[str, None] = {}
 
-    def visit(name: str) -> None:
-        if name in order or name not in steps:
+    def visit(name: str, trail: frozenset[str]) -> None:
+        if name in order or name not in steps or name in trail:
             return
-        for source in _sources(steps[name].get("Arguments")):
-            if source != name:
-                visit(source)
-        order.append(name)
+        for source in _sources_of(steps[name]):
+            visit(source, trail | {name})
+        order[name] = None
 
     for name in steps:
-        visit(name)
-    return order
+        visit(name, frozenset())
+    return list(order)
+
+
+def _sources_of(step: Mapping[str, Any]) -> Iterator[str]:
+    yield from sources(step.get("Arguments"))

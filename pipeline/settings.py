@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     subnets: Annotated[_List, Field(description="The subnets of jobs and endpoint.")] = ()
     security_groups: Annotated[_List, Field(description="The security groups that go with the subnets.")] = ()
     tags: Annotated[_Tags, Field(description="Tags of the pipeline and of what it makes.")] = {}
+    description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
+    parallelism: Annotated[
+        int | None, Field(ge=1, description="How many steps of an execution run at once at most; not limited.")
+    ] = None
     processing_image: Annotated[
         str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")
     ] = "xgboost:3.2-0"

@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Parameters, Set, State, Where
+from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Parameters, Set, State, Where, console
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.plan import Plan
     from pipeline.reruns import Forecast
     from pipeline.settings import Settings
+
+
+Parallelism = Annotated[int | None, typer.Option(help="How many steps of an execution run at once at most.")]
+Description = Annotated[str | None, typer.Option(help="What the pipeline is for.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,6 +29,8 @@ def register(app: typer.Typer) -> None:
 
 def plan(
     param: Parameters = None,
+    parallelism: Parallelism = None,
+    description: Description = None,
     env: Environment = None,
     config: Config = None,
     set_: Set = None,
@@ -38,18 +44,25 @@ def plan(
 ) -> int:
     """Show what upsert would change, and which steps the next execution would run again."""
     from pipeline import plan_view
-    from pipeline.errors import CHANGES_EXIT_CODE
+    from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
+    if json and markdown:
+        raise UsageError("--json and --markdown exclude each other", hint="give one of them")
     where = Where(env, config, set_, local, state)
-    settings = where.load()
-    clients = where.connect(settings)
+    settings, clients = _opened(where, parallelism, description)
     made, forecast = _plan(clients, settings, param or [], where.definitions)
-    show = plan_view.as_json if json else plan_view.markdown if markdown else plan_view.text
-    print(show(made, forecast, clients.target.describe()))
+    if json:
+        print(plan_view.as_json(made, forecast, clients.target.describe()))
+    elif markdown:
+        print(plan_view.markdown(made, forecast, clients.target.describe()))
+    else:
+        print(plan_view.text(made, forecast))
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
 
 
 def upsert(
+    parallelism: Parallelism = None,
+    description: Description = None,
     env: Environment = None,
     config: Config = None,
     set_: Set = None,
@@ -60,12 +73,22 @@ def upsert(
     from pipeline import deploy, plan_view
 
     where = Where(env, config, set_, local, state)
-    settings = where.load()
-    clients = where.connect(settings)
+    settings, clients = _opened(where, parallelism, description)
     made, forecast = _plan(clients, settings, [], where.definitions)
-    print(plan_view.text(made, forecast, clients.target.describe()))
-    arn = deploy.apply(clients, made, progress=lambda instruction: print(plan_view.describe(instruction)))
+    print(plan_view.text(made, forecast), flush=True)
+    if not made.empty:
+        print()
+    arn = deploy.apply(clients, made, progress=lambda instruction: print(plan_view.describe(instruction), flush=True))
     print(arn)
+
+
+def _opened(where: Where, parallelism: int | None, description: str | None) -> tuple[Settings, Clients]:
+    """The settings and the clients; says first, on stderr, where the command reads and writes."""
+    settings = where.load(parallelism=parallelism, description=description)
+    clients = where.connect(settings)
+    clients.target.require_account(settings.account)
+    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
+    return settings, clients
 
 
 def _plan(
@@ -77,8 +100,7 @@ def _plan(
     from pipeline.desired import desired
 
     given = parameters.parse(assignments, settings.declared, settings.task)
-    clients.target.require_account(settings.account)
     wanted = desired(settings, cache=cache)
     made = deploy.plan(clients, wanted)
-    past = history.past(clients, wanted.name)
+    past = () if made.new else history.past(clients, wanted.name)
     return made, reruns.forecast(json.loads(wanted.definition), given, past, now=datetime.now(UTC))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from pipeline.bundle import Bundle, deployed_manifest, manifest_key, upload
+from pipeline.bundle import Bundle, NoBucketError, deployed_manifest, manifest_key, upload
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -138,5 +138,7 @@ def test_interrupted_upload_is_not_taken_for_whole_and_is_completed(s3: S3Client
     assert deployed_manifest(s3, "bucket", "p", bundle.sha256) == bundle.manifest
 
 
-def test_no_manifest_where_there_is_no_bucket(s3: S3Client) -> None:
-    assert deployed_manifest(s3, "nowhere", "p", "0" * 64) is None
+def test_no_bucket_is_told_from_no_manifest(s3: S3Client) -> None:
+    assert deployed_manifest(s3, "bucket", "p", "0" * 64) is None
+    with pytest.raises(NoBucketError, match="nowhere"):
+        deployed_manifest(s3, "nowhere", "p", "0" * 64)

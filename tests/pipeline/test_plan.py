@@ -13,6 +13,7 @@ from pipeline.plan import (
     CreatePipeline,
     Deployed,
     Desired,
+    RecordChecksum,
     RemoveTags,
     SetTags,
     UpdatePipeline,
@@ -45,7 +46,7 @@ def test_a_new_pipeline_is_created_with_all_its_steps_after_its_code() -> None:
     plan = make(wanted, None, code_uploaded=False)
     assert plan.new
     assert [change.name for change in plan.steps] == ["Convert"]
-    assert [type(instruction) for instruction in plan.instructions] == [UploadCode, CreatePipeline, SetTags]
+    assert [type(instruction) for instruction in plan.instructions] == [UploadCode, CreatePipeline, RecordChecksum]
 
 
 def test_nothing_to_do_when_all_is_deployed() -> None:
@@ -70,7 +71,7 @@ def test_a_changed_argument_updates_and_writes_the_checksum_last() -> None:
     wanted = desired(definition(x="2"))
     plan = make(wanted, deployed(desired()), code_uploaded=True)
     assert plan.steps[0].changes == (Change("Arguments.x", "1", "2"),)
-    assert plan.instructions == (UpdatePipeline(wanted), SetTags({CHECKSUM_TAG: wanted.checksum}))
+    assert plan.instructions == (UpdatePipeline(wanted), RecordChecksum(wanted.checksum))
 
 
 def test_a_changed_role_is_an_attribute() -> None:
@@ -106,7 +107,7 @@ def test_an_upsert_cut_off_before_its_checksum_is_no_drift() -> None:
     found = deployed(wanted, tags={CHECKSUM_TAG: checksum(definition(x="1"))})
     plan = make(wanted, found, code_uploaded=True)
     assert plan.warnings == ()
-    assert plan.instructions == (SetTags({CHECKSUM_TAG: wanted.checksum}),)
+    assert plan.instructions == (RecordChecksum(wanted.checksum),)
 
 
 def test_a_pipeline_made_by_something_else_is_a_warning() -> None:

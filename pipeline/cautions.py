@@ -1,0 +1,135 @@
+"""What a plan warns of: thresholds lowered below an approved model's, endpoints left running, doubtful steps.
+
+The parts that compare definitions are pure; `found` asks the service for the rest, and only for what matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pipeline.cache_view import ANEW, Origin, Seen
+from pipeline.clients import Clients, error_code, translated
+from pipeline.definition import check
+from pipeline.difference import walk
+from pipeline.errors import DefinitionError
+
+_AT_LEAST: Final = ("GreaterThanOrEqualTo", "GreaterThan")
+_AT_MOST: Final = ("LessThanOrEqualTo", "LessThan")
+_RUNNING: Final = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")
+_NOBODY: Final[Origin] = lambda _: None  # noqa: E731
+
+
+def accepted(definition: str) -> tuple[str, ...]:
+    """What the service takes though it may not do what is meant. Raises DefinitionError for what it would refuse."""
+    problems = check(definition)
+    refused = [str(problem).removeprefix("error: ") for problem in problems if problem.level == "error"]
+    if refused:
+        raise DefinitionError("\n  ".join(["the service would refuse the definition:", *refused]))
+    return tuple(str(problem).removeprefix("warning: ") for problem in problems)
+
+
+def found(clients: Clients, old: str, new: str) -> tuple[str, ...]:
+    """The warnings about a deployed definition and the one that is to replace it. Raises ServiceError."""
+    before, after = json.loads(old), json.loads(new)
+    return (*_thresholds(clients, before, after), *_endpoints(clients, before, after))
+
+
+def loosened(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    """Each threshold of a gate that lets more models through by its default, with both values."""
+    before, after = _gates(old), _gates(new)
+    for name, (side, value) in before.items():
+        if name not in after:
+            yield f"{name} ({side} {value:g}) is gone"
+            continue
+        now = after[name][1]
+        if (now < value) if side == "at least" else (now > value):
+            yield f"{name} goes from {side} {value:g} to {side} {now:g}"
+
+
+def endpoints(definition: Mapping[str, Any]) -> set[str]:
+    """The names of the endpoints that the pipeline deploys to unless an execution is told others."""
+    seen = Seen.of(definition, {}, _NOBODY)
+    return _names(seen, "Endpoint", "EndpointName")
+
+
+def groups(definition: Mapping[str, Any]) -> set[str]:
+    """The model package groups that the pipeline registers in unless an execution is told others."""
+    seen = Seen.of(definition, {}, _NOBODY)
+    return _names(seen, "RegisterModel", "ModelPackageGroupName")
+
+
+def _thresholds(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    lower = list(loosened(old, new))
+    for group in sorted(groups(old)) if lower else ():
+        version = _approved(clients, group)
+        if version:
+            changes = "; ".join(lower)
+            yield f"the gate lets more through than when {group}/{version}, which is approved, passed it: {changes}"
+
+
+def _endpoints(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(endpoints(old) - endpoints(new)):
+        status = _endpoint_status(clients, name)
+        if status in _RUNNING:
+            yield f"endpoint {name} is {status} and is left running: remove it with `pipeline clean` if nobody uses it"
+
+
+def _gates(definition: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
+    """The parameters that a Condition holds figures of an evaluation to: the side and the default."""
+    defaults = Seen.of(definition, {}, _NOBODY).values
+    gates: dict[str, tuple[str, float]] = {}
+    for step in walk(definition.get("Steps", [])):
+        for condition in (step.get("Arguments") or {}).get("Conditions", []):
+            left, right = condition.get("LeftValue"), condition.get("RightValue")
+            if not (isinstance(left, Mapping) and "Std:JsonGet" in left and isinstance(right, Mapping)):
+                continue
+            name = str(right.get("Get", "")).removeprefix("Parameters.")
+            side = {**dict.fromkeys(_AT_LEAST, "at least"), **dict.fromkeys(_AT_MOST, "at most")}.get(condition["Type"])
+            if side and isinstance(defaults.get(name), int | float):
+                gates[name] = (side, float(defaults[name]))
+    return gates
+
+
+def _names(seen: Seen, kind: str, member: str) -> set[str]:
+    """What the steps of one type have for a member, as far as it is fixed before an execution."""
+    values = (
+        seen.resolved((step.get("Arguments") or {}).get(member))
+        for step in seen.steps.values()
+        if step.get("Type") == kind
+    )
+    return {value for value in values if isinstance(value, str) and not value.startswith(ANEW)}
+
+
+def _approved(clients: Clients, group: str) -> int | None:
+    """The newest approved version of a group, None if it has none."""
+    from botocore.exceptions import ClientError
+
+    with translated():
+        try:
+            summaries = clients.sagemaker.list_model_packages(
+                ModelPackageGroupName=group,
+                ModelApprovalStatus="Approved",
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=1,
+            )["ModelPackageSummaryList"]
+        except ClientError as error:
+            if error_code(error) in ("ValidationException", "ResourceNotFound"):
+                return None
+            raise
+    return summaries[0].get("ModelPackageVersion") if summaries else None
+
+
+def _endpoint_status(clients: Clients, name: str) -> str:
+    """The status of an endpoint, empty if there is none."""
+    from botocore.exceptions import ClientError
+
+    with translated():
+        try:
+            return clients.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"]
+        except ClientError as error:
+            if error_code(error) in ("ValidationException", "ResourceNotFound"):
+                return ""
+            raise
