@@ -11,6 +11,7 @@ import functools
 import importlib.util
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,6 +117,15 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     own["PYTHONPATH"] = path
     harmless = {name: value for name, value in given.items() if not name.startswith(_OURS)}
     return defaults | harmless | more | own
+
+
+def add_command(home: Path, name: str, program: Path) -> None:
+    """Copy a Python file into a container and make it a command of this name."""
+    copy = home / "bin" / f".{name}.py"
+    shutil.copyfile(program, copy)
+    command = home / "bin" / name
+    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(copy))} "$@"\n')
+    command.chmod(0o755)
 
 
 def _commands(folder: Path) -> Path:

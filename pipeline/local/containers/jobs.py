@@ -32,6 +32,7 @@ from pipeline.local.containers.running import (
     Running,
     job_folder,
 )
+from pipeline.local.containers.sweeping import sweep
 from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.parity import Row
 
@@ -139,6 +140,7 @@ class Jobs:
             for body in self._service.store.list(kind.name):
                 if body[kind.status_member] not in TERMINAL:
                     running = Running(self._service, kind, body[kind.name_member])
+                    sweep(running.folder, keep=True)
                     if body[kind.status_member] == "Stopping":
                         self._end(running, "Stopped", "")
                     else:

@@ -33,7 +33,10 @@ def main() -> NoReturn:
     """Read the specification, set the container up, run it, exit with the job's code."""
     spec = json.loads(_exactly(int(_exactly(LENGTH))))
     if spec["namespace"]:
-        _unshare(spec["namespace"])
+        try:
+            _unshare(spec["namespace"])
+        except OSError as error:
+            _end(f"the container cannot be set apart: {error}", _NOT_STARTED)
         inner = os.fork()
         if inner:
             for descriptor in (LIFELINE, 1, 2):

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import logs
 from pipeline.local.containers import sandbox
-from pipeline.local.containers.environment import environment
-from pipeline.local.containers.opt_ml import OptMl, hosts
+from pipeline.local.containers.environment import add_command, environment
+from pipeline.local.containers.opt_ml import OPT_ML, OptMl, hosts
 from pipeline.local.containers.sandbox import Container, Isolation, Limits
 from pipeline.local.images import Image
 
@@ -166,7 +166,11 @@ class Running:
     ) -> None:
         """Start the container of one host, with output to the log; `volume` is the size of its disk in GiB."""
         home = self.folder / host / "home"
+        if image.programs:
+            more["SAGEMAKER_BASE_DIR"] = OPT_ML
         whole = environment(self.service, home, given, **more)
+        for name, program in image.programs.items():
+            add_command(home, name, program)
         self._containers.append(
             Container.start(
                 argv,

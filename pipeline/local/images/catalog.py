@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipeline.errors import LocalServiceError
@@ -21,14 +22,16 @@ from pipeline.local.parity import Row
 GROUP: Final = "pipeline.local.images"
 Program = Literal["process", "train", "serve"]
 MetricDefinitions = list[dict[str, str]]
+_SCRIPT_MODE: Final = Path(__file__).with_name("script_mode.py")
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._\-/][a-z0-9]+)*\Z")
 
 PARITY: Final = (
     Row(
         area="images",
         subject="managed scikit-learn and XGBoost images",
-        here="The interpreter that runs the service, with the libraries it has, run the entry point of a processing"
-        " or training job; these images have no program of their own for `train` and `serve`.",
+        here="The interpreter that runs the service, with the libraries it has, runs the entry point of a processing or"
+        " training job, or the training script of script mode (`sagemaker_program`). These images serve no models, and"
+        " XGBoost's own algorithm mode is not there.",
         aws="The pinned versions of the image; script mode for training and serving.",
     ),
     Row(
@@ -50,6 +53,9 @@ class Image:
     """What runs before the argument `train` or `serve`; empty where only a job's own entry point can run."""
     arguments: tuple[str, ...] = ()
     """What follows that argument."""
+    programs: Mapping[str, Path] = field(default_factory=dict)
+    """Python files that an image without entry point has as commands, by name: `train`. They are copied into the
+    container and use nothing but the standard library and what the interpreter has."""
     own_code: bool = False
     """The program is part of this project, which other jobs do not see."""
     builtin: bool = False
@@ -62,6 +68,8 @@ class Image:
 
         Raises ValidationException where the image has no such program.
         """
+        if not self.entrypoint and kind in self.programs:
+            return [kind]
         if not self.entrypoint:
             raise ValidationException(
                 f"On localhost the image {self.name} has no program for {kind!r}; give the job a ContainerEntrypoint."
@@ -87,8 +95,8 @@ _BUILT_IN: Final = (
         builtin=True,
         metrics=_linear_learner_metrics,
     ),
-    Image("sagemaker-scikit-learn"),
-    Image("sagemaker-xgboost"),
+    Image("sagemaker-scikit-learn", programs={"train": _SCRIPT_MODE}),
+    Image("sagemaker-xgboost", programs={"train": _SCRIPT_MODE}),
 )
 
 _registered: Final[dict[str, Image]] = {}

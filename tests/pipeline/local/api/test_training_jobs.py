@@ -118,7 +118,6 @@ def test_linear_learner_gets_the_metric_definitions_of_the_service(bench: Bench)
             "no S3DataType AugmentedManifestFile",
         ),
         ({"OutputDataConfig": {"S3OutputPath": "https://x"}}, "is not an S3 URI"),
-        ({"AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"}}, "no program for 'train'"),
         ({"AlgorithmSpecification": {"AlgorithmName": "x", "TrainingInputMode": "File"}}, "must have a TrainingImage"),
         (
             {"AlgorithmSpecification": algorithm(TrainingImage="nobody/knows")},

@@ -1,0 +1,96 @@
+"""Script mode: a definition made with the SDK's SKLearn estimator trains unchanged."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.jobs import BUCKET, Bench, channel
+from tests.support.service import local_service
+
+Body = dict[str, object]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with local_service(tmp_path_factory.mktemp("script-mode")) as local:
+        made = Bench(local)
+        made.put("data/train/a.csv", "1,2")
+        yield made
+
+
+def archive(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            tar.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def train(bench: Bench, files: dict[str, str], program: str = "train.py", **hyperparameters: object) -> Body:
+    bench.put("source/sourcedir.tar.gz", archive(**files))
+    given = {
+        "sagemaker_program": program,
+        "sagemaker_submit_directory": f"s3://{BUCKET}/source/sourcedir.tar.gz",
+        "sagemaker_region": "us-east-1",
+    } | hyperparameters
+    return bench.train(
+        "",
+        algorithm={"ContainerEntrypoint": ["train"]},
+        channels=[channel("train", "data/train/")],
+        HyperParameters={name: json.dumps(value) for name, value in given.items()},
+    )
+
+
+def test_the_script_gets_its_hyperparameters_and_folders(bench: Bench) -> None:
+    script = (
+        "import argparse, json, os, other\n"
+        "parser = argparse.ArgumentParser()\n"
+        "parser.add_argument('--epochs', type=int); parser.add_argument('--name'); parser.add_argument('-a')\n"
+        "parser.add_argument('--model-dir', default=os.environ['SM_MODEL_DIR'])\n"
+        "args = parser.parse_args()\n"
+        "text = open(os.path.join(os.environ['SM_CHANNEL_TRAIN'], 'a.csv')).read()\n"
+        "open(os.path.join(args.model_dir, 'model'), 'w').write(text)\n"
+        "print(json.dumps([args.epochs, args.name, args.a, os.environ['SM_HP_EPOCHS'],"
+        " json.loads(os.environ['SM_CHANNELS']), os.environ['SM_CURRENT_HOST'], other.VALUE]))\n"
+    )
+    files = {"train.py": script, "other.py": "VALUE = 7\n"}
+    job = train(bench, files, epochs=3, name="text", a="x y")
+    log = bench.log("Training", str(job["TrainingJobName"]))
+    assert job["TrainingJobStatus"] == "Completed", log
+    assert json.loads(log[-1]) == [3, "text", "x y", "3", ["code", "train"], "algo-1", 7]
+    assert bench.keys(f"models/{job['TrainingJobName']}/output/model.tar.gz")
+
+
+def test_the_failure_of_a_script_is_told_as_the_toolkit_tells_it(bench: Bench) -> None:
+    job = train(bench, {"train.py": "raise ValueError('no such column')"})
+    reason = str(job["FailureReason"])
+    assert reason.startswith("AlgorithmError: ExecuteUserScriptError:\nExitCode 1\nErrorMessage ")
+    assert "ValueError: no such column" in reason and reason.endswith("exit code: 1")
+
+
+def test_a_shell_script_may_be_the_program(bench: Bench) -> None:
+    job = train(bench, {"go.sh": "echo $SM_MODEL_DIR $1 $2; exit 6"}, "go.sh", depth=2)
+    assert "/opt/ml/model --depth 2" in bench.log("Training", str(job["TrainingJobName"]))
+    assert str(job["FailureReason"]).endswith("exit code: 6")
+
+
+def test_an_archive_that_would_leave_its_folder_is_refused(bench: Bench) -> None:
+    job = train(bench, {"../../escape.py": "x", "train.py": ""})
+    assert "cannot be unpacked" in str(job["FailureReason"])
+
+
+def test_a_source_that_is_not_there_is_said(bench: Bench) -> None:
+    job = train(bench, {"train.py": ""}, sagemaker_submit_directory=f"s3://{BUCKET}/nowhere.tar.gz")
+    assert f"s3://{BUCKET}/nowhere.tar.gz cannot be fetched" in str(job["FailureReason"])
+
+
+def test_without_a_program_the_reason_says_so(bench: Bench) -> None:
+    job = bench.train("", algorithm={"ContainerEntrypoint": ["train"]}, HyperParameters={"max_depth": "3"})
+    assert "sagemaker_program is not set" in str(job["FailureReason"])
