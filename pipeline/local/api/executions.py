@@ -120,11 +120,13 @@ def _start(service: Service, request: Body) -> Body:
 def _runnable(graph: Graph, selected: list[str] | None) -> None:
     """Raises ValidationException for a step that would run and whose type has no engine here."""
     for node in graph.nodes.values():
-        if node.type not in RUNNERS and (selected is None or node.name in selected):
-            raise ValidationException(
-                f"Step {node.name} is of type {node.type}, which SageMaker on localhost cannot run. It runs:"
-                f" {', '.join(sorted(RUNNERS))}."
-            )
+        body = (node.step.get("Arguments") or {}).get("ForEachBody") if node.type == "ForEach" else None
+        for step in (node.step, *(body or [])):
+            if step.get("Type") not in RUNNERS and (selected is None or node.name in selected):
+                raise ValidationException(
+                    f"Step {step.get('Name')} is of type {step.get('Type')}, which SageMaker on localhost cannot run."
+                    f" It runs: {', '.join(sorted(RUNNERS))}."
+                )
 
 
 def _within_limit(service: Service) -> None:

@@ -42,6 +42,9 @@ class Scope(Protocol):
     def variable(self, name: str) -> str:
         """An execution variable, e.g. `PipelineExecutionId`. Raises KeyError."""
 
+    def current_item(self) -> Any:
+        """The item of the iteration of a ForEach step that the step belongs to. Raises KeyError."""
+
     def properties(self, step: str) -> Any:
         """The properties of a step that has run, in the shape of its Describe response. Raises KeyError."""
 
@@ -119,12 +122,25 @@ def _get(path: Any, scope: Scope) -> Any:
                 return scope.parameter(rest)
             case "Execution":
                 return scope.variable(rest)
+            case "ForEach" if rest.startswith("CurrentItem"):
+                return _of_item(scope.current_item(), rest.removeprefix("CurrentItem"))
             case "Steps":
                 step = referenced_step(path) or ""
                 return lookup(scope.properties(step), parse(rest[len(step) :]))
     except (KeyError, PathError):
         pass
     raise EvaluationError(f"{{'Get': '{path}'}} is undefined.")
+
+
+def _of_item(item: Any, path: str) -> Any:
+    """The item, or a member of it; an item that is the text of a JSON object has that object's members."""
+    parts = parse(path)
+    if parts and isinstance(item, str):
+        try:
+            item = json.loads(item)
+        except (ValueError, RecursionError):
+            raise PathError("the item is no JSON object") from None
+    return lookup(item, parts)
 
 
 def _join(body: Any, scope: Scope) -> str:

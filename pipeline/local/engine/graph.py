@@ -108,12 +108,18 @@ def _node(step: Step, branch: Branch | None, names: set[str]) -> Node:
     for path in references(_own(step)):
         if (target := referenced_step(path)) in names and target is not None:
             waits[target] = "Completed"
-    for entry in step.get("DependsOn") or []:
-        if isinstance(entry, dict):
-            waits[str(entry.get("Step"))] = str(entry.get("Trigger", "Completed"))
-        else:
-            waits[str(entry)] = "Completed"
+    for entry in _depends_on(step):
+        if entry["Step"] in names:
+            waits[entry["Step"]] = str(entry.get("Trigger", "Completed"))
     return Node(str(step["Name"]), str(step.get("Type")), step, waits, branch)
+
+
+def _depends_on(step: Step) -> Iterator[dict[str, Any]]:
+    """The entries of a step and of the body in it; those that name another step of the body are passed over later."""
+    body = (step.get("Arguments") or {}).get("ForEachBody") if step.get("Type") == "ForEach" else None
+    for one in [*(body or []), step]:
+        for entry in one.get("DependsOn") or []:
+            yield entry if isinstance(entry, dict) else {"Step": entry}
 
 
 def _own(step: Step) -> Step:

@@ -93,6 +93,8 @@ class Run:
         experiments.open_trial(self._service, execution)
         rows = self._records.steps()
         for name, row in rows.items():
+            if "IterationContext" in row:
+                continue  # its ForEach step sees to it
             if row["StepStatus"] in ENDED:
                 self._settle(name, row["StepStatus"], row)
             else:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.iterations import iteration_outputs
 from pipeline.local.engine.paths import lookup
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
@@ -40,6 +41,8 @@ class ExecutionScope:
     records: Records
     job: str | None = None
     job_type: str | None = None
+    item: tuple[Any, ...] = ()
+    """The item of the iteration, within a ForEach step."""
 
     def creating(self, job_type: str, job: str) -> ExecutionScope:
         """The same scope while a step of this type creates a job of this name."""
@@ -63,6 +66,12 @@ class ExecutionScope:
             "PipelineExecutionArn": str(self.execution["PipelineExecutionArn"]),
         }[name]
 
+    def current_item(self) -> Any:
+        """The item of the iteration of a ForEach step. Raises KeyError."""
+        if not self.item:
+            raise KeyError("CurrentItem")
+        return self.item[0]
+
     def properties(self, step: str) -> Any:
         """What a step that ran can be asked for. Raises KeyError."""
         row = self.records.step(step)
@@ -70,6 +79,8 @@ class ExecutionScope:
             raise KeyError(step)
         if "_properties" in row:
             return row["_properties"]
+        if row["_type"] == "ForEach":
+            return iteration_outputs(self, step)
         return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
 
     def property_file(self, step: str, name: str) -> str:

@@ -49,7 +49,13 @@ def select(service: Service, pipeline: str, graph: Graph, config: Body) -> tuple
         )
     above = {step for name in selected for step in graph.above(name)} - set(selected)
     result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": source}}
-    return selected, [row | result for name, row in rows.items() if name in above]
+    return selected, [row | result for row in rows.values() if _whole_step(row) in above]
+
+
+def _whole_step(row: Body) -> str:
+    """The step of the definition that a row belongs to: a child of a ForEach step belongs to it."""
+    context = row.get("IterationContext") or {"ParentStepName": row["StepName"]}
+    return str(context["ParentStepName"])
 
 
 def _connected(graph: Graph, selected: list[str]) -> None:

@@ -21,6 +21,9 @@ class Nothing:
 
     variable = properties = parameter
 
+    def current_item(self) -> Any:
+        raise KeyError
+
     def property_file(self, step: str, name: str) -> str:
         raise KeyError(name)
 

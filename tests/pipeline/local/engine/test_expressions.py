@@ -28,6 +28,9 @@ class Known:
     def variable(self, name: str) -> str:
         return {"PipelineExecutionId": "abc123def456"}[name]
 
+    def current_item(self) -> Any:
+        return {"a": [{"b": 7}], "c d": "x"}
+
     def properties(self, step: str) -> Any:
         return self.steps[step]
 
@@ -73,6 +76,9 @@ SCOPE = Known(
         ('Steps.Train.HyperParameters["a.b"]', "dot"),
         ("Steps.Train.InputDataConfig['train'].DataSource.S3DataSource.S3Uri", "s3://b/t"),
         ("Steps.Check.Outcome", False),
+        ("ForEach.CurrentItem", {"a": [{"b": 7}], "c d": "x"}),
+        ("ForEach.CurrentItem.a[0].b", 7),
+        ("ForEach.CurrentItem['c d']", "x"),
         ("Steps.Ask.OutputParameters['x']", 5),
     ],
 )
@@ -93,6 +99,8 @@ def test_a_get_keeps_the_type_of_what_it_finds(path: str, value: Any) -> None:
         "Steps.Train.ModelArtifacts.S3ModelArtifacts.More",
         "Steps.Train[",
         "Elsewhere.X",
+        "ForEach.CurrentItem.none",
+        "ForEach.Other",
         "",
         7,
         None,

@@ -1,0 +1,186 @@
+"""The ForEach step: its body runs once for each item, as child steps named `<body step>-<index>`.
+
+Children are steps of the execution like others, with a row of their own that says which iteration they belong to; what
+succeeded is kept over a restart or a retry. An item that is the text of a JSON object can be asked for its members.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.engine.expressions import EvaluationError, evaluate, function, referenced_step, render
+from pipeline.local.engine.graph import Decision, Graph, Node
+from pipeline.local.engine.paths import PathError, lookup, parse
+from pipeline.local.engine.records import ENDED, Body
+from pipeline.local.engine.step_run import Closing, Ended, StepRun
+from pipeline.local.parity import Row
+
+if TYPE_CHECKING:
+    from pipeline.local.engine.scope import ExecutionScope
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="ForEach: a child that fails; MaxParallelExecutionSteps",
+        here="other iterations go on, then the step fails; the step counts as one, its children by MaxConcurrency",
+        aws="not established",
+    ),
+)
+
+_ITEM_LIMIT: Final = 12_800
+_MOST_AT_ONCE: Final = 50
+
+
+def run_for_each(run: StepRun) -> Ended:
+    """Run all children and count them."""
+    run.progress("Executing")
+    items = run.row.get("_items")
+    if items is None:
+        items = _items(evaluate(run.arguments.get("IterableItems"), run.scope))
+        run.note(_items=items)
+    children = {node.name: (node, index) for index in range(len(items)) for node in _children(run.node, index)}
+    graph = Graph({name: node for name, (node, _) in children.items()})
+    scope = replace(run.scope, graph=Graph({**run.scope.graph.nodes, **graph.nodes}))
+    ended = _Children(run, graph, scope, items, {name: index for name, (_, index) in children.items()}).run()
+    return _outcome(run, ended, len(items))
+
+
+class _Children:
+    """The children of one ForEach step while they run."""
+
+    def __init__(
+        self, run: StepRun, graph: Graph, scope: ExecutionScope, items: list[Any], index: dict[str, int]
+    ) -> None:
+        self._run = run
+        self._graph = graph
+        self._scope = scope
+        self._items = items
+        self._index = index
+        self._limit = min(int(run.arguments.get("MaxConcurrency") or 1), _MOST_AT_ONCE)
+        self._settled: dict[str, str] = {}
+        self._running: dict[Future[str | None], str] = {}
+
+    def run(self) -> dict[str, str]:
+        """How each child ended. Raises Closing."""
+        with ThreadPoolExecutor(self._limit, thread_name_prefix=self._run.node.name) as pool:
+            for name, row in self._run.records.steps().items():
+                if name not in self._graph.nodes:
+                    continue
+                if row["StepStatus"] in ENDED:
+                    self._settled[name] = row["StepStatus"]
+                else:
+                    self._launch(pool, name, resumed=True)
+            while True:
+                if not self._run.halt.either.is_set():
+                    self._launch_ready(pool)
+                if not self._running:
+                    break
+                self._collect()
+        if self._run.halt.closing.is_set():
+            raise Closing
+        return self._settled
+
+    def _launch_ready(self, pool: ThreadPoolExecutor) -> None:
+        started = set(self._running.values())
+        for name, node in self._graph.nodes.items():
+            if name in self._settled or name in started:
+                continue
+            decision = self._graph.decide(name, self._settled, {})
+            if decision is Decision.NEVER:
+                self._settled[name] = "Never"
+            elif decision is Decision.RUN and len(self._running) < self._limit:
+                index = self._index[name]
+                context = {
+                    "ParentStepName": self._run.node.name,
+                    "Index": index,
+                    "Item": render(self._items[index])[:_ITEM_LIMIT],
+                }
+                self._run.records.begin(node, IterationContext=context)
+                self._launch(pool, name, resumed=False)
+
+    def _launch(self, pool: ThreadPoolExecutor, name: str, *, resumed: bool) -> None:
+        from pipeline.local.engine.steps import run_step
+
+        scope = replace(self._scope, item=(self._items[self._index[name]],))
+        child = replace(self._run, node=self._graph.nodes[name], scope=scope, resumed=resumed)
+        self._running[pool.submit(run_step, child)] = name
+
+    def _collect(self) -> None:
+        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
+        for future in done:
+            name, status = self._running.pop(future), future.result()
+            if status is not None:
+                self._settled[name] = status
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, list):
+        raise EvaluationError("IterableItems of the ForEach step is no list, and no text of a JSON list.")
+    return value
+
+
+def _children(node: Node, index: int) -> Iterator[Node]:
+    """The nodes of one iteration: the body's steps, which refer to each other within the iteration."""
+    body = (node.step.get("Arguments") or {}).get("ForEachBody") or []
+    siblings = {str(step["Name"]) for step in body}
+    for step in body:
+        own = _renamed(step, siblings, index) | {"Name": f"{step['Name']}-{index}"}
+        entries = [entry if isinstance(entry, dict) else {"Step": entry} for entry in step.get("DependsOn") or []]
+        own["DependsOn"] = [
+            entry | {"Step": f"{entry['Step']}-{index}"} for entry in entries if entry.get("Step") in siblings
+        ]
+        yield Graph.of({"Steps": [*({"Name": f"{one}-{index}"} for one in siblings), own]}).nodes[own["Name"]]
+
+
+def _renamed(value: Any, siblings: set[str], index: int) -> Any:
+    if function(value) == "Get" and isinstance(value["Get"], str):
+        step = referenced_step(value["Get"])
+        if step in siblings:
+            return {"Get": f"Steps.{step}-{index}{value['Get'].removeprefix(f'Steps.{step}')}"}
+        return value
+    if isinstance(value, dict):
+        return {key: _renamed(item, siblings, index) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, siblings, index) for item in value]
+    return value
+
+
+def _outcome(run: StepRun, ended: dict[str, str], items: int) -> Ended:
+    statuses = list(ended.values())
+    counts = {status: statuses.count(status) for status in ("Succeeded", "Failed", "Stopped")}
+    status = "Failed" if counts["Failed"] else "Stopped" if counts["Stopped"] or run.stopping else "Succeeded"
+    metadata: Body = {
+        "Status": status,
+        "InputItemCount": items,
+        "TotalStepCount": sum(counts.values()),
+        "SucceededStepCount": counts["Succeeded"],
+        "FailedStepCount": counts["Failed"],
+        "StoppedStepCount": counts["Stopped"],
+    }
+    selector = run.arguments.get("Selector")
+    if selector and status == "Succeeded" and items:
+        metadata["Selector"] = _selected(run, selector, items)
+    reason = f"ClientError: {counts['Failed']} of {len(statuses)} iteration steps failed." if counts["Failed"] else None
+    return Ended(status, reason, members={"Metadata": {"ForEach": metadata}})
+
+
+def _selected(run: StepRun, selector: Body, items: int) -> Body:
+    """The child whose field is the greatest or least; the first of equals. Raises EvaluationError."""
+    path = str((selector.get("Field") or {}).get("Get"))
+    body = path.removeprefix("IterationOutput.").split(".", 1)[0].split("[", 1)[0]
+    rest = path.removeprefix(f"IterationOutput.{body}")
+    try:
+        values = [float(lookup(run.scope.properties(f"{body}-{index}"), parse(rest))) for index in range(items)]
+    except (KeyError, PathError, TypeError, ValueError):
+        raise EvaluationError(f"{{'Get': '{path}'}} is no number in every iteration.") from None
+    best = max(values) if selector.get("Pick") == "MaxBy" else min(values)
+    return {"StepName": f"{body}-{values.index(best)}", "Index": values.index(best)}
