@@ -130,25 +130,28 @@ def follow(
     monotonic: Callable[[], float],
     timeout: float | None = None,
     interval: float | None = None,
+    all_answers: bool = False,
 ) -> Iterator[Snapshot]:
     """Each change of the execution until it is over; throttling and lost connections are waited out.
 
     `timeout` and `interval` are seconds; by default there is no timeout, and the interval suits the target.
+    `all_answers` gives snapshots without a change too, for who reads logs meanwhile.
     Raises FollowTimeout, and ServiceError for what will not pass by itself.
     """
     end = None if timeout is None else monotonic() + timeout
     pause = interval or (0.05 if clients.target.local else 5.0)
     seen: Snapshot | None = None
     for now in _patiently(lambda: snapshot(clients, arn), sleep, pause):
-        if now != seen:
+        if all_answers or now != seen:
             yield now
             seen = now
         if now.done:
             return
         if end is not None and monotonic() >= end:
+            which = execution_id(arn) + (" --local" if clients.target.local else "")
             raise FollowTimeout(
                 f"the execution is still {now.status} after {timeout:g} s: {_running(now)}",
-                hint=f"pipeline follow {arn} goes on; pipeline stop {arn} stops it",
+                hint=f"pipeline follow {which} goes on; pipeline stop {which} stops it",
             )
         sleep(pause)
 
@@ -276,7 +279,7 @@ def _patiently(ask: Callable[[], Snapshot], sleep: Callable[[float], None], paus
             answer = ask()
         except ServiceError as error:
             failures += 1
-            if failures > _PATIENCE or not _may_pass(error):
+            if failures > _PATIENCE or not may_pass(error):
                 raise
             sleep(min(pause * 2**failures, 60.0))
             continue
@@ -284,7 +287,8 @@ def _patiently(ask: Callable[[], Snapshot], sleep: Callable[[float], None], paus
         yield answer
 
 
-def _may_pass(error: ServiceError) -> bool:
+def may_pass(error: ServiceError) -> bool:
+    """Whether it is worth asking again: the service was busy, or the connection was lost."""
     from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
     cause = error.__cause__

@@ -1,26 +1,31 @@
-"""Shows an execution while it runs: a live table on a terminal, one plain line for each change elsewhere.
+"""Shows an execution while it runs: a live table and the end of the running job's log on a terminal, lines elsewhere.
 
-Both take snapshots as `pipeline.executions.follow` gives them, and write to the console that they are given.
+Both take snapshots as `pipeline.executions.follow` gives them, and write to the console that they are given. Whoever
+wants logs passes `JobLogs` and follows with all answers, since a log grows while the steps do not change.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from pipeline.executions import TERMINAL, Snapshot, StepView
+from pipeline.logs import JobLogs, Line
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.live import Live
     from rich.table import Table
 
 Now = Callable[[], datetime]
 
+TAIL_LINES: Final = 8
 _STYLES: Final = {"Succeeded": "green", "Failed": "red", "Stopped": "yellow", "Stopping": "yellow"}
+_BETWEEN_READS: Final = timedelta(seconds=0.5)
 
 
 def utc_now() -> datetime:
@@ -28,53 +33,80 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def show(snapshots: Iterable[Snapshot], console: Console, *, steps: Sequence[str], now: Now = utc_now) -> Snapshot:
+def show(
+    snapshots: Iterable[Snapshot],
+    console: Console,
+    *,
+    steps: Sequence[str],
+    logs: JobLogs | None = None,
+    now: Now = utc_now,
+) -> Snapshot:
     """Show each snapshot and return the last; `steps` are all steps that the definition has, in their order."""
     last: Snapshot | None = None
-    with _view(console, steps, now) as view:
+    with _Table(console, steps, logs, now) if console.is_terminal else _Lines(console, logs, now) as view:
         for last in snapshots:
             view.update(last)
     assert last is not None, "an execution has at least one snapshot"
     return last
 
 
-def _view(console: Console, steps: Sequence[str], now: Now) -> _Table | _Lines:
-    return _Table(console, steps, now) if console.is_terminal else _Lines(console, now)
-
-
 class _Lines(AbstractContextManager["_Lines"]):
-    """A line for each step that starts or ends."""
+    """A line for each step that starts or ends, and `Step | text` for each line of its log."""
 
-    def __init__(self, console: Console, now: Now) -> None:
+    def __init__(self, console: Console, logs: JobLogs | None, now: Now) -> None:
         self._console = console
+        self._logs = logs
         self._now = now
         self._seen: dict[str, tuple[str, int]] = {}
+        self._next_read = now()
 
     def update(self, snapshot: Snapshot) -> None:
         for step in snapshot.steps:
-            if self._seen.get(step.name) == (step.status, step.attempts):
-                continue
-            self._seen[step.name] = (step.status, step.attempts)
-            self._console.print(self._line(step), markup=False, highlight=False, soft_wrap=True)
+            state = (step.status, step.attempts)
+            if self._seen.get(step.name) != state:
+                # What a job still said belongs before the line that tells its end.
+                if step.status in TERMINAL:
+                    self._print_log(step)
+                self._seen[step.name] = state
+                self._print(self._line(step))
+        if self._now() >= self._next_read:
+            for step in snapshot.steps:
+                if step.status not in TERMINAL:
+                    self._print_log(step)
+            self._next_read = self._now() + _BETWEEN_READS
+
+    def _print_log(self, step: StepView) -> None:
+        if self._logs is None or not step.job_name or step.cached_from or self._logs.trouble:
+            return
+        for line in self._logs.new(step):
+            self._print(f"{step.name} | {plain(line.text)}")
+        if self._logs.trouble:
+            self._print(self._logs.trouble)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, step: StepView) -> str:
         parts = [f"{step.name:<18} {step.status:<10}"]
         if step.status in TERMINAL:
             parts.append(f"{step.seconds(self._now()):7.1f} s")
-        return "  ".join([*parts, *([note(step)] if note(step) else [])])
+        return "  ".join([*parts, *([note(step)] if note(step) else [])]).rstrip()
 
     def __exit__(self, *_: object) -> None:
         return None
 
 
 class _Table(AbstractContextManager["_Table"]):
-    """A table of all steps, redrawn in place."""
+    """A table of all steps with the end of the running job's log below, redrawn in place; the table alone stays."""
 
-    def __init__(self, console: Console, steps: Sequence[str], now: Now) -> None:
+    def __init__(self, console: Console, steps: Sequence[str], logs: JobLogs | None, now: Now) -> None:
         self._console = console
         self._steps = steps
+        self._logs = logs
         self._now = now
         self._snapshot: Snapshot | None = None
+        self._tail: tuple[str, tuple[Line, ...]] = ("", ())
+        self._next_read = now()
         self._live: Live | None = None
 
     def __enter__(self) -> _Table:
@@ -85,18 +117,55 @@ class _Table(AbstractContextManager["_Table"]):
         return self
 
     def update(self, snapshot: Snapshot) -> None:
+        changed = snapshot != self._snapshot
         self._snapshot = snapshot
-        if self._live is not None:
+        if self._logs is not None and (changed or self._now() >= self._next_read):
+            self._tail = self._read(self._logs, snapshot)
+            self._next_read = self._now() + _BETWEEN_READS
+        if changed and self._live is not None:
             self._live.refresh()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._tail = ("", ())
         if self._live is not None:
             self._live.stop()
 
-    def _render(self) -> Table:
-        return steps_table(self._snapshot, self._steps, self._now())
+    def _read(self, logs: JobLogs, snapshot: Snapshot) -> tuple[str, tuple[Line, ...]]:
+        """The log of the job that started last of those that run; one that has said nothing yet leaves what stood."""
+        running = [step for step in snapshot.steps if step.job_name and step.status not in TERMINAL]
+        if not running:
+            return "", ()
+        step = running[-1]
+        found = logs.last(step, TAIL_LINES)
+        return (step.name, found) if found or step.name != self._tail[0] else self._tail
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+
+        table = steps_table(self._snapshot, self._steps, self._now())
+        trouble = self._logs.trouble if self._logs else ""
+        name, found = self._tail
+        room = min(TAIL_LINES, self._console.height - table.row_count - 4)
+        if not (found or trouble) or room < 1:
+            return table
+        return Group(table, *_tail_lines(f"log of {name}" if found else trouble, found[-room:]))
+
+
+def _tail_lines(title: str, found: Sequence[Line]) -> list[RenderableType]:
+    from rich.text import Text
+
+    heading = Text(f"\n{title}", style="bold")
+    return [heading, *(Text(plain(line.text), style="dim", no_wrap=True, overflow="ellipsis") for line in found)]
+
+
+def plain(text: str) -> str:
+    """A line of a log without what would move the terminal's cursor or change its colours."""
+    without_sequences = re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)?", "", text)
+    # A progress bar redraws its line by carriage returns: what stood last is what it says.
+    last = without_sequences.rstrip("\r\n").rpartition("\r")[2]
+    return "".join(character for character in last.expandtabs(4) if character.isprintable())
 
 
 def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:

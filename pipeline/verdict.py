@@ -11,7 +11,7 @@ from typing import Final
 
 from pipeline import logs
 from pipeline.clients import Clients, translated
-from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, StepFailed
+from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
 from pipeline.executions import Snapshot, StepView, execution_id
 
 _LAST_LINES: Final = 10
@@ -34,7 +34,10 @@ def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
     if failed is None:
         return StepFailed(f"the execution ended {end.status}: {end.reason or 'no reason given'}")
     if failed.kind == "Fail":
-        return GateRejected(failed.reason or f"{failed.name} ended the execution", hint="the report shows the figures")
+        return GateRejected(
+            failed.reason or f"{failed.name} ended the execution",
+            hint=f"pipeline report {identity}{flag} shows the figures",
+        )
     return StepFailed(
         f"step {failed.name} failed: {failed.reason or 'no reason given'}",
         hint=f"pipeline logs {failed.name} --execution {identity}{flag} shows its whole log",
@@ -42,15 +45,23 @@ def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
 
 
 def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
-    """The verdict, with what the failed step's job said: its exit message, else its last lines. Raises ServiceError."""
+    """The verdict, with what the failed step's job said: its exit message, else its last lines."""
     failed = end.failed_step
     if failed is not None and failed.job_name:
-        said = _exit_message(clients, failed) or _end_of_log(clients, failed)
+        said = _said(clients, failed)
         if said:
             reason = f"{failed.reason or 'no reason given'}\n{said}"
             steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
             end = replace(end, steps=steps)
     return verdict(end, local=clients.target.local)
+
+
+def _said(clients: Clients, step: StepView) -> str:
+    """How the execution ended is known already, so trouble on the way to more is said and not raised."""
+    try:
+        return _exit_message(clients, step) or _end_of_log(clients, step)
+    except ServiceError as error:
+        return f"what its job said cannot be read: {error.message}"
 
 
 def _exit_message(clients: Clients, step: StepView) -> str:

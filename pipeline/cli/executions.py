@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
+Logs = Annotated[bool, typer.Option("--logs", help="Print the jobs' logs too; a terminal shows their end anyway.")]
 Timeout = Annotated[float | None, typer.Option(help="Give up following after so many seconds (exit code 6).")]
 
 
@@ -46,6 +48,7 @@ def start(
     token: Annotated[str, typer.Option(help="Any text: the same text starts no second execution.")] = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
     timeout: Timeout = None,
+    logs: Logs = False,
     env: Environment = None,
     config: Config = None,
     set_: Set = None,
@@ -70,12 +73,13 @@ def start(
     )
     print(arn)
     if follow:
-        _follow(clients, arn, timeout)
+        _follow(clients, arn, timeout, logs)
 
 
 def follow(
     which: Which = "",
     timeout: Timeout = None,
+    logs: Logs = False,
     env: Environment = None,
     config: Config = None,
     set_: Set = None,
@@ -86,7 +90,7 @@ def follow(
     from pipeline.executions import find
 
     settings, clients = opened(env, config, set_, local, state)
-    _follow(clients, find(clients, settings.name, which), timeout)
+    _follow(clients, find(clients, settings.name, which), timeout, logs)
 
 
 def stop(
@@ -110,6 +114,7 @@ def retry(
     which: Which = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
     timeout: Timeout = None,
+    logs: Logs = False,
     env: Environment = None,
     config: Config = None,
     set_: Set = None,
@@ -124,7 +129,7 @@ def retry(
     api.retry(clients, arn)
     print(arn)
     if follow:
-        _follow(clients, arn, timeout)
+        _follow(clients, arn, timeout, logs)
 
 
 def steps(
@@ -239,19 +244,29 @@ def graph(
     print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))
 
 
-def _follow(clients: Clients, arn: str, timeout: float | None) -> None:
+def _follow(clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
+    from pipeline.executions import execution_id
     from pipeline.verdict import explain
 
-    error = explain(clients, _shown(clients, arn, timeout, console()))
+    out = console()
+    try:
+        end = _shown(clients, arn, timeout, out, logs=logs or out.is_terminal)
+    except KeyboardInterrupt:
+        which = execution_id(arn) + (" --local" if clients.target.local else "")
+        note = f"the execution goes on: pipeline follow {which} follows it again, pipeline stop {which} stops it"
+        print(note, file=sys.stderr)
+        raise
+    error = explain(clients, end)
     if error is not None:
         raise error
 
 
-def _shown(clients: Clients, arn: str, timeout: float | None, out: Console) -> Snapshot:
+def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> Snapshot:
     from pipeline import executions as api
     from pipeline.difference import walk
     from pipeline.follow_view import show
+    from pipeline.logs import JobLogs
 
     names = [step["Name"] for step in walk(api.definition_of(clients, arn).get("Steps", []))]
-    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout)
-    return show(moments, out, steps=names)
+    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)
+    return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)
