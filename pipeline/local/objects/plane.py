@@ -38,7 +38,7 @@ from pipeline.local.objects.model import (
 from pipeline.local.objects.uploads import Uploads
 
 Condition = Callable[[StoredObject | None], None]
-"""Looks at the object that is about to be replaced, and raises if it may not be."""
+"""Looks at the object that is about to be replaced or deleted, and raises if it may not be."""
 
 _BATCH: Final = 1000
 _SELECT: Final = f"SELECT {COLUMNS} FROM object WHERE bucket = ? AND key = ?"
@@ -237,13 +237,17 @@ class Objects:
         )
         return (to_object(row) for row in rows if row[1].startswith(prefix))
 
-    def delete(self, bucket: str, key: str, *, version: str | None = None) -> StoredObject | None:
+    def delete(
+        self, bucket: str, key: str, *, version: str | None = None, condition: Condition | None = None
+    ) -> StoredObject | None:
         """Delete an object, or put a delete marker over it where the bucket is versioned, or remove one version.
 
         Returns the marker that was put, or the version that was removed, or None. Raises NoSuchBucket.
         """
         with self._database.transaction():
             versioning = self.bucket(bucket).versioning
+            if condition is not None:
+                condition(self.head(bucket, key))
             if version is not None:
                 removed = self._remove(bucket, key, version)
                 self._promote(bucket, key)

@@ -1,7 +1,6 @@
 """The HTTP face of S3, path-style, as a WSGI application over `pipeline.local.objects`.
 
-Who may ask, and whether a body is the one that was signed, is the business of the front, as is what is left of a
-body that an error made pointless.
+Who may ask, and whether a body is the one that was signed, is the business of the front.
 """
 
 from __future__ import annotations
@@ -81,7 +80,12 @@ def handle(service: Service, environ: dict[str, Any], start_response: StartRespo
     identity = secrets.token_hex(8).upper()
     plane = Plane(service.objects, service.configuration.account, service.configuration.region)
     try:
-        result = answer(plane, Request.of(environ, identity))
+        request = Request.of(environ, identity)
+        try:
+            result = answer(plane, request)
+        except S3Error:
+            request.body.skip()
+            raise
     except S3Error as error:
         result = _failure(error, environ, identity)
     except OSError as error:

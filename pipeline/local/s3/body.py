@@ -24,8 +24,9 @@ from pipeline.local.s3.errors import (
     MissingContentLength,
 )
 
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 18
 MAX_DOCUMENT: Final = 2 << 20
+_MAX_SKIPPED: Final = 64 << 20
 _PREFIX: Final = "x-amz-checksum-"
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
@@ -107,6 +108,21 @@ class Body:
         """Raises MissingContentLength if the body's end cannot be known."""
         if self._raw.length is None and not self._raw.terminated:
             raise MissingContentLength
+
+    def skip(self) -> None:
+        """Read on after an error, up to 64 MiB: a client that is still sending would not see the answer otherwise.
+
+        One that waits for `100 Continue` is not made to send.
+        """
+        waiting = self._raw.taken == 0 and self._headers.get("expect", "").lower() == "100-continue"
+        if waiting or (self._raw.length or 0) > _MAX_SKIPPED:
+            return
+        try:
+            for _ in self._raw.chunks():
+                if self._raw.taken > _MAX_SKIPPED:
+                    return
+        except IncompleteBody:
+            return
 
     def _unframed(self) -> Iterator[bytes]:
         reader = io.BufferedReader(self._raw, CHUNK)

@@ -46,15 +46,19 @@ class PinnedBody:
 
     def __init__(self, objects: Objects, blobs: tuple[Blob, ...], start: int, length: int) -> None:
         self._objects = objects
-        self._blobs = blobs
+        self._pinned: tuple[Blob, ...] = blobs
         self._chunks = objects.blobs.read(blobs, start, length)
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
+        try:
+            yield from self._chunks
+        finally:
+            self.close()
 
     def close(self) -> None:
-        """Let go of the object."""
-        self._objects.blobs.unpin(self._blobs)
+        """Let go of the object; again is no error."""
+        pinned, self._pinned = self._pinned, ()
+        self._objects.blobs.unpin(pinned)
 
 
 def put_object(plane: Plane, request: Request) -> Answer:
@@ -93,10 +97,8 @@ def get_object(plane: Plane, request: Request) -> Answer:
 def delete_object(plane: Plane, request: Request) -> Answer:
     """DeleteObject; a key that is not there is no error."""
     condition = write_condition(request.headers, request.key)
-    if condition is not None:
-        condition(plane.objects.head(request.bucket, request.key))
     version = request.query.get("versionId")
-    gone = plane.objects.delete(request.bucket, request.key, version=version)
+    gone = plane.objects.delete(request.bucket, request.key, version=version, condition=condition)
     headers = {} if version is None else {"x-amz-version-id": version}
     if gone is not None and gone.marker:
         headers = {"x-amz-delete-marker": "true", "x-amz-version-id": gone.version}

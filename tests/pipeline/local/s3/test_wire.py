@@ -138,6 +138,15 @@ def test_a_document_of_many_megabytes_is_refused(service: LocalService, bucket: 
     assert (status, b"EntityTooLarge" in body) == (400, True)
 
 
+def test_a_client_that_sends_or_waits_in_vain_sees_why(service: LocalService) -> None:
+    body = b" " * (9 << 20)
+    status, _, answer = send(service, "PUT", "/no-such-bucket/k", body=body)
+    assert (status, b"NoSuchBucket" in answer) == (404, True)
+    waits = {"Expect": "100-continue"}
+    status, _, answer = send(service, "PUT", "/no-such-bucket/k", body=body, headers=waits, sent=b"")
+    assert (status, b"NoSuchBucket" in answer) == (404, True)
+
+
 def test_methods_that_mean_nothing_are_refused(service: LocalService, bucket: str) -> None:
     for method, target in (
         ("POST", f"/{bucket}/k"),
