@@ -76,6 +76,8 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(9)
         if b"slow" in body:
             time.sleep(30)
+        if b"pause" in body:
+            time.sleep(1.5)
         if b"bad" in body:
             return self.answer(400, b"bad record")
         if b"boom" in body:

@@ -36,6 +36,22 @@ INTERVAL: Final = 5.0
 _LARGEST: Final = 64 * 1024**2
 
 
+def summary(configuration: Body | None) -> Body | None:
+    """The DataCaptureConfig of DescribeEndpoint for that of an endpoint configuration."""
+    if configuration is None:
+        return None
+    enabled = bool(configuration.get("EnableCapture"))
+    found = {
+        "EnableCapture": enabled,
+        "CaptureStatus": "Started" if enabled else "Stopped",
+        "CurrentSamplingPercentage": configuration["InitialSamplingPercentage"],
+        "DestinationS3Uri": configuration["DestinationS3Uri"],
+    }
+    if "KmsKeyId" in configuration:
+        found["KmsKeyId"] = configuration["KmsKeyId"]
+    return found
+
+
 class Capture:
     """Captures for one deployment of an endpoint. Threads may share it."""
 

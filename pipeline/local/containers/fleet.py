@@ -10,7 +10,8 @@ import random
 import secrets
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,6 +82,9 @@ class Fleet:
         self.folder = folder
         self.plans = list(plans)
         self.variants = {plan["VariantName"]: Variant(service, endpoint, plan, folder) for plan in plans}
+        self._idle = threading.Condition()
+        self._under_way = 0
+        self._draining = False
 
     def start(self, timeout: float = HEALTH_TIMEOUT) -> None:
         """Start the variants side by side and wait for all. Raises ModelDataError, NotHealthy; the rest still runs."""
@@ -105,6 +109,27 @@ class Fleet:
         for variant in self.variants.values():
             for container in variant.containers:
                 container.keep_alive(lambda name=variant.name: on_failure(name))  # type: ignore[misc]
+
+    @contextmanager
+    def request(self) -> Iterator[bool]:
+        """While a request is under way the fleet is not ended; gives False where it takes none any more."""
+        with self._idle:
+            if admitted := not self._draining:
+                self._under_way += 1
+        try:
+            yield admitted
+        finally:
+            if admitted:
+                with self._idle:
+                    self._under_way -= 1
+                    if self._draining:
+                        self._idle.notify_all()
+
+    def drain(self, timeout: float) -> None:
+        """Take no more requests and wait for those under way."""
+        with self._idle:
+            self._draining = True
+            self._idle.wait_for(lambda: self._under_way == 0, timeout)
 
     def pick(self) -> Variant:
         """A variant by its share of the weights."""

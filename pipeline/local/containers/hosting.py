@@ -10,14 +10,17 @@ import shutil
 import threading
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local.containers import capture
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
-from pipeline.local.containers.fleet import Fleet, NotHealthy, describe_variants
+from pipeline.local.containers.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.invocation import Invocation, refused
 from pipeline.local.containers.model_data import ModelDataError
 from pipeline.local.containers.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.names import Arns
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -50,6 +53,35 @@ PARITY: Final = (
 )
 
 
+@dataclass(frozen=True)
+class _Served:
+    """What answers for one endpoint, or nothing."""
+
+    fleet: Fleet | None = None
+    capture: Capture | None = None
+
+    def invoke(self, arns: Arns, body: bytes, headers: Mapping[str, str]) -> Answer | None:
+        """The answer, or None where this has been replaced meanwhile."""
+        if self.fleet is None:
+            return None
+        with self.fleet.request() as admitted:
+            if not admitted:
+                return None
+            invocation = Invocation(arns, self.fleet, headers)
+            answer = invocation.answer(body)
+        if self.capture is not None and invocation.variant is not None:
+            self.capture.record(invocation.variant.name, headers, body, answer)
+        return answer
+
+    def end(self, grace: float, *, drain: float = 0.0, keep_files: bool = False) -> None:
+        """Let requests under way end for `drain` seconds, then end the containers."""
+        if self.fleet is not None:
+            self.fleet.drain(drain)
+            self.fleet.stop(grace, keep_files=keep_files)
+        if self.capture is not None:
+            self.capture.close()
+
+
 class Hosting:
     """All endpoints. Threads may share it."""
 
@@ -57,9 +89,8 @@ class Hosting:
         self._service = service
         self._health_timeout = health_timeout
         self._grace = grace
-        self._fleets: dict[str, Fleet] = {}
+        self._served: dict[str, _Served] = {}
         self._starting: set[Fleet] = set()
-        self._captures: dict[str, Capture] = {}
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._closing = threading.Event()
@@ -74,53 +105,49 @@ class Hosting:
 
     def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
-        fleet = self._fleets.get(name) or self._returning(name)
-        if fleet is None:
-            account = self._service.configuration.account
-            return refused("ValidationError", f"Endpoint {name} of account {account} not found.")
-        invocation = Invocation(self._service.arns, fleet, headers)
-        answer = invocation.answer(body)
-        capture = self._captures.get(name)
-        if capture is not None and invocation.variant is not None:
-            capture.record(invocation.variant.name, headers, body, answer)
-        return answer
+        while (served := self._served.get(name) or self._returning(name)) is not None:
+            answer = served.invoke(self._service.arns, body, headers)
+            if answer is not None:
+                return answer
+        return refused(
+            "ValidationError", f"Endpoint {name} of account {self._service.configuration.account} not found."
+        )
 
     def reweigh(self, name: str, weights: Mapping[str, float]) -> None:
         """Share the traffic of a serving endpoint by new weights at once."""
-        if (fleet := self._fleets.get(name)) is not None:
-            for variant, weight in weights.items():
+        fleet = self._served.get(name, _Served()).fleet
+        for variant, weight in weights.items():
+            if fleet is not None:
                 fleet.variants[variant].weight = weight
 
     def recover(self) -> None:
         """Bring back every endpoint that served, and go on with what was under way."""
-        kept = set()
-        for body in self._service.store.list(KIND):
-            name, status = body["EndpointName"], body["EndpointStatus"]
-            if status == "Deleting":
-                self.delete(name)
-            elif status != "Failed":
-                kept.add(body.get("_Folder"))
-                if "_Variants" in body:
-                    self._set(name, EndpointStatus="SystemUpdating")
-                self._in_thread(self._come_back, name)
+        bodies = [body for body in self._service.store.list(KIND) if body["EndpointStatus"] != "Failed"]
+        kept = {body.get("_Folder") for body in bodies if body["EndpointStatus"] != "Deleting"}
         for folder in self._service.state.endpoints.glob("*"):
             if folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
+        for body in bodies:
+            name = body["EndpointName"]
+            if body["EndpointStatus"] == "Deleting":
+                self.delete(name)
+                continue
+            if "_Variants" in body:
+                self._set(name, EndpointStatus="SystemUpdating")
+            self._in_thread(self._come_back, name)
 
     def close(self) -> None:
         """End all containers; what is stored says that they are to come back."""
         self._closing.set()
         with self._lock:
-            fleets = [*self._fleets.values(), *self._starting]
-            self._fleets.clear()
-            captures, threads = list(self._captures.values()), list(self._threads)
-        stops = [threading.Thread(target=fleet.stop, args=(5.0,), kwargs={"keep_files": True}) for fleet in fleets]
-        for stop in stops:
-            stop.start()
-        for thread in (*stops, *threads):
+            ending = [*self._served.values(), *map(_Served, self._starting)]
+            self._served.clear()
+            threads = list(self._threads)
+        ends = [threading.Thread(target=served.end, args=(5.0,), kwargs={"keep_files": True}) for served in ending]
+        for end in ends:
+            end.start()
+        for thread in (*ends, *threads):
             thread.join(15)
-        for capture in captures:
-            capture.close()
 
     # deploying
 
@@ -132,11 +159,10 @@ class Hosting:
         folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
         try:
             fleet = self._started(name, deploying["Variants"], folder.name)
+            self._switch(name, fleet, deploying)
         except (ModelDataError, NotHealthy, OSError) as error:
             if not self._closing.is_set():
-                self._failed(name, body, str(error))
-            return
-        self._switch(name, fleet, deploying)
+                self._failed(name, str(error))
 
     def _started(self, name: str, variants: list[Body], folder: str) -> Fleet:
         fleet = Fleet(self._service, name, variants, self._service.state.endpoints / folder)
@@ -159,19 +185,14 @@ class Hosting:
 
     def _switch(self, name: str, fleet: Fleet, deploying: Body) -> None:
         """The new fleet takes the traffic, the store says so, the old one ends."""
+        old = self._install(name, fleet, deploying.get("DataCaptureConfig"))
         now = self._service.clock.now()
-        capture = self._capture(name, deploying.get("DataCaptureConfig"))
-        with self._lock:
-            old, self._fleets[name] = self._fleets.get(name), fleet
-            old_capture = self._captures.pop(name, None)
-            if capture is not None:
-                self._captures[name] = capture
         self._set(
             name,
             EndpointStatus="InService",
             EndpointConfigName=deploying["EndpointConfigName"],
             ProductionVariants=describe_variants(deploying["Variants"], now),
-            DataCaptureConfig=_capture_summary(deploying.get("DataCaptureConfig")),
+            DataCaptureConfig=capture.summary(deploying.get("DataCaptureConfig")),
             LastDeploymentConfig=deploying.get("DeploymentConfig"),
             PendingDeploymentSummary=None,
             FailureReason=None,
@@ -180,17 +201,27 @@ class Hosting:
             _CaptureConfig=deploying.get("DataCaptureConfig"),
             _Deploying=None,
         )
-        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
-        if old is not None:
-            old.stop(self._grace)
-        if old_capture is not None:
-            old_capture.close()
+        old.end(self._grace, drain=INVOCATION_TIMEOUT)
 
-    def _failed(self, name: str, body: Body, reason: str) -> None:
-        serves = "_Variants" in body
+    def _install(self, name: str, fleet: Fleet, capturing: Body | None) -> _Served:
+        """Let a started fleet serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
+        enabled = capturing is not None and capturing.get("EnableCapture")
+        new = _Served(fleet, Capture(self._service, name, capturing) if capturing and enabled else None)
+        with self._lock:
+            closing = self._closing.is_set()
+            if not closing:
+                old = self._served.pop(name, _Served())
+                self._served[name] = new
+        if closing:
+            new.end(0.5, keep_files=True)
+            raise NotHealthy("the service is ending")
+        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
+        return old
+
+    def _failed(self, name: str, reason: str) -> None:
         self._set(
             name,
-            EndpointStatus="InService" if serves else "Failed",
+            EndpointStatus="InService" if name in self._served else "Failed",
             FailureReason=reason[:1024],
             PendingDeploymentSummary=None,
             _Deploying=None,
@@ -198,14 +229,13 @@ class Hosting:
 
     def _died(self, name: str, fleet: Fleet, variant: str) -> None:
         with self._lock:
-            if self._fleets.get(name) is not fleet or self._closing.is_set():
+            if self._closing.is_set() or self._served.get(name, _Served()).fleet is not fleet:
                 return
-            del self._fleets[name]
+            served = self._served.pop(name)
         reason = f"The primary container for production variant {variant} ended again and again."
-        self._set(
-            name, EndpointStatus="Failed", FailureReason=f"{reason} Please check CloudWatch logs for this endpoint."
-        )
-        fleet.stop(1.0)
+        reason += " Please check CloudWatch logs for this endpoint."
+        self._set(name, EndpointStatus="Failed", FailureReason=reason)
+        served.end(1.0)
 
     # coming back, going away
 
@@ -216,46 +246,32 @@ class Hosting:
         if "_Variants" in body:
             try:
                 fleet = self._started(name, body["_Variants"], body["_Folder"])
+                self._install(name, fleet, body.get("_CaptureConfig"))
             except (ModelDataError, NotHealthy, OSError) as error:
                 if not self._closing.is_set():
                     self._set(name, EndpointStatus="Failed", FailureReason=str(error)[:1024], _Deploying=None)
                 return
-            capture = self._capture(name, body.get("_CaptureConfig"))
-            with self._lock:
-                self._fleets[name] = fleet
-                if capture is not None:
-                    self._captures[name] = capture
-            fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
             self._set(name, EndpointStatus="Updating" if "_Deploying" in body else "InService")
         if "_Deploying" in body:
             self._deploy(name)
 
-    def _returning(self, name: str) -> Fleet | None:
-        """The fleet of an endpoint that comes back after a restart, waiting for it."""
+    def _returning(self, name: str) -> _Served | None:
+        """What serves an endpoint that comes back after a restart, waiting for it."""
 
         def settled() -> bool | None:
             body = self._service.store.get(KIND, name)
             return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
 
         self._service.store.wait(settled, RETURN_TIMEOUT)
-        return self._fleets.get(name)
+        return self._served.get(name)
 
     def _delete(self, name: str) -> None:
         with self._lock:
-            fleet = self._fleets.pop(name, None)
-            capture = self._captures.pop(name, None)
-        if fleet is not None:
-            fleet.stop(self._grace)
-        if capture is not None:
-            capture.close()
+            served = self._served.pop(name, _Served())
+        served.end(self._grace)
         self._service.store.delete(KIND, name)
 
     # small things
-
-    def _capture(self, name: str, configuration: Body | None) -> Capture | None:
-        if configuration is None or not configuration.get("EnableCapture"):
-            return None
-        return Capture(self._service, name, configuration)
 
     def _set(self, name: str, **members: Any) -> None:
         try:
@@ -283,18 +299,3 @@ def emit_state(service: Service, body: Body) -> None:
     members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "EndpointStatus")
     detail = {member: body[member] for member in members if member in body}
     service.events.emit("SageMaker Endpoint State Change", [body["EndpointArn"]], detail)
-
-
-def _capture_summary(configuration: Body | None) -> Body | None:
-    if configuration is None:
-        return None
-    enabled = bool(configuration.get("EnableCapture"))
-    summary = {
-        "EnableCapture": enabled,
-        "CaptureStatus": "Started" if enabled else "Stopped",
-        "CurrentSamplingPercentage": configuration["InitialSamplingPercentage"],
-        "DestinationS3Uri": configuration["DestinationS3Uri"],
-    }
-    if "KmsKeyId" in configuration:
-        summary["KmsKeyId"] = configuration["KmsKeyId"]
-    return summary

@@ -176,7 +176,8 @@ def test_a_container_that_dies_is_started_again(deployer: Deployer) -> None:
 
 
 def test_a_worker_of_linear_learner_that_is_killed_is_replaced(deployer: Deployer, golden: str) -> None:
-    fleet = deployer.local.service.hosting._fleets[golden]
+    fleet = deployer.local.service.hosting._served[golden].fleet
+    assert fleet is not None
     container = fleet.variants["golden"].containers[0]._container
     assert container is not None
     from pipeline.local.containers.listening import family
@@ -246,6 +247,19 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer) -> None:
     assert found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == "steady-2"
     assert "PendingDeploymentSummary" not in found
     assert not failures
+
+
+def test_an_update_lets_requests_under_way_end(deployer: Deployer) -> None:
+    deployer.endpoint("patient", deployer.configuration("patient", deployer.model("patient", FOREIGN_IMAGE, {})))
+    answers: list[bytes] = []
+    asking = threading.Thread(target=lambda: answers.append(deployer.invoke("patient", "pause")["Body"]))
+    asking.start()
+    time.sleep(0.3)
+    deployer.client.update_endpoint(EndpointName="patient", EndpointConfigName="patient")
+    assert deployer.settled("patient")["EndpointStatus"] == "InService"
+    assert not answers
+    asking.join()
+    assert json.loads(answers[0])["body"] == "pause"
 
 
 def test_an_update_that_fails_keeps_what_served(deployer: Deployer) -> None:
