@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.model import Floats
 from pipeline.local.linear_learner.rows import Rows
 from pipeline.local.linear_learner.scaler import Scaler
@@ -29,10 +30,10 @@ class Batches(Protocol):
         """Features, transposed, times slopes (rows, columns): (features + 1, columns); may be overwritten."""
 
 
-def batches(rows: Rows, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> Batches:
-    """The whole mini-batches of `size` rows, for weights of so many columns; a rest of rows is left out."""
+def batches(rows: Rows, scaler: Scaler, parameters: Hyperparameters, columns: int) -> Batches:
+    """The whole mini-batches of the rows, for weights of so many columns; a rest of rows is left out."""
     kind = SparseBatches if rows.is_sparse else DenseBatches
-    return kind(rows, scaler, size, columns, use_bias=use_bias)
+    return kind(rows, scaler, parameters.mini_batch_size, columns, use_bias=parameters.use_bias)
 
 
 class DenseBatches:

@@ -6,16 +6,19 @@ at a time; `folded` gives the weights for raw features, by which validation and 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.linear_learner.batches import batches
+from pipeline.local.linear_learner.batches import Batches, batches
 from pipeline.local.linear_learner.grid import Candidate
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.linear_learner.losses import LossFunction, loss_function
+from pipeline.local.linear_learner.losses import loss_function
 from pipeline.local.linear_learner.model import Floats
 from pipeline.local.linear_learner.optimizers import Optimizer
 from pipeline.local.linear_learner.rows import Rows
@@ -40,6 +43,8 @@ PARITY: Final = (
 
 _SEED: Final = 0
 _CHUNK: Final = 4096
+# Fewer columns than this and the products of a mini-batch no longer outweigh what each group repeats.
+_GROUP_COLUMNS: Final = 140
 
 
 def initial_weights(parameters: Hyperparameters, columns: int, outputs: int) -> Floats:
@@ -55,7 +60,11 @@ def initial_weights(parameters: Hyperparameters, columns: int, outputs: int) -> 
 
 
 class Ensemble:
-    """The models of one job in training."""
+    """The models of one job in training.
+
+    Many columns (multiclass) are trained in groups of models, side by side in threads: numpy lets go of the
+    interpreter's lock. How they are grouped depends on the job only, never on the machine.
+    """
 
     def __init__(
         self,
@@ -66,33 +75,74 @@ class Ensemble:
         row_weights: RowWeights,
     ) -> None:
         self.models = models
-        self._columns = len(models) * parameters.outputs
-        self.weights = initial_weights(parameters, rows.feature_dim, self._columns)
         self._scaler = scaler
-        self._labels = scaler.normalise_labels(rows.labels)[:, np.newaxis]
-        self._size = parameters.mini_batch_size
-        self._batches = batches(rows, scaler, self._size, self._columns, use_bias=parameters.use_bias)
-        self._loss: LossFunction = loss_function(parameters)
-        self._row_weights = row_weights
-        self._optimizer = Optimizer(parameters, models, self.weights.shape)
+        self._outputs = parameters.outputs
+        weights = initial_weights(parameters, rows.feature_dim, len(models) * self._outputs)
+        by_model = weights.reshape(len(weights), self._outputs, len(models))
+        labels = scaler.normalise_labels(rows.labels)[:, np.newaxis]
+        self._groups = [
+            _Group(
+                parameters,
+                models[part],
+                np.ascontiguousarray(by_model[:, :, part]).reshape(len(weights), -1),
+                batches(rows, scaler, parameters, (part.stop - part.start) * self._outputs),
+                labels,
+                row_weights.of_models(part),
+            )
+            for part in model_groups(len(models), self._outputs)
+        ]
 
     def train_epoch(self) -> npt.NDArray[np.float64]:
         """Train on every whole mini-batch in order; the mean loss of each model, taken before each update."""
-        total = np.zeros(len(self.models))
-        scale = np.float32(1 / self._size)
-        for number in range(self._batches.count):
-            start = number * self._size
-            labels = self._labels[start : start + self._size]
-            raw = self._batches.outputs(number, self.weights)
-            losses, slopes = self._row_weights.apply(*self._loss(raw, labels), labels)
-            total += losses.sum(axis=0)
-            slopes *= scale
-            self._optimizer.step(self.weights, self._batches.gradient(slopes))
-        return total / (self._batches.count * self._size)
+        if len(self._groups) == 1:
+            return self._groups[0].train_epoch()
+        with ThreadPoolExecutor(min(len(self._groups), os.cpu_count() or 1)) as threads:
+            return np.concatenate(list(threads.map(_Group.train_epoch, self._groups)))
 
     def folded(self) -> tuple[Floats, Floats]:
         """Weights (features, columns) and bias (1, columns) of all models for raw features and labels."""
-        return self._scaler.fold(self.weights)
+        parts = [group.weights.reshape(len(group.weights), self._outputs, -1) for group in self._groups]
+        whole = np.concatenate(parts, axis=2)
+        return self._scaler.fold(whole.reshape(len(whole), -1))
+
+
+def model_groups(models: int, outputs: int) -> list[slice]:
+    """Models to be trained together: all where there are few columns, else as even groups as there can be."""
+    count = min(models, -(-models * outputs // _GROUP_COLUMNS))
+    bounds = [models * number // count for number in range(count + 1)]
+    return [slice(first, last) for first, last in zip(bounds, bounds[1:], strict=False)]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Some of the models: their weights (features + 1, outputs x models) and all that training changes with them."""
+
+    parameters: Hyperparameters
+    models: Sequence[Candidate]
+    weights: Floats
+    batches: Batches
+    labels: Floats
+    row_weights: RowWeights
+    optimizer: Optimizer = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "optimizer", Optimizer(self.parameters, self.models, self.weights.shape))
+
+    def train_epoch(self) -> npt.NDArray[np.float64]:
+        loss = loss_function(self.parameters)
+        size = self.parameters.mini_batch_size
+        scale = np.float32(1 / size)
+        total = np.zeros(len(self.models))
+        # The setting of numpy's warnings belongs to a thread.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in range(self.batches.count):
+                labels = self.labels[number * size : (number + 1) * size]
+                raw = self.batches.outputs(number, self.weights)
+                losses, slopes = self.row_weights.apply(*loss(raw, labels), labels)
+                total += losses.sum(axis=0)
+                slopes *= scale
+                self.optimizer.step(self.weights, self.batches.gradient(slopes))
+        return total / (self.batches.count * size)
 
 
 def mean_losses(

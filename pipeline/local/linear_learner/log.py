@@ -34,7 +34,7 @@ PARITY: Final = (
 )
 
 HOST: Final = "algo-1"
-DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
+DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.7/site-packages/algorithm/resources/default-input.json"
 GIVEN_INPUT: Final = "/opt/ml/input/config/hyperparameters.json"
 
 _ALGORITHM: Final = {"Algorithm": "Linear Learner", "Host": HOST, "Operation": "training"}

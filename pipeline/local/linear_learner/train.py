@@ -91,9 +91,7 @@ class _Job:
         standing = best.standing or self._judge.standing(best.folded)
         number = standing.best
         model = self._model(best.folded, standing, number)
-        weights = self._row_weights
-        if weights.positive is not None:
-            weights = RowWeights(positive=weights.positive[number : number + 1])
+        weights = self._row_weights.of_models(slice(number, number + 1))
         log.scores(self._judged, self._figures(model, self._channels[self._judged], weights))
         settings = ensemble.models[number].describe(parameters.optimizer)
         log.info(f"Best model found for hyperparameters: {json.dumps(settings)}")

@@ -47,6 +47,10 @@ class RowWeights:
             return losses, slopes
         return losses * factor, slopes * factor
 
+    def of_models(self, part: slice) -> RowWeights:
+        """The weights of some of the models."""
+        return self if self.positive is None else RowWeights(positive=self.positive[part])
+
     @classmethod
     def of(cls, parameters: Hyperparameters, models: Sequence[Candidate], labels: Floats) -> RowWeights:
         """The weights that the hyperparameters ask for, given the labels of the train channel."""
