@@ -85,6 +85,8 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     """
     temporary, packages = home / "tmp", home / "packages"
     temporary.mkdir(parents=True, exist_ok=True)
+    cache = service.state.root / "cache"
+    cache.mkdir(exist_ok=True)
     commands = _commands(home / "bin")
     settings = home / ".sagemaker-sdk.yaml"
     settings.write_text(_NO_TELEMETRY)
@@ -107,6 +109,9 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
+        # Kept from job to job: matplotlib takes seconds to look through many fonts.
+        "XDG_CACHE_HOME": str(cache),
+        "MPLCONFIGDIR": str(cache / "matplotlib"),
         "PYTHONUNBUFFERED": "1",
         "PIP_TARGET": str(packages),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
