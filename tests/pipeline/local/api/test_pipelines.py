@@ -26,6 +26,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
         yield running
 
 
+def loop(**more: Any) -> str:
+    """The text of a definition with one ForEach step."""
+    arguments = {"IterableItems": [1], "MaxConcurrency": 1, "ForEachBody": [work("W")]} | more
+    return definition({"Name": "Each", "Type": "ForEach", "Arguments": arguments})
+
+
 def refused(call: Any, **request: Any) -> tuple[str, str]:
     """The code and the message that a call is refused with."""
     with pytest.raises(ClientError) as raised:
@@ -144,6 +150,16 @@ def test_a_definition_may_lie_in_s3(local: LocalService) -> None:
         (definition({"Name": "L", "Type": "Lambda", "FunctionArn": "f", "OutputParameters": "x"}), "Json Array."),
         (definition({"Name": "L", "Type": "Lambda", "FunctionArn": "f", "OutputParameters": [1]}), "not whole"),
         (definition({"Name": "L", "Type": "Lambda", "FunctionArn": 7}), "type [String]"),
+        (loop(MaxConcurrency=0), "'MaxConcurrency' is a whole number from 1 to 50."),
+        (loop(MaxConcurrency={}), "'MaxConcurrency'"),
+        (loop(IterableItems="[1]"), "Expecting start of Json Array."),
+        (loop(IterableItems=[]), "'IterableItems' has from 1 to 100 items."),
+        (loop(IterableItems=[None]), "An item is"),
+        (loop(ForEachBody=[]), "'ForEachBody'"),
+        (loop(Selector=1), "Expecting start of Json Object."),
+        (loop(Selector={"Pick": "Best", "Field": {"Get": "IterationOutput.W.A"}}), "Unknown 'Pick'"),
+        (loop(Selector={"Pick": "MaxBy", "Field": {"Get": "IterationOutput.Other.A"}}), "'Field'"),
+        (loop(Other=1), "Unknown Argument member 'Other'"),
         (
             definition(work("A", RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "BackoffRate": "2"}])),
             "BackoffRate",

@@ -36,13 +36,26 @@ def seed() -> dict[str, Any]:
     retried["CacheConfig"] = {"Enabled": True, "ExpireAfter": "P1D"}
     handler = check("Handler", {"Get": "Steps.Gate.Outcome"}, True, [])
     handler["DependsOn"] = [{"Step": "Call", "Trigger": "Failed"}]
+    field = {"Get": "IterationOutput.Child.OutputParameters['n']"}
+    child = {
+        "Name": "Child",
+        "Type": "Model",
+        "Arguments": {"PrimaryContainer": {"Image": {"Get": "ForEach.CurrentItem"}}},
+    }
+    fan_out = {
+        "IterableItems": ["a", {"Get": "Parameters.P"}],
+        "MaxConcurrency": 2,
+        "Selector": {"Pick": "MaxBy", "Field": field},
+        "ForEachBody": [child],
+    }
+    each = {"Name": "Each", "Type": "ForEach", "Arguments": fan_out}
     parameters: list[dict[str, Any]] = [
         {"Name": "P", "DefaultValue": "p"},
         {"Name": "N", "Type": "Integer", "DefaultValue": 1},
     ]
     config = {"ExperimentName": {"Get": "Execution.PipelineName"}, "TrialName": "t"}
     text = definition(
-        gate, callback, function, model, retried, handler, parameters=parameters, PipelineExperimentConfig=config
+        gate, callback, function, model, retried, handler, each, parameters=parameters, PipelineExperimentConfig=config
     )
     parsed: dict[str, Any] = json.loads(text)
     return parsed

@@ -1,0 +1,63 @@
+"""The form of a ForEach step: its items, how many at once, the selection among its iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from pipeline.definition_expressions import is_expression
+from pipeline.definition_types import UNPARSABLE, Placed, Problem, error
+
+MOST_AT_ONCE: Final = 50
+MOST_LITERAL_ITEMS: Final = 100
+
+_MEMBERS: Final = frozenset({"IterableItems", "MaxConcurrency", "Selector", "ForEachBody"})
+
+
+def loop_problems(step: Placed) -> Iterator[Problem]:
+    """What is wrong with the arguments of a ForEach step, apart from the steps of its body."""
+    if step.type != "ForEach":
+        return
+    path = f"{step.path}.Arguments"
+    for name in step.arguments.keys() - _MEMBERS:
+        yield error(f"{path}.{name}", f"{UNPARSABLE} Unknown Argument member '{name}'")
+    if not step.arguments.get("ForEachBody"):
+        yield error(f"{path}.ForEachBody", f"{UNPARSABLE} Missing required property 'ForEachBody'.")
+    most = step.arguments.get("MaxConcurrency")
+    if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
+        yield error(f"{path}.MaxConcurrency", f"'MaxConcurrency' is a whole number from 1 to {MOST_AT_ONCE}.")
+    yield from _items(step.arguments.get("IterableItems"), f"{path}.IterableItems")
+    yield from _selector(step, f"{path}.Selector")
+
+
+def _items(items: Any, path: str) -> Iterator[Problem]:
+    if is_expression(items):
+        return
+    if not isinstance(items, list):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Array.", "or a reference to the text of a JSON list")
+    elif not 1 <= len(items) <= MOST_LITERAL_ITEMS:
+        yield error(path, f"'IterableItems' has from 1 to {MOST_LITERAL_ITEMS} items.")
+    elif not all(isinstance(item, str | int | float) or is_expression(item) for item in items):
+        yield error(path, "An item is a string, a number, a boolean or a reference.")
+
+
+def _selector(step: Placed, path: str) -> Iterator[Problem]:
+    selector = step.arguments.get("Selector")
+    if selector is None:
+        return
+    if not isinstance(selector, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    if selector.get("Pick") not in ("MaxBy", "MinBy"):
+        yield error(path, f"Unknown 'Pick' {selector.get('Pick')!r} of a selector.", "there are MaxBy and MinBy")
+    field = selector.get("Field")
+    target = field.get("Get") if isinstance(field, dict) else None
+    body = step.arguments.get("ForEachBody")
+    names = [str(one.get("Name")) for one in body if isinstance(one, dict)] if isinstance(body, list) else []
+    if not isinstance(target, str) or not any(_within(target, f"IterationOutput.{name}") for name in names):
+        hint = "it is a reference to IterationOutput.<step of the body>.<member>"
+        yield error(path, "The 'Field' of a selector does not lead to an output of the body.", hint)
+
+
+def _within(path: str, prefix: str) -> bool:
+    return path.startswith((f"{prefix}.", f"{prefix}["))
