@@ -71,8 +71,9 @@ PARITY: Final = (
     Row(
         area="jobs",
         subject="network isolation, VPC, IAM role",
-        here="Stored and shown. A job reaches the service through AWS_ENDPOINT_URL with the service's key and whatever"
-        " else the machine reaches.",
+        here="EnableNetworkIsolation takes the network away from a job of one instance, where there are namespaces; all"
+        " else is stored and shown. A job reaches the service through AWS_ENDPOINT_URL with the service's key and"
+        " whatever else the machine reaches.",
         aws="Enforced.",
     ),
 )

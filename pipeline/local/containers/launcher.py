@@ -19,9 +19,10 @@ import sys
 import time
 from typing import Any, Final, NoReturn
 
-_NEWNS, _NEWUSER, _NEWPID = 0x00020000, 0x10000000, 0x20000000
+_NEWNS, _NEWUSER, _NEWPID, _NEWNET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
 _PDEATHSIG, _SUBREAPER = 1, 36
+_UP, _SET_FLAGS = 1, 0x8914
 _NOT_FOUND, _NOT_EXECUTABLE, _NOT_STARTED, _KILLED = 127, 126, 125, 137
 
 OPT: Final = "/opt"
@@ -34,7 +35,7 @@ def main() -> NoReturn:
     spec = json.loads(_exactly(int(_exactly(LENGTH))))
     if spec["namespace"]:
         try:
-            _unshare(spec["namespace"])
+            _unshare(spec["namespace"], spec["network"])
         except OSError as error:
             _end(f"the container cannot be set apart: {error}", _NOT_STARTED)
         inner = os.fork()
@@ -66,13 +67,27 @@ def _exactly(size: int) -> bytes:
 # the file system
 
 
-def _unshare(mode: str) -> None:
+def _unshare(mode: str, network: bool) -> None:
     uid, gid = os.getuid(), os.getgid()
-    _check(_libc().unshare(_NEWNS | _NEWPID | (_NEWUSER if mode == "user" else 0)), "unshare")
+    flags = _NEWNS | _NEWPID | (_NEWUSER if mode == "user" else 0) | (0 if network else _NEWNET)
+    _check(_libc().unshare(flags), "unshare")
     if mode == "user":
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"0 {uid} 1")
         _write("/proc/self/gid_map", f"0 {gid} 1")
+    if not network:
+        _loopback_up()
+
+
+def _loopback_up() -> None:
+    """A network of its own has a loopback interface that is down; processes of one container talk over it."""
+    import fcntl
+    import socket
+    import struct
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        request = struct.pack("16sh14x", b"lo", _UP)
+        fcntl.ioctl(any_socket, _SET_FLAGS, request)
 
 
 def _mount_all(spec: dict[str, Any]) -> None:

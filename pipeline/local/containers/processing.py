@@ -141,7 +141,8 @@ def _start(running: Running, body: Body, names: list[str]) -> None:
             [*argv, *application.get("ContainerArguments", [])],
             image,
             body.get("Environment", {}),
-            body["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"],
+            volume=body["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"],
+            alone=body.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
         )
 
 

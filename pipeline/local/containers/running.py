@@ -162,9 +162,21 @@ class Running:
         return OptMl(root, sandbox.visible(root, self.isolation))
 
     def start(
-        self, host: str, argv: Sequence[str], image: Image, given: Mapping[str, str], volume: int, **more: str
+        self,
+        host: str,
+        argv: Sequence[str],
+        image: Image,
+        given: Mapping[str, str],
+        *,
+        volume: int,
+        alone: bool,
+        **more: str,
     ) -> None:
-        """Start the container of one host, with output to the log; `volume` is the size of its disk in GiB."""
+        """Start the container of one host, with output to the log.
+
+        `volume` is the size of its disk in GiB. `alone` is network isolation; instances of one job may talk even so,
+        so it takes effect for a single one.
+        """
         home = self.folder / host / "home"
         if image.programs:
             more["SAGEMAKER_BASE_DIR"] = OPT_ML
@@ -179,6 +191,7 @@ class Running:
                 cwd=home,
                 on_lines=self.log(host),
                 own_code=image.own_code,
+                network=not alone or self.count > 1,
                 binds={"/etc/hosts": self._hosts(home)},
                 limits=Limits(file_size=volume << 30),
                 isolation=self.isolation,

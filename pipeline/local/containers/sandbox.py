@@ -122,13 +122,15 @@ class Container:
         on_lines: Callable[[list[str]], None] | None = None,
         own_code: bool = False,
         binds: Mapping[str, Path] | None = None,
+        network: bool = True,
         limits: Limits | None = None,
         isolation: Isolation | None = None,
     ) -> Container:
         """Run `argv` with exactly `env`, with the folder `root` as /opt/ml; stdout and stderr go to `on_line`.
 
         `on_lines` gets as many lines at once as there are, for those who can do more with them than one by one.
-        `binds` puts files of this machine at other paths, where there are namespaces. `own_code` is for stand-ins
+        `binds` puts files of this machine at other paths, and without `network` there is none but the container's own
+        loopback; both where there are namespaces. `own_code` is for stand-ins
         that are part of this project: all other containers do not see its packages.
         A program that cannot be found ends with exit code 127, one that cannot be executed with 126, as in Docker.
         """
@@ -142,6 +144,7 @@ class Container:
             "cwd": cwd,
             "root": str(root.absolute()),
             "namespace": kind.value,
+            "network": network,
             "covers": [] if own_code else _covers(),
             "binds": {target: str(source) for target, source in (binds or {}).items()},
             "limits": asdict(_bounded(limits or Limits(), kind)),

@@ -164,7 +164,8 @@ def _start(running: Running, body: Body, image: Image, names: list[str]) -> None
             command(body["AlgorithmSpecification"], image),
             image,
             body.get("Environment", {}),
-            body["ResourceConfig"].get("VolumeSizeInGB") or 1,
+            volume=body["ResourceConfig"].get("VolumeSizeInGB") or 1,
+            alone=body["EnableNetworkIsolation"],
             TRAINING_JOB_NAME=running.name,
             TRAINING_JOB_ARN=body["TrainingJobArn"],
         )

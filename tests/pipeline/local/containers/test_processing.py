@@ -437,6 +437,26 @@ def test_the_names_of_the_instances_are_this_machine(bench: Bench) -> None:
     assert bench.log("Processing", job["ProcessingJobName"]) == ["['127.0.0.1', '127.0.0.1']"]
 
 
+@pytest.mark.parametrize("isolated", [True, False])
+def test_network_isolation_leaves_a_job_its_own_loopback_only(bench: Bench, isolated: bool) -> None:
+    script = (
+        "import os, socket\n"
+        "own = socket.create_server(('127.0.0.1', 0))\n"
+        "socket.create_connection(own.getsockname()).close()\n"
+        "host, _, port = os.environ['AWS_ENDPOINT_URL'].removeprefix('http://').partition(':')\n"
+        "try: socket.create_connection((host, int(port)), 2).close(); print('reached')\n"
+        "except OSError: print('alone')\n"
+    )
+    job = bench.process(script, NetworkConfig={"EnableNetworkIsolation": isolated})
+    expected = "alone" if isolated and best_isolation() else "reached"
+    assert bench.log("Processing", job["ProcessingJobName"]) == [expected]
+
+
+def test_a_job_dies_before_the_service_when_memory_runs_out(bench: Bench) -> None:
+    job = bench.process("print(open('/proc/self/oom_score_adj').read().strip())")
+    assert bench.log("Processing", job["ProcessingJobName"]) == ["900"]
+
+
 def test_pip_installs_into_the_job_only(bench: Bench) -> None:
     bench.put("wheels/tiny_thing-1.0-py3-none-any.whl", wheel("tiny_thing"))
     script = (
