@@ -10,13 +10,14 @@ import contextlib
 import errno
 import json
 import os
+import resource
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local import locks
@@ -27,6 +28,8 @@ from pipeline.local.state import DEFAULT_FOLDER, StateFolder
 if TYPE_CHECKING:
     from pipeline.local.server import Front
     from pipeline.local.service import Service
+
+_OPEN_FILES: Final = 8192
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ def serve(
     Raises LocalServiceError, UsageError.
     """
     forget_aws(os.environ)
+    _allow_files()
     stopped = threading.Event()
     with _locked(StateFolder.open(options.state), options.state) as folder, _signals(stopped):
         identity = Identity.of(folder.key, options.region, options.account)
@@ -160,6 +164,14 @@ def _explained(error: OSError, named: Path) -> LocalServiceError:
             hint="free some, or name another folder with --state",
         )
     return LocalServiceError(f"the service cannot run: {error}", hint="see --state and --port")
+
+
+def _allow_files() -> None:
+    """Connections, logs and jobs need more open files than the 1,024 that many systems begin with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(_OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextlib.contextmanager

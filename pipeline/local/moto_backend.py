@@ -45,6 +45,7 @@ PARITY: Final = (
     ),
 )
 
+_WARM_AFTER_SECONDS: Final = 2.0
 _REFUSED: Final = ("lambda", "batch")
 _LARGEST_NAME: Final = 120
 _TRUST: Final = (
@@ -68,13 +69,18 @@ class Moto:
             return self._application
 
     def warm(self) -> None:
-        """Load in the background; whatever goes wrong there shows again with the first request that needs moto."""
+        """Load in the background, but not while the first clients want their answers.
+
+        Whatever goes wrong there shows again with the first request that needs moto.
+        """
 
         def load() -> None:
             with contextlib.suppress(ImportError):
                 self.load()
 
-        threading.Thread(target=load, name="moto", daemon=True).start()
+        timer = threading.Timer(_WARM_AFTER_SECONDS, load)
+        timer.name, timer.daemon = "moto", True
+        timer.start()
 
     def answer(self, request: Request, service: str, body: bytes, *, own_key: bool) -> Answer:
         """Moto's answer to a request whose body has been read, for the service of its credential scope."""

@@ -13,7 +13,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local import signing_v2
+from pipeline.local import caller, signing_v2
 from pipeline.local.console.access import PATH
 from pipeline.local.console.pages import Console
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
@@ -122,6 +122,8 @@ class Front:
             self._moto.load()
             self._service.logs.deliver(parsed(body))
         own_key = credential.access_key_id == self._key.access_key_id
+        if own_key and caller.asks_who(credential.service, body):
+            return caller.answer(self._service.configuration.account)
         return self._moto.answer(request, credential.service, body, own_key=own_key)
 
     def _sagemaker(self, request: Request, target: str, body: bytes) -> Answer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -21,6 +22,7 @@ _BACKLOG: Final = 4096
 _IDLE_SECONDS: Final = 75.0
 _HEAD_SECONDS: Final = 20.0
 _BODY_SECONDS: Final = 60.0
+_AGAIN_SECONDS: Final = 0.05
 _DRAIN: Final = 1 << 20
 
 
@@ -61,6 +63,7 @@ class Listener:
             except OSError:
                 if self._closing:
                     return
+                time.sleep(_AGAIN_SECONDS)  # no more files may be open, say: some will be closed
                 continue
             with self._state:
                 self._open.add(sock)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import time
+from pathlib import Path
+
 import pytest
 
 from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
 from pipeline.local.faults import Faults
+from tests.support.service import ROLE, local_service
 
 
 def test_without_texts_nothing_goes_wrong() -> None:
@@ -67,6 +72,43 @@ def test_a_star_is_any_step_and_long_names_are_cut_as_job_names_cut_them() -> No
 
 def test_slow_endpoints_have_their_seconds() -> None:
     assert Faults.parse(["slow-endpoint=30"]).endpoint_delay == 30.0
+
+
+def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) -> None:
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    step = {
+        "Name": "Work",
+        "Type": "Processing",
+        "Arguments": {
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "AppSpecification": {"ImageUri": image, "ContainerEntrypoint": ["true"]},
+            "RoleArn": ROLE,
+        },
+        "RetryPolicies": [
+            {
+                "ExceptionType": ["SageMaker.RESOURCE_LIMIT", "SageMaker.CAPACITY_ERROR"],
+                "MaxAttempts": 3,
+                "BackoffRate": 1.0,
+            }
+        ],
+    }
+    faults = Faults.parse(["limit:CreateProcessingJob=1", "capacity:Work=1"])
+    with local_service(tmp_path, faults=faults) as local:
+        sagemaker = local.sagemaker
+        definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
+        sagemaker.create_pipeline(
+            PipelineName="retried", PipelineDefinition=definition, RoleArn=ROLE, ClientRequestToken="r" * 32
+        )
+        arn = sagemaker.start_pipeline_execution(PipelineName="retried")["PipelineExecutionArn"]
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
+            if found != "Executing":
+                break
+            time.sleep(0.05)
+        steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+        assert [(step["StepStatus"], step["AttemptCount"]) for step in steps] == [("Succeeded", 3)]
 
 
 @pytest.mark.parametrize(

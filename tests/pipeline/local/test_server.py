@@ -120,8 +120,14 @@ def test_what_moto_lacks_is_a_400_that_names_it_in_the_protocol_of_the_service(l
         assert caught.value.response["Error"]["Code"] != "500", name
 
 
+def test_whoever_has_the_key_is_the_role_that_pipelines_run_as(local: LocalService) -> None:
+    identity = local.client("sts").get_caller_identity()
+    assert identity["Account"] == "123456789012"
+    role = identity["Arn"].split("/")[1]
+    assert local.client("iam").get_role(RoleName=role)["Role"]["Arn"] == "arn:aws:iam::123456789012:role/pipeline"
+
+
 def test_the_rest_of_aws_is_there(local: LocalService) -> None:
-    assert local.client("sts").get_caller_identity()["Account"] == "123456789012"
     assert local.client("iam").get_role(RoleName="pipeline")["Role"]["Arn"].endswith(":role/pipeline")
     queue = local.client("sqs").create_queue(QueueName="q")["QueueUrl"]
     assert queue.startswith(local.url)
