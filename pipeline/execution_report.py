@@ -1,19 +1,38 @@
 """Everything worth knowing of one execution, gathered once as data; how it is shown is others' work.
 
-Reads the execution, its parameters, figures and outputs through the API, on AWS and on localhost alike.
+Reads the execution, its parameters, figures and outputs through the API, on AWS and on localhost alike, and the
+model that was approved last in the same group, which is what a new one is measured by.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline import results
+from pipeline import registry, results
 from pipeline.clients import Clients, translated
+from pipeline.execution_report_links import Links
 from pipeline.executions import Snapshot, StepView, definition_of, execution_id, snapshot
+from pipeline.registry import Model
+from pipeline.verdict import explain
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure of the evaluation, beside its threshold and the approved model's, as far as there are any."""
+
+    name: str
+    value: float
+    gate: results.Gate | None = None
+    approved: float | None = None
+
+    @property
+    def difference(self) -> float | None:
+        """How much more it is than the approved model's."""
+        return None if self.approved is None else self.value - self.approved
 
 
 @dataclass(frozen=True)
@@ -30,6 +49,19 @@ class Report:
     metrics: Mapping[str, Any]
     gates: tuple[results.Gate, ...]
     outputs: tuple[results.Output, ...]
+    links: Links
+    failure: str = ""
+    """Why it did not succeed, with what the failed step's job said; empty if it did, or still runs."""
+    registered: str = ""
+    """The ARN of the model package that it registered."""
+    approved: Model | None = None
+    """The latest approved model of the group, this execution's own left out."""
+    figures: tuple[Figure, ...] = field(default=())
+
+    @property
+    def id(self) -> str:
+        """The 12 characters that name the execution."""
+        return execution_id(self.execution.arn)
 
     def as_json(self) -> str:
         """The report as one JSON object, without the definition and the curves."""
@@ -38,12 +70,15 @@ class Report:
             "execution": self.execution.arn,
             "name": self.name,
             "status": self.execution.status,
-            "reason": self.execution.reason,
+            "reason": self.failure or self.execution.reason,
             "started": self.started.isoformat(),
             "ended": self.ended.isoformat() if self.ended else None,
             "parameters": dict(self.parameters),
             "steps": [_step(step) for step in self.execution.steps],
             "gates": [vars(gate) for gate in self.gates],
+            "figures": {figure.name: figure.value for figure in self.figures},
+            "registered": self.registered,
+            "approved": {"model": self.approved.arn, "figures": dict(self.approved.figures)} if self.approved else None,
             "outputs": [vars(output) for output in self.outputs],
         }
         return json.dumps(document, indent=2)
@@ -51,10 +86,11 @@ class Report:
     def as_text(self) -> str:
         """The report as lines for a terminal."""
         lines = [
-            f"{self.pipeline}, execution {execution_id(self.execution.arn)}: {self.execution.status}",
+            f"{self.pipeline}, execution {self.id}: {self.execution.status}",
             f"started {self.started.isoformat(sep=' ', timespec='seconds')}",
         ]
-        lines += [f"reason: {self.execution.reason}"] if self.execution.reason else []
+        reason = self.failure or self.execution.reason
+        lines += [f"reason: {reason}"] if reason else []
         lines += _section("parameters given", (f"{name} = {value}" for name, value in self.parameters.items()))
         now = self.ended or self.started
         lines += _section(
@@ -79,8 +115,14 @@ def gather(clients: Clients, arn: str) -> Report:
     definition = definition_of(clients, arn)
     outputs = results.outputs(clients, now)
     metrics = results.evaluation(clients, outputs) or {}
+    gates = results.gates(definition, given, metrics)
+    registered = next((str(s.metadata.get("Arn", "")) for s in now.steps if s.kind == "RegisterModel"), "")
+    group = _group(registered, definition, given)
+    approved = registry.latest_approved(clients, group, besides=registered) if group else None
+    error = explain(clients, now) if now.done else None
+    pipeline = described["PipelineArn"].rpartition("/")[2]
     return Report(
-        pipeline=described["PipelineArn"].rpartition("/")[2],
+        pipeline=pipeline,
         execution=now,
         name=described.get("PipelineExecutionDisplayName", ""),
         started=described["CreationTime"],
@@ -88,9 +130,30 @@ def gather(clients: Clients, arn: str) -> Report:
         parameters=given,
         definition=definition,
         metrics=metrics,
-        gates=results.gates(definition, given, metrics),
+        gates=gates,
         outputs=outputs,
+        links=Links(clients.target, pipeline, arn),
+        failure=error.message if error else "",
+        registered=registered,
+        approved=approved,
+        figures=figures(registry.figures_of(metrics), gates, approved),
     )
+
+
+def figures(values: Mapping[str, float], gates: Iterable[results.Gate], approved: Model | None) -> tuple[Figure, ...]:
+    """The figures of an evaluation, the gated ones first in the gate's order."""
+    gate_of = {gate.metric: gate for gate in gates}
+    names = [*gate_of, *(name for name in values if name not in gate_of)]
+    before = approved.figures if approved else {}
+    return tuple(Figure(name, values[name], gate_of.get(name), before.get(name)) for name in names if name in values)
+
+
+def _group(registered: str, definition: Mapping[str, Any], given: Mapping[str, str]) -> str:
+    """The model package group: of what was registered, else of the parameter that says where to."""
+    if registered:
+        return registered.split(":model-package/")[-1].partition("/")[0]
+    defaults = {item["Name"]: item.get("DefaultValue") for item in definition.get("Parameters", [])}
+    return str(given.get("ModelPackageGroupName") or defaults.get("ModelPackageGroupName") or "")
 
 
 def _step(step: StepView) -> dict[str, Any]:

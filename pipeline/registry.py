@@ -56,8 +56,8 @@ def model(clients: Clients, group: str, version: int) -> Model:
     return describe(clients, f"{found[0].arn.rpartition('/')[0]}/{version}", figures=True)
 
 
-def latest_approved(clients: Clients, group: str) -> Model | None:
-    """The newest approved version with its figures, or None. Raises ServiceError."""
+def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Model | None:
+    """The newest approved version with its figures, or None; the ARN `besides` does not count. Raises ServiceError."""
     from botocore.exceptions import ClientError
 
     with translated():
@@ -67,13 +67,14 @@ def latest_approved(clients: Clients, group: str) -> Model | None:
                 ModelApprovalStatus="Approved",
                 SortBy="CreationTime",
                 SortOrder="Descending",
-                MaxResults=1,
+                MaxResults=2,
             )["ModelPackageSummaryList"]
         except ClientError as error:
             if error_code(error) in ("ValidationException", "ResourceNotFound"):
                 return None
             raise
-    return describe(clients, found[0]["ModelPackageArn"], figures=True) if found else None
+    arn = next((item["ModelPackageArn"] for item in found if item["ModelPackageArn"] != besides), None)
+    return describe(clients, arn, figures=True) if arn else None
 
 
 def describe(clients: Clients, arn: str, *, figures: bool) -> Model:
@@ -116,10 +117,14 @@ def _decide(clients: Clients, chosen: Model, status: Any, remark: str) -> None:
 def _figures(clients: Clients, uri: str) -> dict[str, float]:
     """The single figures of an evaluation by their names; none if it has been removed from S3."""
     try:
-        document = read_json(clients, uri)
+        return figures_of(read_json(clients, uri))
     except ServiceError:
         return {}
-    group: Mapping[str, Any] = next(iter(document.values()), {})
+
+
+def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The single figures of an evaluation by their names, those of constant guesses left out."""
+    group: Mapping[str, Any] = next(iter(evaluation.values()), {})
     return {
         name: float(item["value"])
         for name, item in group.items()

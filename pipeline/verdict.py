@@ -38,9 +38,10 @@ def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
             failed.reason or f"{failed.name} ended the execution",
             hint=f"pipeline report {identity}{flag} shows the figures",
         )
+    log = f"pipeline logs {failed.name} --execution {identity}{flag} shows its whole log"
     return StepFailed(
         f"step {failed.name} failed: {failed.reason or 'no reason given'}",
-        hint=f"pipeline logs {failed.name} --execution {identity}{flag} shows its whole log",
+        hint=log if failed.job_name else f"pipeline retry {identity}{flag} tries it again, once the cause is gone",
     )
 
 

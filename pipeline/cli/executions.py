@@ -1,9 +1,10 @@
-"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe."""
+"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe, report, graph."""
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +36,7 @@ Timeout = Annotated[float | None, typer.Option(help="Give up following after so 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (start, follow, stop, retry, steps, logs, executions, describe, graph):
+    for command in (start, follow, stop, retry, steps, logs, executions, describe, report, graph):
         app.command()(command)
 
 
@@ -211,6 +212,36 @@ def describe(
     settings, clients = opened(env, config, set_, local, state)
     document = gather(clients, find(clients, settings.name, which))
     print(document.as_json() if json else document.as_text())
+
+
+def report(
+    which: Which = "",
+    html: Annotated[Path | None, typer.Option("--html", help="Write one HTML page, with its pictures, here.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown; without --html it is printed anyway.")
+    ] = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Report an execution: figures beside thresholds and the approved model's, graph, steps, pictures."""
+    from pipeline import execution_report_markdown
+    from pipeline.execution_report import gather
+    from pipeline.execution_report_html import html as page
+    from pipeline.execution_report_html import pictures, write
+    from pipeline.executions import find
+    from pipeline.follow_view import utc_now
+
+    settings, clients = opened(env, config, set_, local, state)
+    document = gather(clients, find(clients, settings.name, which))
+    if html is not None:
+        write(html, page(document, pictures(clients, document), utc_now()))
+    if markdown or html is None:
+        print(execution_report_markdown.markdown(document), end="")
+    else:
+        print(html)
 
 
 def graph(
