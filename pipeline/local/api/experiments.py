@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.local.api import Body, action, public
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
+from pipeline.local.api.trial_components import described
 from pipeline.local.errors import ResourceNotFound, ValidationException
 from pipeline.local.names import last_part
 from pipeline.local.parity import Row
@@ -137,8 +138,8 @@ def create_component(service: Service, request: Body) -> Body:
 
 @action("DescribeTrialComponent")
 def describe_component(service: Service, request: Body) -> Body:
-    """The trial component, by name or ARN, with a summary of its metrics."""
-    return public(find(service, COMPONENT, request["TrialComponentName"]))
+    """The trial component, by name or ARN, with what is known of the job it stands for."""
+    return public(described(service, find(service, COMPONENT, request["TrialComponentName"])))
 
 
 @action("ListTrialComponents")
@@ -152,7 +153,7 @@ def list_components(service: Service, request: Body) -> Body:
     trials = _trials_wanted(service, request)
     if trials is not None:
         components = [c for c in components if trials.intersection(c.get("_trials", []))]
-    return _listed(service, COMPONENT, components, request)
+    return _listed(service, COMPONENT, [described(service, c) for c in components], request)
 
 
 @action("UpdateTrialComponent")

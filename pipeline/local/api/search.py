@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.local.api import Body, action, matching, public
 from pipeline.local.api.listing import paged
+from pipeline.local.api.trial_components import described
 from pipeline.local.parity import Row
 from pipeline.local.shapes import load_model
 
@@ -94,6 +95,8 @@ def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
     for body in service.store.list(kind):
         if kind == "model":
             body = {"Model": public(body), **body}
+        elif kind == "experiment-trial-component":
+            body = described(service, body)
         record = {name: value for name, value in body.items() if name in members}
         tags = tagged.get(_arn(body), {})
         if "Tags" in members:

@@ -148,6 +148,41 @@ def test_metrics_are_put_summed_up_and_read_back_as_series(service: LocalService
     refused(metrics.batch_put_metrics, "ResourceNotFound", "absent", **absent)
 
 
+def test_the_component_of_a_training_job_tells_of_it(service: LocalService) -> None:
+    sm, store = service.sagemaker, service.service.store
+    arn = service.service.arns.of("training-job", "j")
+    job = {
+        "TrainingJobArn": arn,
+        "TrainingJobStatus": "Completed",
+        "SecondaryStatus": "Completed",
+        "TrainingStartTime": 10.0,
+        "HyperParameters": {"epochs": "15", "loss": "logistic"},
+        "AlgorithmSpecification": {"TrainingImage": "image:1"},
+        "InputDataConfig": [{"ChannelName": "train", "DataSource": {"S3DataSource": {"S3Uri": "s3://b/train"}}}],
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5},
+        "ModelArtifacts": {"S3ModelArtifacts": "s3://b/model.tar.gz"},
+        "FinalMetricDataList": [{"MetricName": "test:recall", "Value": 0.9, "Timestamp": 20.0}],
+    }
+    store.insert("training-job", "j", job, arn=arn)
+    store.merge("experiment-trial-component", "c", Source={"SourceArn": arn, "SourceType": "SageMakerTrainingJob"})
+    found = sm.describe_trial_component(TrialComponentName="c")
+    parameters = found["Parameters"]
+    assert (parameters["epochs"], parameters["loss"]) == ({"NumberValue": 15.0}, {"StringValue": "logistic"})
+    assert parameters["lr"] == {"NumberValue": 0.1}
+    assert parameters["SageMaker.InstanceType"] == {"StringValue": "ml.m5.large"}
+    assert found["InputArtifacts"] == {
+        "train": {"Value": "s3://b/train"},
+        "SageMaker.ImageUri": {"Value": "image:1"},
+    }
+    assert found["OutputArtifacts"] == {"SageMaker.ModelArtifact": {"Value": "s3://b/model.tar.gz"}}
+    assert found["Status"]["PrimaryStatus"] == "Completed"
+    (metric,) = found["Metrics"]
+    assert (metric["MetricName"], metric["Last"], metric["SourceArn"]) == ("test:recall", 0.9, arn)
+    expression = {"Filters": [{"Name": "Metrics.test:recall.last", "Operator": "GreaterThan", "Value": "0.8"}]}
+    results = sm.search(Resource="ExperimentTrialComponent", SearchExpression=expression)["Results"]
+    assert [item["TrialComponent"]["TrialComponentName"] for item in results] == ["c"]
+
+
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), cut=st.integers(0, 30))
 @settings(max_examples=60)
 def test_running_sums_are_those_of_all_points_at_once(values: list[float], cut: int) -> None:
