@@ -11,6 +11,7 @@ from pipeline.local.engine.endpoint_steps import Deployment
 from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.external_steps import run_callback, run_lambda
 from pipeline.local.engine.for_each_steps import run_for_each
+from pipeline.local.engine.lineage_steps import run_lineage
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.parity import Row
@@ -18,7 +19,7 @@ from pipeline.local.parity import Row
 PARITY: Final = (
     Row(
         area="pipelines",
-        subject="AutoML, QualityCheck, ClarifyCheck, EMR, Bedrock, Lineage and other step types without an engine here",
+        subject="AutoML, QualityCheck, ClarifyCheck, EMR, Bedrock, Cleanup and other step types without an engine here",
         here="accepted at create, refused at start with the name of the step and its type",
         aws="run",
     ),
@@ -36,6 +37,7 @@ RUNNERS: Final[dict[str, Callable[[StepRun], Ended]]] = {
     "Condition": run_condition,
     "Fail": run_fail,
     "ForEach": run_for_each,
+    "Lineage": run_lineage,
     "Lambda": run_lambda,
     "Callback": run_callback,
 }

@@ -48,6 +48,9 @@ def seed() -> dict[str, Any]:
         "Selector": {"Pick": "MaxBy", "Field": field},
         "ForEachBody": [child],
     }
+    entities = [{"ArtifactName": "a", "ArtifactType": "b", "Source": {"SourceUri": "c"}}]
+    ends = [{"Source": {"Name": "a", "Type": "Artifact"}, "Destination": {"Arn": "arn"}}]
+    lineage = {"Name": "Record", "Type": "Lineage", "Arguments": {"Artifacts": entities, "Associations": ends}}
     each = {"Name": "Each", "Type": "ForEach", "Arguments": fan_out}
     parameters: list[dict[str, Any]] = [
         {"Name": "P", "DefaultValue": "p"},
@@ -55,7 +58,16 @@ def seed() -> dict[str, Any]:
     ]
     config = {"ExperimentName": {"Get": "Execution.PipelineName"}, "TrialName": "t"}
     text = definition(
-        gate, callback, function, model, retried, handler, each, parameters=parameters, PipelineExperimentConfig=config
+        gate,
+        callback,
+        function,
+        model,
+        retried,
+        handler,
+        each,
+        lineage,
+        parameters=parameters,
+        PipelineExperimentConfig=config,
     )
     parsed: dict[str, Any] = json.loads(text)
     return parsed

@@ -166,6 +166,37 @@ def test_an_execution_has_an_experiment_a_trial_and_a_component_for_each_job(loc
     assert "PipelineExperimentConfig" not in run(local, create(local, work("Job"), PipelineExperimentConfig=None))
 
 
+def test_a_lineage_step_records_entities_and_how_they_belong_together(local: LocalService) -> None:
+    source = {"SourceUri": {"Get": "Steps.Job.ProcessingJobArn"}}
+    arguments = {
+        "Actions": [{"ActionName": "run-it", "ActionType": "Training", "Source": source}],
+        "Artifacts": [{"ArtifactName": "made", "ArtifactType": "Model", "Source": {"SourceUri": "s3://bucket/m"}}],
+        "Associations": [
+            {
+                "Source": {"Name": "run-it", "Type": "Action"},
+                "Destination": {"Name": "made", "Type": "Artifact"},
+                "AssociationType": "Produced",
+            }
+        ],
+    }
+    record = {"Name": "Record", "Type": "Lineage", "Arguments": arguments}
+    gate = check("Gate", {"Get": "Steps.Record.ActionArns['run-it']"}, "x", [])
+    name = create(local, work("Job"), record, gate)
+    done = run(local, name)
+    found = steps(local, done["PipelineExecutionArn"])
+    assert done["PipelineExecutionStatus"] == "Succeeded", found
+    made = found["Record"]["Metadata"]["Lineage"]
+    action, artifact = made["ActionArns"]["run-it"], made["ArtifactArns"]["made"]
+    assert made["Associations"] == [{"SourceArn": action, "DestinationArn": artifact}]
+    described = local.sagemaker.describe_action(ActionName="run-it")
+    assert described["Source"]["SourceUri"] == found["Job"]["Metadata"]["ProcessingJob"]["Arn"]
+    listed = local.sagemaker.list_associations(SourceArn=action)["AssociationSummaries"]
+    assert [one["AssociationType"] for one in listed] == ["Produced"]
+    again = run(local, name)
+    step = steps(local, again["PipelineExecutionArn"])["Record"]
+    assert step["FailureReason"].startswith("ClientError: Failed to invoke sagemaker:CreateAction. Error Details: ")
+
+
 def test_changes_of_status_reach_eventbridge(local: LocalService) -> None:
     events, queues = local.client("events"), local.client("sqs")
     url = queues.create_queue(QueueName="status")["QueueUrl"]
