@@ -9,7 +9,7 @@ from pipeline.local.api import action, endpoint_configs, models, public
 from pipeline.local.api.listing import Listing
 from pipeline.local.containers.fleet import describe_variants, plan_variants
 from pipeline.local.containers.hosting import emit_state
-from pipeline.local.errors import ValidationException
+from pipeline.local.errors import ResourceLimitExceeded, ValidationException
 from pipeline.local.parity import Row
 from pipeline.local.store import AlreadyExists
 
@@ -19,9 +19,18 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 KIND: Final = "endpoint"
 IN_PROGRESS: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+MOST: Final = 50
+"""Each endpoint is some processes: so many are taken that a loop cannot take the machine down."""
+
 _LISTING: Final = Listing("EndpointName", status="EndpointStatus")
 
 PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="how many endpoints",
+        here=f"{MOST}; another is refused with ResourceLimitExceeded",
+        aws="by the quotas of instances",
+    ),
     Row(
         area="hosting",
         subject="UpdateEndpoint with the configuration that serves already",
@@ -47,6 +56,11 @@ def create(service: Service, request: Body) -> Body:
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
     configuration = endpoint_configs.find(service, request["EndpointConfigName"])
     deploying = _deploying(service, configuration, request.get("DeploymentConfig"))
+    if (there := len(service.store.list(KIND))) >= MOST:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
+            f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
+        )
     now = service.clock.now()
     body = {
         "EndpointName": name,
@@ -197,7 +211,12 @@ def _deploying(service: Service, configuration: Body, deployment: Body | None) -
 
 def check_servable(container: Body) -> None:
     """Raises ValidationException for a container definition that localhost has no program for."""
-    images.resolve(container["Image"]).program("serve")
+    image = images.resolve(container["Image"])
+    if not image.entrypoint:
+        raise ValidationException(
+            f"SageMaker on localhost has no serving program for the image {container['Image']!r}; start the service "
+            f"with --image {image.name}=COMMAND to give one."
+        )
     if container.get("Mode") == "MultiModel":
         raise ValidationException("SageMaker on localhost does not serve multi-model containers (Mode MultiModel).")
 

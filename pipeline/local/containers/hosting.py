@@ -6,6 +6,7 @@ what serves now, `_Deploying` what is on its way, so that a restart can make the
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import uuid
@@ -295,7 +296,10 @@ class Hosting:
 
 
 def emit_state(service: Service, body: Body) -> None:
-    """Tell EventBridge the status of an endpoint."""
-    members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "EndpointStatus")
+    """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
+    members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
     detail = {member: body[member] for member in members if member in body}
+    detail |= {member: round(body[member] * 1000) for member in ("CreationTime", "LastModifiedTime")}
+    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", body["EndpointStatus"]).upper()
+    detail["Tags"] = service.store.tags(body["EndpointArn"])
     service.events.emit("SageMaker Endpoint State Change", [body["EndpointArn"]], detail)

@@ -30,6 +30,12 @@ Body = dict[str, Any]
 PARITY: Final = (
     Row(
         area="batch transform",
+        subject="InstanceCount",
+        here="containers side by side, one an instance, but no more than there are objects and no more than 8",
+        aws="instances",
+    ),
+    Row(
+        area="batch transform",
         subject="DataCaptureConfig of a transform job",
         here="stored and shown, nothing is captured",
         aws="manifests under the destination",
@@ -42,6 +48,7 @@ PARITY: Final = (
     ),
 )
 
+MOST_INSTANCES: Final = 8
 _HEALTH_TIMEOUT: Final = 1800.0
 
 
@@ -68,7 +75,7 @@ class _Transform:
 
     def run(self) -> None:
         found = self._sources()
-        instances = min(self._job["TransformResources"]["InstanceCount"], len(found))
+        instances = min(self._job["TransformResources"]["InstanceCount"], len(found), MOST_INSTANCES)
         shutil.rmtree(self._folder / "output", ignore_errors=True)
         (self._folder / "output").mkdir(parents=True)
         with ThreadPoolExecutor(instances, thread_name_prefix=f"transform-{self._name}") as pool:

@@ -377,6 +377,50 @@ def test_an_image_without_a_serving_program_is_refused(deployer: Deployer) -> No
     assert code == "ValidationException" and "mystery" in message and "linear-learner" in message
 
 
+def test_a_managed_image_has_no_serving_program(deployer: Deployer) -> None:
+    deployer.model("managed", "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1", {})
+    deployer.configuration("managed", "managed")
+    code, message = error_of(deployer.client.create_endpoint, EndpointName="managed", EndpointConfigName="managed")
+    assert code == "ValidationException" and "no serving program" in message and "sagemaker-xgboost=COMMAND" in message
+
+
+def test_there_is_a_limit_of_endpoints(deployer: Deployer, golden: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.api.endpoints.MOST", 1)
+    code, message = error_of(deployer.client.create_endpoint, EndpointName="another", EndpointConfigName=golden)
+    assert code == "ResourceLimitExceeded" and "current utilization of" in message
+
+
+def test_an_update_can_keep_weights_and_counts(deployer: Deployer) -> None:
+    deployer.endpoint("retain", deployer.configuration("retain-1", deployer.model("retain")))
+    change = {"VariantName": "retain", "DesiredWeight": 7, "DesiredInstanceCount": 3}
+    deployer.client.update_endpoint_weights_and_capacities(EndpointName="retain", DesiredWeightsAndCapacities=[change])
+    deployer.configuration("retain-2", "retain")
+    deployer.client.update_endpoint(
+        EndpointName="retain",
+        EndpointConfigName="retain-2",
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DesiredWeight"}],
+    )
+    (found,) = deployer.settled("retain")["ProductionVariants"]
+    assert found["CurrentWeight"] == 1 and found["CurrentInstanceCount"] == 3
+
+
+def test_changes_of_status_are_events(deployer: Deployer) -> None:
+    queue = deployer.local.client("sqs").create_queue(QueueName="endpoint-events")["QueueUrl"]
+    rules = deployer.local.client("events")
+    rules.put_rule(Name="ready", EventPattern=json.dumps({"detail": {"EndpointStatus": ["IN_SERVICE"]}}))
+    target = {"Id": "1", "Arn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:endpoint-events"}
+    rules.put_targets(Rule="ready", Targets=[target])
+    deployer.endpoint("heard", deployer.configuration("heard", deployer.model("heard")))
+    receive = deployer.local.client("sqs").receive_message
+    (message,) = until(lambda: receive(QueueUrl=queue).get("Messages", []), bool, 10)
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "SageMaker Endpoint State Change"
+    assert event["detail"]["EndpointName"] == "heard" and event["detail"]["Tags"] == {}
+    assert event["resources"] == [event["detail"]["EndpointArn"]]
+    rules.remove_targets(Rule="ready", Ids=["1"])
+
+
 def test_asynchronous_invocation_is_refused_by_name(deployer: Deployer, golden: str) -> None:
     code, _ = error_of(
         deployer.local.runtime.invoke_endpoint_async, EndpointName=golden, InputLocation=f"s3://{BUCKET}/x"
