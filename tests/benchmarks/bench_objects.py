@@ -54,6 +54,7 @@ def measure(client: Any, pid: int, root: Path, size: int) -> None:
             size,
             lambda key=key: client.download_file(BUCKET, key, str(root / "down")),
         )
+        rate(f"get_object of {key} in ranges of 8 MB", size, lambda key=key: ranged(client, key, size))
     report("peak memory of the service", memory(pid, "VmHWM"), "MB")
     (root / "down").unlink()
     latency("put 1 KB", lambda number: client.put_object(Bucket=BUCKET, Key=f"small/{number}", Body=b"x" * 1024))
@@ -83,6 +84,13 @@ def drain(answer: dict[str, Any]) -> None:
     """Read a body to its end, a megabyte at a time."""
     while answer["Body"].read(MEGABYTE):
         continue
+
+
+def ranged(client: Any, key: str, size: int) -> None:
+    """Read an object range by range on one connection, without writing it anywhere."""
+    step = 8 * MEGABYTE
+    for start in range(0, size * MEGABYTE, step):
+        drain(client.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={start}-{start + step - 1}"))
 
 
 def memory(pid: int, member: str) -> float:
