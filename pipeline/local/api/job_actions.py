@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.api import public
 from pipeline.local.api.listing import Listing
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 
-PARITY = (
+PARITY: Final = (
     Row(
         area="jobs",
         subject="texts of errors for processing and tuning jobs",

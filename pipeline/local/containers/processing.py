@@ -5,8 +5,8 @@ Instances are containers side by side on this machine, named algo-1, algo-2 ... 
 
 from __future__ import annotations
 
+import codecs
 import threading
-from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local import images
@@ -22,6 +22,8 @@ Body = dict[str, Any]
 MESSAGE: Final = "/opt/ml/output/message"
 MESSAGE_LIMIT: Final = 1024
 """Bytes of the exit message that are kept."""
+
+_LARGEST_MESSAGE: Final = 1 << 20
 
 UPLOAD_INTERVAL: Final = 1.0
 """Seconds between two uploads of a Continuous output or of checkpoints."""
@@ -156,23 +158,13 @@ def _verdict(ending: Ending) -> tuple[str, str]:
 
 def exit_message(roots: list[OptMl]) -> tuple[str, str]:
     """The text of all message files, cut to 1 KB; and the failure reason if they are no UTF-8."""
-    whole = b"".join(_content(root.inside(MESSAGE)) for root in roots)
+    whole = b"".join(transfer.content(root.inside(MESSAGE), _LARGEST_MESSAGE) for root in roots)
     try:
-        whole.decode()
+        # A text that was cut in the middle of a character is none the worse.
+        codecs.getincrementaldecoder("utf-8")().decode(whole, final=len(whole) < _LARGEST_MESSAGE)
     except UnicodeDecodeError:
         return "", f"ClientError: The exit message in {MESSAGE} is not valid UTF-8."
     return whole[:MESSAGE_LIMIT].decode(errors="ignore"), ""
-
-
-def _content(path: Path, limit: int = 1 << 20) -> bytes:
-    """What a job wrote to a file that it may or may not have made; no link of its is followed."""
-    try:
-        if path.is_symlink() or not path.is_file():
-            return b""
-        with path.open("rb") as file:
-            return file.read(limit)
-    except OSError:
-        return b""
 
 
 class Uploads:

@@ -225,8 +225,13 @@ class Container:
             self._give([rest])
 
     def _give(self, lines: list[bytes]) -> None:
-        if lines:
+        if not lines:
+            return
+        try:
             self._on_lines([line[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\r") for line in lines])
+        except OSError:
+            # The disk is full, say. The job must not hang on a pipe that nobody reads.
+            pass
 
     def _watch(self) -> None:
         self._process.wait()

@@ -45,6 +45,12 @@ MESSAGES: Final = {
 PARITY: Final = (
     Row(
         area="training",
+        subject="InstanceCount of a built-in algorithm",
+        here="One process on all the data, whatever the count.",
+        aws="As many instances, which train one model together.",
+    ),
+    Row(
+        area="training",
         subject="FailureReason with a failure file",
         here="`AlgorithmError: <text>, exit code: N`; of a built-in algorithm `ClientError: <text>` and the like, by"
         " the prefix of the file.",
@@ -62,10 +68,10 @@ PARITY: Final = (
 def run(running: Running) -> None:
     """Run a training job from start to its final status."""
     body = enter(running, "Downloading", TrainingStartTime=running.service.clock.now())
-    running.count = body["ResourceConfig"]["InstanceCount"]
+    image = images.resolve(body["AlgorithmSpecification"]["TrainingImage"])
+    running.count = 1 if image.builtin else body["ResourceConfig"]["InstanceCount"]
     names = opt_ml.hosts(running.count)
     roots = [running.opt_ml(host) for host in names]
-    image = images.resolve(body["AlgorithmSpecification"]["TrainingImage"])
     try:
         pipes = _prepare(running, body, names, roots)
         checkpoints = _checkpoints(running, body, roots)
@@ -186,7 +192,7 @@ def _verdict(ending: Ending, image: Image, roots: list[OptMl]) -> tuple[str, str
         return "Stopped", ""
     if ending.code == 0:
         return "Completed", ""
-    texts = [_failure(root.inside(FAILURE)) for root in roots]
+    texts = [transfer.content(root.inside(FAILURE), 4 * REASON_LIMIT).decode(errors="replace") for root in roots]
     return "Failed", failure_reason(next(filter(None, texts), ""), ending.code, builtin=image.builtin)
 
 
@@ -198,16 +204,6 @@ def failure_reason(text: str, code: int, *, builtin: bool) -> str:
             if text.startswith(prefix):
                 return (shown + text.removeprefix(prefix).strip())[:REASON_LIMIT]
     return f"AlgorithmError: {text.rstrip()}, exit code: {code}"[:REASON_LIMIT]
-
-
-def _failure(path: Path) -> str:
-    try:
-        if path.is_symlink() or not path.is_file():
-            return ""
-        with path.open("rb") as file:
-            return file.read(4 * REASON_LIMIT).decode("utf-8", "replace")[:REASON_LIMIT]
-    except OSError:
-        return ""
 
 
 def _logs(running: Running, names: list[str]) -> list[Path]:

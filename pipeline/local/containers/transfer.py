@@ -138,6 +138,8 @@ class Mirror:
 
 def files(folder: Path) -> Iterator[tuple[Path, str]]:
     """The regular files below a folder with their names relative to it, sorted; links are not followed."""
+    if not is_plain(folder):
+        return
     for parent, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):
@@ -147,6 +149,22 @@ def files(folder: Path) -> Iterator[tuple[Path, str]]:
                     yield path, path.relative_to(folder).as_posix()
             except FileNotFoundError:
                 continue
+
+
+def is_plain(path: Path) -> bool:
+    """Whether no part of a path in the (resolved) state folder is a link, which a job may have put there."""
+    return os.path.realpath(path) == str(path)
+
+
+def content(path: Path, limit: int) -> bytes:
+    """The first bytes of a file that a job may or may not have written; nothing of what a link leads to."""
+    try:
+        if not is_plain(path) or not path.is_file():
+            return b""
+        with path.open("rb") as file:
+            return file.read(limit)
+    except OSError:
+        return b""
 
 
 def _relative(key: str, prefix: str) -> str:

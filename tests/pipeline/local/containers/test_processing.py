@@ -301,8 +301,11 @@ def test_links_in_outputs_are_not_followed(bench: Bench) -> None:
         "os.symlink('/etc', '/opt/ml/processing/output/o/folder')\n"
         "open('/opt/ml/processing/output/o/file', 'w').write('f')\n"
         "os.symlink('/etc/passwd', '/opt/ml/output/message')\n"
+        "os.rmdir('/opt/ml/processing/output/whole')\n"
+        "os.symlink('/etc', '/opt/ml/processing/output/whole')\n"
     )
-    job = bench.process(script, outputs=[output("o", "links", "output/o")])
+    outputs = [output("o", "links", "output/o"), output("whole", "links/whole", "output/whole")]
+    job = bench.process(script, outputs=outputs)
     assert bench.keys("links/") == ["links/file"]
     assert "ExitMessage" not in job
 
@@ -337,6 +340,11 @@ def test_an_exit_message_is_cut_to_one_kilobyte_of_whole_characters(bench: Bench
     job = bench.process("open('/opt/ml/output/message', 'w', encoding='utf-8').write('ä' * 2000); raise SystemExit(1)")
     assert job["ExitMessage"] == "ä" * 512
     assert job["FailureReason"] == "AlgorithmError: , exit code: 1"
+
+
+def test_a_large_exit_message_is_no_error(bench: Bench) -> None:
+    job = bench.process("open('/opt/ml/output/message', 'w', encoding='utf-8').write('x' + 'ä' * 1_000_000)")
+    assert (job["ProcessingJobStatus"], len(job["ExitMessage"].encode())) == ("Completed", 1023)
 
 
 def test_an_exit_message_that_is_not_utf8_fails_the_job(bench: Bench) -> None:
