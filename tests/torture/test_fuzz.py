@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
+import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -187,3 +190,30 @@ def test_a_mutated_body_of_any_action_is_never_a_500(local: LocalService) -> Non
         assert status == 200 or answer["message"]
 
     fuzz()
+
+
+@pytest.mark.torture
+def test_a_request_with_wrong_bytes_is_refused_or_dropped_and_harms_nobody(local: LocalService) -> None:
+    request = AWSRequest("POST", local.url + "/", data=b"{}", headers={"X-Amz-Target": "SageMaker.ListPipelines"})
+    SigV4Auth(Credentials(KEY.access_key_id, KEY.secret_access_key), "sagemaker", "us-east-1").add_auth(request)
+    host = local.url.removeprefix("http://")
+    lines = [f"{name}: {value}" for name, value in request.headers.items()]
+    good = "\r\n".join(["POST / HTTP/1.1", f"Host: {host}", "Content-Length: 2", "Connection: close", *lines, "", "{}"])
+    change = st.tuples(st.integers(0, len(good) - 1), st.integers(0, 3), st.binary(max_size=4))
+    port = int(host.rpartition(":")[2])
+
+    @settings(max_examples=length(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(change, min_size=1, max_size=4))
+    def fuzz(changes: list[tuple[int, int, bytes]]) -> None:
+        sent = good.encode()
+        for at, removed, inserted in changes:
+            sent = sent[:at] + inserted + sent[at + removed :]
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            sock.sendall(sent)
+            sock.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionResetError):
+                received = sock.recv(65536)
+                assert not received or re.match(rb"HTTP/1\.1 [24]\d\d ", received), (sent, received)
+
+    fuzz()
+    assert post(local, "ListPipelines", b"{}")[0] == 200

@@ -120,6 +120,19 @@ def test_a_service_that_does_not_answer_is_stopped_all_the_same(state: Path) -> 
     assert locks.holder(StateFolder(state)) is None
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "pipeline.local", "--state", str(state)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("SageMaker on localhost: http://127.0.0.1:")
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=20)
+    assert (process.returncode, errors) == (0, "")
+    assert not (state / "server.json").exists()
+    assert locks.holder(StateFolder(state)) is None
+
+
 def test_it_starts_within_a_second(state: Path) -> None:
     began = time.perf_counter()
     with lifecycle.ensure(state):
