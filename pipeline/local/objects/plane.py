@@ -213,10 +213,12 @@ class Objects:
     def reading(self, bucket: str, key: str, version: str | None = None) -> Iterator[StoredObject]:
         """The object, whose blobs stay readable until the end even if it is overwritten or deleted meanwhile.
 
-        Raises NoSuchBucket, NoSuchKey, NoSuchVersion.
+        Raises NoSuchBucket, NoSuchKey (also for a delete marker), NoSuchVersion.
         """
         found = self.pin(bucket, key, version)
         with self.blobs.pinned(found.blobs):
+            if found.marker:
+                raise NoSuchKey(Key=key)
             yield found
 
     def pin(self, bucket: str, key: str, version: str | None = None) -> StoredObject:

@@ -99,3 +99,12 @@ def test_a_copy_of_an_older_version(s3: Any, bucket: str) -> None:
     answer = s3.copy_object(Bucket=bucket, Key="k", CopySource=source)
     assert answer["CopySourceVersionId"] == first
     assert body(s3, bucket) == b"1"
+
+
+def test_a_delete_marker_is_no_source_of_a_copy(s3: Any, bucket: str) -> None:
+    enable(s3, bucket)
+    put(s3, bucket, b"1")
+    marker = s3.delete_object(Bucket=bucket, Key="k")["VersionId"]
+    with pytest.raises(ClientError) as caught:
+        s3.copy_object(Bucket=bucket, Key="l", CopySource={"Bucket": bucket, "Key": "k", "VersionId": marker})
+    assert error_of(caught.value) == ("NoSuchKey", 404)
