@@ -54,6 +54,11 @@ def pipeline_resource(execution: str, step: str, *, prefix: str = "pipelines") -
     return f"{prefix}-{execution}-{step[:20]}-{_random(_MIXED, 10)}"
 
 
+def pipeline_tuning_job(execution: str, step: str) -> str:
+    """A new name for the tuning job of a step, which has at most 32 characters: `bqbpzw5k3d15-hptuning-U0H0Wl6oKU`."""
+    return f"{execution}-{step[:8]}-{_random(_MIXED, 10)}"
+
+
 def suffixed(name: str, execution: str, *, limit: int = 63) -> str:
     """`name`, cut where it is too long, made unique in an execution, e.g. `my-config-ztefwbnlgoif-xw869y8C4a`."""
     suffix = f"-{execution}-{_random(_MIXED, 10)}"

@@ -122,6 +122,8 @@ class Creation:
         if self.resource.kind == "endpoint-config" and "EndpointConfigName" in self.run.arguments:
             given = evaluate(self.run.arguments["EndpointConfigName"], self.run.scope)
             return names.suffixed(str(given), execution)
+        if self.resource.kind == "hyper-parameter-tuning-job":
+            return names.pipeline_tuning_job(execution, step)
         return names.pipeline_resource(execution, step)
 
     def create(self, request: Body, attempt: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.executions import check, create, run, start, steps, wait, work
-from tests.support.service import LocalService, local_service
+from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import BUCKET, IMAGE, Deployer, until
 
 URL = f"s3://{BUCKET}/golden/model.tar.gz"
@@ -53,7 +53,7 @@ def test_an_endpoint_is_created_then_updated_and_serves_the_new_configuration(lo
     for _ in range(2):
         done = run(local, name)
         found = steps(local, done["PipelineExecutionArn"])
-        assert done["PipelineExecutionStatus"] == "Succeeded", found
+        assert done["PipelineExecutionStatus"] == "Succeeded", json.dumps(found, default=str)
         assert list(found) == ["Model", "Model_EndpointConfig", "Deploy"]
         live = local.sagemaker.describe_endpoint(EndpointName="live")
         assert live["EndpointStatus"] == "InService"
@@ -104,7 +104,7 @@ def test_a_package_gets_its_group_its_version_and_its_execution(local: LocalServ
     for version in (1, 2):
         done = run(local, name)
         found = steps(local, done["PipelineExecutionArn"])
-        assert done["PipelineExecutionStatus"] == "Succeeded", found
+        assert done["PipelineExecutionStatus"] == "Succeeded", json.dumps(found, default=str)
         package = found["Register"]["Metadata"]["RegisterModel"]["Arn"]
         assert package.endswith(f":model-package/digits/{version}")
         described = local.sagemaker.describe_model_package(ModelPackageName=package)
@@ -138,12 +138,61 @@ def test_a_training_job_sees_its_own_name_and_later_steps_its_artefact(local: Lo
     parameters = [{"Name": "Batch", "Type": "Integer", "DefaultValue": 100}]
     done = run(local, create(local, train, model(PrimaryContainer=container), parameters=parameters))
     found = steps(local, done["PipelineExecutionArn"])
-    assert done["PipelineExecutionStatus"] == "Succeeded", found
+    assert done["PipelineExecutionStatus"] == "Succeeded", json.dumps(found, default=str)
     job = found["Train"]["Metadata"]["TrainingJob"]["Arn"].rsplit("/", 1)[1]
     described = local.sagemaker.describe_training_job(TrainingJobName=job)
     assert described["Environment"] == {"JOB": job} and described["HyperParameters"]["mini_batch_size"] == "100"
     made = local.sagemaker.describe_model(ModelName=found["Model"]["Metadata"]["Model"]["Arn"].rsplit("/", 1)[1])
     assert made["PrimaryContainer"]["ModelDataUrl"] == f"s3://{BUCKET}/models/{job}/output/model.tar.gz"
+
+
+def test_a_tuning_step_gives_its_best_job_and_all_jobs_in_order(local: LocalService) -> None:
+    lines = "".join(f"{n % 2},{n % 2}.5,{n % 7}\n" for n in range(300))
+    for channel in ("train", "validation"):
+        local.s3.put_object(Bucket=BUCKET, Key=f"tune/{channel}/data.csv", Body=lines.encode())
+    channels = [
+        {
+            "ChannelName": channel,
+            "ContentType": "text/csv",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/tune/{channel}"}},
+        }
+        for channel in ("train", "validation")
+    ]
+    fixed = {"predictor_type": "binary_classifier", "mini_batch_size": "100", "epochs": "1", "num_models": "1"}
+    arguments = {
+        "HyperParameterTuningJobConfig": {
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {
+                "Type": "Minimize",
+                "MetricName": "validation:objective_loss",
+            },
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2},
+            "ParameterRanges": {
+                "ContinuousParameterRanges": [{"Name": "learning_rate", "MinValue": "0.001", "MaxValue": "0.1"}]
+            },
+        },
+        "TrainingJobDefinition": {
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            "RoleArn": ROLE,
+            "StaticHyperParameters": fixed,
+            "InputDataConfig": channels,
+            "OutputDataConfig": {"S3OutputPath": f"s3://{BUCKET}/tuned"},
+            "ResourceConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 600},
+        },
+    }
+    tune = {"Name": "Tune", "Type": "Tuning", "Arguments": arguments}
+    best = {"Get": "Steps.Tune.BestTrainingJob.TrainingJobName"}
+    first = {"Get": "Steps.Tune.TrainingJobSummaries[0].TrainingJobName"}
+    second = {"Get": "Steps.Tune.TrainingJobSummaries[1].TrainingJobName"}
+    done = run(local, create(local, tune, check("Best", best, first, []), check("Other", second, first, [])))
+    found = steps(local, done["PipelineExecutionArn"])
+    assert done["PipelineExecutionStatus"] == "Succeeded", json.dumps(found, default=str)
+    outcomes = {name: found[name]["Metadata"]["Condition"]["Outcome"] for name in ("Best", "Other")}
+    assert outcomes == {"Best": "True", "Other": "False"}
+    job = found["Tune"]["Metadata"]["TuningJob"]["Arn"].rsplit("/", 1)[1]
+    assert job.startswith(f"{done['PipelineExecutionArn'].rsplit('/', 1)[1]}-Tune-") and len(job) <= 32
+    assert local.sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=job)
 
 
 def test_an_execution_has_an_experiment_a_trial_and_a_component_for_each_job(local: LocalService) -> None:
@@ -184,7 +233,7 @@ def test_a_lineage_step_records_entities_and_how_they_belong_together(local: Loc
     name = create(local, work("Job"), record, gate)
     done = run(local, name)
     found = steps(local, done["PipelineExecutionArn"])
-    assert done["PipelineExecutionStatus"] == "Succeeded", found
+    assert done["PipelineExecutionStatus"] == "Succeeded", json.dumps(found, default=str)
     made = found["Record"]["Metadata"]["Lineage"]
     action, artifact = made["ActionArns"]["run-it"], made["ArtifactArns"]["made"]
     assert made["Associations"] == [{"SourceArn": action, "DestinationArn": artifact}]
