@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 import traceback
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from pipeline.local import caller, signing_v2
 from pipeline.local.console.access import PATH
@@ -56,8 +59,12 @@ _ENDPOINTS: Final = "/endpoints/"
 class Front:
     """Answers requests for one service; `start` begins to listen."""
 
-    def __init__(self, service: Service, port: int = 0) -> None:
-        """Bind 127.0.0.1 at once, so that the address is known. Raises OSError if the port is taken."""
+    def __init__(self, service: Service, port: int = 0, *, now: Callable[[], float] = time.time) -> None:
+        """Bind 127.0.0.1 at once, so that the address is known. Raises OSError if the port is taken.
+
+        `now` is the time that clients sign with, which is not that of the service where a test sets its clock.
+        """
+        self._now = now
         self._service = service
         self._key = service.configuration.key
         self._moto = Moto(service.configuration.account)
@@ -135,7 +142,7 @@ class Front:
         return self._metrics(request, body)
 
     def _runtime(self, request: Request, body: bytes) -> Answer:
-        endpoint, _, action = request.path.removeprefix(_ENDPOINTS).partition("/")
+        endpoint, _, action = unquote(request.path).removeprefix(_ENDPOINTS).partition("/")
         if action != "invocations" or request.method != "POST":
             raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
         answer = self._service.hosting.invoke(endpoint, body, request.headers)
@@ -163,8 +170,8 @@ class Front:
 
     def _verified(self, request: Request, digest: str) -> Credential:
         if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
-            return signing_v2.verify(_signed(request, digest), self._secret, self._service.clock.now())
-        return verify(_signed(request, digest), self._secret, self._service.clock.now())
+            return signing_v2.verify(_signed(request, digest), self._secret, self._now())
+        return verify(_signed(request, digest), self._secret, self._now())
 
     def _secret(self, access_key_id: str) -> str | None:
         if access_key_id == self._key.access_key_id:
