@@ -1,7 +1,8 @@
-"""`pipeline predict` and `pipeline policy`."""
+"""`pipeline predict`, `pipeline policy` and `pipeline clean`."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(predict)
     app.command()(policy)
+    app.command()(clean)
 
 
 def predict(
@@ -71,3 +73,51 @@ def policy(
         return
     definition = json.loads(desired(settings, cache=where.definitions).definition)
     print(api.text(api.policy(role, settings, definition)))
+
+
+def clean(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="What to remove; without a name or an age: only list.")
+    ] = None,
+    older_than: Annotated[str, typer.Option(help="Remove what is older: 30d, 12h, 2w.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> None:
+    """List what this pipeline made, with age; remove what is named or old. What is in use stays."""
+    from pipeline import clean as api
+    from pipeline.clean_inventory import inventory
+    from pipeline.clean_view import stays_table
+    from pipeline.follow_view import utc_now
+
+    limit = api.parse_age(older_than) if older_than else None
+    settings, clients = opened(env, config, set_, local, state)
+    now = utc_now()
+    chosen = api.plan(inventory(clients, settings), names=names or [], older_than=limit, now=now)
+    out = console()
+    if chosen.stay:
+        out.print(stays_table(chosen.stay, now))
+    if not chosen.remove:
+        asked = bool(names) or limit is not None
+        print("nothing to remove" if asked or not chosen.stay else "remove by name, or by age: --older-than 30d")
+        return
+    for item in chosen.remove:
+        print(f"- {item.kind.title:<15} {item.name}, {api.age(item, now)}")
+    if any(item.kind is api.Kind.EXECUTION_FILES and now - item.changed < api.CACHED_FOR for item in chosen.remove):
+        print("note: the cache may still offer results of these executions; a step that reuses one misses its files")
+    if not yes:
+        _confirm(f"remove these {len(chosen.remove)}?" if len(chosen.remove) > 1 else "remove it?")
+    api.apply(clients, chosen, progress=lambda item: print(f"removing {item.kind.title} {item.name}", file=sys.stderr))
+    print(f"removed {len(chosen.remove)}")
+
+
+def _confirm(question: str) -> None:
+    """Go on only if a person says so. Raises UsageError where nobody can be asked."""
+    from pipeline.errors import UsageError
+
+    if not sys.stdin.isatty():
+        raise UsageError("nothing was removed: there is nobody to ask", hint="give --yes")
+    typer.confirm(question, abort=True)
