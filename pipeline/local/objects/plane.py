@@ -6,7 +6,6 @@ or the new one, whole, and what has been acknowledged survives `kill -9`.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import uuid
@@ -14,27 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from pipeline.local.clock import Clock
 from pipeline.local.objects.blobs import CHUNK, Blobs
+from pipeline.local.objects.buckets import Buckets
 from pipeline.local.objects.database import COLUMNS, Database, from_object, to_object
-from pipeline.local.objects.errors import (
-    BucketAlreadyOwnedByYou,
-    BucketNotEmpty,
-    NoSuchBucket,
-    NoSuchKey,
-    NoSuchVersion,
-)
-from pipeline.local.objects.model import (
-    NULL_VERSION,
-    Blob,
-    Bucket,
-    Properties,
-    StoredObject,
-    check_bucket_name,
-    check_key,
-)
+from pipeline.local.objects.errors import BucketNotEmpty, NoSuchKey, NoSuchVersion
+from pipeline.local.objects.model import NULL_VERSION, Blob, Properties, StoredObject, check_key
 from pipeline.local.objects.uploads import Uploads
 
 Condition = Callable[[StoredObject | None], None]
@@ -45,15 +31,13 @@ _SELECT: Final = f"SELECT {COLUMNS} FROM object WHERE bucket = ? AND key = ?"
 _INSERT: Final = f"INSERT INTO object ({COLUMNS}) VALUES ({', '.join('?' * 10)})"
 
 
-class Objects:
+class Objects(Buckets):
     """Buckets and objects below one folder, which belongs to one process at a time."""
 
     def __init__(self, folder: Path, clock: Clock | None = None, *, region: str = "us-east-1") -> None:
         """`region` is where buckets are made unless `create_bucket` says otherwise."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._clock = clock or Clock()
-        self._region = region
-        self._database = Database(folder / "objects.db")
+        super().__init__(Database(folder / "objects.db"), clock or Clock(), region)
         self.blobs = Blobs(folder / "blobs")
         self.uploads = Uploads(self, self._database, self._clock)
         self._closing = threading.Event()
@@ -66,33 +50,6 @@ class Objects:
         self._sweeper.join()
         self._database.close()
 
-    # buckets
-
-    def create_bucket(self, name: str, *, region: str = "") -> Bucket:
-        """Make a bucket. Raises InvalidBucketName, BucketAlreadyOwnedByYou."""
-        bucket = Bucket(check_bucket_name(name), self._clock.now(), region or self._region, "", {})
-        with self._database.transaction():
-            if self._database.execute("SELECT 1 FROM bucket WHERE name = ?", name):
-                raise BucketAlreadyOwnedByYou(BucketName=name)
-            self._database.execute(
-                "INSERT INTO bucket (name, created, region) VALUES (?, ?, ?)", name, bucket.created, bucket.region
-            )
-        return bucket
-
-    def bucket(self, name: str) -> Bucket:
-        """The bucket of that name. Raises NoSuchBucket."""
-        rows = self._database.execute(
-            "SELECT name, created, region, versioning, documents FROM bucket WHERE name = ?", name
-        )
-        if not rows:
-            raise NoSuchBucket(BucketName=name)
-        return _bucket(rows[0])
-
-    def buckets(self) -> list[Bucket]:
-        """All buckets, by name."""
-        rows = self._database.execute("SELECT name, created, region, versioning, documents FROM bucket ORDER BY name")
-        return [_bucket(row) for row in rows]
-
     def delete_bucket(self, name: str) -> None:
         """Remove an empty bucket. Raises NoSuchBucket, BucketNotEmpty."""
         with self._database.transaction():
@@ -102,21 +59,6 @@ class Objects:
             free = self.uploads.drop_all(name)
             self._database.execute("DELETE FROM bucket WHERE name = ?", name)
         self.blobs.release(free)
-
-    def set_versioning(self, name: str, status: str) -> None:
-        """`Enabled` or `Suspended`. Raises NoSuchBucket."""
-        with self._database.transaction():
-            self.bucket(name)
-            self._database.execute("UPDATE bucket SET versioning = ? WHERE name = ?", status, name)
-
-    def set_document(self, name: str, kind: str, document: str | None) -> None:
-        """Keep (or with None drop) a sub-resource of a bucket, such as its policy. Raises NoSuchBucket."""
-        with self._database.transaction():
-            documents = {**self.bucket(name).documents, kind: document}
-            kept = {key: value for key, value in documents.items() if value is not None}
-            self._database.execute("UPDATE bucket SET documents = ? WHERE name = ?", json.dumps(kept), name)
-
-    # objects, whole
 
     def put(
         self,
@@ -327,8 +269,3 @@ def _chunks(data: bytes | Path | BinaryIO) -> Iterable[bytes]:
     else:
         while chunk := data.read(CHUNK):
             yield chunk
-
-
-def _bucket(row: tuple[Any, ...]) -> Bucket:
-    name, created, region, versioning, documents = row
-    return Bucket(name, created, region, versioning, json.loads(documents))
