@@ -6,6 +6,7 @@ replaced. Only numpy is imported, so that the endpoint is ready in about a fifth
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -49,6 +50,7 @@ PARITY: Final = (
 DEFAULT_PORT: Final = 8080
 DEFAULT_LIMIT: Final = 6 * 1024**2
 REFUSAL: Final = b"unable to evaluate payload provided"
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _TEXT: Final = "text/html; charset=utf-8"
 
 Log = Callable[[str, str], None]
@@ -144,16 +146,12 @@ class _Workers:
         self._stopping = False
 
     def run(self) -> int:
-        signal.signal(signal.SIGTERM, self._stop)
-        signal.signal(signal.SIGINT, self._stop)
+        for number in _SIGNALS:
+            signal.signal(number, self._stop)
         while not self._stopping:
-            while len(self._children) < self._count:
-                self._start()
-            try:
-                pid, _ = os.wait()
-            except InterruptedError:
-                continue
-            self._children.discard(pid)
+            self._fill()
+            if self._children:
+                self._children.discard(os.wait()[0])
             if not self._stopping:
                 time.sleep(0.1)  # a worker that dies at once must not become a storm of forks
         while self._children:
@@ -163,21 +161,27 @@ class _Workers:
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
         for pid in self._children:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
 
-    def _start(self) -> None:
+    def _fill(self) -> None:
+        """Start what is missing. No signal comes between the look at `_stopping` and the note of a new worker."""
         parent = os.getpid()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-        pid = os.fork()
-        if pid == 0:
-            self._work(parent)
-        self._children.add(pid)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        while len(self._children) < self._count:
+            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+            if not self._stopping:
+                pid = os.fork()
+                if pid == 0:
+                    self._work(parent)
+                self._children.add(pid)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+            if self._stopping:
+                return
 
     def _work(self, parent: int) -> NoReturn:
         loop = HttpLoop(self._listener, self._application, body_limit=self._limit)
-        signal.signal(signal.SIGTERM, lambda number, frame: loop.stop())
-        signal.signal(signal.SIGINT, lambda number, frame: loop.stop())
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        for number in _SIGNALS:
+            signal.signal(number, lambda *_: loop.stop())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         loop.run(alive=lambda: os.getppid() == parent)
         os._exit(0)

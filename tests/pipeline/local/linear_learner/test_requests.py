@@ -134,3 +134,41 @@ def test_garbage_is_a_bad_request(content_type: str, body: bytes) -> None:
 def test_unknown_types_have_no_reader() -> None:
     with pytest.raises(UnsupportedContentType, match="application/parquet"):
         read_rows("application/parquet", b"x", 2)
+
+
+JSON_LIKE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["instances", "features", "data", "values", "keys", "shape"]), inner, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.sampled_from([CSV, JSON, LINES, RECORDIO, "text/csv;label_size=x", "text/csv;label_size=-3"]),
+    st.binary(max_size=60)
+    | st.text("0123456789.,-+e \n_", max_size=40).map(str.encode)
+    | JSON_LIKE.map(lambda value: json.dumps(value).encode())
+    | JSON_LIKE.map(lambda value: json.dumps({"instances": [value]}).encode())
+    | JSON_LIKE.map(lambda value: json.dumps({"instances": [{"data": {"features": value}}]}).encode()),
+)
+def test_any_body_is_rows_or_a_bad_request(content_type: str, body: bytes) -> None:
+    try:
+        rows = dense(read_rows(content_type, body, 3))
+    except BadRequest:
+        return
+    assert rows.shape[1] == 3 and rows.dtype == np.float32 and np.isfinite(rows).all()
+
+
+@given(st.binary(max_size=8), st.integers(0, 50))
+def test_a_damaged_recordio_body_is_rows_or_a_bad_request(damage: bytes, at: int) -> None:
+    body = bytearray(recordio.encode_dense(np.ones((2, 3), np.float32), None))
+    body[at : at + len(damage)] = damage
+    try:
+        read_rows(RECORDIO, bytes(body), 3)
+    except BadRequest:
+        pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import signal
 import socket
@@ -17,7 +18,9 @@ import numpy as np
 import pytest
 
 from pipeline.local.linear_learner import artifact
+from pipeline.local.linear_learner.http_loop import Request
 from pipeline.local.linear_learner.model import Model
+from pipeline.local.linear_learner.serve import Application
 from scripts import recordio
 from tests.support.serving import JSON_ANSWER, JSONLINES_ANSWER, X1, X2, golden_model
 
@@ -163,14 +166,15 @@ def test_what_is_no_request_is_refused_and_closed(port: int, message: bytes) -> 
     assert ask(port, "GET", "/ping")[0] == 200
 
 
-def test_sigterm_ends_it_with_code_0(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pause", [0.0, 0.0, 0.0, 0.2])
+def test_sigterm_ends_it_with_code_0(tmp_path: Path, pause: float) -> None:
     with serving(tmp_path, golden_model()) as (process, port):
-        kept = socket.create_connection(("127.0.0.1", port))
-        started = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
-        assert time.monotonic() - started < 2
-        kept.close()
+        time.sleep(pause)
+        with socket.create_connection(("127.0.0.1", port)):
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) in ((0,) if pause else (0, -signal.SIGTERM))
+            assert time.monotonic() - started < 5
 
 
 def test_a_model_that_cannot_be_read_ends_it_with_code_1(tmp_path: Path) -> None:
@@ -185,3 +189,24 @@ def test_the_default_answer_and_the_limit_follow_the_environment(tmp_path: Path)
         assert ask(port, "POST", "/invocations", BATCH, Content_Type="text/csv")[2] == JSONLINES_ANSWER
         rows = BATCH * (int(6.5 * 1024**2) // len(BATCH))
         assert ask(port, "POST", "/invocations", rows, Content_Type="text/csv")[0] == 200
+
+
+def test_many_classes_and_regression_through_the_application() -> None:
+    quiet: list[str] = []
+    weight = np.array([[1, 0, -1], [0, 1, 0]], np.float32)
+    classes = Model(weight, np.zeros((1, 3), np.float32), "multiclass_classifier", "softmax_loss")
+    line = Model(weight[:, :1], np.ones((1, 1), np.float32), "regressor", "squared_loss")
+    asked = Request(
+        "POST", "/invocations", {"content-type": "text/csv", "accept": "application/jsonlines"}, b"9,0\n0,9"
+    )
+
+    def answer(model: Model) -> list[dict[str, object]]:
+        response = Application(model, {}, 1, lambda level, text: quiet.append(text))(asked)
+        assert response.status == 200
+        return [json.loads(text) for text in response.body.splitlines()]
+
+    first, second = answer(classes)
+    assert (first["predicted_label"], second["predicted_label"]) == (0, 1)
+    assert isinstance(first["score"], list) and len(first["score"]) == 3
+    assert answer(line) == [{"score": 10.0}, {"score": 1.0}]
+    assert not quiet
