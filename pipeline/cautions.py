@@ -5,7 +5,6 @@ The parts that compare definitions are pure; `found` asks the service for the re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from pipeline.clients import Clients, error_code, translated
 from pipeline.definition import check
 from pipeline.difference import walk
 from pipeline.errors import DefinitionError
+from pipeline.plan import parsed
 
 _AT_LEAST: Final = ("GreaterThanOrEqualTo", "GreaterThan")
 _AT_MOST: Final = ("LessThanOrEqualTo", "LessThan")
@@ -32,7 +32,7 @@ def accepted(definition: str) -> tuple[str, ...]:
 
 def found(clients: Clients, old: str, new: str) -> tuple[str, ...]:
     """The warnings about a deployed definition and the one that is to replace it. Raises ServiceError."""
-    before, after = json.loads(old), json.loads(new)
+    before, after = parsed(old), parsed(new)
     return (*_thresholds(clients, before, after), *_endpoints(clients, before, after))
 
 

@@ -32,6 +32,7 @@ from pipeline.plan import (
     UploadCode,
     checksum,
     make,
+    parsed,
 )
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ def _code_uploaded(clients: Clients, desired: Desired) -> tuple[bool, tuple[str,
 
 def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
     """The files of the bundle that a deployed definition names, with their hashes; None if there is none to read."""
-    found = _CODE_URI.search(json.dumps(json.loads(definition)))
+    found = _CODE_URI.search(json.dumps(parsed(definition)))
     if found is None:
         return None
     try:
@@ -221,7 +222,9 @@ def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
 
 
 def _missing(error: ClientError) -> bool:
-    return error_code(error) == "ResourceNotFound" or "not exist" in error_message(error)
+    """Whether the answer says that there is no such pipeline; not all services say it by the code alone."""
+    message = error_message(error).lower()
+    return error_code(error) == "ResourceNotFound" or "not exist" in message or "could not find" in message
 
 
 def _arn(clients: Clients, name: str) -> str:

@@ -137,15 +137,15 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
         return Plan(
             desired.name,
             new=True,
-            parameters=difference.parameters({}, json.loads(desired.definition)),
-            steps=difference.steps({}, json.loads(desired.definition)),
+            parameters=difference.parameters({}, parsed(desired.definition)),
+            steps=difference.steps({}, parsed(desired.definition)),
             attributes=tuple(Change(name, ABSENT, value) for name, value in _declared(desired).items() if value),
             code=tuple(difference.compare({}, desired.bundle.manifest)),
             tags=tuple(difference.compare({}, dict(desired.tags))),
             warnings=warnings,
             instructions=(*upload, CreatePipeline(desired), RecordChecksum(desired.checksum)),
         )
-    old, new = json.loads(deployed.definition), json.loads(desired.definition)
+    old, new = parsed(deployed.definition), parsed(desired.definition)
     attributes = tuple(_attributes(desired, deployed, old, new))
     steps, parameters = difference.steps(old, new), difference.parameters(old, new)
     tag_changes = tuple(difference.compare(_own(deployed.tags), dict(desired.tags)))
@@ -167,8 +167,20 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
 
 def checksum(definition: str) -> str:
     """SHA-256 of a definition, independent of its layout."""
-    text = json.dumps(json.loads(definition), sort_keys=True, separators=(",", ":"))
+    try:
+        text = json.dumps(json.loads(definition), sort_keys=True, separators=(",", ":"))
+    except ValueError:
+        text = definition
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def parsed(definition: str) -> dict[str, Any]:
+    """A definition as data; empty for a deployed text that is none, which is then replaced as a whole."""
+    try:
+        document = json.loads(definition)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
