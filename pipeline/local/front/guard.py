@@ -32,8 +32,3 @@ def refusal(request: Request) -> str:
     if request.path.startswith(_CLOSED):
         return "This path is closed."
     return ""
-
-
-def is_page(request: Request) -> bool:
-    """Whether a page in a browser asks by script or form: such a request is good for nothing but the console."""
-    return "origin" in request.headers

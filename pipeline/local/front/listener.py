@@ -13,7 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from pipeline.local.front.messages import Answer, BadRequest, Channel, Disconnected, Request
+from pipeline.local.front.channel import Channel
+from pipeline.local.front.messages import Answer, BadRequest, Disconnected, Request
 
 Handler = Callable[[Request], Answer]
 
