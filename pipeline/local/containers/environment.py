@@ -47,12 +47,15 @@ SageMaker:
       TelemetryOptOut: true
 """
 
-_COMMANDS: Final = {
-    "python": 'exec {python} "$@"',
-    "python3": 'exec {python} "$@"',
-    "pip": 'exec {python} -m pip "$@"',
-    "pip3": 'exec {python} -m pip "$@"',
-}
+_COMMANDS: Final = {"python": "", "python3": "", "pip": " -m pip", "pip3": " -m pip"}
+_PIP: Final = """\
+import runpy, sys
+
+for name in [name for name in sys.modules if name == "pip" or name.startswith("pip.")]:
+    del sys.modules[name]
+sys.path.insert(0, {wheel!r})
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 
 PARITY: Final = (
     Row(
@@ -88,7 +91,7 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     temporary.mkdir(parents=True, exist_ok=True)
     cache = service.state.root / "cache"
     cache.mkdir(exist_ok=True)
-    commands = _commands(home / "bin")
+    tools = _tools(service.state.root / "tools")
     settings = home / ".sagemaker-sdk.yaml"
     settings.write_text(_NO_TELEMETRY)
     key = service.configuration.key
@@ -106,7 +109,7 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
     }
     defaults = {
-        "PATH": f"{commands}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+        "PATH": f"{home}/bin:{tools}/bin:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
         "TMPDIR": str(temporary),
         "LANG": "C.UTF-8",
@@ -119,7 +122,7 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
     }
-    path = os.pathsep.join(filter(None, (given.get("PYTHONPATH"), str(packages), _bundled_pip())))
+    path = os.pathsep.join(filter(None, (given.get("PYTHONPATH"), str(packages), str(tools / "lib"))))
     own["PYTHONPATH"] = path
     harmless = {name: value for name, value in given.items() if not name.startswith(_OURS)}
     return defaults | harmless | more | own
@@ -127,26 +130,36 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
 
 def add_command(home: Path, name: str, program: Path) -> None:
     """Copy a Python file into a container and make it a command of this name."""
-    copy = home / "bin" / f".{name}.py"
-    shutil.copyfile(program, copy)
-    command = home / "bin" / name
-    command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} {shlex.quote(str(copy))} "$@"\n')
-    command.chmod(0o755)
-
-
-def _commands(folder: Path) -> Path:
-    """A folder of commands for PATH: `python`, `python3` and `pip` are those of this interpreter, whatever its name."""
+    folder = home / "bin"
     folder.mkdir(exist_ok=True)
-    for name, line in _COMMANDS.items():
-        command = folder / name
-        command.write_text(f"#!/bin/sh\n{line.format(python=shlex.quote(sys.executable))}\n")
-        command.chmod(0o755)
-    return folder
+    copy = folder / f".{name}.py"
+    shutil.copyfile(program, copy)
+    _write_command(folder / name, f" {shlex.quote(str(copy))}")
 
 
 @functools.cache
+def _tools(folder: Path) -> Path:
+    """`python`, `python3` and `pip` of this interpreter in `bin`, whatever its name and whether it has pip."""
+    (folder / "bin").mkdir(parents=True, exist_ok=True)
+    for name, arguments in _COMMANDS.items():
+        _write_command(folder / "bin" / name, arguments)
+    wheel = _bundled_pip()
+    if wheel:
+        # Not the wheel itself: a zip on the path costs each start of Python 20 ms.
+        package = folder / "lib" / "pip"
+        package.mkdir(parents=True, exist_ok=True)
+        (package / "__init__.py").touch()
+        (package / "__main__.py").write_text(_PIP.format(wheel=wheel))
+    return folder
+
+
+def _write_command(path: Path, arguments: str) -> None:
+    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{arguments} "$@"\n')
+    path.chmod(0o755)
+
+
 def _bundled_pip() -> str:
-    """The pip that comes with Python (a zip, importable as it is), for an interpreter that has none."""
+    """The wheel of pip that comes with Python, for an interpreter that has no pip; else nothing."""
     if importlib.util.find_spec("pip") is not None:
         return ""
     ensurepip = importlib.util.find_spec("ensurepip")
