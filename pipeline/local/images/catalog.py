@@ -37,7 +37,7 @@ PARITY: Final = (
     Row(
         area="images",
         subject="other images",
-        here="Refused when a job or model is created, unless a program was given for the name of the repository.",
+        here="Refused when a job or an endpoint is created, unless a program was given for the name of the repository.",
         aws="Any image that the role may pull.",
     ),
 )
