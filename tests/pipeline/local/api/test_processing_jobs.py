@@ -163,7 +163,7 @@ def changed(**paths: Any) -> Body:
         (changed(AppSpecification__ContainerEntrypoint=None), "has no program for 'process'"),
         (
             changed(AppSpecification__ImageUri="1.dkr.ecr.us-east-1.amazonaws.com/own/image:3"),
-            "There is one for: linear-learner, sagemaker-scikit-learn, sagemaker-xgboost.",
+            "There is one for: linear-learner, sagemaker-scikit-learn, sagemaker-xgboost",
         ),
         (changed(ProcessingResources__ClusterConfig__InstanceCount=None), "must have InstanceCount"),
     ],
