@@ -27,6 +27,9 @@ from tests.support.torture import length
 
 BUCKET = "torture"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+WORKERS = length(2, 4)
+LONGEST = length(5, 12) / 10
+"""Seconds until the kill."""
 OVER = {"Succeeded", "Failed", "Stopped"}
 
 
@@ -187,7 +190,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
                 _with_bucket(found)
             verify(found, rounds[-1])
             rounds.append(Acknowledged())
-            _under_load(found, rounds[-1], str(number), lambda: _kill(child, randomness.uniform(0.2, 1.2)))
+            _under_load(found, rounds[-1], str(number), lambda: _kill(child, randomness.uniform(0.2, LONGEST)))
     with process(state) as (found, _):
         for done in rounds:
             verify(found, done)
@@ -212,7 +215,7 @@ def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[]
         except BaseException as error:  # shown by the test, not by the thread
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(f"w{name}x{number}",)) for number in range(4)]
+    threads = [threading.Thread(target=work, args=(f"w{name}x{number}",)) for number in range(WORKERS)]
     for thread in threads:
         thread.start()
     kill()
