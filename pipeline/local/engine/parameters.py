@@ -36,9 +36,13 @@ def resolve(definition: Body, supplied: list[Body]) -> Body:
     missing = [name for name, item in declared.items() if name not in given and item.get("DefaultValue") is None]
     if missing:
         raise ValidationException(f"Pipeline parameters without a default value must be given: [{', '.join(missing)}].")
-    return {
-        name: _typed(item, given[name]) if name in given else item["DefaultValue"] for name, item in declared.items()
-    }
+    return {name: _typed(item, given[name]) if name in given else _default(item) for name, item in declared.items()}
+
+
+def _default(declared: Body) -> Any:
+    """The default as the declared type; `1` is a Float too, and then the same as `1` given at start."""
+    value = declared["DefaultValue"]
+    return float(value) if declared.get("Type") == "Float" else value
 
 
 def _typed(declared: Body, text: str) -> Any:

@@ -256,7 +256,7 @@ PARAMETERS: list[dict[str, Any]] = [
     {"Name": "S", "Type": "String", "DefaultValue": "x", "EnumValues": ["x", "y"]},
     {"Name": "Untyped", "DefaultValue": "u"},
     {"Name": "I", "Type": "Integer", "DefaultValue": 1},
-    {"Name": "F", "Type": "Float", "DefaultValue": 0.5},
+    {"Name": "F", "Type": "Float", "DefaultValue": 1},
     {"Name": "B", "Type": "Boolean", "DefaultValue": False},
     {"Name": "Needed", "Type": "Integer"},
 ]
@@ -277,6 +277,11 @@ def test_parameters_are_typed_at_start(local: LocalService) -> None:
     found = steps(local, arn)
     assert found["Show"]["FailureReason"] == "y,u,9,0.001,true,10"
     assert found["Gate"]["Metadata"] == {"Condition": {"Outcome": "True"}}
+    arn = start(local, name, given={"Needed": "10"})
+    wait(local, arn)
+    assert steps(local, arn)["Show"]["FailureReason"] == "x,u,1,1.0,false,10"
+    arn = start(local, name, given={"I": "9", "Needed": "10", "B": "True", "F": "1e-3", "S": "y"})
+    wait(local, arn)
     listed = local.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)["PipelineParameters"]
     assert {one["Name"]: one["Value"] for one in listed} == {
         "I": "9",
