@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from pipeline.definition_expressions import BOOLEAN, FLOAT, INTEGER, STRING, is_expression
@@ -61,10 +62,20 @@ def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
     for name in ("Parameters", "Steps"):
         if not isinstance(definition.get(name, []), list):
             yield error(name, f"{UNPARSABLE} Expecting start of Json Array.")
+    yield from _metadata(definition.get("Metadata"))
     for name, members in _CONFIGS.items():
         yield from _config(definition.get(name), name, members)
     if "Steps" not in definition:
         yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
+
+
+def _metadata(metadata: Any) -> Iterator[Problem]:
+    if metadata is not None and not isinstance(metadata, dict):
+        yield error("Metadata", f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    for name, value in (metadata or {}).items():
+        if not isinstance(value, str):
+            yield error(f"Metadata.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
 
 
 def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[Problem]:
@@ -127,7 +138,9 @@ def step_problems(step: Placed) -> Iterator[Problem]:
     if not step.type:
         yield error(step.path, f"{UNPARSABLE} A step has no 'Type'.")
     elif kind is None:
-        yield warning(step.path, f"Step type {step.type} is not known here, and is not checked.")
+        near = get_close_matches(step.type, STEP_TYPES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STEP_TYPES)}"
+        yield error(step.path, f"{UNPARSABLE} Unknown step type '{step.type}'.", hint)
     else:
         for name in step.step.keys() - _STEP_KEYS - kind.keys:
             yield error(f"{step.path}.{name}", f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")

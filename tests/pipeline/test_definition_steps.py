@@ -88,11 +88,11 @@ def test_policies_where_they_have_no_effect_are_warned_of() -> None:
     ]
 
 
-def test_unknown_step_type_is_taken_with_a_warning() -> None:
+def test_an_unknown_step_type_is_refused() -> None:
     level, _, message = only_problem(
         of({"Name": "A", "Type": "Teleport", "Arguments": {"x": {"Get": "Parameters.Text"}}}, parameters=PARAMETERS)
     )
-    assert (level, message) == ("warning", "Step type Teleport is not known here, and is not checked.")
+    assert (level, message) == ("error", "Unable to parse pipeline definition. Unknown step type 'Teleport'.")
 
 
 @pytest.mark.parametrize(
