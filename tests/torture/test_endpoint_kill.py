@@ -87,6 +87,16 @@ def change(sagemaker: Any, round_number: int, there: set[str]) -> None:
         pass
 
 
+def wait_for_folders(state: Path, names: set[str]) -> None:
+    """One folder an endpoint; what an update replaced ends a moment after the update."""
+    found = until(
+        lambda: sorted(path.name.rpartition("-")[0] for path in (state / "endpoints").iterdir()),
+        lambda folders: folders == sorted(names),
+        10,
+    )
+    assert found == sorted(names)
+
+
 @pytest.mark.torture
 def test_endpoints_survive_a_kill_at_any_moment(tmp_path: Path) -> None:
     state = tmp_path / "state"
@@ -120,5 +130,4 @@ def test_endpoints_survive_a_kill_at_any_moment(tmp_path: Path) -> None:
                     EndpointName=item["EndpointName"], Body=f"{X1}\n{X2}\n", ContentType="text/csv"
                 )
                 assert answer["Body"].read() == JSON_ANSWER
-            folders = [path.name.rpartition("-")[0] for path in (state / "endpoints").iterdir()]
-            assert sorted(folders) == sorted(names)
+            wait_for_folders(state, names)
