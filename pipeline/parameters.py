@@ -157,11 +157,11 @@ _ALL: Final[tuple[Parameter, ...]] = (
     *_resources("Endpoint", "ml.m5.large", "the endpoint"),
     *_only(
         _BINARY,
-        _threshold("MinAccuracy", 0.97, "accuracy"),
-        _threshold("MinPrecision", 0.85, "precision"),
-        _threshold("MinRecall", 0.85, "recall"),
+        _threshold("MinAccuracy", 0.96, "accuracy"),
+        _threshold("MinPrecision", 0.8, "precision"),
+        _threshold("MinRecall", 0.8, "recall"),
         _threshold("MinF1", 0.85, "F1"),
-        _threshold("MinAuc", 0.97, "area under the ROC curve"),
+        _threshold("MinAuc", 0.95, "area under the ROC curve"),
     ),
     *_only(
         _MULTICLASS,

@@ -6,7 +6,7 @@ Only `main` exits. A command's module imports what it needs inside the command, 
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Any, Final
 
 import typer
 
@@ -31,6 +31,9 @@ operations.register(app)
 
 INTERRUPTED: Final = 130
 
+# Typer has a click of its own and exports only some of its errors; this is the base of all of them.
+_CommandLineError: Final[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+
 
 def main() -> None:
     """Run the command line; the process ends here."""
@@ -39,16 +42,14 @@ def main() -> None:
 
 def execute(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are printed to standard error, never a traceback."""
-    import click
-
     try:
         answer = app(arguments, standalone_mode=False)
     except PipelineError as error:
         print(error.show(), file=sys.stderr)
         return error.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as error:
+    except _CommandLineError as error:
         error.show()
         return 1
     except KeyboardInterrupt:

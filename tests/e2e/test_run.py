@@ -65,7 +65,7 @@ def test_the_report_the_model_and_the_pictures_lie_as_plain_files(first: Ended, 
     assert (made / "evaluation" / "report.html").read_text().startswith("<!doctype html>")
     evaluation = json.loads((made / "evaluation" / "evaluation.json").read_text())
     assert list(evaluation) == ["binary_classification_metrics"]
-    assert evaluation["binary_classification_metrics"]["accuracy"]["value"] > 0.97
+    assert evaluation["binary_classification_metrics"]["accuracy"]["value"] > 0.95
     for picture in ("digits", "classes", "mean"):
         assert (made / "inspection" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
     with tarfile.open(made / "model" / "model.tar.gz") as archive:

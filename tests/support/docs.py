@@ -10,7 +10,7 @@ import pkgutil
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 README: Final = Path(__file__).parents[2] / "README.md"
 
@@ -29,21 +29,18 @@ def parts() -> dict[str, str]:
 
 def commands() -> str:
     """Each command with the first sentence of its help."""
-    import click
     import typer.main
 
     from pipeline.cli import app
 
-    def walk(group: click.Group, prefix: str) -> Iterator[tuple[str, str]]:
+    def walk(group: Any, prefix: str) -> Iterator[tuple[str, str]]:
         for name, command in sorted(group.commands.items()):
-            if isinstance(command, click.Group):
+            if hasattr(command, "commands"):
                 yield from walk(command, f"{prefix} {name}")
             else:
                 yield f"`{prefix} {name}`", command.get_short_help_str(200)
 
-    root = typer.main.get_command(app)
-    assert isinstance(root, click.Group)
-    return _table(("command", "what it does"), walk(root, "pipeline"))
+    return _table(("command", "what it does"), walk(typer.main.get_command(app), "pipeline"))
 
 
 def exit_codes() -> str:
@@ -75,7 +72,7 @@ def parameters() -> str:
     """Each pipeline parameter with type, default, tasks and meaning."""
     from pipeline.parameters import Task, declared
 
-    tables = {task: declared(task, name="{name}", region="us-east-1") for task in Task}
+    tables = {task: declared(task, name="PIPELINE", region="REGION") for task in Task}
     names: dict[str, list[str]] = {}
     for task, items in tables.items():
         for item in items:
