@@ -38,7 +38,7 @@ JSONLINES_ANSWER: Final = (
 )
 
 # A user's serving program in the style of AWS's examples: hard-coded /opt/ml, port 8080 unless told, standard library.
-FOREIGN_PROGRAM: Final = '''
+FOREIGN_PROGRAM: Final = """
 import json, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -98,7 +98,7 @@ ThreadingHTTPServer.allow_reuse_address = True
 server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
 print("serving", flush=True)
 server.serve_forever()
-'''
+"""
 
 
 def golden_model() -> Model:
