@@ -6,6 +6,7 @@ This is the executor of a plan that only shows it: the other, `pipeline.deploy.a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from pipeline.reruns import Forecast
 
 _SIGNS: Final = {"added": "+", "removed": "-", "changed": "~"}
 _LONGEST: Final = 100
+_HASH: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 
 def text(plan: Plan, forecast: Sequence[Forecast]) -> str:
@@ -160,8 +162,8 @@ def _line(label: str, change: Change) -> str:
 
 
 def _short(value: Any) -> str:
-    """The value as JSON; of a long one the beginning and, since addresses differ at their ends, the end."""
-    shown = json.dumps(value, sort_keys=True)
+    """The value as JSON; of a hash the beginning, of a long text both ends, since addresses differ at theirs."""
+    shown = _HASH.sub(lambda found: f"{found.group()[:8]}...", json.dumps(value, sort_keys=True))
     half = (_LONGEST - 3) // 2
     return shown if len(shown) <= _LONGEST else f"{shown[:half]}...{shown[-half:]}"
 
