@@ -11,7 +11,7 @@ BUCKET: Final = "bucket"
 PNG: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="
 _EVALUATION: Final = (
     '{"binary_classification_metrics": {"confusion_matrix": {"0": {"0": 90, "1": 3}, "1": {"0": 2, "1": 5}}, '
-    '"accuracy": {"value": %s, "standard_deviation": 0.01}, "recall": {"value": 0.75}}}'
+    '"accuracy": {"value": %s}, "recall": {"value": 0.75}}}'
 )
 _IMAGE: Final = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 
@@ -41,12 +41,12 @@ def evaluated(local: LocalService, name: str) -> str:
 
 def _evaluate(name: str) -> Step:
     command = (
-        f"printf '{_EVALUATION}' \"$ACCURACY\" > {OUTPUT}/evaluation.json; "
-        f"echo {PNG} | base64 -d > {OUTPUT}/roc_curve.png; echo evaluated with accuracy $ACCURACY"
+        f'cd {OUTPUT}; printf "$EVALUATION" "$ACCURACY" > evaluation.json; echo "$PNG" | base64 -d > roc.png; '
+        "echo evaluated with accuracy $ACCURACY"
     )
     output = {"S3Uri": _address(name, "evaluation"), "LocalPath": OUTPUT, "S3UploadMode": "EndOfJob"}
     arguments: dict[str, Any] = {
-        "Environment": {"ACCURACY": {"Get": "Parameters.Accuracy"}},
+        "Environment": {"ACCURACY": {"Get": "Parameters.Accuracy"}, "EVALUATION": _EVALUATION, "PNG": PNG},
         "ProcessingOutputConfig": {"Outputs": [{"OutputName": "evaluation", "S3Output": output}]},
     }
     report = {"PropertyFileName": "EvaluationReport", "OutputName": "evaluation", "FilePath": "evaluation.json"}
