@@ -22,11 +22,14 @@ def start(
     image: Annotated[
         list[str] | None, typer.Option(help="A program that stands in for an image: NAME=COMMAND.")
     ] = None,
+    function: Annotated[
+        list[str] | None, typer.Option("--lambda", help="A function for Lambda steps: NAME=module:function.")
+    ] = None,
 ) -> None:
     """Start the service; without --detach it runs until it is interrupted."""
     from pipeline.local import lifecycle
 
-    lifecycle.start(state, port=port, detach=detach, faults=fault or [], images=image or [])
+    lifecycle.start(state, port=port, detach=detach, faults=fault or [], images=image or [], lambdas=function or [])
 
 
 @app.command()

@@ -21,9 +21,18 @@ def main() -> int:
     parser.add_argument("--account", help="the account of its ARNs")
     parser.add_argument("--fault", action="append", default=[], help="a fault on purpose, such as throttle=0.1")
     parser.add_argument("--image", action="append", default=[], help="a stand-in for an image: NAME=COMMAND")
+    parser.add_argument("--lambda", action="append", default=[], dest="lambdas", help="NAME=module:function")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     given = parser.parse_args()
-    options = Options(given.state, given.port, given.region, given.account, tuple(given.fault), tuple(given.image))
+    options = Options(
+        given.state,
+        given.port,
+        given.region,
+        given.account,
+        faults=tuple(given.fault),
+        images=tuple(given.image),
+        lambdas=tuple(given.lambdas),
+    )
     stdin = sys.stdin if given.until_stdin_closes else None
     try:
         serve(options, out=sys.stdout, stdin=stdin, ready=_leave_stdout)

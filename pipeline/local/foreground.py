@@ -43,6 +43,8 @@ class Options:
     faults: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     """Programs that stand in for images, each NAME=COMMAND."""
+    lambdas: tuple[str, ...] = ()
+    """Functions that Lambda steps call, each NAME=module:function."""
 
 
 def serve(
@@ -97,6 +99,7 @@ def forget_aws(environ: MutableMapping[str, str]) -> None:
 def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tuple[Service, Front]:
     import sqlite3
 
+    from pipeline.local import lambdas
     from pipeline.local.faults import Faults
     from pipeline.local.images import parse, register
     from pipeline.local.server import Front
@@ -109,6 +112,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
         region=identity.region,
         key=Key(identity.access_key_id, identity.secret_access_key),
         faults=Faults.parse(options.faults),
+        lambdas=lambdas.parse(options.lambdas),
     )
     fronts: list[Front] = []
     try:
