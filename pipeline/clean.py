@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Final
 
 from pipeline.clients import Clients, error_message, translated
-from pipeline.errors import UsageError
+from pipeline.errors import ServiceError, UsageError
 from pipeline.results import split
 
 CACHED_FOR: Final = timedelta(days=30)
@@ -84,7 +84,7 @@ def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta |
             raise UsageError(
                 f"the {item.kind.title} {item.name} cannot be removed: {reason}", hint=_way_out(item, stay)
             )
-        if not reason and (item.key in wanted or (old and not item.by_name_only)):
+        if item.own and not reason and (item.key in wanted or (old and not item.by_name_only)):
             remove.append(item)
         else:
             stay.append(replace(item, stays=reason or item.by_name_only))
@@ -172,4 +172,4 @@ def _remove_files(clients: Clients, uri: str) -> None:
         objects = [{"Key": key} for key in keys[start : start + _BATCH]]
         answer = clients.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
         for refused in answer.get("Errors", [])[:1]:
-            raise UsageError(f"s3://{bucket}/{refused['Key']} cannot be removed: {refused['Message']}")
+            raise ServiceError(f"s3://{bucket}/{refused['Key']} cannot be removed: {refused['Message']}")
