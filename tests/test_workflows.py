@@ -1,0 +1,110 @@
+"""The workflows run nothing but make's targets and the command's own commands, with flags that there are."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from pipeline.cli import app
+
+ROOT = Path(__file__).parents[1]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+COMMAND = ".venv/bin/pipeline"
+
+
+def document(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def steps(path: Path) -> Iterator[dict[str, Any]]:
+    for job in document(path)["jobs"].values():
+        yield from job["steps"]
+
+
+def lines(path: Path) -> list[str]:
+    return [line for step in steps(path) for line in step.get("run", "").splitlines() if line.strip()]
+
+
+RUN_LINES = [pytest.param(line, id=f"{path.stem}: {line[:60]}") for path in WORKFLOWS for line in lines(path)]
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+
+
+def flags_of(words: list[str]) -> set[str]:
+    """The flags of the command that the words begin with."""
+    command: Any = typer.main.get_command(app)
+    for word in words:
+        if not hasattr(command, "commands"):
+            break
+        assert word in command.commands, f"there is no command {word}"
+        command = command.commands[word]
+    return {flag for parameter in command.params for flag in parameter.opts}
+
+
+def test_there_is_a_workflow_for_pull_requests_one_for_main_and_one_by_hand() -> None:
+    assert [path.name for path in WORKFLOWS] == ["deploy.yml", "pull-request.yml", "start.yml"]
+    # YAML 1.1 takes the key `on` for a truth value.
+    triggers = {path.name: document(path)[True] for path in WORKFLOWS}  # type: ignore[index]
+    assert "pull_request" in triggers["pull-request.yml"]
+    assert triggers["deploy.yml"] == {"push": {"branches": ["main"]}}
+    assert "workflow_dispatch" in triggers["start.yml"]
+
+
+@pytest.mark.parametrize("line", RUN_LINES)
+def test_each_line_is_a_target_or_a_command_that_there_is(line: str) -> None:
+    words = shlex.split(line.partition(" >")[0])
+    if words[0] == "make":
+        goals = [word for before, word in zip(words, words[1:], strict=False) if before != "-C"]
+        assert [word for word in goals if not word.startswith("-") and "=" not in word and word not in targets()] == []
+        return
+    assert words[0] == COMMAND
+    used = {word for word in re.findall(r"--[a-z-]+", line) if word != "--"}
+    assert used - flags_of(words[1:]) == set()
+
+
+def test_pull_requests_need_no_secret_and_no_account() -> None:
+    text = (ROOT / ".github" / "workflows" / "pull-request.yml").read_text(encoding="utf-8")
+    assert "secrets." not in text and "vars." not in text and "id-token" not in text
+    assert document(WORKFLOWS[1])["permissions"] == {"contents": "read", "pull-requests": "write"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_what_others_write_is_never_part_of_a_script(path: Path) -> None:
+    scripts = [step.get("run", "") + str(step.get("with", {}).get("script", "")) for step in steps(path)]
+    assert not any("${{" in script for script in scripts)
+
+
+@pytest.mark.parametrize(
+    ("variables", "arguments"),
+    [
+        ({"PARAMETERS": "", "FROM": "", "NAME": ""}, []),
+        ({"PARAMETERS": "Epochs=3 MinAuc=0.9"}, ["--param", "Epochs=3", "--param", "MinAuc=0.9"]),
+        ({"FROM": "TrainModel", "NAME": "by hand"}, ["--from", "TrainModel", "--name", "by hand"]),
+        ({"PARAMETERS": "A=$(touch x);touch x"}, ["--param", "A=$(touch", "--param", "x);touch", "--param", "x"]),
+    ],
+    ids=["nothing", "parameters", "step and name", "no code"],
+)
+def test_what_is_typed_in_reaches_start_as_flags(
+    tmp_path: Path, variables: dict[str, str], arguments: list[str]
+) -> None:
+    stub = tmp_path / COMMAND
+    stub.parent.mkdir(parents=True)
+    stub.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
+    stub.chmod(0o755)
+    line = next(line for line in lines(WORKFLOWS[2]) if " start " in line)
+    done = subprocess.run(
+        ["bash", "-e", "-c", line], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["start", "--follow", "--logs", "--timeout", "3300", *arguments]
+    assert not (tmp_path / "x").exists()
