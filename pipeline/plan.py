@@ -229,10 +229,9 @@ def _tag_instructions(desired: Desired, there: Mapping[str, str]) -> tuple[Instr
 
 def _drift(desired: Desired, deployed: Deployed) -> tuple[str, ...]:
     """A warning if the deployed definition is neither the one deployed from here last nor the one built now."""
-    known = deployed.tags.get(CHECKSUM_TAG)
-    found = checksum(deployed.definition)
+    known, found = deployed.tags.get(CHECKSUM_TAG), checksum(deployed.definition)
+    if found in (known, desired.checksum):
+        return ()
     if known is None:
         return ("the deployed pipeline was not made by this tool: its definition will be replaced",)
-    if found not in (known, desired.checksum):
-        return ("the deployed definition was changed by other hands since the last upsert; that change will be lost",)
-    return ()
+    return ("the deployed definition was changed by other hands since the last upsert; that change will be lost",)

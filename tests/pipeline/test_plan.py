@@ -112,4 +112,11 @@ def test_an_upsert_cut_off_before_its_checksum_is_no_drift() -> None:
 
 def test_a_pipeline_made_by_something_else_is_a_warning() -> None:
     wanted = desired()
-    assert "not made by this tool" in make(wanted, deployed(wanted, tags={}), code_uploaded=True).warnings[0]
+    other = deployed(wanted, tags={}, definition=definition(x="made in Studio"))
+    assert "not made by this tool" in make(wanted, other, code_uploaded=True).warnings[0]
+
+
+def test_an_upsert_cut_off_before_its_first_checksum_is_not_taken_for_something_else() -> None:
+    wanted = desired()
+    plan = make(wanted, deployed(wanted, tags={}), code_uploaded=True)
+    assert (plan.warnings, plan.instructions) == ((), (RecordChecksum(wanted.checksum),))
