@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import names
@@ -52,8 +53,16 @@ _LISTING: Final = Listing(name="PipelineExecutionArn")
 
 
 def find_execution(service: Service, arn: str) -> Body:
-    """The execution of that ARN. Raises ResourceNotFound."""
+    """The execution of that ARN, whose case does not matter: reasons of failures have it in lower case.
+
+    Raises ResourceNotFound.
+    """
     body = service.store.get(EXECUTION, arn)
+    if body is None:
+        pipeline, _, identifier = arn.partition("/execution/")
+        with suppress(ResourceNotFound):
+            known = find_pipeline(service, pipeline)["PipelineArn"]
+            body = service.store.get(EXECUTION, f"{known}/execution/{identifier}")
     if body is None:
         raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
     return body
@@ -174,9 +183,8 @@ def _summary(body: Body) -> Body:
 @action("UpdatePipelineExecution")
 def update(service: Service, request: Body) -> Body:
     """Change display name, description or parallelism, also while the execution runs."""
-    arn = request["PipelineExecutionArn"]
     with service.store.transaction():
-        find_execution(service, arn)
+        arn = find_execution(service, request["PipelineExecutionArn"])["PipelineExecutionArn"]
         members = {member: request[member] for member in _SETTINGS if member in request}
         service.store.merge(EXECUTION, arn, LastModifiedTime=service.clock.now(), LastModifiedBy={}, **members)
     service.engine.update(arn)
