@@ -6,6 +6,7 @@ So ten thousand clients at once are slow, never more threads or memory.
 
 from __future__ import annotations
 
+import select
 import socket
 import sys
 import threading
@@ -24,6 +25,10 @@ _IDLE_SECONDS: Final = 75.0
 _HEAD_SECONDS: Final = 20.0
 _BODY_SECONDS: Final = 60.0
 _AGAIN_SECONDS: Final = 0.05
+_FRESH_SECONDS: Final = 5.0
+_SERVED_SECONDS: Final = 0.5
+"""How long a connection may be idle, before its first request and after one, when others wait for its place."""
+
 _DRAIN: Final = 1 << 20
 
 
@@ -36,7 +41,7 @@ class Listener:
         self._max = max_connections
         self._state = threading.Condition()
         self._open: set[socket.socket] = set()
-        self._idle: dict[socket.socket, None] = {}
+        self._idle: dict[socket.socket, float] = {}
         self._closing = False
         self._thread = threading.Thread(target=self._accept, name="listener", daemon=True)
 
@@ -74,12 +79,20 @@ class Listener:
         """Wait until one more connection may come; False when closing."""
         with self._state:
             while len(self._open) >= self._max and not self._closing:
-                if self._idle:
-                    sock = next(iter(self._idle))
-                    del self._idle[sock]
-                    _shut(sock)
-                self._state.wait(1.0)
+                self._close_idle()
+                self._state.wait(_AGAIN_SECONDS)
             return not self._closing
+
+    def _close_idle(self) -> None:
+        """Close the connection that has been idle longest, but none in its time of grace or with a request waiting."""
+        now = time.monotonic()
+        for sock, until in sorted(self._idle.items(), key=lambda item: item[1]):
+            if until > now:
+                return
+            if not _pending(sock):
+                self._idle.pop(sock, None)
+                _shut(sock)
+                return
 
     def _serve(self, sock: socket.socket) -> None:
         try:
@@ -95,9 +108,10 @@ class Listener:
             sock.close()
 
     def _converse(self, sock: socket.socket, channel: Channel) -> None:
+        grace = _FRESH_SECONDS
         while True:
             # Set and dict operations below are atomic; the lock would be contended on each request.
-            self._idle[sock] = None
+            self._idle[sock] = time.monotonic() + grace
             try:
                 request = channel.read_request(_IDLE_SECONDS)
             except BadRequest as error:
@@ -107,6 +121,7 @@ class Listener:
                 self._idle.pop(sock, None)
             if request is None or not self._answer(channel, request):
                 return
+            grace = _SERVED_SECONDS
 
     def _answer(self, channel: Channel, request: Request) -> bool:
         """Answer one request; False if the connection cannot carry another."""
@@ -142,6 +157,13 @@ def bind(port: int) -> socket.socket:
 
 def _refusal(error: BadRequest) -> Answer:
     return Answer(error.status, [("Content-Type", "text/plain; charset=utf-8")], error.message.encode() + b"\n")
+
+
+def _pending(sock: socket.socket) -> bool:
+    """Whether there is something to read that nobody has read yet."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _shut(sock: socket.socket) -> None:

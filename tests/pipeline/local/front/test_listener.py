@@ -168,7 +168,8 @@ def test_a_body_of_unknown_length_is_chunked() -> None:
         connection.close()
 
 
-def test_an_idle_connection_gives_way_to_a_new_one() -> None:
+def test_an_idle_connection_gives_way_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_FRESH_SECONDS", 0.3)
     with serving(connections=2) as port:
         held = [socket.create_connection(("127.0.0.1", port), timeout=3) for _ in range(2)]
         time.sleep(0.1)
@@ -201,6 +202,18 @@ def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
             thread.join()
     assert answered == [b"HTTP/1.1 200 OK"] * 300
     assert most <= 17
+
+
+def test_a_flood_of_connections_cuts_none_that_has_something_to_ask() -> None:
+    answered = []
+    with serving(connections=4) as port, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(200)]
+        for sock in sockets:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        for sock in sockets:
+            answered.append(sock.recv(4096)[:15])
+            sock.close()
+    assert answered == [b"HTTP/1.1 200 OK"] * 200
 
 
 def test_a_client_that_goes_away_in_the_middle_of_its_body_harms_nobody() -> None:
