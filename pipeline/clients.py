@@ -201,6 +201,8 @@ def translated() -> Iterator[None]:
         ) from error
     except raised.ParamValidationError as error:
         raise SettingsError(f"a value cannot be sent: {_first_line_of(error)}") from error
+    except raised.BotoCoreError as error:
+        raise ServiceError(_first_line_of(error), hint="check ~/.aws/config and the AWS_* variables") from error
 
 
 def error_code(error: ClientError) -> str:

@@ -107,6 +107,30 @@ def refused(*refusals: Refusal) -> Iterator[Refusing]:
         handlers.BUILTIN_HANDLERS.remove(entry)
 
 
+@contextmanager
+def recorded() -> Iterator[list[tuple[str, bytes]]]:
+    """Operation and body of every request of the clients that are made meanwhile."""
+    from botocore import handlers
+
+    sent: list[tuple[str, bytes]] = []
+
+    def record(event_name: str, request: Any, **_: object) -> None:
+        body = request.body
+        if hasattr(body, "read"):
+            content = body.read()
+            body.seek(0)
+        else:
+            content = body or b""
+        sent.append((event_name.rpartition(".")[2], content.encode() if isinstance(content, str) else bytes(content)))
+
+    entry = ("before-send", record)
+    handlers.BUILTIN_HANDLERS.insert(0, entry)
+    try:
+        yield sent
+    finally:
+        handlers.BUILTIN_HANDLERS.remove(entry)
+
+
 def _response(url: str, refusal: Refusal, *, xml: bool) -> Any:
     from botocore.awsrequest import AWSResponse
     from botocore.compat import HTTPHeaders

@@ -1,0 +1,171 @@
+"""`plan` and `upsert` as commands against AWS as moto has it: what they say, what they send, and what AWS's refusals
+become, in whole outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from pipeline.cli import execute
+from tests.support.calls import Refusal, recorded, refused
+from tests.support.golden import assert_golden
+from tests.support.service import KEY, local_service
+
+BUCKET = "linear-learner-pipeline-123456789012"
+CI = "User: arn:aws:sts::123456789012:assumed-role/ci/run is not authorized to perform"
+ROLE = "arn:aws:iam::123456789012:role/pipeline"
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder, which keeps the composed definition from one command to the next."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account with the bucket, in a folder without settings; retries do not wait."""
+    from botocore.retries.standard import ExponentialBackoff
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    with mock_aws():
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        yield
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_pipeline_goes_to_aws_and_a_second_plan_has_nothing_to_do(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["plan", "--detailed-exitcode", "--state", str(state)]) == 2
+    assert execute(["upsert", "--state", str(state)]) == 0
+    told = capsys.readouterr()
+    assert told.err == "linear-learner-dev on AWS account 123456789012, region us-east-1\n" * 2
+    assert told.out.splitlines()[-3:] == [
+        "create pipeline linear-learner-dev",
+        "record the checksum of the definition",
+        "arn:aws:sagemaker:us-east-1:123456789012:pipeline/linear-learner-dev",
+    ]
+    assert execute(["plan", "--detailed-exitcode", "--state", str(state)]) == 0
+    assert capsys.readouterr().out.startswith("Nothing to do: what is deployed is what is built.\n")
+
+
+@pytest.mark.usefixtures("aws")
+def test_flags_and_settings_give_parallelism_and_description(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("pipeline.toml").write_text('parallelism = 2\ndescription = "Digits."\n')
+    assert execute(["upsert", "--state", str(state)]) == 0
+    assert execute(["plan", "--json", "--parallelism", "5", "--description", "Zeros.", "--state", str(state)]) == 0
+    document = json.loads(capsys.readouterr().out.partition("\n{")[2].join(["{", ""]))
+    assert document["attributes"] == [
+        {"path": "description", "kind": "changed", "old": "Digits.", "new": "Zeros."},
+        {"path": "parallelism", "kind": "changed", "old": 2, "new": 5},
+    ]
+
+
+def test_aws_and_localhost_are_sent_the_same_bytes(
+    state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mock_aws(), recorded() as to_aws:
+        boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
+        assert execute(["upsert", "--state", str(state)]) == 0
+    with local_service(tmp_path / "local") as service, recorded() as to_localhost:
+        service.s3.create_bucket(Bucket=BUCKET)
+        _environment(monkeypatch, service.url)
+        assert execute(["upsert", "--state", str(state)]) == 0
+    assert _comparable(to_aws) == _comparable(to_localhost)
+    capsys.readouterr()
+    assert execute(["definition", "--state", str(state)]) == 0
+    created = json.loads(dict(to_aws)["CreatePipeline"])
+    assert created["PipelineDefinition"] == capsys.readouterr().out.removesuffix("\n")
+
+
+def _environment(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """What `pipeline local env` prints."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", KEY.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", KEY.secret_access_key)
+
+
+def _comparable(sent: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    """The requests without the token of CreatePipeline, which is another each time, and the chunks of TLS uploads."""
+    found = []
+    for operation, body in sent:
+        if operation == "CreatePipeline":
+            body = json.dumps({**json.loads(body), "ClientRequestToken": ""}).encode()
+        if b"\r\n0\r\nx-amz-checksum-" in body:
+            body = body.partition(b"\r\n")[2].rpartition(b"\r\n0\r\nx-amz-checksum-")[0]
+        found.append((operation, body))
+    return found
+
+
+REFUSALS = {
+    "expired": Refusal("GetCallerIdentity", "ExpiredToken", "The security token included in the request is expired"),
+    "invalid": Refusal("GetCallerIdentity", "InvalidClientTokenId", "The security token is invalid.", status=403),
+    "no_read": Refusal("DescribePipeline", "AccessDeniedException", f"{CI}: sagemaker:DescribePipeline on it"),
+    "no_create": Refusal("CreatePipeline", "AccessDeniedException", f"{CI}: sagemaker:CreatePipeline on it"),
+    "no_pass_role": Refusal("CreatePipeline", "AccessDeniedException", f"{CI}: iam:PassRole on resource: {ROLE}"),
+    "no_role": Refusal(
+        "CreatePipeline",
+        "ValidationException",
+        f"Could not assume role {ROLE}. Please ensure that the role exists and allows principal "
+        "'sagemaker.amazonaws.com' to assume the role.",
+    ),
+    "no_objects": Refusal("HeadObject", "403", "Forbidden", status=403),
+    "no_writing": Refusal("PutObject", "AccessDenied", "Access Denied", status=403),
+    "throttled": Refusal("DescribePipeline", "ThrottlingException", "Rate exceeded"),
+    "limit": Refusal("CreatePipeline", "ResourceLimitExceeded", "The account-level service limit is 0 Pipelines."),
+    "tags": Refusal("AddTags", "AccessDeniedException", f"{CI}: sagemaker:AddTags on it"),
+}
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("name", REFUSALS)
+def test_what_aws_refuses_is_one_line_and_a_remedy(name: str, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with refused(REFUSALS[name]):
+        assert execute(["upsert", "--state", str(state)]) == 1
+    assert_golden(f"refusals/{name}.txt", capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("other_account", ["--set", "account=111122223333"]),
+        ("no_bucket", ["--set", "bucket=not-there"]),
+        ("no_region", ["--set", "region=nowhere"]),
+        ("negative", ["--parallelism", "0"]),
+    ],
+)
+def test_what_the_settings_get_wrong_is_one_line_and_a_remedy(
+    name: str, arguments: list[str], state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["upsert", "--state", str(state), *arguments]) == 1
+    assert_golden(f"refusals/{name}.txt", capsys.readouterr().err)
+
+
+def test_a_service_that_is_not_there_is_one_line_and_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from botocore.retries.standard import ExponentialBackoff
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0)
+    _environment(monkeypatch, "http://127.0.0.1:9")
+    assert execute(["plan"]) == 1
+    assert_golden("refusals/not_there.txt", capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("aws")
+def test_two_forms_at_once_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["plan", "--json", "--markdown"]) == 1
+    assert capsys.readouterr().err == "error: --json and --markdown exclude each other\nhint: give one of them\n"
