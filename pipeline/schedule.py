@@ -18,7 +18,7 @@ from pipeline.errors import UsageError
 GROUP: Final = "default"
 
 _EXPRESSION: Final = re.compile(
-    r"rate\((1 (minute|hour|day)|[1-9]\d* (minutes|hours|days))\)"
+    r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)"
     r"|cron\((\S+ ){5}\S+\)"
     r"|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)"
 )
