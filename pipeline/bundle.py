@@ -98,13 +98,13 @@ def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> di
     Raises NoBucketError.
     """
     try:
-        body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
+        if not _exists(s3, bucket, manifest_key(prefix, sha256)):
+            return None
     except ClientError as error:
         if _code(error) == "NoSuchBucket":
             raise NoBucketError(bucket) from error
-        if _code(error) in {"NoSuchKey", "404"}:
-            return None
         raise
+    body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
     manifest: dict[str, str] = json.loads(body)
     return manifest
 
@@ -131,13 +131,10 @@ def _hash(files: tuple[File, ...]) -> str:
 
 
 def _exists(s3: S3Client, bucket: str, key: str) -> bool:
-    try:
-        s3.head_object(Bucket=bucket, Key=key)
-    except ClientError as error:
-        if _code(error) in {"404", "NoSuchKey", "NotFound"}:
-            return False
-        raise
-    return True
+    """Whether an object is there. Asked by listing: who may list below some prefixes only is answered 403 about an
+    object that is not there, not 404."""
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+    return any(item.get("Key") == key for item in listed.get("Contents", []))
 
 
 def _create(s3: S3Client, bucket: str, key: str, content: bytes, kms_key: str | None) -> bool:

@@ -211,13 +211,22 @@ def _code_uploaded(clients: Clients, desired: Desired) -> tuple[bool, tuple[str,
 
 
 def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
-    """The files of the bundle that a deployed definition names, with their hashes; None if there is none to read."""
+    """The files of the bundle that a deployed definition names, with their hashes; None if there is none to read.
+
+    That may be in a bucket of before, which is gone, or which whoever plans may not read.
+    """
+    from botocore.exceptions import ClientError
+
     found = _CODE_URI.search(json.dumps(parsed(definition)))
     if found is None:
         return None
     try:
         return bundle.deployed_manifest(clients.s3, *found.groups())
     except bundle.NoBucketError:
+        return None
+    except ClientError as error:
+        if error_code(error) != "AccessDenied":
+            raise
         return None
 
 

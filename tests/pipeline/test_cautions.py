@@ -12,6 +12,7 @@ from moto import mock_aws
 
 from pipeline import cautions
 from pipeline.clients import Clients
+from tests.support.calls import Refusal, Refusing
 from tests.support.service import KEY, ROLE
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
@@ -105,6 +106,19 @@ def test_an_endpoint_that_the_new_definition_no_longer_deploys_to_is_told_while_
         "endpoint old is InService and is left running: remove it with `pipeline clean` if nobody uses it",
     )
     assert cautions.found(clients, old, old) == ()
+
+
+def test_who_may_not_ask_is_told_so_and_still_gets_a_plan(clients: Clients) -> None:
+    refusing = Refusing(
+        *(Refusal(name, "AccessDeniedException", "no") for name in ("ListModelPackages", "DescribeEndpoint"))
+    )
+    own = Clients(clients.session)
+    refusing.listen(own.sagemaker)
+    assert cautions.found(own, text(endpoint="old", MinAuc=0.9), text(endpoint="new", MinAuc=0.8)) == (
+        "the gate lets more through: MinAuc goes from at least 0.9 to at least 0.8; "
+        "whether demo-group has an approved model may not be asked",
+        "endpoint old is no longer deployed to; whether it runs may not be asked",
+    )
 
 
 def test_a_deployed_text_that_is_no_definition_is_no_obstacle(clients: Clients) -> None:

@@ -120,7 +120,7 @@ REFUSALS = {
         f"Could not assume role {ROLE}. Please ensure that the role exists and allows principal "
         "'sagemaker.amazonaws.com' to assume the role.",
     ),
-    "no_objects": Refusal("HeadObject", "403", "Forbidden", status=403),
+    "no_listing": Refusal("ListObjectsV2", "AccessDenied", "Access Denied", status=403),
     "no_writing": Refusal("PutObject", "AccessDenied", "Access Denied", status=403),
     "throttled": Refusal("DescribePipeline", "ThrottlingException", "Rate exceeded"),
     "limit": Refusal("CreatePipeline", "ResourceLimitExceeded", "The account-level service limit is 0 Pipelines."),
