@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,15 @@ from typing import Any
 
 from pipeline.clients import Clients
 from tests.support.service import KEY, LocalService
+
+
+def share_models() -> None:
+    """Let all sessions of this process share botocore's models of the services, which take long to read."""
+    import botocore.session
+    from botocore.loaders import create_loader
+
+    if botocore.session.create_loader is create_loader:
+        botocore.session.create_loader = functools.cache(create_loader)
 
 
 def environment_of(local: LocalService) -> Mapping[str, str]:
@@ -25,6 +35,7 @@ def clients_of(local: LocalService) -> Clients:
     """Clients of the service on localhost."""
     import boto3
 
+    share_models()
     session = boto3.Session(
         aws_access_key_id=KEY.access_key_id,
         aws_secret_access_key=KEY.secret_access_key,
@@ -39,6 +50,7 @@ def aws_alone() -> Iterator[Clients]:
     import boto3
     import moto
 
+    share_models()
     with moto.mock_aws():
         session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
         yield Clients(session)

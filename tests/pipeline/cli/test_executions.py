@@ -1,0 +1,173 @@
+"""start, follow, stop, retry, steps, logs, executions, describe, report, graph: what they print and exit with."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Commands
+from tests.support.evaluated import BUCKET, evaluated
+from tests.support.executions import create, fail, steps, wait, wait_step, work
+from tests.support.service import LocalService, local_service
+
+COMMANDS = ("follow", "stop", "retry", "steps", "executions", "describe", "report")
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    folder: Path = tmp_path_factory.mktemp("commands")
+    with local_service(folder) as running:
+        running.s3.create_bucket(Bucket=BUCKET)
+        create(running, work("Work", "echo hello; echo world"), name="plain")
+        create(running, work("Long", "echo begun; sleep 30"), name="long")
+        create(running, work("Work", "echo 'row 3 is empty'; exit 3"), name="broken")
+        create(running, fail("Reject", "accuracy 0.9 (at least 0.97)"), name="gate")
+        evaluated(running, "demo")
+        yield running
+
+
+@pytest.fixture
+def commands(
+    local: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Iterator[_Of]:
+    monkeypatch.chdir(tmp_path)
+    yield _Of(local, monkeypatch, capsys)
+
+
+class _Of:
+    """The commands of each of the pipelines."""
+
+    def __init__(
+        self, local: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self._made = (local, monkeypatch, capsys)
+
+    def __getitem__(self, name: str) -> Commands:
+        local, monkeypatch, capsys = self._made
+        return Commands(local, name, monkeypatch, capsys)
+
+
+def masked(text: str) -> str:
+    """What is another in each run: ids and seconds."""
+    text = re.sub(r"(execution/|--execution |report |retry |follow |stop )[a-z0-9]{12}\b", r"\1ID", text)
+    return re.sub(r" +\d+\.\d s", " N s", text)
+
+
+def test_start_and_follow_to_success(commands: _Of, local: LocalService) -> None:
+    said = commands["plain"]("start", "--follow")
+    assert said.code == 0
+    assert said.err == f"plain on localhost ({local.url})\n"
+    lines = [line for line in masked(said.out).splitlines() if "Starting" not in line]
+    assert lines[0] == "arn:aws:sagemaker:us-east-1:123456789012:pipeline/plain/execution/ID"
+    assert lines[-1] == "Work               Succeeded N s"
+
+
+def test_follow_with_logs_prints_them_between(commands: _Of) -> None:
+    said = commands["plain"]("start", "--follow", "--logs")
+    assert [line for line in said.out.splitlines() if "|" in line] == ["Work | hello", "Work | world"]
+
+
+def test_a_failed_step_has_its_code_its_last_lines_and_the_command_for_the_rest(commands: _Of) -> None:
+    said = commands["broken"]("start", "--follow")
+    assert said.code == 4
+    assert masked(said.err).splitlines()[1:] == [
+        "error: step Work failed: AlgorithmError: , exit code: 3",
+        "  row 3 is empty",
+        "hint: pipeline logs Work --execution ID --local shows its whole log",
+    ]
+
+
+def test_a_rejected_gate_has_a_code_of_its_own(commands: _Of) -> None:
+    said = commands["gate"]("start", "--follow")
+    assert said.code == 3
+    assert masked(said.err).splitlines()[1:] == [
+        "error: accuracy 0.9 (at least 0.97)",
+        "hint: pipeline report ID --local shows the figures",
+    ]
+
+
+def test_timeout_stop_and_retry(commands: _Of, local: LocalService) -> None:
+    long = commands["long"]
+    late = long("start", "--follow", "--timeout", "0.5")
+    assert late.code == 6
+    assert "running Long" in late.err and "goes on" in late.err
+    arn = late.out.splitlines()[0]
+    wait_step(local, arn, "Long", "Executing")
+    assert long("stop").out == f"stopping {arn}\n"
+    stopped = long("follow")
+    assert stopped.code == 5
+    assert masked(stopped.err).splitlines()[-1] == "hint: pipeline retry ID --local resumes it"
+    assert long("retry").code == 0
+    wait_step(local, arn, "Long", "Executing")
+    long("stop", arn[-12:])
+    wait(local, arn)
+
+
+def test_the_same_token_starts_no_second_execution(commands: _Of) -> None:
+    first, again = (commands["gate"]("start", "--token", "build 17") for _ in range(2))
+    assert first.out == again.out
+    assert commands["gate"]("start", "--token", "build 18").out != first.out
+
+
+def test_only_one_step_runs_of_a_selective_execution(commands: _Of, local: LocalService) -> None:
+    commands["demo"]("start", "--follow")
+    said = commands["demo"]("start", "--only", "EvaluateModel", "--follow")
+    assert said.code == 0
+    assert list(steps(local, said.out.splitlines()[0])) == ["EvaluateModel"]
+    wrong = commands["demo"]("start", "--only", "EvaluateModle")
+    assert (wrong.code, wrong.err.splitlines()[-1]) == (1, "hint: did you mean EvaluateModel?")
+
+
+def test_steps_logs_and_executions(commands: _Of) -> None:
+    arn = commands["plain"]("start", "--follow", "--name", "by-hand").out.splitlines()[0]
+    assert re.search(r"^Work +Succeeded", commands["plain"]("steps").out, re.M)
+    assert commands["plain"]("logs", "Work").out == "hello\nworld\n"
+    assert commands["plain"]("logs", "Work", "--follow").out == "hello\nworld\n"
+    assert re.search(rf"^{arn[-12:]} +Succeeded .* by-hand", commands["plain"]("executions", "--count", "1").out, re.M)
+    wrong = commands["plain"]("logs", "Wrok")
+    assert (wrong.code, wrong.err.splitlines()[-1]) == (1, "hint: did you mean Work?")
+
+
+def test_describe_tells_figures_as_text_and_as_json(commands: _Of) -> None:
+    commands["demo"]("start", "--follow")
+    assert "accuracy     0.9000, at least 0.8 (MinAccuracy)" in commands["demo"]("describe").out
+    document = json.loads(commands["demo"]("describe", "--json").out)
+    assert (document["status"], document["figures"]["accuracy"]) == ("Succeeded", 0.9)
+
+
+def test_report_prints_markdown_and_writes_a_page(commands: _Of, tmp_path: Path) -> None:
+    commands["demo"]("start", "--follow")
+    said = commands["demo"]("report", "--markdown", "--html", "r.html")
+    assert said.code == 0
+    assert said.out.startswith("## ✅ demo: Succeeded\n")
+    page = (tmp_path / "r.html").read_text()
+    assert page.startswith("<!doctype html>") and "data:image/png;base64," in page
+    assert commands["demo"]("report", "--html", "other.html").out == "other.html\n"
+    wrong = commands["demo"]("report", "--html", "nowhere/r.html")
+    assert (wrong.code, "cannot be written" in wrong.err) == (1, True)
+
+
+def test_the_graph_of_an_execution_has_its_statuses(commands: _Of) -> None:
+    commands["demo"]("start", "--follow")
+    said = commands["demo"]("graph", "--execution", "latest", "--mermaid")
+    assert re.search(r"class step_EvaluateModel.* Succeeded", said.out)
+    assert commands["demo"]("graph", "--execution", "latest").out.startswith("<svg ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_pipeline_that_is_not_there_is_one_line_and_a_remedy(commands: _Of, command: str) -> None:
+    said = commands["nowhere"](command)
+    assert said.code == 1
+    assert said.err.splitlines()[1].startswith("error: ")
+    assert said.err.splitlines()[2].startswith("hint: ")
+    assert said.out == ""
+
+
+def test_an_execution_that_is_not_there_is_said(commands: _Of) -> None:
+    said = commands["plain"]("describe", "zzzz")
+    assert said.code == 1
+    assert "no execution 'zzzz'" in said.err

@@ -1,0 +1,52 @@
+"""`pipeline schedule`: whole outputs against the service on localhost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import Commands
+from tests.support.executions import create, work
+from tests.support.service import LocalService, local_service
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
+    folder: Path = tmp_path_factory.mktemp("schedules")
+    with local_service(folder) as running:
+        create(running, work("Work"), name="demo")
+        yield running
+
+
+@pytest.fixture
+def schedules(
+    local: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Commands:
+    monkeypatch.chdir(tmp_path)
+    return Commands(local, "demo", monkeypatch, capsys)
+
+
+def test_a_schedule_is_planned_set_listed_and_removed(schedules: Commands) -> None:
+    arguments = ("schedule", "set", "nightly", "cron(0 6 * * ? *)", "--param", "Epochs=3")
+    created = "+ schedule demo-nightly: cron(0 6 * * ? *) UTC, Epochs=3\n"
+    assert schedules(*arguments, "--plan").out == created
+    assert schedules(*arguments).out == created
+    assert schedules(*arguments).out == "nothing to do: the schedule is as it is to be\n"
+    listed = schedules("schedule", "list").out.splitlines()
+    assert [line.split() for line in listed[1:]] == [
+        ["demo-nightly", "cron(0", "6", "*", "*", "?", "*)", "UTC", "on", "Epochs=3"]
+    ]
+    assert schedules("schedule", "remove", "nightly").out == "- schedule demo-nightly\n"
+    assert len(schedules("schedule", "list").out.splitlines()) == 1
+
+
+def test_what_cannot_be_is_said_and_nothing_made(schedules: Commands) -> None:
+    wrong = schedules("schedule", "set", "nightly", "every day")
+    assert (wrong.code, wrong.err.splitlines()[1]) == (1, "error: 'every day' is no schedule")
+    unknown = schedules("schedule", "set", "nightly", "rate(1 day)", "--param", "Epoch=3")
+    assert (unknown.code, "Epochs" in unknown.err) == (1, True)
+    missing = schedules("schedule", "remove", "nightly")
+    assert missing.err.splitlines()[1:] == ["error: there is no schedule demo-nightly", "hint: there are: none"]
+    assert len(schedules("schedule", "list").out.splitlines()) == 1
