@@ -91,7 +91,8 @@ class Desk:
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     made = Desk(tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("day"))
     for package in ("pipeline", "steps", "scripts"):
-        shutil.copytree(PROJECT / package, made.checkout / package, ignore=shutil.ignore_patterns("__pycache__"))
+        # With the compiled files, which stay valid as the times are copied too: each command starts quicker.
+        shutil.copytree(PROJECT / package, made.checkout / package)
     started = made.run("local", "start", "--detach")
     assert started.code == 0, started
     try:

@@ -12,7 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from pipeline import policy
 from pipeline.cli import execute
+from pipeline.desired import desired
+from pipeline.settings import load
 from tests.support.calls import Refusal, recorded, refused
 from tests.support.golden import assert_golden
 from tests.support.service import KEY, local_service
@@ -67,6 +70,24 @@ def test_flags_and_settings_give_parallelism_and_description(state: Path, capsys
         {"path": "description", "kind": "changed", "old": "Digits.", "new": "Zeros."},
         {"path": "parallelism", "kind": "changed", "old": 2, "new": 5},
     ]
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_ci_role_of_pipeline_policy_may_make_every_call_that_they_make(state: Path) -> None:
+    with recorded() as sent:
+        for tags in ("a=1,b=2", "a=2,c=3"):
+            assert execute(["upsert", "--set", f"tags={tags}", "--set", "name=other", "--state", str(state)]) == 0
+    settings = load(flags={"name": "other"}, variables={})
+    definition = desired(settings, cache=None).definition
+    allowed = {
+        action
+        for statement in policy.policy("ci", settings, json.loads(definition))["Statement"]
+        for action in statement["Action"]
+    }
+    storage = {"ListObjectsV2": "s3:ListBucket", "PutObject": "s3:PutObject", "GetObject": "s3:GetObject"}
+    called = {operation for operation, _ in sent} - {"GetCallerIdentity"}
+    assert {"CreatePipeline", "UpdatePipeline", "DeleteTags"} < called
+    assert {storage.get(operation, f"sagemaker:{operation}") for operation in called} <= allowed
 
 
 def test_aws_and_localhost_are_sent_the_same_bytes(
