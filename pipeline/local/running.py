@@ -41,7 +41,7 @@ UNSET: Final = (
 )
 """Variables that would send a client elsewhere, or make it sign as somebody else."""
 
-_HEALTH_SECONDS: Final = 10.0
+_HEALTH_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
