@@ -57,8 +57,15 @@ def _upload_archive(objects: Objects, merged: dict[str, Path], uri: str, folder:
         archive = Path(scratch) / "archive.tar.gz"
         with tarfile.open(archive, "w:gz", compresslevel=_COMPRESSION) as tar:
             for inner in sorted(merged):
-                tar.add(merged[inner], inner, recursive=False)
+                tar.add(merged[inner], inner, recursive=False, filter=_of_root)
         try:
             objects.put(bucket, key, archive)
         except S3Error as error:
             raise TransferError(f"{uri}: {error.message}") from None
+
+
+def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Whoever runs the service, files of a container are root's."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
