@@ -22,6 +22,7 @@ from pipeline.desired import desired
 from pipeline.difference import walk
 from pipeline.errors import ExecutionError
 from pipeline.executions import Snapshot
+from pipeline.logs import JobLogs
 from pipeline.plan import Desired, Plan
 from pipeline.settings import Settings
 
@@ -38,8 +39,8 @@ class Observer(Protocol):
     def planned(self, plan: Plan) -> None:
         """The plan that is about to be applied."""
 
-    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str]) -> Snapshot:
-        """Show the execution until it is over, and return how it ended."""
+    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str], logs: JobLogs) -> Snapshot:
+        """Show the execution until it is over, with its jobs' logs if wanted, and return how it ended."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     arn = executions.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step["Name"] for step in walk(json.loads(wanted.definition)["Steps"])]
-    return observer.follow(executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic), steps)
+    moments = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+    return observer.follow(moments, steps, JobLogs(clients))
 
 
 def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.executions import Snapshot
+    from pipeline.logs import JobLogs
     from pipeline.plan import Plan
     from pipeline.run import Finished
 
@@ -71,10 +72,10 @@ class _Observer:
         elif not plan.empty:
             self.say(f"updating the pipeline: {changed} steps and parameters differ")
 
-    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str]) -> Snapshot:
+    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str], logs: JobLogs) -> Snapshot:
         from pipeline.follow_view import show
 
-        return show(snapshots, self._out, steps=steps)
+        return show(snapshots, self._out, steps=steps, logs=logs if self._out.is_terminal else None)
 
 
 def _show_results(finished: Finished, out: Console) -> None:
