@@ -1,7 +1,7 @@
 """What all List actions have in common: filters by name, time and status, sorting, pages.
 
 The members are SageMaker's own (NameContains, CreationTimeAfter, SortBy, NextToken ...); a family gives the names
-that its bodies use. A NextToken is opaque to clients: it holds the position after the page, and the request it belongs to.
+that its bodies use. A NextToken is opaque to clients: it holds the position after the page, and what request it is of.
 """
 
 from __future__ import annotations
