@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from pipeline import executions
-from pipeline.clients import Target
-from pipeline.errors import FollowTimeout, ServiceError
+from pipeline.clients import Clients, Target
+from pipeline.errors import FollowTimeout, ServiceError, UsageError
 from pipeline.executions import Snapshot, StepView
 from pipeline.verdict import verdict
+from tests.support.clients import aws_alone, clients_of
+from tests.support.executions import definition, fail, token
+from tests.support.service import ROLE, local_service
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo/execution/abcdefghijkl"
 
@@ -138,3 +142,37 @@ def test_a_token_for_the_same_text_is_the_same_and_as_long_as_the_api_wants() ->
     token = executions.request_token("ci-run-17")
     assert token == executions.request_token("ci-run-17") != executions.request_token("ci-run-18")
     assert 32 <= len(token) <= 128
+
+
+@pytest.fixture(params=["localhost", "moto"])
+def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clients]:
+    with local_service(tmp_path) if request.param == "localhost" else aws_alone() as found:
+        chosen = found if isinstance(found, Clients) else clients_of(found)
+        text = definition(fail("Stop"), parameters=[{"Name": "Reason", "Type": "String", "DefaultValue": "x"}])
+        chosen.sagemaker.create_pipeline(
+            PipelineName="demo", PipelineDefinition=text, RoleArn=ROLE, ClientRequestToken=token()
+        )
+        yield chosen
+
+
+def test_an_execution_is_found_by_its_arn_its_id_or_the_beginning_of_it(clients: Clients) -> None:
+    arn = executions.start(clients, "demo", {"Reason": "y"}, name="by-hand")
+    identity = executions.execution_id(arn)
+    for which in (arn, identity, identity[:6], ""):
+        assert executions.find(clients, "demo", which) == arn
+    (found,) = executions.latest(clients, "demo", 5)
+    assert (found.arn, found.name) == (arn, "by-hand")
+    assert executions.definition_of(clients, arn)["Steps"][0]["Name"] == "Stop"
+
+
+def test_a_pipeline_that_never_ran_has_no_execution(clients: Clients) -> None:
+    assert executions.latest(clients, "demo", 5) == ()
+    with pytest.raises(UsageError, match="demo has no execution"):
+        executions.find(clients, "demo")
+
+
+def test_a_beginning_that_fits_several_is_refused(clients: Clients) -> None:
+    arns = [executions.start(clients, "demo", {}) for _ in range(40)]
+    beginning = next(letter for letter in {arn[-12] for arn in arns} if sum(arn[-12] == letter for arn in arns) > 1)
+    with pytest.raises(UsageError, match="fits"):
+        executions.find(clients, "demo", beginning)
