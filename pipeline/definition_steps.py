@@ -36,6 +36,8 @@ _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _STEP_KEYS: Final = frozenset(
     {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies"}
 )
+# What the API shows of a step has these lengths.
+_TEXTS: Final = {"DisplayName": 256, "Description": 3072, "FunctionArn": 256, "SqsQueueUrl": 256}
 _TOP_KEYS: Final = frozenset({"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"})
 _CONFIGS: Final = {
     "PipelineExperimentConfig": ("ExperimentName", "TrialName"),
@@ -156,9 +158,12 @@ def _kinds(step: Placed) -> Iterator[Problem]:
     """The JSON kinds of the members of a step that are read as they are, and the outputs it declares."""
     if not isinstance(step.step.get("Arguments") or {}, dict):
         yield error(f"{step.path}.Arguments", f"{UNPARSABLE} Expecting start of Json Object.")
-    for name in ("DisplayName", "Description", "FunctionArn", "SqsQueueUrl"):
-        if not isinstance(step.step.get(name) or "", str):
+    for name, most in _TEXTS.items():
+        text = step.step.get(name) or ""
+        if not isinstance(text, str):
             yield error(f"{step.path}.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
+        elif len(text) > most:
+            yield error(f"{step.path}.{name}", f"'{name}' has {len(text)} characters, the most is {most}.")
     outputs = step.step.get("OutputParameters") or []
     path = f"{step.path}.OutputParameters"
     if not isinstance(outputs, list):

@@ -233,6 +233,8 @@ DOCUMENTED = {
     "a step type that there is not": ([step("Trainig", {})], "Trainig"),
     "a step without a type": ([{"Name": "A", "Arguments": {}}], "Type"),
     "a condition type that there is not": ([condition({"Type": "Like", "LeftValue": 1, "RightValue": 1})], "Like"),
+    "a display name of 257 characters": ([work("A", DisplayName="x" * 257)], "257"),
+    "a description of 3073 characters": ([work("A", Description="x" * 3073)], "3073"),
     "a member of a step that there is not": ([work("A", Retries=[])], "Retries"),
     "an object as a condition's operand": (
         [condition({"Type": "Equals", "LeftValue": {"a": 1}, "RightValue": 1})],

@@ -1,4 +1,4 @@
-"""Whether a response is what botocore's model says: known members only, required ones there, each in its kind.
+"""Whether a response is what botocore's model says: known members only, required ones, of their kind and length.
 
 Clients drop what they do not know without a word, so a misspelt member is seen here and nowhere else.
 """
@@ -77,4 +77,6 @@ def _scalar(shape: Mapping[str, Any], kind: str, value: Any, path: str) -> list[
         return [f"{path} is {value!r}, no {kind}"]
     if "enum" in shape and value not in shape["enum"]:
         return [f"{path} is {value!r}, none of {shape['enum']}"]
+    if isinstance(value, str) and len(value) > shape.get("max", len(value)):
+        return [f"{path} has {len(value)} characters, more than {shape['max']}"]
     return []

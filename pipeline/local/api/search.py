@@ -97,6 +97,8 @@ def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
             body = {"Model": public(body), **body}
         elif kind == "experiment-trial-component":
             body = described(service, body)
+        elif kind == "pipeline-execution":
+            body = {"PipelineParameters": body.get("_parameters", []), **body}
         record = {name: value for name, value in body.items() if name in members}
         tags = tagged.get(_arn(body), {})
         if "Tags" in members:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipeline.local.engine.conditions import holds
 from pipeline.local.engine.expressions import evaluate, render
 from pipeline.local.engine.step_run import Ended, StepRun
+
+_MESSAGE_LIMIT: Final = 3072
 
 
 def run_condition(run: StepRun) -> Ended:
@@ -21,5 +25,5 @@ def run_condition(run: StepRun) -> Ended:
 def run_fail(run: StepRun) -> Ended:
     """End Failed with the message as it is; an empty message is no failure reason at all."""
     run.progress("Executing")
-    message = render(evaluate(run.arguments.get("ErrorMessage", ""), run.scope))
+    message = render(evaluate(run.arguments.get("ErrorMessage", ""), run.scope))[:_MESSAGE_LIMIT]
     return Ended("Failed", message or None, members={"Metadata": {"Fail": {"ErrorMessage": message}}})
