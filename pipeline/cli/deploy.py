@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Parameters, Set, State, Where, console
+from pipeline.cli.options import Parameters, Where, located
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
@@ -27,15 +27,12 @@ def register(app: typer.Typer) -> None:
     app.command()(upsert)
 
 
+@located
 def plan(
+    where: Where,
     param: Parameters = None,
     parallelism: Parallelism = None,
     description: Description = None,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     detailed_exitcode: Annotated[
@@ -48,8 +45,7 @@ def plan(
 
     if json and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
-    where = Where(env, config, set_, local, state)
-    settings, clients = _opened(where, parallelism, description)
+    settings, clients = where.opened(parallelism=parallelism, description=description)
     made, forecast = _plan(clients, settings, param or [], where.definitions)
     if json:
         print(plan_view.as_json(made, forecast, clients.target.describe()))
@@ -60,35 +56,22 @@ def plan(
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
 
 
+@located
 def upsert(
+    where: Where,
     parallelism: Parallelism = None,
     description: Description = None,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Show the plan and apply it: create the pipeline, or update what differs."""
     from pipeline import deploy, plan_view
 
-    where = Where(env, config, set_, local, state)
-    settings, clients = _opened(where, parallelism, description)
+    settings, clients = where.opened(parallelism=parallelism, description=description)
     made, forecast = _plan(clients, settings, [], where.definitions)
     print(plan_view.text(made, forecast), flush=True)
     if not made.empty:
         print()
     arn = deploy.apply(clients, made, progress=lambda instruction: print(plan_view.describe(instruction), flush=True))
     print(arn)
-
-
-def _opened(where: Where, parallelism: int | None, description: str | None) -> tuple[Settings, Clients]:
-    """The settings and the clients; says first, on stderr, where the command reads and writes."""
-    settings = where.load(parallelism=parallelism, description=description)
-    clients = where.connect(settings)
-    clients.target.require_account(settings.account)
-    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
-    return settings, clients
 
 
 def _plan(

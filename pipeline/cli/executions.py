@@ -9,18 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.options import (
-    DEFAULT_STATE,
-    Config,
-    Environment,
-    Local,
-    Parameters,
-    Set,
-    State,
-    Where,
-    console,
-    opened,
-)
+from pipeline.cli.options import Parameters, Where, console, located
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,7 +29,9 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
+@located
 def start(
+    where: Where,
     param: Parameters = None,
     only: Annotated[list[str] | None, typer.Option(help="Run only this step; may be repeated.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Run this step and all after it.")] = None,
@@ -50,17 +41,12 @@ def start(
     follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
     timeout: Timeout = None,
     logs: Logs = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Start an execution."""
     from pipeline import executions as api
     from pipeline import parameters, selection
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     given = parameters.parse(param or [], settings.declared, settings.task)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
     arn = api.start(
@@ -77,55 +63,46 @@ def start(
         _follow(clients, arn, timeout, logs)
 
 
+@located
 def follow(
+    where: Where,
     which: Which = "",
     timeout: Timeout = None,
     logs: Logs = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Follow an execution to its end; the exit code says how it ended."""
     from pipeline.executions import find
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     _follow(clients, find(clients, settings.name, which), timeout, logs)
 
 
+@located
 def stop(
+    where: Where,
     which: Which = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Stop an execution."""
     from pipeline import executions as api
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     arn = api.find(clients, settings.name, which)
     api.stop(clients, arn)
     print(f"stopping {arn}")
 
 
+@located
 def retry(
+    where: Where,
     which: Which = "",
     follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
     timeout: Timeout = None,
     logs: Logs = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Run what failed or was stopped again, in the same execution."""
     from pipeline import executions as api
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     arn = api.find(clients, settings.name, which)
     api.retry(clients, arn)
     print(arn)
@@ -133,38 +110,32 @@ def retry(
         _follow(clients, arn, timeout, logs)
 
 
+@located
 def steps(
+    where: Where,
     which: Which = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
     from pipeline.executions import find, snapshot
     from pipeline.follow_view import steps_table, utc_now
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     found = snapshot(clients, find(clients, settings.name, which))
     console().print(steps_table(found, (), utc_now()))
 
 
+@located
 def logs(
+    where: Where,
     step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")],
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the step is over.")] = False,
     execution: Execution = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Print the log of a step's job."""
     from pipeline import logs as api
     from pipeline.executions import find, snapshot, step_of
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     arn = find(clients, settings.name, execution)
     if not follow:
         for line in api.lines(clients, step_of(snapshot(clients, arn), step)):
@@ -180,51 +151,42 @@ def logs(
         print(line.text, flush=True)
 
 
+@located
 def executions(
+    where: Where,
     count: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """List the pipeline's executions, newest first."""
     from pipeline.executions import latest
     from pipeline.executions_view import executions_table
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     console().print(executions_table(latest(clients, settings.name, count)))
 
 
+@located
 def describe(
+    where: Where,
     which: Which = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Describe an execution: parameters, steps, figures, outputs."""
     from pipeline.execution_report import gather
     from pipeline.executions import find
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     document = gather(clients, find(clients, settings.name, which))
     print(document.as_json() if json else document.as_text())
 
 
+@located
 def report(
+    where: Where,
     which: Which = "",
     html: Annotated[Path | None, typer.Option("--html", help="Write one HTML page, with its pictures, here.")] = None,
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown; without --html it is printed anyway.")
     ] = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Report an execution: figures beside thresholds and the approved model's, graph, steps, pictures."""
     from pipeline import execution_report_markdown
@@ -234,7 +196,7 @@ def report(
     from pipeline.executions import find
     from pipeline.follow_view import utc_now
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     document = gather(clients, find(clients, settings.name, which))
     if html is not None:
         write(html, page(document, pictures(clients, document), utc_now()))
@@ -244,16 +206,13 @@ def report(
         print(html)
 
 
+@located
 def graph(
+    where: Where,
     which: Annotated[
         str, typer.Option("--execution", help="Show the statuses of this execution: id, ARN or 'latest'.")
     ] = "",
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid instead of SVG.")] = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Print the pipeline's graph, with the statuses of an execution if one is named."""
     import json
@@ -265,11 +224,10 @@ def graph(
 
     draw = drawing.mermaid if mermaid else drawing.svg
     if not which:
-        where = Where(env, config, set_, local, state)
         text = desired(where.load(), cache=where.definitions).definition
         print(draw(drawing.of(json.loads(text))))
         return
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     arn = api.find(clients, settings.name, "" if which == "latest" else which)
     now = api.snapshot(clients, arn)
     print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))

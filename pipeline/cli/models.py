@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Set, State, console, opened
+from pipeline.cli.options import Where, console, located
 
 app: Final = typer.Typer(help="The versions in the model registry.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -15,79 +15,67 @@ Group = Annotated[str, typer.Option("--group", help="The model package group; th
 
 
 @app.command(name="list")
+@located
 def list_(
+    where: Where,
     group: Group = "",
     count: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """List the versions with their figures."""
     from pipeline import registry
     from pipeline.registry_view import models_table
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     console().print(models_table(registry.models(clients, group or settings.model_group, count=count)))
 
 
 @app.command()
+@located
 def compare(
+    where: Where,
     first: Version,
     second: Version,
     group: Group = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Compare the figures of two versions."""
     from pipeline import registry
     from pipeline.registry_view import comparison_table
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     name = group or settings.model_group
     both = [registry.model(clients, name, version) for version in (first, second)]
     console().print(comparison_table(*both))
 
 
 @app.command()
+@located
 def approve(
+    where: Where,
     version: Version,
     remark: Annotated[str, typer.Option(help="What to keep with the approval.")] = "",
     group: Group = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Approve a version."""
     from pipeline import registry
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     chosen = registry.model(clients, group or settings.model_group, version)
     registry.approve(clients, chosen, remark)
     print(f"approved {chosen.arn}")
 
 
 @app.command()
+@located
 def reject(
+    where: Where,
     version: Version,
     reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
     group: Group = "",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Reject a version, with a reason."""
     from pipeline import registry
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     chosen = registry.model(clients, group or settings.model_group, version)
     registry.reject(clients, chosen, reason)
     print(f"rejected {chosen.arn}")

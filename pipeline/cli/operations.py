@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Local, Set, State, Where, console, opened
+from pipeline.cli.options import Where, composing, console, located
 
 
 def register(app: typer.Typer) -> None:
@@ -18,22 +18,19 @@ def register(app: typer.Typer) -> None:
     app.command()(clean)
 
 
+@located
 def predict(
+    where: Where,
     file: Annotated[Path, typer.Argument(help="Features without labels: CSV, NPZ, JSON or JSON Lines.")],
     endpoint: Annotated[str, typer.Option(help="The endpoint; the settings' by default.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Send a file of rows to the endpoint and print what it answers."""
     import json as json_module
 
     from pipeline import predict as api
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     answers = api.predict(clients, endpoint or settings.endpoint, file)
     if json:
         for answer in answers:
@@ -50,15 +47,13 @@ def predict(
     console().print(table)
 
 
+@composing
 def policy(
+    where: Where,
     role: Annotated[str, typer.Argument(help="Whose: pipeline, ci or scheduler.")],
     trust: Annotated[bool, typer.Option("--trust", help="Print who may assume the role instead.")] = False,
     repository: Annotated[str, typer.Option(help="For the trust of ci: GitHub's OWNER/NAME.")] = "",
     branch: Annotated[str, typer.Option(help="For the trust of ci: the branch.")] = "main",
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Print the IAM policy with the least that a role needs, derived from the definition."""
     import json
@@ -66,7 +61,6 @@ def policy(
     from pipeline import policy as api
     from pipeline.desired import desired
 
-    where = Where(env, config, set_, state=state)
     settings = where.load()
     if trust:
         print(api.text(api.trust(role, settings, repository=repository, branch=branch)))
@@ -75,17 +69,14 @@ def policy(
     print(api.text(api.policy(role, settings, definition)))
 
 
+@located
 def clean(
+    where: Where,
     names: Annotated[
         list[str] | None, typer.Argument(help="What to remove; without a name or an age: only list.")
     ] = None,
     older_than: Annotated[str, typer.Option(help="Remove what is older: 30d, 12h, 2w.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """List what this pipeline made, with age; remove what is named or old. What is in use stays."""
     from pipeline import clean as api
@@ -94,7 +85,7 @@ def clean(
     from pipeline.follow_view import utc_now
 
     limit = api.parse_age(older_than) if older_than else None
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     now = utc_now()
     chosen = api.plan(inventory(clients, settings), names=names or [], older_than=limit, now=now)
     out = console()

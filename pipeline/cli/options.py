@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -24,6 +27,8 @@ Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALU
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="SETTING=VALUE over pipeline.toml, e.g. region=eu-west-1.")
 ]
+
+T = TypeVar("T")
 
 DEFAULT_STATE: Final = Path(".sagemaker")
 _LONG: Final = 400
@@ -65,17 +70,58 @@ class Where:
 
         return connect_local(lifecycle.environment(lifecycle.require(self.state)), os.environ)
 
+    def opened(self, **flags: Any) -> tuple[Settings, Clients]:
+        """The settings and the clients; says first, on stderr, where the command reads and writes.
 
-def opened(
-    env: str | None, config: Path | None, set_: list[str] | None, local: bool, state: Path
-) -> tuple[Settings, Clients]:
-    """The settings and the clients that the flags mean; says first, on stderr, where the command reads and writes."""
-    where = Where(env, config, set_, local, state)
-    settings = where.load()
-    clients = where.connect(settings)
-    clients.target.require_account(settings.account)
-    console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
-    return settings, clients
+        Raises SettingsError, ServiceError, LocalServiceError.
+        """
+        settings = self.load(**flags)
+        clients = self.connect(settings)
+        clients.target.require_account(settings.account)
+        console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
+        return settings, clients
+
+
+def located(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command the flags that say where it works; it gets them as one `Where`, its first argument."""
+    return _with_flags(command, _all_flags)
+
+
+def composing(command: Callable[..., T]) -> Callable[..., T]:
+    """As `located`, for a command that asks neither AWS nor a service that runs already."""
+    return _with_flags(command, _composing_flags)
+
+
+def _all_flags(
+    env: Environment = None,
+    config: Config = None,
+    set_: Set = None,
+    local: Local = False,
+    state: State = DEFAULT_STATE,
+) -> Where:
+    return Where(env, config, set_, local, state)
+
+
+def _composing_flags(
+    env: Environment = None, config: Config = None, set_: Set = None, state: State = DEFAULT_STATE
+) -> Where:
+    return Where(env, config, set_, state=state)
+
+
+def _with_flags(command: Callable[..., T], flags: Callable[..., Where]) -> Callable[..., T]:
+    """A function whose signature, which Typer reads, has the command's parameters but the first, then the flags."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    shared = inspect.signature(flags, eval_str=True).parameters
+
+    @functools.wraps(command)
+    def run(**given: Any) -> T:
+        where = flags(**{name: given.pop(name) for name in shared})
+        return command(where, **given)
+
+    signature = inspect.Signature([*own, *shared.values()])
+    run.__signature__ = signature  # type: ignore[attr-defined]
+    run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
+    return run
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import DEFAULT_STATE, Config, Environment, Parameters, Set, State, Where, console
+from pipeline.cli.options import Parameters, Where, composing, console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,34 +25,32 @@ def register(app: typer.Typer) -> None:
     app.command()(definition)
 
 
+@composing
 def run(
+    where: Where,
     data: Annotated[
         Path | None, typer.Option(help="A file or folder of raw data; 5,000 real MNIST digits by default.")
     ] = None,
     param: Parameters = None,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Run the whole pipeline on this machine."""
     from pipeline import parameters
     from pipeline.run import run as run_pipeline
 
-    settings = Where(env, config, set_).load()
+    settings = where.load()
     values = parameters.parse(param or [], settings.declared, settings.task)
     out = console()
-    finished = run_pipeline(settings, source=data, parameters=values, state=state, observer=_Observer(out))
+    finished = run_pipeline(settings, source=data, parameters=values, state=where.state, observer=_Observer(out))
     _show_results(finished, out)
     if finished.error:
         raise finished.error
 
 
-def definition(env: Environment = None, config: Config = None, set_: Set = None, state: State = DEFAULT_STATE) -> None:
+@composing
+def definition(where: Where) -> None:
     """Print the pipeline's definition as canonical JSON."""
     from pipeline.desired import desired
 
-    where = Where(env, config, set_, state=state)
     print(desired(where.load(), cache=where.definitions).definition)
 
 

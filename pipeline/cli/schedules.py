@@ -6,17 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipeline.cli.options import (
-    DEFAULT_STATE,
-    Config,
-    Environment,
-    Local,
-    Parameters,
-    Set,
-    State,
-    console,
-    opened,
-)
+from pipeline.cli.options import Parameters, Where, console, located
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
@@ -28,19 +18,16 @@ Plan = Annotated[bool, typer.Option("--plan", help="Only show what would change.
 
 
 @app.command(name="list")
+@located
 def list_(
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
+    where: Where,
 ) -> None:
     """List the pipeline's schedules."""
     from rich.table import Table
 
     from pipeline import schedule as api
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "when", "time zone", "state", "parameters"):
         table.add_column(heading)
@@ -51,7 +38,9 @@ def list_(
 
 
 @app.command(name="set")
+@located
 def set_schedule(
+    where: Where,
     name: Name,
     when: Annotated[str, typer.Argument(help="rate(1 day), cron(0 6 * * ? *) or at(2027-01-31T06:00:00).")],
     param: Parameters = None,
@@ -59,17 +48,12 @@ def set_schedule(
     role: Annotated[str, typer.Option(help="The role of the scheduler; role/pipeline-scheduler by default.")] = "",
     off: Annotated[bool, typer.Option("--off", help="Keep it, but let it start nothing.")] = False,
     plan: Plan = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Create a schedule, or change it."""
     from pipeline import parameters
     from pipeline import schedule as api
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     given = parameters.parse(param or [], settings.declared, settings.task)
     wanted = api.Schedule(
         api.full_name(settings.name, name), when, role or f"{settings.role}-scheduler", given, timezone, not off
@@ -84,20 +68,17 @@ def set_schedule(
 
 
 @app.command()
+@located
 def remove(
+    where: Where,
     name: Name,
     plan: Plan = False,
-    env: Environment = None,
-    config: Config = None,
-    set_: Set = None,
-    local: Local = False,
-    state: State = DEFAULT_STATE,
 ) -> None:
     """Remove a schedule."""
     from pipeline import schedule as api
     from pipeline.errors import UsageError
 
-    settings, clients = opened(env, config, set_, local, state)
+    settings, clients = where.opened()
     full = api.full_name(settings.name, name)
     names = [item.name for item in api.read(clients, settings.name)]
     if full not in names:
