@@ -37,7 +37,7 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 def test_every_command_that_is_named_exists() -> None:
     known = {line.split("`")[1] for line in docs.commands().splitlines() if "`" in line}
-    named = re.findall(r"(?:^|`)(pipeline (?:local |models |schedule )?[a-z]+)", TEXT, re.MULTILINE)
+    named = re.findall(r"(?:^|`|\.venv/bin/)(pipeline (?:local |models |schedule )?[a-z]+)", TEXT, re.MULTILINE)
     assert set(named) - {"pipeline local"} <= known
 
 
