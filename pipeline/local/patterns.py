@@ -1,7 +1,7 @@
 """The regular expressions of AWS's models, which are Java's, as Python's.
 
-Three things differ: `\\p{L}` and its like, which Python does not know, a pair of surrogates in a character class, and a
-quantified `$`. A pattern must match the whole text, as Java's `matches` does.
+Four things differ: `\\p{L}` and its like, which Python does not know, a pair of surrogates in a character class, a
+quantified `$`, and `\\z`. A pattern must match the whole text, as Java's `matches` does.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ _ANYTHING: Final = frozenset({r".*(?:[ \r\n\t].*)*", r"[\s\S]*", r"[\S\s]*"})
 _PROPERTY: Final = re.compile(r"\\p\{(\w+)\}")
 _QUANTIFIED_END: Final = re.compile(r"\$\{\d+,\d+\}")
 _LAST_ASSIGNED: Final = 0x323AF
+_NAMED: Final = {"Alnum": "a-zA-Z0-9", "Print": r"\x20-\x7E"}
+_ASCII: Final = (r"\p{ASCII}", r"[\x00-\x7F]")
+_END: Final = (r"\z", r"\Z")
 _ASTRAL: Final = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
 
@@ -30,16 +33,15 @@ def matches(pattern: str, text: str) -> bool:
 def _compiled(pattern: str, ascii_only: bool) -> re.Pattern[str]:
     """For a text that is ASCII the classes need only their ASCII part; the rest of Unicode takes 0.1 s to sort."""
     last = 0x7F if ascii_only else _LAST_ASSIGNED
-    translated = _PROPERTY.sub(lambda found: _class(found[1], last), pattern.replace(*_ASTRAL))
+    known = pattern.replace(*_ASTRAL).replace(*_ASCII).replace(*_END)
+    translated = _PROPERTY.sub(lambda found: _class(found[1], last), known)
     return re.compile(_QUANTIFIED_END.sub("$", translated))
 
 
 @functools.cache
 def _class(name: str, last: int) -> str:
     """The inside of a character class for one Java property."""
-    if name == "Alnum":
-        return "a-zA-Z0-9"
-    return "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in _ranges(name, last))
+    return _NAMED.get(name) or "".join(f"\\U{start:08x}-\\U{end:08x}" for start, end in _ranges(name, last))
 
 
 def _ranges(category: str, last: int) -> list[tuple[int, int]]:

@@ -67,6 +67,17 @@ def check_request(operation: str, request: object) -> Body:
     return checked
 
 
+def header_problems(service: str, version: str, operation: str, headers: Mapping[str, str]) -> str:
+    """What is wrong with the headers (names in lower case) of a REST request, in AWS's words; "" for nothing."""
+    model = load_model(service, version)
+    walk = _Walk(model["shapes"])
+    for name, member in model["shapes"][model["operations"][operation]["input"]["shape"]]["members"].items():
+        value = headers.get(member.get("locationName", "").lower()) if member.get("location") == "header" else None
+        if value is not None:
+            walk.value(member["shape"], value, _camel(name))
+    return _summary(walk.errors) if walk.errors else ""
+
+
 def operations() -> frozenset[str]:
     """The names of all actions of SageMaker, also those that localhost does not have."""
     return frozenset(load_model()["operations"])
@@ -113,7 +124,7 @@ class _Walk:
                     f"Value null at '{prefix}{_camel(name)}' failed to satisfy constraint: Member must not be null"
                 )
         known = {
-            name: self._value(member["shape"], value[name], prefix + _camel(name))
+            name: self.value(member["shape"], value[name], prefix + _camel(name))
             for name, member in shape["members"].items()
             if value.get(name) is not None
         }
@@ -124,7 +135,7 @@ class _Walk:
             )
         return known
 
-    def _value(self, shape_name: str, value: Any, path: str) -> Any:
+    def value(self, shape_name: str, value: Any, path: str) -> Any:
         shape = self._shapes[shape_name]
         return self._kinds[shape["type"]](shape, value, path)
 
@@ -135,7 +146,7 @@ class _Walk:
         member = self._shapes[shape["member"]["shape"]]
         if member["type"] != "string":
             return [
-                self._value(shape["member"]["shape"], item, f"{path}.{at}.member") for at, item in enumerate(value, 1)
+                self.value(shape["member"]["shape"], item, f"{path}.{at}.member") for at, item in enumerate(value, 1)
             ]
         items = [_text(item, f"{path}.{at}.member") for at, item in enumerate(value, 1)]
         if any(_broken(member, item) for item in items):
@@ -151,7 +162,7 @@ class _Walk:
             self._fail(shape, value, path, f"Map keys must satisfy constraint: [{_constraints(key_shape)}]")
         if item_shape["type"] != "string":
             return {
-                key: self._value(shape["value"]["shape"], item, f"{path}.{key}.member") for key, item in value.items()
+                key: self.value(shape["value"]["shape"], item, f"{path}.{key}.member") for key, item in value.items()
             }
         items = {key: _text(item, f"{path}.{key}.member") for key, item in value.items()}
         if any(_broken(item_shape, item) for item in items.values()):

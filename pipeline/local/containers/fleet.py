@@ -30,8 +30,12 @@ class NotHealthy(Exception):
     """A container did not become healthy; the message is AWS's FailureReason."""
 
 
+class NoSuchContainer(Exception):
+    """A request names no container of a variant whose containers are invoked one by one, or one that is not there."""
+
+
 class Variant:
-    """One production variant: containers that each answer the next one's request."""
+    """One production variant: containers that each answer the next one's request, or are invoked one by one."""
 
     def __init__(self, service: Service, endpoint: str, plan: Body, folder: Path) -> None:
         self.name: str = plan["VariantName"]
@@ -47,6 +51,8 @@ class Variant:
             )
             for index, definition in enumerate(definitions)
         ]
+        hosts = [definition.get("ContainerHostname", "") for definition in definitions]
+        self._by_host = dict(zip(hosts, self.containers, strict=True)) if plan.get("Direct") else None
 
     def start(self, timeout: float) -> None:
         """Start all containers. Raises ModelDataError, NotHealthy."""
@@ -58,9 +64,17 @@ class Variant:
                     "Please check CloudWatch logs for this endpoint."
                 )
 
-    def request(self, headers: Mapping[str, str], body: bytes) -> Answer:
-        """The answer of the last container, or of the first that refuses. Raises NoAnswer, TooLate."""
-        return ask(self.containers, headers, body, INVOCATION_TIMEOUT)
+    def request(self, headers: Mapping[str, str], body: bytes, hostname: str = "") -> Answer:
+        """The answer of the last container, or of the first that refuses; of the one named `hostname` in direct mode.
+
+        Raises NoAnswer, TooLate, NoSuchContainer.
+        """
+        containers = self.containers
+        if self._by_host is not None:
+            if hostname not in self._by_host:
+                raise NoSuchContainer(hostname)
+            containers = [self._by_host[hostname]]
+        return ask(containers, headers, body, INVOCATION_TIMEOUT)
 
     def _log(self, definition: Body, count: int) -> Callable[[str], None]:
         stream = self.stream
@@ -164,6 +178,8 @@ def plan_variants(service: Service, configuration: Body) -> list[Body]:
             "InstanceCount": variant.get("InitialInstanceCount", 1),
             "Containers": containers_of(model),
         }
+        if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
+            plan["Direct"] = True
         if "ServerlessConfig" in variant:
             plan["ServerlessConfig"] = variant["ServerlessConfig"]
         if "ContainerStartupHealthCheckTimeoutInSeconds" in variant:

@@ -10,8 +10,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pipeline.local import shapes
 from pipeline.local.containers.connection import Answer, NoAnswer, TooLate
-from pipeline.local.containers.fleet import Fleet, Variant
+from pipeline.local.containers.fleet import Fleet, NoSuchContainer, Variant
 from pipeline.local.names import Arns
 from pipeline.local.parity import Row
 
@@ -24,6 +25,7 @@ PARITY: Final = (
     ),
 )
 
+_RUNTIME: Final = ("sagemaker-runtime", "2017-05-13")
 PAYLOAD_LIMIT: Final = 25 * 1024**2
 _MESSAGE_LIMIT: Final = 8 * 1024
 _STATUS: Final = {
@@ -72,6 +74,8 @@ class Invocation:
         """Ask the variant's container and translate its answer."""
         if len(body) > PAYLOAD_LIMIT:
             return refused("ValidationError", f"HTTP content length exceeded {PAYLOAD_LIMIT} bytes.")
+        if problems := shapes.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
+            return refused("ValidationError", problems)
         target = self._headers.get("x-amzn-sagemaker-target-variant")
         variant = self._fleet.variants.get(target) if target else self._fleet.pick()
         if variant is None:
@@ -81,7 +85,13 @@ class Invocation:
         self.variant = variant
         sent = {name: self._headers[name.lower()] for name in _TO_CONTAINER if name.lower() in self._headers}
         try:
-            answer = variant.request(sent, body)
+            answer = variant.request(sent, body, self._headers.get("x-amzn-sagemaker-target-container-hostname", ""))
+        except NoSuchContainer as error:
+            return refused(
+                "ValidationError",
+                f"Container {error} not found for endpoint {self._fleet.endpoint}. Its containers are invoked one by"
+                " one (InferenceExecutionConfig Mode Direct): TargetContainerHostname must name one.",
+            )
         except TooLate:
             return self._model_error(variant, 0, f' with message "{_TIMED_OUT}"', _TIMED_OUT)
         except NoAnswer:
