@@ -1,7 +1,8 @@
 """The service's memory: SQLite in WAL mode, one row a resource, its Describe response as JSON.
 
 What a method here has returned from survives `kill -9` of the process. One connection, one lock: a transaction
-is short and never waits for anything but the lock. `wait` sleeps until some transaction has committed.
+is short and never waits for anything but the lock. `wait` sleeps until a transaction has committed
+that may matter to it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 Body = dict[str, Any]
+Key = tuple[str, str]
+"""Kind and name of a resource."""
 T = TypeVar("T")
 
 _SCHEMA: Final = """
@@ -45,7 +48,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
+        self._waiting: dict[Key | None, list[threading.Condition]] = {}
+        self._changed: set[Key] = set()
         self._depth = 0
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -68,19 +72,22 @@ class Store:
                 yield
                 if self._depth == 1:
                     self._db.execute("COMMIT")
-                    self._changed.notify_all()
+                    self._notify(None, *self._changed)
             except BaseException:
                 if self._depth == 1 and self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
             finally:
                 self._depth -= 1
+                if self._depth == 0:
+                    self._changed.clear()
 
     # resources
 
     def insert(self, kind: str, name: str, body: Body, *, arn: str = "", parent: str = "") -> None:
         """Add a resource. Raises AlreadyExists."""
         with self.transaction():
+            self._changed.add((kind, name))
             try:
                 self._db.execute(
                     "INSERT INTO resource (kind, name, parent, arn, body) VALUES (?, ?, ?, ?, ?)",
@@ -100,6 +107,7 @@ class Store:
     def put(self, kind: str, name: str, body: Body) -> None:
         """Replace the body of a resource that exists. Raises KeyError."""
         with self.transaction():
+            self._changed.add((kind, name))
             done = self._db.execute(
                 "UPDATE resource SET body = ? WHERE kind = ? AND name = ?", (json.dumps(body), kind, name)
             )
@@ -120,6 +128,7 @@ class Store:
     def delete(self, kind: str, name: str) -> bool:
         """Remove a resource and its tags; False if it was not there."""
         with self.transaction():
+            self._changed.add((kind, name))
             row = self._db.execute(
                 "DELETE FROM resource WHERE kind = ? AND name = ? RETURNING arn", (kind, name)
             ).fetchone()
@@ -185,21 +194,36 @@ class Store:
 
     # waiting
 
-    def wait(self, until: Callable[[], T | None], timeout: float) -> T | None:
-        """Call `until` now and after each commit, until it answers something; None when `timeout` seconds are up."""
+    def wait(self, until: Callable[[], T | None], timeout: float, *, of: Key | None = None) -> T | None:
+        """Call `until` now and after each commit, until it answers something; None when `timeout` seconds are up.
+
+        With `of`, a kind and a name, only after commits that change this resource: so thousands can wait at once.
+        """
         end = time.monotonic() + timeout
         with self._lock:
-            while (answer := until()) is None:
-                left = end - time.monotonic()
-                if left <= 0:
-                    return None
-                self._changed.wait(left)
-            return answer
+            changed = threading.Condition(self._lock)
+            self._waiting.setdefault(of, []).append(changed)
+            try:
+                while (answer := until()) is None:
+                    left = end - time.monotonic()
+                    if left <= 0:
+                        return None
+                    changed.wait(left)
+                return answer
+            finally:
+                self._waiting[of].remove(changed)
+                if not self._waiting[of]:
+                    del self._waiting[of]
 
     def wake(self) -> None:
         """Make every `wait` look again, for changes that are no commit (a stop of the service, say)."""
         with self._lock:
-            self._changed.notify_all()
+            self._notify(*self._waiting)
+
+    def _notify(self, *keys: Key | None) -> None:
+        for key in keys:
+            for changed in self._waiting.get(key, ()):
+                changed.notify_all()
 
     def _one(self, query: str, values: tuple[str, ...]) -> Body | None:
         with self._lock:

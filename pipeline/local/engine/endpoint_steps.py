@@ -69,7 +69,7 @@ class Deployment(Creation):
                 return {"EndpointStatus": "Failed", "FailureReason": "ClientError: The endpoint was deleted."}
             return body if body.get("EndpointStatus") in _ENDED or self.run.stopping else None
 
-        body = self.run.wait(look)
+        body = self.run.wait(look, of=("endpoint", name))
         if body["EndpointStatus"] not in _ENDED:
             return Ended("Stopped")
         wanted = self.run.row.get("_wanted")

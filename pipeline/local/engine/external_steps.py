@@ -84,7 +84,7 @@ def _answered(run: StepRun, url: str, token: str, arguments: Body) -> Ended:
             answered = "failure" in body or "outputs" in body
             return body if answered else {} if run.stopping and not told else None
 
-        body = run.wait(look)
+        body = run.wait(look, of=(CALLBACK, token))
         if body:
             return _ended(run, body)
         told = True

@@ -200,7 +200,7 @@ class Creation:
                     return body
                 return {} if self.run.stopping and not asked else None
 
-            body = self.run.wait(look)
+            body = self.run.wait(look, of=(self.resource.kind, name))
             if body:
                 return body
             asked = True

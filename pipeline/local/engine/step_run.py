@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pipeline.local.engine.graph import Node
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.scope import ExecutionScope
+from pipeline.local.store import Key
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -98,8 +99,8 @@ class StepRun:
         """Set the step's status."""
         self.records.progress(self.node.name, status, **members)
 
-    def wait(self, until: Callable[[], T | None]) -> T:
-        """Wait for commits until `until` answers something. Raises Closing."""
+    def wait(self, until: Callable[[], T | None], *, of: Key) -> T:
+        """Wait for commits to one resource until `until` answers something. Raises Closing."""
 
         def look() -> tuple[T | None] | None:
             if self.halt.closing.is_set():
@@ -108,7 +109,7 @@ class StepRun:
             return None if answer is None else (answer,)
 
         while True:
-            found = self.service.store.wait(look, 3600)
+            found = self.service.store.wait(look, 3600, of=of)
             if found is not None:
                 if found[0] is None:
                     raise Closing

@@ -160,7 +160,7 @@ def test_a_source_must_have_ended_and_have_what_is_needed(local: LocalService) -
     with pytest.raises(ClientError, match="did not succeed in it"):
         start(local, name, **select("B", source=failed))
     with pytest.raises(ClientError, match="ResourceNotFound"):
-        start(local, name, **select("B", source=failed[:-1] + "0"))
+        start(local, name, **select("B", source=failed[:-12] + "0" * 12))
     assert run(local, name, **select("A"))["PipelineExecutionStatus"] == "Failed"
 
 
