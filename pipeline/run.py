@@ -27,7 +27,12 @@ from pipeline.plan import Desired, Plan
 from pipeline.settings import Settings
 
 # What a run leaves as plain files; the recordIO channels are large and stay in S3.
-_KEPT: Final = ("inspection", "evaluation", "validation", "model")
+_KEPT: Final = {
+    ("ConvertData", "inspection"),
+    ("TrainModel", "model"),
+    ("EvaluateModel", "evaluation"),
+    ("ValidateEndpoint", "validation"),
+}
 
 
 class Observer(Protocol):
@@ -65,17 +70,20 @@ def run(
     """
     from pipeline.local import lifecycle
 
-    with ThreadPoolExecutor(2) as pool:
-        # The service starts in a process of its own and the data are hashed while this one composes.
+    if source is not None:
+        data.files_at(source)
+    # The service starts in a process of its own and the data are hashed while this one composes and loads boto3.
+    with lifecycle.starting(state) as service, ThreadPoolExecutor(1) as pool:
         dataset = pool.submit(lambda: DataSet.of(source or data.sample(state / "data")))
-        with lifecycle.ensure(state) as service:
-            wanted = desired(settings, cache=state / "definitions")
-            clients = connect_local(lifecycle.environment(service), os.environ)
-            observer.say(f"{settings.name} on {clients.target.describe()}")
-            _prepare(clients, settings, dataset.result(), observer)
-            given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
-            end = _execute(clients, wanted, {**given, **parameters}, observer)
-            return _gather(clients, end, state / "executions" / executions.execution_id(end.arn))
+        wanted = desired(settings, cache=state / "definitions")
+        import boto3  # noqa: F401
+
+        clients = connect_local(lifecycle.environment(service()), os.environ)
+        observer.say(f"{settings.name} on {clients.target.describe()}")
+        _prepare(clients, settings, dataset.result(), observer)
+        given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
+        end = _execute(clients, wanted, {**given, **parameters}, observer)
+        return _gather(clients, end, state / "executions" / executions.execution_id(end.arn))
 
 
 def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: Observer) -> None:
@@ -112,7 +120,7 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
     found = results.outputs(clients, end)
     files: list[Path] = []
     for output in found:
-        if output.name in _KEPT:
+        if (output.step, output.name) in _KEPT:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics)

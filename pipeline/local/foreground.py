@@ -62,7 +62,8 @@ def serve(
         service, front = _assembled(folder, identity, options)
         try:
             service.recover()
-            front.start()
+            # Who starts a service for one run hardly needs moto, whose loading would slow the jobs down.
+            front.start(warm=stdin is None)
             found = Running(front.url, os.getpid(), round(time.time(), 3), options.state, identity)
             _write_server(folder, found)
             announce(found, out)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -23,7 +23,19 @@ from pipeline.local.foreground import Options, announce, forget_aws, serve
 from pipeline.local.running import Running, environment, exports, require, running
 from pipeline.local.state import DEFAULT_FOLDER, StateFolder
 
-__all__ = ["Options", "Running", "ensure", "environment", "exports", "require", "running", "serve", "start", "stop"]
+__all__ = [
+    "Options",
+    "Running",
+    "ensure",
+    "environment",
+    "exports",
+    "require",
+    "running",
+    "serve",
+    "start",
+    "starting",
+    "stop",
+]
 
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
@@ -68,6 +80,16 @@ def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Itera
 
     Raises LocalServiceError, UsageError.
     """
+    with starting(state, faults=faults) as service:
+        yield service()
+
+
+@contextlib.contextmanager
+def starting(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[Callable[[], Running]]:
+    """As `ensure`, but does not wait: the service starts beside what the block does until it calls for the service.
+
+    That call raises what `ensure` raises.
+    """
     folder = StateFolder.open(state)
     child: subprocess.Popen[str] | None = None
     try:
@@ -75,11 +97,12 @@ def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Itera
             found = running(state)
             if found is None:
                 child = _spawn(Options(state, faults=tuple(faults)), lives_with_us=True)
-                found = _ours_or_anothers(child, folder, state)
-            yield found
+            yield lambda: found or _ours_or_anothers(child, folder, state)
     finally:
         if child is not None:
             _leave(child, folder)
+            if child.stdout is not None:
+                child.stdout.close()
 
 
 def stop(state: Path = DEFAULT_FOLDER, *, seconds: float = _STOP_SECONDS) -> int | None:
@@ -145,7 +168,8 @@ def _first_answer(child: subprocess.Popen[str], state: Path) -> Running:
     raise _failed(StateFolder(state.resolve()))
 
 
-def _ours_or_anothers(child: subprocess.Popen[str], folder: StateFolder, state: Path) -> Running:
+def _ours_or_anothers(child: subprocess.Popen[str] | None, folder: StateFolder, state: Path) -> Running:
+    assert child is not None, "started when none was found"
     try:
         return _first_answer(child, state)
     except LocalServiceError:

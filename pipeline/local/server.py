@@ -73,10 +73,11 @@ class Front:
         self._listener = Listener(self._socket, self.answer)
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def start(self) -> None:
-        """Accept requests, and load moto in the background."""
+    def start(self, *, warm: bool = True) -> None:
+        """Accept requests; load moto in the background if `warm`, else with the first request that needs it."""
         self._listener.start()
-        self._moto.warm()
+        if warm:
+            self._moto.warm()
 
     def close(self) -> None:
         """Stop listening."""
@@ -121,9 +122,6 @@ class Front:
         if target.startswith(_TARGET) or name == "sagemaker":
             self._check_scope(credential)
             return self._sagemaker(request, target, body)
-        if credential.service == "logs":
-            self._moto.load()
-            self._service.logs.deliver(parsed(body))
         if credential.service == "logs":
             # The logs of jobs are files; moto's Logs is a view that is brought up to date when somebody looks.
             self._moto.load()

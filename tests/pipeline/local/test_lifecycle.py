@@ -55,6 +55,14 @@ def test_the_key_is_minted_once_and_only_its_owner_reads_it(state: Path) -> None
     assert first.identity.secret_access_key not in repr(first)
 
 
+def test_a_service_that_was_started_and_never_called_for_ends_too(state: Path) -> None:
+    with lifecycle.starting(state):
+        pass
+    assert lifecycle.running(state) is None
+    assert locks.holder(StateFolder(state.resolve())) is None
+    assert "Traceback" not in (state / "server.log").read_text()
+
+
 def test_ensure_uses_the_one_that_runs_and_leaves_it_running(state: Path) -> None:
     lifecycle.start(state, detach=True, out=io.StringIO())
     before = lifecycle.require(state)
