@@ -345,6 +345,7 @@ def test_the_answer_to_a_wish_for_csv_cannot_be_joined(batch: Batch) -> None:
     processing = {"JoinSource": "Input"}
     name, job = batch.run({"a.csv": ROWS}, given=line(), output=lines(CSV), DataProcessing=processing)
     assert status(job) == "Failed" and job["FailureReason"].startswith("ClientError") and not batch.outputs(name)
+    assert "Failed to parse output from the algorithm as CSV" in batch.data_log(name)
 
 
 def test_the_streams_of_a_job(batch: Batch) -> None:

@@ -65,8 +65,13 @@ class Association:
         except (ValueError, PathError) as error:
             raise AssociationError(f"Fail to filter input data: {error}") from error
 
-    def from_model(self, records: Sequence[bytes], answer: bytes) -> bytes:
-        """The output for a request of `records` (unfiltered) and its answer. Raises AssociationError."""
+    def from_model(self, records: Sequence[bytes], answer: bytes, answered: str = "") -> bytes:
+        """The output for a request of `records` (unfiltered) and its answer, whose content type is `answered`.
+
+        Raises AssociationError.
+        """
+        if self.accept == CSV and _kind(answered) in TYPES[1:] and answer.lstrip()[:1] in (b"{", b"["):
+            raise AssociationError("Failed to parse output from the algorithm as CSV")
         try:
             outputs = self._outputs(answer, len(records))
             if self.join:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipeline.local.containers.associate import Association, AssociationError
-from pipeline.local.containers.connection import NoAnswer, TooLate
+from pipeline.local.containers.connection import Answer, NoAnswer, TooLate
 from pipeline.local.containers.records import RecordError, pack, split
 from pipeline.local.containers.running import JobStopped
 from pipeline.local.containers.serving import ServingContainer, ask
@@ -165,12 +165,13 @@ class ObjectTransform:
         """What one request adds to the output. Raises ObjectFailed, AssociationError."""
         association = self.association
         sent = records if association is None else [association.to_model(record) for record in records]
-        answer = self._answer(containers, b"".join(sent))
+        answered = self._answer(containers, b"".join(sent))
+        answer = answered.body
         if association is not None:
-            answer = association.from_model(records, answer)
+            answer = association.from_model(records, answer, answered.header("content-type"))
         return answer.removesuffix(b"\n") + b"\n" if self._lines else answer
 
-    def _answer(self, containers: list[ServingContainer], body: bytes) -> bytes:
+    def _answer(self, containers: list[ServingContainer], body: bytes) -> Answer:
         failed = ObjectFailed("", ALGORITHM)
         for attempt in range(self._retries + 1):
             self.check_stop()
@@ -187,7 +188,7 @@ class ObjectTransform:
                 failed = ObjectFailed("Unable to get response from algorithm", ALGORITHM)
                 continue
             if answer.status // 100 == 2:
-                return answer.body
+                return answer
             text = answer.body[:1024].decode("utf-8", "replace")
             if answer.status // 100 == 4:
                 raise ObjectFailed(f"ClientError: {answer.status}\nMessage:\n{text}", CLIENT)

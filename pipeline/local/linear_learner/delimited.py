@@ -6,12 +6,25 @@ Parsing stops at the first text that is no number, with the rows and the file as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import numpy as np
 
 from pipeline.local.linear_learner.errors import CustomerError
 from pipeline.local.linear_learner.model import Floats
+from pipeline.local.parity import Row
+
+BLOCK: Final = 1000
+"""Rows that an error names: a real one names `rows 1-1000`."""
+
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="rows named by `Unable to parse csv: rows 1-1000, file ...`",
+        here=f"the {BLOCK:,} rows, counted from the begin of the file, that hold the first one that cannot be read",
+        aws="one such line is on record; what the range means is not established",
+    ),
+)
 
 
 def read_rows(stream: IO[bytes], chunk_numbers: int, channel: str, where: str) -> Iterator[tuple[Floats, int, float]]:
@@ -19,33 +32,45 @@ def read_rows(stream: IO[bytes], chunk_numbers: int, channel: str, where: str) -
 
     A row that is too short ends in NaN. Raises CustomerError for text that is no number and for a row too long.
     """
-    import pandas as pd
-
     head = _Replayed(stream)
     columns = head.first_line.count(b",") + 1
     size = max(1, chunk_numbers // columns)
     first = 1
     try:
-        frames = pd.read_csv(
-            head,  # type: ignore[call-overload]
-            header=None,
-            dtype=np.float32,
-            chunksize=size,
-            compression=None,
-            engine="c",
-        )
-        for frame in frames:
+        for frame in _frames(head, size):
             # The rows read so far give a guess of the bytes a row takes that is good enough for a capacity.
             yield frame.to_numpy(), first, max(1.0, len(head.first_line) / 2)
             first += len(frame)
     except (ValueError, UnicodeDecodeError) as error:
-        raise _refusal(error, first, first + size - 1, channel, where) from error
+        raise _refusal(error, _first_bad(stream, first), channel, where) from error
 
 
-def _refusal(error: Exception, first: int, last: int, channel: str, where: str) -> CustomerError:
+def _frames(stream: Any, size: int, skip: int = 0) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(
+        stream, header=None, dtype=np.float32, chunksize=size, skiprows=skip, compression=None, engine="c"
+    )
+
+
+def _first_bad(stream: IO[bytes], first: int) -> int:
+    """The first row of the block that cannot be read; of a pipe, which has gone by, of the block that holds `first`."""
+    row = first - (first - 1) % BLOCK
+    if not stream.seekable():
+        return row
+    stream.seek(0)
+    try:
+        for frame in _frames(stream, BLOCK, skip=row - 1):
+            row += len(frame)
+    except (ValueError, UnicodeDecodeError):
+        pass
+    return row
+
+
+def _refusal(error: Exception, first: int, channel: str, where: str) -> CustomerError:
     reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
     return CustomerError(
-        f"Unable to parse csv: rows {first}-{last}, file {where}",
+        f"Unable to parse csv: rows {first}-{first + BLOCK - 1}, file {where}",
         detail=f"Channel '{channel}': {reason}. Every row must hold numbers only: the label, then the features; "
         "no header.",
     )

@@ -1,13 +1,15 @@
 """A trained linear model: weights and bias for raw features, and how a score becomes a predicted label.
 
-The scaler is folded into the weights before a `Model` is made, so predicting is one float32 product; that is
-also how AWS's artefacts are (their outputs are reproduced to the last digit by `Model.predict`).
+The scaler is folded into the weights before a `Model` is made, so predicting is one product of float32 numbers; that
+is also how AWS's artefacts are (their outputs are reproduced to the last digit by `Model.predict`). The product is
+summed in float64, so that the answer to a row does not depend on the rows beside it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -54,9 +56,13 @@ class Model:
         """Columns of the weights: 1, or the number of classes."""
         return int(self.weight.shape[1])
 
+    @cached_property
+    def _exact_weight(self) -> npt.NDArray[np.float64]:
+        return self.weight.astype(np.float64)
+
     def margin(self, features: Any) -> Floats:
         """Raw outputs (n, outputs) in float32 of float32 rows, dense or a SciPy CSR matrix."""
-        product = np.asarray(features @ self.weight, dtype=np.float32)
+        product = np.asarray(features @ self._exact_weight).astype(np.float32)
         return np.add(product, self.bias, out=product)
 
     def scores(self, features: Any) -> Floats:

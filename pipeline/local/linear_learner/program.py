@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipeline.local.linear_learner import hyperparameters
 from pipeline.local.linear_learner.channels import Channel, read_channels, read_json
 from pipeline.local.linear_learner.errors import AlgorithmError, CustomerError, LinearLearnerError
 from pipeline.local.linear_learner.log import Log
+from pipeline.local.parity import Row
+
+CHECKPOINTS: Final = "input/config/checkpointconfig.json"
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="CheckpointConfig",
+        here="no checkpoints are written or read: a training takes seconds",
+        aws="managed spot training resumes from checkpoints",
+    ),
+)
 
 
 def run(root: Path, log: Log | None = None) -> int:
@@ -38,7 +49,7 @@ def _train(root: Path, log: Log) -> None:
     log.configuration(given, hyperparameters.DEFAULTS, hyperparameters.merge(given))
     parameters = hyperparameters.parse(given)
     channels = read_channels(root)
-    _announce(channels, log)
+    _announce(channels, log, checkpoints=(root / CHECKPOINTS).exists())
     log.flush()
     # Only now is numpy needed: a bad hyperparameter or channel is refused without it.
     from pipeline.local.linear_learner import artifact, checks, data, train
@@ -51,10 +62,11 @@ def _train(root: Path, log: Log) -> None:
     artifact.write(target, model)
 
 
-def _announce(channels: dict[str, Channel], log: Log) -> None:
+def _announce(channels: dict[str, Channel], log: Log, *, checkpoints: bool) -> None:
     log.line("Process 1 is a worker.")
     log.info("Using default worker.")
-    log.info("Checkpoint loading and saving are disabled.")
+    if not checkpoints:
+        log.info("Checkpoint loading and saving are disabled.")
     for channel in channels.values():
         if channel.pipe:
             log.info(f"The channel '{channel.name}' is in pipe input mode under /opt/ml/input/data/{channel.name}.")

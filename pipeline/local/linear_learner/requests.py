@@ -42,9 +42,9 @@ class SparseRows:
     values: Floats
     width: int
 
-    def __matmul__(self, weight: Floats) -> Floats:
-        """The product with a dense matrix (width, outputs)."""
-        product = np.zeros((len(self.indptr) - 1, weight.shape[1]), np.float32)
+    def __matmul__(self, weight: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """The product with a dense matrix (width, outputs), in its precision."""
+        product = np.zeros((len(self.indptr) - 1, weight.shape[1]), weight.dtype)
         row_of = np.repeat(np.arange(len(product)), np.diff(self.indptr))
         np.add.at(product, row_of, self.values[:, None] * weight[self.keys])
         return product
