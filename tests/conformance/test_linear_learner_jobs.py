@@ -405,12 +405,24 @@ def test_every_data_format_and_mode_gives_the_same_model(remote: Remote) -> None
         assert extra == first[0] and (weight == first[1]).all() and (bias == first[2]).all()
 
 
-def test_a_stopped_job_says_so(remote: Remote) -> None:
+@pytest.mark.parametrize("seconds", [60, 2])
+def test_a_job_that_is_stopped_or_out_of_time_leaves_its_best_model(remote: Remote, seconds: int) -> None:
+    remote.local.service.jobs.grace = 30
     rows = table("binary_classifier", 60_000, 30)
     remote.put(**{"long/rec": encode_dense(rows[:, 1:], rows[:, 0])})
     given = {"predictor_type": "binary_classifier", "epochs": "1000", "early_stopping_patience": "1000"}
-    name = remote.train(algorithm=ALGORITHM, channels=[channel("train", "long/rec")], HyperParameters=given)
+    name = remote.train(
+        algorithm=ALGORITHM,
+        channels=[channel("train", "long/rec")],
+        HyperParameters=given,
+        StoppingCondition={"MaxRuntimeInSeconds": seconds},
+    )
     until(lambda: "\n".join(remote.log(name)), lambda log: "#progress_metric: host=algo-1, completed" in log, 30)
-    remote.client.stop_training_job(TrainingJobName=name)
+    if seconds > 2:
+        remote.client.stop_training_job(TrainingJobName=name)
     job = remote.ended(name)
-    assert (status(job), job["SecondaryStatus"]) == ("Stopped", "Stopped") and "FailureReason" not in job
+    remote.local.service.jobs.grace = 0.3
+    secondary = "Stopped" if seconds > 2 else "MaxRuntimeExceeded"
+    assert (status(job), job["SecondaryStatus"]) == ("Stopped", secondary) and "FailureReason" not in job
+    _, weight, _ = read_model(remote.get(f"models/{name}/output/model.tar.gz"))
+    assert weight.shape == (30, 1) and weight.any()

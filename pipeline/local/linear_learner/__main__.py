@@ -19,9 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # every machine. To be set before numpy is imported.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if options.program == "train":
-        from pipeline.local.linear_learner import program
+        from pipeline.local.linear_learner import interruption, program
 
-        return program.run(options.root)
+        return program.run(options.root, interruption=interruption.Interruption().listen())
     from pipeline.local.linear_learner import serve
 
     return serve.main(options.root)

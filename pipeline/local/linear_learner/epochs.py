@@ -15,6 +15,7 @@ from pipeline.local.linear_learner.early_stopping import EarlyStopping
 from pipeline.local.linear_learner.ensemble import Ensemble
 from pipeline.local.linear_learner.errors import AlgorithmError
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.linear_learner.interruption import Interruption
 from pipeline.local.linear_learner.log import HOST, Log
 from pipeline.local.linear_learner.metrics import objective_name
 from pipeline.local.linear_learner.model import Floats
@@ -42,9 +43,10 @@ class Epochs:
     counts: IteratorCounts
     timings: Timings
     log: Log
+    interruption: Interruption
 
     def run(self, ensemble: Ensemble) -> Snapshot:
-        """Train until the last epoch or an early stop; the models of the best epoch.
+        """Train until the last epoch, an early stop or an interruption; the models of the best epoch.
 
         Raises AlgorithmError where no model ever had a finite loss.
         """
@@ -54,13 +56,14 @@ class Epochs:
             maximise=self.judge is not None and not self.judge.by_loss,
         )
         best: Snapshot | None = None
+        self.interruption.defer()
         for epoch in range(self.parameters.epochs):
             started = self.log.clock()
             snapshot, value = self._epoch(ensemble, epoch)
             if self._improves(stopping, epoch, value):
                 best = snapshot
             self._close(epoch, started, stops=stopping.met)
-            if stopping.met:
+            if stopping.met or self.interruption.requested:
                 break
         if best is None:
             raise AlgorithmError("Training did not converge: the loss of every model is not a finite number.")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from pipeline.local.linear_learner import hyperparameters
 from pipeline.local.linear_learner.channels import Channel, read_channels, read_json
 from pipeline.local.linear_learner.errors import AlgorithmError, CustomerError, LinearLearnerError
+from pipeline.local.linear_learner.interruption import Interruption
 from pipeline.local.linear_learner.log import Log
 from pipeline.local.parity import Row
 
@@ -27,11 +28,11 @@ PARITY: Final = (
 )
 
 
-def run(root: Path, log: Log | None = None) -> int:
+def run(root: Path, log: Log | None = None, interruption: Interruption | None = None) -> int:
     """Run a training job whose /opt/ml lies at `root`; the exit code of the container."""
     log = log or Log(thread=threading.get_ident())
     try:
-        _train(root, log)
+        _train(root, log, interruption or Interruption())
     except LinearLearnerError as error:
         return _fail(root, log, error)
     except MemoryError:
@@ -44,7 +45,7 @@ def run(root: Path, log: Log | None = None) -> int:
     return 0
 
 
-def _train(root: Path, log: Log) -> None:
+def _train(root: Path, log: Log, interruption: Interruption) -> None:
     given = read_json(root, "hyperparameters.json")
     log.configuration(given, hyperparameters.DEFAULTS, hyperparameters.merge(given))
     parameters = hyperparameters.parse(given)
@@ -56,7 +57,7 @@ def _train(root: Path, log: Log) -> None:
 
     rows = {name: data.load(channel, parameters) for name, channel in channels.items()}
     checks.check(rows, parameters)
-    model = train.train(rows, parameters, log)
+    model = train.train(rows, parameters, log, interruption)
     target = root / "model" / artifact.FILE_NAME
     target.parent.mkdir(parents=True, exist_ok=True)
     artifact.write(target, model)

@@ -18,6 +18,7 @@ from pipeline.local.linear_learner.epochs import CHECKPOINT, Epochs, Snapshot
 from pipeline.local.linear_learner.figures import binary_metrics, multiclass_metrics, regression_metrics
 from pipeline.local.linear_learner.grid import candidates
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.linear_learner.interruption import Interruption
 from pipeline.local.linear_learner.log import Log, counter
 from pipeline.local.linear_learner.metrics import Metric, objective_name
 from pipeline.local.linear_learner.model import Floats, Model
@@ -30,15 +31,23 @@ from pipeline.local.linear_learner.weights import RowWeights
 _SCORED_ROWS: Final = 8192
 
 
-def train(channels: Mapping[str, Rows], parameters: Hyperparameters, log: Log) -> Model:
-    """Train on checked `channels` ("train", and "validation" and "test" if there are any); the best model."""
+def train(
+    channels: Mapping[str, Rows], parameters: Hyperparameters, log: Log, interruption: Interruption | None = None
+) -> Model:
+    """Train on checked `channels` ("train", and "validation" and "test" if there are any); the best model.
+
+    An interruption ends the training after the epoch under way.
+    """
     # A model whose learning rate is too high for the data overflows; it is one of many, and is never chosen.
     with np.errstate(over="ignore", invalid="ignore"):
-        return _Job(channels, parameters, log).run()
+        return _Job(channels, parameters, log, interruption or Interruption()).run()
 
 
 class _Job:
-    def __init__(self, channels: Mapping[str, Rows], parameters: Hyperparameters, log: Log) -> None:
+    def __init__(
+        self, channels: Mapping[str, Rows], parameters: Hyperparameters, log: Log, interruption: Interruption
+    ) -> None:
+        self._interruption = interruption
         self._channels = channels
         self._parameters = parameters
         self._log = log
@@ -54,7 +63,9 @@ class _Job:
             with self._timings.phase("initialize.time"):
                 ensemble = self._initialise()
             judge = self._judge if self._judged == "validation" else None
-            epochs = Epochs(self._parameters, self._rows, judge, self._counts, self._timings, self._log)
+            epochs = Epochs(
+                self._parameters, self._rows, judge, self._counts, self._timings, self._log, self._interruption
+            )
             best = epochs.run(ensemble)
             with self._timings.phase("finalize.time"):
                 model = self._finalise(ensemble, best)
