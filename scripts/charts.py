@@ -1,4 +1,4 @@
-"""The pictures of a model's quality: confusion, curves, scores and residuals, each as the bytes of a PNG."""
+"""The charts of a model's quality: curves, scores and residuals, each as the bytes of a PNG."""
 
 from __future__ import annotations
 
@@ -11,37 +11,6 @@ from scripts.curves import Sweep, area_under_roc, precision_recall, roc, thinned
 from scripts.pictures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, binned, legend, new_axes, new_figure, png
 
 Array = npt.NDArray[Any]
-
-_MOST_WRITTEN_CLASSES = 20
-
-
-def confusion_chart(matrix: npt.NDArray[np.int64], names: list[str]) -> bytes:
-    """Counts, coloured by their share of the actual class, so that a rare class shows as well as a frequent one."""
-    count = len(names)
-    side = min(7.2, max(2.6, 0.5 * count))
-    figure = new_figure(side + 1.5, side + 1.35, "Confusion matrix")
-    axes = new_axes(figure, "predicted", "actual", (1.15, 0.65, 0.35, 0.7))
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1.15, aspect="auto")
-    axes.grid(False)
-    if count <= _MOST_WRITTEN_CLASSES:
-        axes.set_xticks(range(count), names, color=INK)
-        axes.set_yticks(range(count), names, color=INK)
-        for row, column in np.ndindex(count, count):
-            if matrix[row, column]:
-                light = shares[row, column] > 0.6
-                size = 15 if count == 2 else 8
-                axes.text(
-                    column,
-                    row,
-                    f"{matrix[row, column]:,}",
-                    ha="center",
-                    va="center",
-                    size=size,
-                    color="white" if light else INK,
-                    weight="bold" if row == column else "normal",
-                )
-    return png(figure)
 
 
 def roc_chart(points: Sweep, operating: tuple[float, float]) -> bytes:

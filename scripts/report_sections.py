@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts import charts
+from scripts.confusion_picture import confusion_chart
 from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
 from scripts.pictures import bars, image_grid, image_side
@@ -44,7 +45,7 @@ def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Sec
             f"{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: {tn:,} called "
             f"negative, {fp:,} called positive.",
             {
-                "confusion.png": charts.confusion_chart(matrix, ["negative", "positive"]),
+                "confusion.png": confusion_chart(matrix, ["negative", "positive"]),
                 "scores.png": charts.score_chart(scores, truth, threshold),
             },
         ),
@@ -74,7 +75,7 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path) -> list
         + [f"{table[key][index]:.4f}" for key in ("precision", "recall", "f1")]
         for index, name in enumerate(names)
     ]
-    pictures = {"confusion.png": charts.confusion_chart(matrix, names)}
+    pictures = {"confusion.png": confusion_chart(matrix, names)}
     per = {"confidence.png": charts.confidence_chart(confidence, right)}
     if len(names) <= 20:
         series = [(key, table[key].tolist()) for key in ("precision", "recall")]

@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.confusion_picture import confusion_chart
 from scripts.deployment import Deployment, open_clients, reason_of
 from scripts.errors import ScriptError, conclude
 from scripts.metrics import confusion
@@ -196,8 +197,6 @@ def _write(
         "different_scores": {"count": len(comparison.scores), "rows": (comparison.scores[:_SHOWN] + 1).tolist()},
     }
     if task != REGRESSOR and replies.answers.labels is not None:
-        from scripts.charts import confusion_chart
-
         classes = truth.astype(np.int64)
         count = class_count(replies.answers, classes)
         matrix = confusion(classes, replies.answers.labels, count)

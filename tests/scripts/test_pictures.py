@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from scripts import charts, pictures
+from scripts.confusion_picture import confusion_chart
 from scripts.curves import sweep
 from scripts.pictures import bars, binned, histograms, image_grid, image_side
 
@@ -60,6 +64,25 @@ def test_bins_are_always_finite(values: list[float], bins: int) -> None:
     assert np.isfinite(edges).all()
 
 
+def test_the_confusion_matrix_colours_each_cell_by_its_share_of_the_actual_class() -> None:
+    from PIL import Image
+
+    drawn = Image.open(io.BytesIO(confusion_chart(np.array([[9, 0], [0, 90]]), ["a", "b"])))
+    right, bottom = drawn.size
+    # Well inside the cells, beside their numbers.
+    cells = [drawn.getpixel((right - 36 - x, bottom - 72 - y)) for x, y in ((290, 290), (140, 290), (290, 140))]
+    assert cells == [(30, 64, 175), (247, 250, 255), (247, 250, 255)]
+    assert drawn.getpixel((right - 36 - 140, bottom - 72 - 140)) == cells[0]
+
+
+def test_the_confusion_matrix_needs_no_matplotlib_which_takes_long_to_load() -> None:
+    code = (
+        "import sys, numpy as np\nfrom scripts.confusion_picture import confusion_chart\n"
+        "confusion_chart(np.eye(2, dtype=int), ['a', 'b'])\nsys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def sample_pictures() -> dict[str, Callable[[], bytes]]:
     random = np.random.default_rng(0)
     labels = np.array([0, 1] * 20)
@@ -67,8 +90,8 @@ def sample_pictures() -> dict[str, Callable[[], bytes]]:
     margins = random.normal(size=40) * 5
     points = sweep(labels, scores)
     return {
-        "confusion": lambda: charts.confusion_chart(np.array([[5, 0], [0, 0]]), ["no", "yes"]),
-        "large confusion": lambda: charts.confusion_chart(np.eye(60, dtype=np.int64), [str(i) for i in range(60)]),
+        "confusion": lambda: confusion_chart(np.array([[5, 0], [0, 0]]), ["no", "yes"]),
+        "large confusion": lambda: confusion_chart(np.eye(60, dtype=np.int64), [str(i) for i in range(60)]),
         "roc": lambda: charts.roc_chart(points, (0.1, 0.9)),
         "precision-recall": lambda: charts.precision_recall_chart(points, (0.1, 0.9)),
         "thresholds": lambda: charts.threshold_chart(points, 0.5),
