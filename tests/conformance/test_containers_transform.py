@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any
 
 import numpy as np
@@ -510,3 +511,51 @@ def test_a_path_beyond_the_record_fails_the_object(batch: Batch) -> None:
     )
     assert job["FailureReason"] == "ClientError: See job logs for more information"
     assert batch.outputs(name) == {"b.out": b"3\n"}
+
+
+# what is captured
+
+
+def manifests(batch: Batch, name: str, side: str) -> list[list[Any]]:
+    """The captured manifests of one side, whose keys tell the hour of the job's start."""
+    started = batch.describe(name)["TransformStartTime"].astimezone(UTC)
+    keys = batch.keys(f"{name}/captured/{side}/")
+    assert all(re.fullmatch(rf"{started:%Y/%m/%d/%H}/[^/]+", key) for key in keys), keys
+    return [json.loads(batch.get(f"{name}/captured/{side}/{key}")) for key in keys]
+
+
+def test_the_manifests_of_a_capture_name_what_went_in_and_came_out(batch: Batch) -> None:
+    name = f"batch-{batch._count + 1}"  # type: ignore[attr-defined]
+    capture = {"DestinationS3Uri": f"s3://{BUCKET}/{name}/captured/"}
+    found, job = batch.run({"a": "1\n", "sub/b": "2\n"}, model="echo", DataCaptureConfig=capture)
+    assert found == name and status(job) == "Completed" and job["DataCaptureConfig"] == capture
+    assert manifests(batch, name, "input") == [[{"prefix": f"s3://{BUCKET}/{name}/in/"}, "a", "sub/b"]]
+    assert manifests(batch, name, "output") == [[{"prefix": f"s3://{BUCKET}/{name}/out/"}, "a.out", "sub/b.out"]]
+    assert batch.outputs(name)["a.out"] == b"1\n", "no ids unless they are asked for"
+
+
+@pytest.mark.parametrize(
+    ("accept", "body", "pattern"),
+    [
+        (CSV, "0\n1\n", r"0,{uuid},{time}\n1,{uuid},{time}\n"),
+        (
+            LINES,
+            '{"output":0.10}\n{}\n',
+            r'\{{"output":0.10,"SageMakerInferenceId":"{uuid}","SageMakerInferenceTime":"{time}"\}}\n'
+            r'\{{"SageMakerInferenceId":"{uuid}","SageMakerInferenceTime":"{time}"\}}\n',
+        ),
+    ],
+)
+def test_each_record_gets_an_inference_id_and_the_start_of_the_job(
+    batch: Batch, accept: str, body: str, pattern: str
+) -> None:
+    capture = {"DestinationS3Uri": f"s3://{BUCKET}/captured", "GenerateInferenceId": True}
+    name, job = batch.run(
+        {"a": body}, model="echo", given=line(accept), output=lines(accept), DataCaptureConfig=capture
+    )
+    started = job["TransformStartTime"].astimezone(UTC)
+    uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    text = batch.outputs(name)["a.out"].decode()
+    assert re.fullmatch(pattern.format(uuid=uuid, time=f"{started:%Y-%m-%dT%H:%M:%SZ}"), text), text
+    ids = re.findall(uuid, text)
+    assert len(set(ids)) == 2

@@ -73,6 +73,8 @@ def _check(request: Body) -> None:
     given, output = request["TransformInput"], request["TransformOutput"]
     check_s3(given["DataSource"]["S3DataSource"]["S3Uri"], "TransformInput")
     check_s3(output["S3OutputPath"], "TransformOutput")
+    if "DataCaptureConfig" in request:
+        check_s3(request["DataCaptureConfig"]["DestinationS3Uri"], "DataCaptureConfig")
     concurrent, payload = request.get("MaxConcurrentTransforms", 0), request.get("MaxPayloadInMB", 0)
     if payload > PAYLOAD_TIMES_CONCURRENT or concurrent * payload > PAYLOAD_TIMES_CONCURRENT:
         raise ValidationException(

@@ -36,12 +36,6 @@ PARITY: Final = (
     ),
     Row(
         area="batch transform",
-        subject="DataCaptureConfig of a transform job",
-        here="stored and shown, nothing is captured",
-        aws="manifests under the destination",
-    ),
-    Row(
-        area="batch transform",
         subject="an input without objects",
         here="the job fails: `ClientError: No S3 objects found under S3 URL ...`",
         aws="the text is that of training; for transform it is not established",
@@ -85,6 +79,10 @@ class _Transform:
         self._objects.check_stop()
         if failures := self._objects.failures:
             raise JobFailure(ALGORITHM if ALGORITHM in failures else CLIENT)
+        try:
+            self._objects.write_capture()
+        except TransferError as error:
+            raise JobFailure(f"ClientError: Data capture failed:{error}") from None
 
     def _sources(self) -> list[Source]:
         data = self._job["TransformInput"]["DataSource"]["S3DataSource"]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipeline.local.containers.associate import Association, AssociationError
+from pipeline.local.containers.batch_capture import BatchCapture
 from pipeline.local.containers.connection import Answer, NoAnswer, TooLate
 from pipeline.local.containers.records import RecordError, pack, split
 from pipeline.local.containers.running import JobStopped
@@ -100,6 +101,8 @@ class ObjectTransform:
         self._stopping = stopping
         self._folder = folder
         self.association = Association.of(job)
+        self._capture = BatchCapture.of(service, job)
+        self._transformed: list[Source] = []
         self._split_type = job["TransformInput"].get("SplitType", "None")
         self._lines = job["TransformOutput"].get("AssembleWith", "None") == "Line"
         client = job.get("ModelClientConfig", {})
@@ -134,6 +137,7 @@ class ObjectTransform:
                     out.write(answer)
             self.check_stop()
             self._store(source, output)
+            self._transformed.append(source)
         except ObjectFailed as failed:
             self.check_stop()
             self._note(source, str(failed), failed.reason, log)
@@ -141,6 +145,11 @@ class ObjectTransform:
             self._note(source, f"ClientError: {error}", CLIENT, log)
         finally:
             output.unlink(missing_ok=True)
+
+    def write_capture(self) -> None:
+        """Write the manifests of what was transformed, if the job captures. Raises TransferError."""
+        if self._capture is not None:
+            self._capture.write(self._transformed)
 
     @contextlib.contextmanager
     def _opened(self, source: Source) -> Iterator[IO[bytes]]:
@@ -169,6 +178,8 @@ class ObjectTransform:
         answer = answered.body
         if association is not None:
             answer = association.from_model(records, answer, answered.header("content-type"))
+        if self._capture is not None:
+            answer = self._capture.marked(answer)
         return answer.removesuffix(b"\n") + b"\n" if self._lines else answer
 
     def _answer(self, containers: list[ServingContainer], body: bytes) -> Answer:
