@@ -155,6 +155,20 @@ def test_one_at_a_time_lists_one_and_the_start_overrides_the_pipeline(local: Loc
     assert max(step["StartTime"] for step in found) < min(step["EndTime"] for step in found)
 
 
+def test_whoever_sees_a_step_execute_finds_its_job(local: LocalService) -> None:
+    name = create(local, *[work(f"S{n}", DependsOn=[f"S{n - 1}"] if n else []) for n in range(6)])
+    arn = start(local, name)
+    seen: set[str] = set()
+    while (
+        local.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"] == "Executing"
+    ):
+        for step in steps(local, arn).values():
+            seen.add(step["StepStatus"])
+            assert step["StepStatus"] == "Starting" or job(local, step)["ProcessingJobName"]
+    assert seen <= {"Starting", "Executing", "Succeeded"} and "Succeeded" in seen
+    assert all("EndTime" in step for step in steps(local, arn).values())
+
+
 def test_a_stop_with_steps_in_every_state(local: LocalService) -> None:
     name = create(
         local,

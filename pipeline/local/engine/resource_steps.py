@@ -105,7 +105,7 @@ class Creation:
         key = cache.key(self.run.node.type, arguments)
         if attempt == 1 and (hit := self._cached(key)) is not None:
             return hit
-        self.run.progress("Executing", _name=name, _cache_key=key)
+        self.run.note(_name=name, _cache_key=key)
         request = self._request(arguments, name)
         try:
             arn = self.create(request, attempt)
@@ -171,8 +171,13 @@ class Creation:
         return f"{self.run.execution['_pipeline']}/{self.run.node.name}/{key}"
 
     def _made(self, name: str, arn: str) -> None:
+        """Executing from now on: who sees this status finds the resource in the step's Metadata."""
         resource = arn if self.resource.kind == "model-package" else name
-        self.run.note(Metadata={self.resource.metadata: {"Arn": arn}}, _resource=resource)
+        members: Body = {"Metadata": {self.resource.metadata: {"Arn": arn}}, "_resource": resource}
+        if self.run.row.get("StepStatus") == "Starting":
+            self.run.progress("Executing", **members)
+        else:
+            self.run.note(**members)
 
     def _outcome(self, name: str) -> Ended:
         if not self.resource.status:
