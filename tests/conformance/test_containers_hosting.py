@@ -261,6 +261,10 @@ def test_a_serverless_variant_serves(deployer: Deployer) -> None:
     (served,) = found["ProductionVariants"]
     assert found["EndpointStatus"] == "InService" and served["CurrentServerlessConfig"] == serverless
     assert deployer.invoke("serverless", b"x")["InvokedProductionVariant"] == "v"
+    large = b"x" * (4 * 1024**2 + 1)
+    assert error_of(deployer.local.runtime.invoke_endpoint, EndpointName="serverless", Body=large)[0] == (
+        "ValidationError"
+    )
 
 
 # its life

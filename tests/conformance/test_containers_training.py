@@ -479,3 +479,32 @@ def test_script_mode_tells_a_script_what_the_toolkit_tells_it(remote: Remote) ->
     assert json.loads(told["SM_USER_ARGS"]) == arguments
     assert told["SM_USER_ENTRY_POINT"] == "train_it.py" and told["SM_MODULE_NAME"] == "train_it"
     assert json.loads(told["SM_HOSTS"]) == ["algo-1"] and told["SM_LOG_LEVEL"] == "20"
+
+
+def test_data_that_cannot_be_downloaded_fail_the_job_before_it_trains(remote: Remote) -> None:
+    remote.put(**{"gone.manifest": json.dumps([{"prefix": f"s3://{BUCKET}/nowhere/"}, "a"])})
+    listed = {"S3DataType": "ManifestFile"}
+    name = remote.train("print('ran')", channels=[channel("train", "gone.manifest", source=listed)])
+    job = remote.ended(name)
+    assert (status(job), job["SecondaryStatus"]) == ("Failed", "Failed")
+    assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    assert [step for step, _ in transitions(job)] == ["Starting", "Downloading", "Failed"]
+    assert "TrainingEndTime" in job and remote.log(name) == []
+    code, message = error_of(
+        remote.train, channels=[channel("x", "gone.manifest", source=listed, InputMode="FastFile")]
+    )
+    assert code == "ValidationException" and "S3Prefix" in message
+
+
+def test_a_model_that_cannot_be_uploaded_fails_the_job(remote: Remote) -> None:
+    output = {"S3OutputPath": "s3://no-such-bucket-here/models"}
+    job = remote.ended(remote.train("open('/opt/ml/model/m', 'w').write('m')", OutputDataConfig=output))
+    assert status(job) == "Failed" and job["FailureReason"].startswith("ClientError: Artifact upload failed:")
+    assert [step for step, _ in transitions(job)][-2:] == ["Uploading", "Failed"]
+
+
+def test_a_large_failure_file_and_a_folder_in_its_place(remote: Remote) -> None:
+    big = "open('/opt/ml/output/failure', 'w').write('x' * 5_000_000); raise SystemExit(1)"
+    assert remote.ended(remote.train(big))["FailureReason"] == "AlgorithmError: " + "x" * 1008
+    folder = "import os; os.mkdir('/opt/ml/output/failure'); raise SystemExit(1)"
+    assert remote.ended(remote.train(folder))["FailureReason"] == "AlgorithmError: , exit code: 1"

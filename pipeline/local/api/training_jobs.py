@@ -150,6 +150,8 @@ def _channel(service: Service, given: Body, role: str) -> Body:
         raise ValidationException(f"{where}: localhost has no S3DataType {source['S3DataType']}.")
     if given["ChannelName"] in (".", ".."):
         raise ValidationException(f"{where} has a name that is no file name.")
+    if given.get("InputMode") == "FastFile" and source["S3DataType"] != "S3Prefix":
+        raise ValidationException(f"{where}: InputMode FastFile needs S3DataType S3Prefix, not {source['S3DataType']}.")
     check_input(service, source["S3Uri"], role, where)
     source = {"S3DataDistributionType": "FullyReplicated"} | source
     return {"CompressionType": "None", "RecordWrapperType": "None"} | given | {"DataSource": {"S3DataSource": source}}

@@ -40,6 +40,7 @@ class Variant:
     def __init__(self, service: Service, endpoint: str, plan: Body, folder: Path) -> None:
         self.name: str = plan["VariantName"]
         self.weight = float(plan["Weight"])
+        self.serverless = "ServerlessConfig" in plan
         self.stream = f"{self.name}/i-{secrets.token_hex(8)}"
         self._plan = plan
         self._service = service

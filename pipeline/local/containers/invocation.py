@@ -20,13 +20,14 @@ PARITY: Final = (
     Row(
         area="hosting",
         subject="largest request",
-        here="25 MB; linear-learner itself takes 6 MB, as its container does",
+        here="25 MB, 4 MB of a serverless variant; linear-learner itself takes 6 MB, as its container does",
         aws="25 MB in the hosting documentation, 6 MB in the API model",
     ),
 )
 
 _RUNTIME: Final = ("sagemaker-runtime", "2017-05-13")
 PAYLOAD_LIMIT: Final = 25 * 1024**2
+SERVERLESS_LIMIT: Final = 4 * 1024**2
 _MESSAGE_LIMIT: Final = 8 * 1024
 _STATUS: Final = {
     "ValidationError": 400,
@@ -82,6 +83,8 @@ class Invocation:
             return refused(
                 "ValidationError", f"Production variant {target} not found for endpoint {self._fleet.endpoint}."
             )
+        if variant.serverless and len(body) > SERVERLESS_LIMIT:
+            return refused("ValidationError", f"HTTP content length exceeded {SERVERLESS_LIMIT} bytes.")
         self.variant = variant
         sent = {name: self._headers[name.lower()] for name in _TO_CONTAINER if name.lower() in self._headers}
         try:
