@@ -34,6 +34,12 @@ PARITY: Final = (
     ),
     Row(
         area="pipelines",
+        subject="step types that SageMaker gets after this version",
+        here="refused as unknown when the pipeline is created; those known today are taken, run or not",
+        aws="taken",
+    ),
+    Row(
+        area="pipelines",
         subject="patterns of strings in a step's arguments",
         here="a warning of `plan`; the request of the step fails by them when it runs",
         aws="not established when",
