@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,27 +34,45 @@ _NAME: Final = re.compile(rf"({'|'.join((*_FEATURES, *_LABELS))})(?:_({'|'.join(
 
 def read_npz(path: Path) -> dict[str, list[Table]]:
     """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, ... (also data/target, images/labels)."""
-    arrays: dict[tuple[str, str], Any] = {}
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            for name in archive.files:
-                if match := _NAME.fullmatch(name.lower()):
-                    part = "x" if match[1] in _FEATURES else "y"
-                    arrays[_SPLITS.get(match[2] or "", "all"), part] = archive[name]
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    if not zipfile.is_zipfile(path):
         raise ScriptError(
-            f"{path.name}: no readable .npz of plain arrays ({error}); write it again by numpy.savez"
-        ) from None
+            f"{path.name}: it is no .npz archive, or one that is cut short; fetch it again, or write it by numpy.savez"
+        )
+    arrays: dict[tuple[str, str], Any] = {}
+    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+        for name in archive.files:
+            if match := _NAME.fullmatch(name.lower()):
+                part = "x" if match[1] in _FEATURES else "y"
+                arrays[_SPLITS.get(match[2] or "", "all"), part] = _member(archive, name, path)
     tables = {}
     for split in sorted({split for split, _ in arrays}):
         ending = "" if split == "all" else f"_{split}"
         if (split, "x") not in arrays or (split, "y") not in arrays:
             missing = "y" if (split, "x") in arrays else "x"
-            raise ScriptError(f"{path.name}: there is no array {missing}{ending} beside the other of its pair")
+            there = "x" if missing == "y" else "y"
+            raise ScriptError(
+                f"{path.name}: there is an array for {there}{ending}, but none for {missing}{ending}; add it"
+            )
         tables[split] = [checked(Table(f"{path.name}", arrays[split, "x"], arrays[split, "y"]))]
     if not tables:
-        raise ScriptError(f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test")
+        raise ScriptError(
+            f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test; give its arrays these names"
+        )
     return tables
+
+
+def _member(archive: Any, name: str, path: Path) -> Any:
+    try:
+        array = archive[name]
+    except (ValueError, TypeError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
+        if "allow_pickle" in str(error):
+            reason = "holds Python objects, which are not read, since a pickle can run any code; make it plain numbers"
+        else:
+            reason = f"cannot be read ({error}); fetch the file again, or write it by numpy.savez"
+        raise ScriptError(f"{path.name}: the array {name} {reason}") from None
+    if not isinstance(array, np.ndarray):
+        raise ScriptError(f"{path.name}: {name} is no array; write the file by numpy.savez")
+    return array
 
 
 def read_pickle(path: Path) -> dict[str, list[Table]]:
@@ -66,9 +85,14 @@ def read_pickle(path: Path) -> dict[str, list[Table]]:
         except EOFError as error:
             raise ScriptError(f"{path.name}: the file is cut short ({error}); fetch it again") from None
         except Exception as error:  # unpickling damaged bytes can raise nearly anything
-            raise ScriptError(f"{path.name}: no readable pickle ({type(error).__name__}: {error})") from None
+            raise ScriptError(
+                f"{path.name}: no readable pickle ({type(error).__name__}: {error}); fetch it again, or give .npz"
+            ) from None
     if not isinstance(content, tuple | list) or len(content) != 3:
-        raise ScriptError(f"{path.name}: it does not hold three pairs (train, validation, test) as mnist.pkl.gz does")
+        raise ScriptError(
+            f"{path.name}: it does not hold three pairs (train, validation, test) as mnist.pkl.gz does; "
+            "give other arrays as .npz"
+        )
     tables = {}
     for split, pair in zip(("train", "validation", "test"), content, strict=True):
         good = isinstance(pair, tuple | list) and len(pair) == 2

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import math
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,8 +106,8 @@ def _reason(cells: list[str], names: list[str], label: int, header: int) -> str:
         return f" has {len(cells)} fields where the first line has {len(names)}; every line needs the same columns"
     for column, cell in enumerate(cells):
         name = repr(names[column]) if header else str(column + 1)
-        if column == label and not cell.strip():
-            return f", column {name}: the label is empty; fill it in or remove the line"
+        if column == label and (not cell.strip() or _is_number(cell) and not math.isfinite(float(cell))):
+            return f", column {name}: the label is {cell.strip() or 'empty'}; fill it in or remove the line"
         if column != label and not (_is_number(cell) and abs(float(cell)) <= _LARGEST):
             return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line"
     return ""
@@ -118,7 +119,9 @@ def _rows(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         yield from ((rows.line_num, cells) for cells in rows if cells)
     except UnicodeDecodeError as error:
-        raise ScriptError(f"{path.name}: it is no UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise ScriptError(
+            f"{path.name}: it is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from None
     except csv.Error as error:
         raise ScriptError(f"{path.name}: no readable CSV ({error})") from None
 

@@ -32,7 +32,7 @@ def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
         for part, kind in (("images", "idx3"), ("labels", "idx1")):
             if (split, part) not in files:
                 raise ScriptError(
-                    f"{paths[0].parent}: there is no {name}-{part}-{kind}-ubyte (.gz or not); IDX data is four "
+                    f"there is no {name}-{part}-{kind}-ubyte (.gz or not) beside {paths[0].name}; IDX data is four "
                     "files: images and labels of train and of t10k"
                 )
     train, test = (_pair(files[split, "images"], files[split, "labels"]) for split in ("train", "test"))
@@ -49,7 +49,9 @@ def read_idx(path: Path) -> Array:
     with opened(path) as stream:
         data = stream.read()
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or not data[3]:
-        raise ScriptError(f"{path.name}: it starts with {data[:4].hex(' ') or 'nothing'}, which no IDX file does")
+        raise ScriptError(
+            f"{path.name}: it starts with {data[:4].hex(' ') or 'nothing'}, which no IDX file does; fetch it again"
+        )
     dtype, head = np.dtype(_TYPES[data[2]]), 4 + 4 * data[3]
     shape = tuple(int(size) for size in np.frombuffer(data[4:head], ">u4")) if len(data) >= head else ()
     wanted = head + dtype.itemsize * int(np.prod(shape, dtype=np.int64))

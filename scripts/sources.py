@@ -31,14 +31,16 @@ def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
         if kind:
             kinds.setdefault(kind, []).append(path)
     if len(kinds) != 1:
-        raise ScriptError(_unclear(place, paths, kinds))
+        raise ScriptError(_unclear(paths, kinds))
     ((kind, files),) = kinds.items()
     if kind == "IDX":
         return read_idx_folder(files)
     if kind == "csv":
         return _read_csv_files(files, place, label_column)
     if len(files) > 1:
-        raise ScriptError(f"{place}: {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one")
+        raise ScriptError(
+            f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
+        )
     return read_npz(files[0]) if kind == "npz" else read_pickle(files[0])
 
 
@@ -65,11 +67,10 @@ def _split_of(path: Path, place: Path) -> str:
     return "all"
 
 
-def _unclear(place: Path, paths: list[Path], kinds: dict[str, list[Path]]) -> str:
+def _unclear(paths: list[Path], kinds: dict[str, list[Path]]) -> str:
     if kinds:
         held = " and ".join(f"{kind} ({files[0].name})" for kind, files in sorted(kinds.items()))
-        return f"{place}: it holds more than one kind of data, {held}; leave one"
-    return (
-        f"{place}: none of its files ({paths[0].name}{', ...' if len(paths) > 1 else ''}) is data that can be read: "
-        "the four IDX files, a .pkl(.gz), an .npz, or .csv(.gz) files"
-    )
+        return f"the data folder holds more than one kind of data, {held}; leave one"
+    many = f"none of the {len(paths)} files ({paths[0].name}, ...) is data"
+    which = many if len(paths) > 1 else f"{paths[0].name}: it is no data"
+    return f"{which} that can be read: give the four IDX files, a .pkl(.gz), an .npz, or .csv(.gz) files"

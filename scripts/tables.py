@@ -55,18 +55,21 @@ def checked(table: Table) -> Table:
             "(rows, ...) and (rows,) belong"
         )
     if len(features) != len(labels):
-        raise ScriptError(f"{table.file}: {len(features)} rows of features, but {len(labels)} labels")
+        raise ScriptError(
+            f"{table.file}: {len(features)} rows of features, but {len(labels)} labels; every row needs one"
+        )
     if not len(features):
         raise ScriptError(f"{table.file}: no rows; give data with at least one example")
     if features.dtype.kind not in "biuf":
         raise ScriptError(f"{table.file}: features of type {features.dtype}, where numbers belong")
     features = features.reshape(len(features), -1)
     if not features.shape[1]:
-        raise ScriptError(f"{table.file}: no features beside the label")
+        raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
     if labels.dtype.kind == "S":
         labels = labels.astype(str)
     table = replace(table, features=features, labels=labels)
     _check_finite(table)
+    _check_labels(table)
     return table
 
 
@@ -99,6 +102,17 @@ def joined(tables: list[Table]) -> tuple[Array, Array]:
     if any(part.dtype.kind in "OU" for part in labels):
         labels = [part.astype(object) for part in labels]
     return np.concatenate([table.features for table in tables]), np.concatenate(labels)
+
+
+def _check_labels(table: Table) -> None:
+    """Labels that are numbers must be finite; names may be any."""
+    try:
+        good = np.isfinite(table.labels.astype(np.float64))
+    except (ValueError, TypeError):
+        return
+    if not good.all():
+        row = int(np.flatnonzero(~good)[0])
+        raise ScriptError(f"{table.place(row)}: the label is {table.labels[row]}; fill it in or remove the row")
 
 
 def _check_finite(table: Table) -> None:

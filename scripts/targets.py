@@ -108,7 +108,9 @@ def _real(name: str, split: Split) -> Floats:
     numbers = _numbers(split.labels)
     if numbers is None:
         strange = next(label for label in split.labels if _numbers(np.array([label], object)) is None)
-        raise ScriptError(f"{name}: the label {strange!r} is no number; a regressor needs numbers")
+        raise ScriptError(
+            f"{name}: the label {strange!r} is no number, which a regressor needs; choose another label column or task"
+        )
     with np.errstate(over="ignore"):
         labels: Floats = numbers.astype(np.float32)
     if not np.isfinite(labels).all():

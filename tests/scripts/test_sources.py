@@ -6,6 +6,7 @@ import gzip
 import os
 import pickle
 import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,8 @@ def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "reason"),
     [
-        ({"x": np.ones((3, 2))}, "there is no array y beside"),
-        ({"x_train": np.ones((3, 2)), "y": np.ones(3)}, "there is no array"),
+        ({"x": np.ones((3, 2))}, "there is an array for x, but none for y; add it"),
+        ({"x_train": np.ones((3, 2)), "y": np.ones(3)}, "there is an array for y, but none for x"),
         ({"a": np.ones(3)}, "no arrays x and y"),
         ({"x": np.ones((3, 2)), "y": np.ones(4)}, "3 rows of features, but 4 labels"),
         ({"x": np.ones(3), "y": np.ones(3)}, "features of shape"),
@@ -193,7 +194,11 @@ def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
         ({"x": np.array([[1.0, np.nan]]), "y": np.ones(1)}, r"row 1, feature 2: nan is no finite float32"),
         ({"x": np.array([[1.0], [1e39]]), "y": np.ones(2)}, r"row 2, feature 1: 1e\+39 is no finite float32"),
         ({"x": np.ones((0, 2)), "y": np.ones(0)}, "no rows"),
-        ({"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)}, "no readable .npz of plain arrays"),
+        ({"x": np.ones((2, 1)), "y": np.array([1, np.nan])}, "row 2: the label is nan; fill it in"),
+        (
+            {"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)},
+            "the array x holds Python objects, which are not read",
+        ),
     ],
 )
 def test_npz_that_cannot_be_used(tmp_path: Path, arrays: Any, reason: str) -> None:
@@ -207,9 +212,20 @@ def test_npz_that_is_no_archive(tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", np.ones(3))
     lone = (tmp_path / "b.npy").read_bytes()
     (tmp_path / "b.npy").unlink()
-    for content in (b"", b"hello", lone, whole[: len(whole) // 2], whole.replace(b"NUMPY", b"NYMPU", 1)):
+    for content in (b"", b"hello", lone, whole[: len(whole) // 2]):
         (tmp_path / "a.npz").write_bytes(content)
-        refused(tmp_path, "^a.npz: no readable .npz")
+        refused(tmp_path, "^a.npz: it is no .npz archive, or one that is cut short; fetch it again")
+
+
+def test_npz_with_a_damaged_member(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "a.npz", x=np.random.default_rng(0).random((30, 20)), y=np.ones(30))
+    packed = bytearray((tmp_path / "a.npz").read_bytes())
+    packed[500:510] = bytes(10)
+    (tmp_path / "a.npz").write_bytes(packed)
+    refused(tmp_path, r"^a.npz: the array x cannot be read \(.*\); fetch the file again")
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", b"no array")
+    refused(tmp_path, "^a.npz: x is no array")
 
 
 def csv_table(tmp_path: Path, text: str, label_column: str = "first", *, packed: bool = False) -> Table:
@@ -299,7 +315,9 @@ def test_folder_without_usable_data(tmp_path: Path) -> None:
     (tmp_path / ".hidden.csv").write_text("1,2\n")
     refused(tmp_path, "the folder is empty")
     (tmp_path / "notes.txt").write_text("hello")
-    refused(tmp_path, r"none of its files \(notes.txt\) is data that can be read")
+    refused(tmp_path, "notes.txt: it is no data that can be read: give the four IDX files")
+    (tmp_path / "more.txt").write_text("hello")
+    refused(tmp_path, r"none of the 2 files \(more.txt, ...\) is data that can be read: give")
     (tmp_path / "a.csv").write_text("1,2\n")
     np.savez(tmp_path / "a.npz", x=np.ones((1, 1)), y=np.ones(1))
     refused(tmp_path, r"more than one kind of data, csv \(a.csv\) and npz \(a.npz\); leave one")
