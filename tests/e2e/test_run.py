@@ -26,8 +26,6 @@ STEPS = [
     "ValidateEndpoint",
 ]
 
-pytestmark = pytest.mark.xdist_group("run")
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:

@@ -34,8 +34,6 @@ PARAMETERS = re.compile(r"(\+ parameter \w+ = .*\n)+")
 UNDER_WAY = re.compile(r" (Starting|Executing)\s*$")
 RUNNING = re.compile(r"(?<=after 0\.1 s: ).*|(?<=\n)\w+ +Succeeded.*\n")
 
-pytestmark = pytest.mark.xdist_group("story")
-
 
 @dataclass(frozen=True)
 class Desk:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from pipeline.clients import Clients
-from tests.support.service import KEY, LocalService
-
-
-def share_models() -> None:
-    """Let all sessions of this process share botocore's models of the services, which take long to read."""
-    import botocore.session
-    from botocore.loaders import create_loader
-
-    if botocore.session.create_loader is create_loader:
-        botocore.session.create_loader = functools.cache(create_loader)
+from tests.support.service import KEY, LocalService, share_models
 
 
 def environment_of(local: LocalService) -> Mapping[str, str]:

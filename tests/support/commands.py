@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline.cli import execute
-from tests.support.clients import environment_of, share_models
+from tests.support.clients import environment_of
 from tests.support.evaluated import BUCKET
-from tests.support.service import LocalService
+from tests.support.service import LocalService, share_models
 
 
 @dataclass(frozen=True)
