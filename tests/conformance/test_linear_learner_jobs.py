@@ -130,7 +130,7 @@ REFUSALS = [
         "infinite",
         f"{UNREADABLE}Found infinite floating point values. Please remove any infinite floating point values in the "
         "input data. (caused by MXNetError)",
-        content="1,2,3\n0,inf,3\n" * 20,
+        content="1,2,3\n0,1e39,3\n" * 20,
     ),
     Refusal(
         "no records",
@@ -151,6 +151,12 @@ REFUSALS = [
         "Labeled train data required with label size equal 1. Label size on train dataset found to be 0. Please "
         "provide a properly labeled labeled train dataset.",
         content_type="text/csv;label_size=0",
+    ),
+    Refusal("no features", f"{UNREADABLE}Please verify the correct data channel", content="1\n0\n" * 20),
+    Refusal(
+        "truth",
+        "Unable to parse csv: rows 1001-2000, file /opt/ml/input/data/train/",
+        content="1,2\n0,3\n" * 700 + "True,1\nFalse,2\n" * 300,
     ),
     Refusal("empty", f"{UNREADABLE}Please verify the correct data channel configuration is provided.", content=""),
     Refusal("no train", f"{UNREADABLE}Please verify the correct data channel configuration", channel="training"),
@@ -188,6 +194,7 @@ def test_what_cannot_be_trained_is_the_clients_error(remote: Remote, refused: di
     assert reason.startswith(f"ClientError: {case.reason}") and len(reason) <= 1024
     assert "Traceback" not in reason and "exit code" not in reason
     log = remote.log(name)
+    assert not [line for line in log if "Warning" in line]
     first = reason.removeprefix("ClientError: ").splitlines()[0]
     stamp = r"\[\d\d/\d\d/\d{4} \d\d:\d\d:\d\d ERROR \d+\]"
     assert any(re.fullmatch(rf"{stamp} Customer Error: {re.escape(first)}", line) for line in log), log[-5:]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.local.linear_learner.channels import unreadable
 from pipeline.local.linear_learner.errors import CustomerError
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.predictor_types import REGRESSOR
@@ -15,6 +16,8 @@ from pipeline.local.linear_learner.rows import Rows
 def check(channels: Mapping[str, Rows], parameters: Hyperparameters) -> None:
     """Refuse rows that do not fit the hyperparameters or each other. Raises CustomerError."""
     train = channels["train"]
+    if train.feature_dim == 0:
+        raise unreadable("train", "The records have a label and no feature")
     dimension = parameters.feature_dim
     if dimension is not None and dimension != train.feature_dim:
         raise CustomerError(

@@ -17,6 +17,9 @@ from pipeline.local.parity import Row
 BLOCK: Final = 1000
 """Rows that an error names: a real one names `rows 1-1000`."""
 
+# Parts of true and false in every way of writing them that pandas takes.
+_WORDS: Final = (b"rue", b"RUE", b"als", b"ALS")
+
 PARITY: Final = (
     Row(
         area="linear-learner",
@@ -41,16 +44,25 @@ def read_rows(stream: IO[bytes], chunk_numbers: int, channel: str, where: str) -
             # The rows read so far give a guess of the bytes a row takes that is good enough for a capacity.
             yield frame.to_numpy(), first, max(1.0, len(head.first_line) / 2)
             first += len(frame)
+    except _Word as word:
+        raise _refusal(word, word.row - (word.row - 1) % BLOCK, channel, where) from word
     except (ValueError, UnicodeDecodeError) as error:
         raise _refusal(error, _first_bad(stream, first), channel, where) from error
 
 
-def _frames(stream: Any, size: int, skip: int = 0) -> Any:
+def _frames(stream: Any, size: int, skip: int = 0) -> Iterator[Any]:
     import pandas as pd
 
-    return pd.read_csv(
+    frames = pd.read_csv(
         stream, header=None, dtype=np.float32, chunksize=size, skiprows=skip, compression=None, engine="c"
     )
+    while True:
+        # A number beyond float32 is infinite, and refused as such.
+        with np.errstate(over="ignore"):
+            frame = next(frames, None)
+        if frame is None:
+            return
+        yield frame
 
 
 def _first_bad(stream: IO[bytes], first: int) -> int:
@@ -76,19 +88,34 @@ def _refusal(error: Exception, first: int, channel: str, where: str) -> Customer
     )
 
 
+class _Word(ValueError):
+    """A truth value in a row, which pandas would take for a number."""
+
+    def __init__(self, row: int) -> None:
+        super().__init__("could not convert string to float: a word like True or False")
+        self.row = row
+
+
 class _Replayed:
-    """A stream whose first line has been looked at, and is read again."""
+    """A stream whose first line has been looked at, and is read again. Raises _Word."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self.first_line = stream.readline()
         self._head = self.first_line
+        self._row = 1
+        self._before = b""
 
     def read(self, size: int = -1) -> bytes:
-        if self._head:
-            head, self._head = self._head, b""
-            return head
-        return self._stream.read(size)
+        head, self._head = self._head, b""
+        data = head or self._stream.read(size)
+        seen = self._before + data
+        for word in _WORDS:
+            if (at := seen.find(word)) >= 0:
+                raise _Word(self._row + seen.count(b"\n", 0, at))
+        self._before = seen[1 - len(_WORDS[0]) :]
+        self._row += seen.count(b"\n") - self._before.count(b"\n")
+        return data
 
     def __iter__(self) -> Any:
         return self

@@ -162,6 +162,14 @@ def test_a_short_row_counts_as_missing_values(tmp_path: Path) -> None:
     assert "Found missing (NaN) values" in refusal(tmp_path, {"a": b"1,2,3\n0,4\n"})
 
 
+@pytest.mark.parametrize("word", ["True", "TRUE", "true", "False", "FALSE", "false"])
+@pytest.mark.parametrize("rows", [1, 5, 3000, 70_000])
+def test_truth_values_are_no_numbers_wherever_they_stand(tmp_path: Path, word: str, rows: int) -> None:
+    text = refusal(tmp_path, {"a": b"1,2.5\n" * (rows - 1) + f"{word},1\n0,2\n".encode()})
+    first = rows - (rows - 1) % 1000
+    assert text.startswith(f"Customer Error: Unable to parse csv: rows {first}-{first + 999}, file {TRAIN}/a")
+
+
 @pytest.mark.parametrize(
     "content", [as_csv(FEATURES, LABELS), encode_dense(FEATURES, LABELS)[:-5]], ids=["csv", "truncated"]
 )
