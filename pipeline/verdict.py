@@ -15,6 +15,10 @@ from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, Serv
 from pipeline.executions import Snapshot, StepView, execution_id
 
 _LAST_LINES: Final = 10
+_LONGEST: Final = 300
+# A built-in algorithm's reason for what the user must mend says it all; a script's or a container's says nothing.
+_TELLING: Final = "ClientError: "
+_NOT_TELLING: Final = "See job logs"
 
 
 def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
@@ -46,31 +50,36 @@ def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
 
 
 def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
-    """The verdict, with what the failed step's job said: its exit message, else its last lines."""
+    """The verdict, in the words of the failed step's job where it has any: its exit message, else its last lines."""
     failed = end.failed_step
     if failed is not None and failed.job_name:
-        said = _said(clients, failed)
-        if said:
-            reason = f"{failed.reason or 'no reason given'}\n{said}"
-            steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
-            end = replace(end, steps=steps)
+        reason = _said(clients, failed)
+        steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
+        end = replace(end, steps=steps)
     return verdict(end, local=clients.target.local)
 
 
 def _said(clients: Clients, step: StepView) -> str:
     """How the execution ended is known already, so trouble on the way to more is said and not raised."""
+    reason = step.reason or "no reason given"
+    if reason.startswith(_TELLING) and _NOT_TELLING not in reason:
+        return reason
     try:
-        return _exit_message(clients, step) or _end_of_log(clients, step)
+        message = _exit_message(clients, step)
+        if message:
+            return message
+        return "\n".join([reason, *_end_of_log(clients, step)])
     except ServiceError as error:
-        return f"what its job said cannot be read: {error.message}"
+        return f"{reason}\nwhat its job said cannot be read: {error.message}"
 
 
 def _exit_message(clients: Clients, step: StepView) -> str:
     if step.kind != "ProcessingJob":
         return ""
     with translated():
-        return clients.sagemaker.describe_processing_job(ProcessingJobName=step.job_name).get("ExitMessage", "")
+        return clients.sagemaker.describe_processing_job(ProcessingJobName=step.job_name).get("ExitMessage", "").strip()
 
 
-def _end_of_log(clients: Clients, step: StepView) -> str:
-    return "\n".join(f"  {line.text}" for line in logs.last_lines(clients, step, _LAST_LINES))
+def _end_of_log(clients: Clients, step: StepView) -> list[str]:
+    lines = [line.text for line in logs.last_lines(clients, step, _LAST_LINES)]
+    return [f"  {line[:_LONGEST]}…" if len(line) > _LONGEST else f"  {line}" for line in lines]

@@ -42,7 +42,14 @@ def test_a_jobs_own_exit_message_is_shown_instead(local: LocalService, clients: 
     name = create(local, work("Work", "echo noise; echo 'row 3 is empty' > /opt/ml/output/message; exit 1"))
     error = explain(clients, snapshot(clients, run(local, name)["PipelineExecutionArn"]))
     assert error is not None
-    assert error.message.splitlines()[-1] == "row 3 is empty"
+    assert error.message == "step Work failed: row 3 is empty"
+
+
+def test_lines_without_end_are_cut(local: LocalService, clients: Clients) -> None:
+    name = create(local, work("Work", "head -c 5000 /dev/zero | tr '\\0' x; exit 3"))
+    error = explain(clients, snapshot(clients, run(local, name)["PipelineExecutionArn"]))
+    assert error is not None
+    assert error.message.splitlines()[1] == "  " + 300 * "x" + "…"
 
 
 def test_a_log_that_may_not_be_read_hides_nothing(local: LocalService, clients: Clients) -> None:
