@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.local import images
 from tests.support.remote_jobs import BUCKET, IMAGE, Remote, error_of, given, made, status, until
 from tests.support.service import ROLE, LocalService
 
@@ -464,3 +467,51 @@ def test_a_continuous_output_is_there_before_the_end_and_follows_changes(remote:
     assert status(remote.describe(name)) == "InProgress"
     remote.client.stop_processing_job(ProcessingJobName=name)
     assert status(remote.ended(name)) == "Stopped"
+
+
+def test_what_the_program_manages_itself_is_neither_brought_nor_taken(remote: Remote) -> None:
+    remote.put(**{"managed/in/a": "a"})
+    script = (
+        "import boto3, os\n"
+        "assert not os.path.exists('/opt/ml/processing/input/mine'), os.listdir('/opt/ml/processing/input')\n"
+        "os.makedirs('/opt/ml/processing/output/mine', exist_ok=True)\n"
+        "open('/opt/ml/processing/output/mine/f', 'w').write('left')\n"
+        f"boto3.client('s3').put_object(Bucket='{BUCKET}', Key='managed/out/own', Body=b'own')\n"
+    )
+    inputs = [given("mine", "managed/in/", f"{IN}/mine") | {"AppManaged": True}]
+    bare = {"S3Uri": f"s3://{BUCKET}/managed/in/", "S3DataType": "S3Prefix", "S3InputMode": "File"}
+    inputs.append({"InputName": "bare", "AppManaged": True, "S3Input": bare})
+    outputs = [made("mine", "managed/out", f"{OUT}/mine") | {"AppManaged": True}]
+    outputs.append(
+        {
+            "OutputName": "bare",
+            "AppManaged": True,
+            "S3Output": {"S3Uri": f"s3://{BUCKET}/managed/out", "S3UploadMode": "EndOfJob"},
+        }
+    )
+    name = remote.process(script, inputs=inputs, outputs=outputs)
+    job = remote.ended(name)
+    assert status(job) == "Completed", (job, remote.log(name))
+    assert remote.keys("managed/out/") == ["own"]
+    assert [one["AppManaged"] for one in job["ProcessingInputs"]] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("given_too", "expected"),
+    [
+        ({}, "image:"),
+        ({"ContainerArguments": ["a", "b c"]}, "image:a,b c"),
+        ({"ContainerEntrypoint": ["sh", "-c", "echo entry:$#"]}, "entry:0"),
+        ({"ContainerEntrypoint": ["sh", "-c", "echo entry:$0,$1"], "ContainerArguments": ["a", "b c"]}, "entry:a,b c"),
+    ],
+)
+def test_entry_point_and_arguments_override_the_image_as_in_docker(
+    remote: Remote, tmp_path: Path, given_too: dict[str, list[str]], expected: str
+) -> None:
+    program = tmp_path / "program.py"
+    program.write_text("import sys\nprint('image:' + ','.join(sys.argv[1:]))\n")
+    images.register(images.Image("team/entry", (sys.executable, str(program))))
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/entry:7"
+    name = remote.process("", AppSpecification={"ImageUri": image} | given_too)
+    assert status(remote.ended(name)) == "Completed"
+    assert remote.log(name) == [expected]

@@ -98,7 +98,8 @@ def _prepare(running: Running, body: Body, names: list[str], roots: list[OptMl])
         for given in body.get("ProcessingInputs", []):
             if running.stopping.is_set():
                 raise JobStopped(running.name)
-            if "S3Input" in given:
+            # What is managed by the job's own program is not the platform's to bring or to take.
+            if "S3Input" in given and not given.get("AppManaged"):
                 _download(running, given["S3Input"], root, index, len(names))
         for given in _outputs(body):
             root.folders(given["LocalPath"])
@@ -117,7 +118,7 @@ def _download(running: Running, given: Body, root: OptMl, index: int, count: int
 
 def _outputs(body: Body) -> list[Body]:
     outputs = body.get("ProcessingOutputConfig", {}).get("Outputs", [])
-    return [given["S3Output"] for given in outputs if "S3Output" in given and given["S3Output"].get("LocalPath")]
+    return [given["S3Output"] for given in outputs if "S3Output" in given and not given.get("AppManaged")]
 
 
 def _mirrors(running: Running, body: Body, roots: list[OptMl]) -> list[tuple[Mirror, str]]:
