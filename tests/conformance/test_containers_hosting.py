@@ -216,6 +216,10 @@ def test_models_come_as_archives_of_all_kinds_and_as_objects(deployer: Deployer)
     assert laid_out(deployer, "dotted", ModelDataUrl=f"{base}/dotted/model.tar.gz") == expected
     assert laid_out(deployer, "untarred", ModelDataUrl=f"{base}/uncompressed.tar.gz") == expected
     assert laid_out(deployer, "loose", ModelDataSource={"S3DataSource": source}) == expected
+    https = "https://s3.us-east-1.amazonaws.com"
+    assert laid_out(deployer, "path-style", ModelDataUrl=f"{https}/{BUCKET}/layouts/dotted/model.tar.gz") == expected
+    hosted = f"https://{BUCKET}.s3.amazonaws.com/layouts/uncompressed.tar.gz"
+    assert laid_out(deployer, "host-style", ModelDataUrl=hosted) == expected
     assert laid_out(deployer, "packed", ModelDataSource={"S3DataSource": packed}) == expected
 
 
@@ -494,3 +498,39 @@ def test_containers_in_direct_mode_are_asked_by_their_names(deployer: Deployer) 
     for more in ({}, {"TargetContainerHostname": "middle"}):
         code, message = error_of(deployer.local.runtime.invoke_endpoint, EndpointName="direct", Body=b"x", **more)
         assert code == "ValidationError" and "TargetContainerHostname" in message
+
+
+def test_addresses_that_are_not_s3s_are_refused_when_they_are_given(deployer: Deployer) -> None:
+    for url in ("https://example.com/model.tar.gz", "https://storage.example.com/bucket/m.tar.gz"):
+        source = {"S3DataSource": {"S3Uri": url, "S3DataType": "S3Prefix", "CompressionType": "None"}}
+        for data in ({"ModelDataUrl": url}, {"ModelDataSource": source}):
+            code, message = error_of(
+                deployer.client.create_model,
+                ModelName="elsewhere",
+                ExecutionRoleArn=ROLE,
+                PrimaryContainer={"Image": own_container.IMAGE} | data,
+            )
+            assert code == "ValidationException" and url in message
+    deployer.model("at-home", own_container.IMAGE, behaving())
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 100,
+        "DestinationS3Uri": "https://x/y",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    code, _ = error_of(
+        deployer.client.create_endpoint_config,
+        EndpointConfigName="elsewhere",
+        ProductionVariants=[variant("at-home")],
+        DataCaptureConfig=capture,
+    )
+    assert code == "ValidationException"
+
+
+def test_a_multi_model_container_is_a_prefix_of_archives_that_no_endpoint_here_serves(deployer: Deployer) -> None:
+    deployer.local.s3.put_object(Bucket=BUCKET, Key="many/one.tar.gz", Body=archive(behaving()))
+    container = {"Image": own_container.IMAGE, "Mode": "MultiModel", "ModelDataUrl": f"s3://{BUCKET}/many/"}
+    deployer.client.create_model(ModelName="many", ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    deployer.configuration("many", "many")
+    code, message = error_of(deployer.client.create_endpoint, EndpointName="many", EndpointConfigName="many")
+    assert code == "ValidationException" and "multi-model" in message

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.api import action, models, public
+from pipeline.local.api.job_actions import check_s3
 from pipeline.local.api.listing import Listing
 from pipeline.local.errors import ValidationException
 from pipeline.local.store import AlreadyExists
@@ -26,6 +27,8 @@ def create(service: Service, request: Body) -> Body:
     names = [variant["VariantName"] for variant in variants]
     if len(set(names)) < len(names):
         raise ValidationException("Duplicate variant names are not allowed in an endpoint configuration.")
+    if "DataCaptureConfig" in request:
+        check_s3(request["DataCaptureConfig"]["DestinationS3Uri"], "DataCaptureConfig")
     body = {key: value for key, value in request.items() if key != "Tags"}
     body |= {"EndpointConfigArn": arn, "ProductionVariants": variants, "CreationTime": service.clock.now()}
     body.setdefault("EnableNetworkIsolation", False)

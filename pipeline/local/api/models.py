@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.api import action, public
+from pipeline.local.api.job_actions import check_s3
 from pipeline.local.api.listing import Listing
 from pipeline.local.containers import model_data
 from pipeline.local.errors import ValidationException
@@ -48,6 +49,8 @@ def create(service: Service, request: Body) -> Body:
     arn = service.arns.of(KIND, name)
     containers = _containers(service, request)
     for container in containers:
+        if container_url := model_data.location(container)[0]:
+            check_s3(container_url, "ModelDataUrl")
         if url := model_data.missing(service, container):
             raise ValidationException(f"Could not find model data at {url}.")
     body = {key: value for key, value in request.items() if key != "Tags"}

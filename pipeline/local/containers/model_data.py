@@ -34,7 +34,8 @@ def location(container: Mapping[str, Any]) -> tuple[str, bool]:
     """The S3 URL of a container definition's model data ("" for none) and whether it is an archive."""
     source = container.get("ModelDataSource", {}).get("S3DataSource")
     if source is None:
-        return container.get("ModelDataUrl", ""), True
+        # Of a multi-model container it is the prefix of many archives.
+        return container.get("ModelDataUrl", ""), container.get("Mode") != "MultiModel"
     return source["S3Uri"], source.get("CompressionType", "None") == "Gzip"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from pipeline.local.objects import NoSuchBucket, NoSuchKey, Objects, S3Error
 
 DataType = Literal["S3Prefix", "ManifestFile"]
 _SCHEME: Final = "s3://"
+_HTTPS: Final = re.compile(r"https://(?:(?P<bucket>[^/]+)\.)?s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<key>.*)\Z", re.S)
 
 
 class TransferError(Exception):
@@ -36,7 +38,9 @@ class Source:
 
 
 def split_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key (or prefix) of `s3://bucket/key`. Raises TransferError."""
+    """Bucket and key (or prefix) of `s3://bucket/key`, or of S3's address of it by https. Raises TransferError."""
+    if found := _HTTPS.match(uri):
+        uri = f"{_SCHEME}{found['bucket']}/{found['key']}" if found["bucket"] else f"{_SCHEME}{found['key']}"
     bucket, _, key = uri.removeprefix(_SCHEME).partition("/")
     if not uri.startswith(_SCHEME) or not bucket:
         raise TransferError(f"{uri!r} is no S3 URI")
