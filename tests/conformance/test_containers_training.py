@@ -508,3 +508,18 @@ def test_a_large_failure_file_and_a_folder_in_its_place(remote: Remote) -> None:
     assert remote.ended(remote.train(big))["FailureReason"] == "AlgorithmError: " + "x" * 1008
     folder = "import os; os.mkdir('/opt/ml/output/failure'); raise SystemExit(1)"
     assert remote.ended(remote.train(folder))["FailureReason"] == "AlgorithmError: , exit code: 1"
+
+
+def test_what_is_given_is_described_but_for_what_the_api_does_not_describe(remote: Remote) -> None:
+    shown = {
+        "EnableInterContainerTrafficEncryption": True,
+        "RetryStrategy": {"MaximumRetryAttempts": 2},
+        "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
+        "ExperimentConfig": {"ExperimentName": "e"},
+        "EnableManagedSpotTraining": True,
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 90},
+    }
+    name = remote.train("", SessionChainingConfig={"EnableSessionTagChaining": True}, **shown)
+    job = remote.ended(name)
+    assert status(job) == "Completed" and {key: job[key] for key in shown} == shown
+    assert "SessionChainingConfig" not in job and "Tags" not in job

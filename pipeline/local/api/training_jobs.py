@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 86_400
 CHECKPOINTS: Final = "/opt/ml/checkpoints"
-_NOT_KEPT: Final = ("Tags", "TrainingJobName")
+_NOT_KEPT: Final = ("Tags", "TrainingJobName", "SessionChainingConfig")
 
 PARITY: Final = (
     Row(
