@@ -511,7 +511,7 @@ def test_a_large_failure_file_and_a_folder_in_its_place(remote: Remote) -> None:
 
 
 def test_what_is_given_is_described_but_for_what_the_api_does_not_describe(remote: Remote) -> None:
-    shown = {
+    shown: dict[str, Any] = {
         "EnableInterContainerTrafficEncryption": True,
         "RetryStrategy": {"MaximumRetryAttempts": 2},
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]},
