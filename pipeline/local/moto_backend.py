@@ -124,12 +124,10 @@ class Moto:
 
     def _loaded(self) -> Any:
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
-        os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
         os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
-        from moto.iam.models import iam_backends
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        iam = iam_backends[self._account]["aws"]
+        iam = _iam(self._account)
         if not any(role.name == ROLE for role in iam.roles.values()):
             iam.create_role(
                 role_name=ROLE,
@@ -141,6 +139,23 @@ class Moto:
                 max_session_duration="3600",
             )
         return DomainDispatcherApplication(create_backend_app)
+
+
+def _iam(account: str) -> Any:
+    """The IAM of an account, with the policies that AWS manages.
+
+    Moto reads those for 0.2 s wherever it is told to by a setting of the process, which are all accounts in all
+    partitions that it looks a key up in; so it is told for this one alone.
+    """
+    from moto.core.config import default_user_config
+    from moto.iam.models import iam_backends
+
+    before = default_user_config["iam"]
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
+    try:
+        return iam_backends[account]["aws"]
+    finally:
+        default_user_config["iam"] = before
 
 
 def _lacking(wire: Wire, request: Request, service: str, body: bytes, reason: str) -> Answer:

@@ -135,6 +135,15 @@ def test_the_rest_of_aws_is_there(local: LocalService) -> None:
     assert local.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "hello"
 
 
+def test_a_policy_of_aws_can_be_attached_to_a_role(tmp_path: Path) -> None:
+    with local_service(tmp_path, account="210987654321") as other:  # one of which no other test has asked yet
+        iam = other.client("iam")
+        policy = "arn:aws:iam::aws:policy/AmazonSageMakerFullAccess"
+        iam.attach_role_policy(RoleName="pipeline", PolicyArn=policy)
+        attached = iam.list_attached_role_policies(RoleName="pipeline")["AttachedPolicies"]
+        assert [found["PolicyArn"] for found in attached] == [policy]
+
+
 def test_credentials_of_an_assumed_role_are_believed(local: LocalService) -> None:
     minted = local.client("sts").assume_role(
         RoleArn="arn:aws:iam::123456789012:role/pipeline", RoleSessionName="session"
