@@ -7,12 +7,16 @@ bug, and keeps its traceback in the log.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 MESSAGE_BYTES: Final = 1024
+
+_FULL: Final = "free some space, or give the job a larger volume"
+_REMEDIES: Final[dict[int | None, str]] = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
 
 
 class ScriptError(Exception):
@@ -60,4 +64,4 @@ def _fail(message: Path | None, reason: str) -> int:
 def _io_reason(error: OSError) -> str:
     place = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or str(error)
-    return f"{place}{reason}; check that the path exists, may be used, and that its volume has space"
+    return f"{place}{reason}; {_REMEDIES.get(error.errno, 'check that the path exists and may be used')}"

@@ -57,7 +57,7 @@ def serve(
     forget_aws(os.environ)
     _allow_files()
     stopped = threading.Event()
-    with _locked(StateFolder.open(options.state), options.state) as folder, _signals(stopped):
+    with _locked(StateFolder.open(options.state), options) as folder, _signals(stopped):
         identity = Identity.of(folder.key, options.region, options.account)
         service, front = _assembled(folder, identity, options)
         try:
@@ -138,15 +138,15 @@ def _port(port: int) -> int:
 
 
 @contextlib.contextmanager
-def _locked(folder: StateFolder, named: Path) -> Iterator[StateFolder]:
+def _locked(folder: StateFolder, options: Options) -> Iterator[StateFolder]:
     """Hold the folder's lock. Raises LocalServiceError if a service has it, or the port or the disk cannot be used."""
     try:
         with locks.owning(folder):
             yield folder
     except locks.Held:
-        raise _in_use(folder, named) from None
+        raise _in_use(folder, options.state) from None
     except OSError as error:
-        raise _explained(error, named) from error
+        raise _explained(error, options) from error
 
 
 def _in_use(folder: StateFolder, named: Path) -> LocalServiceError:
@@ -158,14 +158,18 @@ def _in_use(folder: StateFolder, named: Path) -> LocalServiceError:
     )
 
 
-def _explained(error: OSError, named: Path) -> LocalServiceError:
+def _explained(error: OSError, options: Options) -> LocalServiceError:
     if error.errno == errno.EADDRINUSE:
-        return LocalServiceError("the port is taken by another program", hint="give another one with --port, or none")
+        return LocalServiceError(
+            f"port {options.port} is taken by another program", hint="give another one with --port, or none"
+        )
     if error.errno == errno.EACCES and error.filename is None:
-        return LocalServiceError("the port may not be used by you", hint="give one above 1023 with --port, or none")
+        return LocalServiceError(
+            f"port {options.port} may not be used by you", hint="give one above 1023 with --port, or none"
+        )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalServiceError(
-            f"there is no space left for the state folder {named}",
+            f"there is no space left for the state folder {options.state}",
             hint="free some, or name another folder with --state",
         )
     return LocalServiceError(f"the service cannot run: {error}", hint="see --state and --port")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,7 @@ _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.05
 _KILL_SECONDS: Final = 5.0
+_LEAST_BYTES: Final = 1 << 18
 
 
 def start(
@@ -196,6 +198,12 @@ def _failed(folder: StateFolder) -> LocalServiceError:
     if said and said[0].startswith("error: "):
         hint = said[1].removeprefix("hint: ") if len(said) > 1 else ""
         return LocalServiceError(said[0].removeprefix("error: "), hint=hint)
+    if shutil.disk_usage(folder.root).free < _LEAST_BYTES:
+        # Too full even for the log.
+        return LocalServiceError(
+            f"there is no space left for the state folder {folder.root}",
+            hint="free some, or name another folder with --state",
+        )
     return LocalServiceError("the service on localhost did not start", hint=f"its log says why: {folder.server_log}")
 
 

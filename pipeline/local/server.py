@@ -7,6 +7,7 @@ the parts behind.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sys
@@ -16,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
-from pipeline.local import caller, signing_v2
+from pipeline.local import caller, disk, signing_v2
 from pipeline.local.console.access import PATH
 from pipeline.local.console.pages import Console
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
@@ -105,8 +106,11 @@ class Front:
         except (BadRequest, Disconnected):
             raise
         except Exception as error:  # the last line of defence: a fault here is one answer, not the server's end
-            traceback.print_exc(file=sys.stderr)
+            with contextlib.suppress(OSError):
+                traceback.print_exc(file=sys.stderr)
             text = f"{type(error).__name__} in SageMaker on localhost; its log has the details."
+            if disk.is_full(error):
+                text = disk.FULL
             return protocols.api_error(wire, InternalFailure(text))
 
     def _signed_answer(self, request: Request, wire: Wire, name: str) -> Answer:

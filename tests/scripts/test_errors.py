@@ -29,7 +29,7 @@ def failing(error: Exception) -> str:
         (MemoryError(), "out of memory: use a larger instance type, or less data"),
         (
             OSError(errno.ENOSPC, "No space left on device", "/x/train"),
-            "/x/train: No space left on device; check that the path exists, may be used, and that its volume has space",
+            "/x/train: No space left on device; free some space, or give the job a larger volume",
         ),
     ],
 )

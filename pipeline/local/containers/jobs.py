@@ -6,16 +6,20 @@ complete. After a restart no job is left that claims to run.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import disk
 from pipeline.local.containers import processing, sandbox, training, tuning
 from pipeline.local.containers.environment import environment
 from pipeline.local.containers.running import (
@@ -44,6 +48,8 @@ Runner = Callable[[Running], None]
 
 AT_ONCE: Final = max(16, 4 * (os.cpu_count() or 1))
 WAITING: Final = 1000
+_FULL_SECONDS: Final = 0.5
+FULL: Final = f"ClientError: {disk.FULL}"
 RESTARTED: Final = f"{INTERNAL} (The local service was restarted while the job ran.)"
 
 PARITY: Final = (
@@ -171,15 +177,20 @@ class Jobs:
             self._end(running, "Stopped", "")
         except JobFailure as failure:
             self._end(running, "Failed", str(failure))
-        except Exception:  # a job's thread has nobody above it: whatever goes wrong must end the job
+        except Exception as error:  # a job's thread has nobody above it: whatever goes wrong must end the job
             if not self._closed:
-                print(f"job {running.name}: {traceback.format_exc()}", file=sys.stderr)
-                self._end(running, "Failed", INTERNAL)
+                self._break_off(running, error)
         finally:
             with self._lock:
                 self._running.pop((running.kind.name, running.name), None)
             if not self._closed:
                 self._tell(running)
+
+    def _break_off(self, running: Running, error: Exception) -> None:
+        """End a job that something of ours went wrong with."""
+        with contextlib.suppress(OSError):
+            print(f"job {running.name}: {traceback.format_exc()}", file=sys.stderr)
+        self._end(running, "Failed", FULL if disk.is_full(error) else INTERNAL)
 
     def _trouble(self, running: Running) -> None:
         """Faults on purpose, and a stop that came while the job waited."""
@@ -193,15 +204,25 @@ class Jobs:
             raise JobFailure(failure[1])
 
     def _end(self, running: Running, status: str, reason: str) -> None:
-        """End a job that its own kind has not ended."""
-        try:
-            if running.kind is TRAINING:
-                training.end(running, status, reason)
-            else:
-                running.finish(status, reason)
-        except KeyError:
-            # Deleted meanwhile.
-            pass
+        """End a job that its own kind has not ended.
+
+        The end must be written too: where the disk is full, what the job wrote goes, and should that not be room
+        enough, the job ends when there is some.
+        """
+        while True:
+            try:
+                if running.kind is TRAINING:
+                    training.end(running, status, reason)
+                else:
+                    running.finish(status, reason)
+                return
+            except KeyError:
+                return  # deleted meanwhile
+            except (sqlite3.OperationalError, OSError) as error:
+                if self._closed or not disk.is_full(error):
+                    raise
+                sweep(running.folder, keep=False)
+                time.sleep(_FULL_SECONDS)
 
     def _tell(self, running: Running) -> None:
         """The event of the job's last status."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,10 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.local.containers import jobs
+from pipeline.local.containers.running import PROCESSING, Running
 from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.faults import Faults
 from tests.support.jobs import Bench, channel, prefix
@@ -79,6 +82,36 @@ def test_faults_fail_as_many_jobs_as_they_say(tmp_path: Path, fault: str, reason
         assert first["TrainingJobStatus"] == "Failed" and first["FailureReason"].startswith(reason)
         assert first["SecondaryStatusTransitions"][-1]["Status"] == "Failed"
         assert bench.train("")["TrainingJobStatus"] == "Completed"
+
+
+def test_a_job_ends_failed_though_the_disk_is_full_and_gives_its_room_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end cannot be written at first either."""
+    full = True
+
+    def writes(running: Running) -> None:
+        (running.folder / "algo-1" / "ml").mkdir(parents=True)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def finish(running: Running, *arguments: Any, **members: Any) -> None:
+        nonlocal full
+        if full:
+            full = False
+            raise OSError(errno.ENOSPC, "No space left on device")
+        really(running, *arguments, **members)
+
+    really = Running.finish
+    monkeypatch.setitem(jobs.RUNNERS, PROCESSING, writes)
+    monkeypatch.setattr(Running, "finish", finish)
+    with local_service(tmp_path) as running:
+        done = Bench(running).process("print('never runs')")
+        left = list(running.service.state.jobs.glob("processing-job/*/algo-*"))
+    assert (done["ProcessingJobStatus"], done["FailureReason"]) == (
+        "Failed",
+        "ClientError: There is no space left on the disk of SageMaker on localhost; free some.",
+    )
+    assert not left
 
 
 def test_a_slow_job_can_be_stopped_before_it_begins(tmp_path: Path) -> None:
