@@ -6,6 +6,8 @@ folder of another version is refused rather than guessed at.
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -37,7 +39,9 @@ class StateFolder:
                         f"{root} holds files that are no state folder of this service",
                         hint="name an empty or new folder with --state",
                     )
-                folder._version.write_text(VERSION + "\n")
+                folder._begin()
+            elif not os.access(folder.root, os.W_OK):
+                raise PermissionError(errno.EACCES, "it cannot be written")
             found = folder._version.read_text().strip()
         except OSError as error:
             raise LocalServiceError(
@@ -50,6 +54,13 @@ class StateFolder:
                 hint="name a new folder with --state, or remove the old one",
             )
         return folder
+
+    def _begin(self) -> None:
+        try:
+            self._version.write_text(VERSION + "\n")
+        except OSError:
+            self._version.unlink(missing_ok=True)
+            raise
 
     @property
     def _version(self) -> Path:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import disk
 from pipeline.local.objects import S3Error
 from pipeline.local.objects.blobs import CHUNK
 from pipeline.local.parity import Row
@@ -90,7 +91,8 @@ def handle(service: Service, environ: dict[str, Any], start_response: StartRespo
         result = _failure(error, environ, identity)
     except OSError as error:
         print(f"s3: {environ.get('REQUEST_METHOD')}: {error}", file=sys.stderr)
-        result = _failure(S3Error(f"The state folder cannot be used: {error.strerror}"), environ, identity)
+        text = disk.FULL if disk.is_full(error) else f"The state folder cannot be used: {error.strerror}"
+        result = _failure(S3Error(text), environ, identity)
     headers = {"x-amz-request-id": identity, "x-amz-id-2": identity, "Server": "AmazonS3", **result.headers}
     if isinstance(result.body, bytes):
         headers.setdefault("Content-Length", str(len(result.body)))
