@@ -18,7 +18,7 @@ run: $(INSTALLED) ## run the whole pipeline on this machine
 	$(BIN)/pipeline run $(ARGS)
 
 test: $(INSTALLED) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(IMAGE)/python -m pytest tests/scripts
 
 check: $(INSTALLED) ## lint, types, layers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,19 @@ settings.register_profile("suite", deadline=None, derandomize=True, suppress_hea
 settings.load_profile("suite")
 
 _LOOPBACK = ("127.", "::1", "localhost")
+
+# A file stays on one worker, and a worker takes the next file in this order: what lasts longest must not come last.
+_FIRST = ("test_readme.py", "e2e/", "conformance/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        file = item.path.relative_to(tests).as_posix() if item.path.is_relative_to(tests) else ""
+        return next((place for place, name in enumerate(_FIRST) if file.startswith(name)), len(_FIRST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(autouse=True)

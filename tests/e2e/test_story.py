@@ -205,6 +205,9 @@ def test_09_a_step_fails_exit_code_4_with_its_reason_and_the_command_for_the_res
 
 
 def test_10_time_is_up_exit_code_6_interrupted_130_and_stopped_5(desk: Desk) -> None:
+    # From here on the service is slow on purpose: the execution lasts longer than all four commands on any machine.
+    for words in (("stop",), ("start", "--detach", "--fault", "slow-job:ConvertData=600")):
+        assert desk.run("local", *words).code == 0
     timed_out = desk.run("start", "--local", "--follow", "--timeout", "0.1", *given(SplitSeed=10))
     interrupted = _interrupted(desk.started("follow", "--local"))
     assert desk.latest()["PipelineExecutionStatus"] == "Executing", "a follower that goes stops nothing"
