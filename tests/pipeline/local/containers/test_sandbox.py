@@ -14,7 +14,7 @@ import pytest
 from pipeline.local.containers.sandbox import Container, Isolation, Limits, best_isolation, re_root, visible
 
 ENV = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/"}
-KINDS = list({best_isolation(), Isolation.NONE})
+KINDS = list(dict.fromkeys((best_isolation(), Isolation.NONE)))  # each worker of pytest-xdist must see one order
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.value or "none")
