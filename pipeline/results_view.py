@@ -24,18 +24,29 @@ def gate_table(gates: Sequence[Gate]) -> Table:
     return table
 
 
-def confusion_table(metrics: Mapping[str, Any]) -> Table | None:
-    """Actual classes as rows, predicted classes as columns; None where there is no matrix."""
+def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> Table | None:
+    """Actual classes as rows, predicted classes as columns, by name as far as `classes` names the labels 0, 1, ...
+
+    None where there is no matrix.
+    """
     matrix = confusion_matrix(metrics)
     if matrix is None:
         return None
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
     table.add_column("actual \\ predicted")
     columns = list(next(iter(matrix.values())))
+    names = dict(zip(map(str, range(len(classes))), classes, strict=True))
     for column in columns:
-        table.add_column(column, justify="right")
+        table.add_column(escape(names.get(column, column)), justify="right")
     for actual, row in matrix.items():
-        table.add_row(actual, *(f"{row[column]:,}" for column in columns))
+        table.add_row(escape(names.get(actual, actual)), *(_count(row[column], actual == column) for column in columns))
     return table
+
+
+def _count(value: int, right: bool) -> str:
+    """A cell of the matrix: what is right stands out, what is nothing recedes."""
+    style = "bold" if right else "dim"
+    return f"[{style}]{value:,}[/]" if right or not value else f"{value:,}"

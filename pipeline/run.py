@@ -50,13 +50,17 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class Finished:
-    """How a run ended: the last snapshot, the evaluation, the gate's comparisons, the folder of its files."""
+    """How a run ended: the last snapshot, the evaluation, the gate's comparisons, the folder of its files.
+
+    `classes` are the names of the labels 0, 1, ... of a classifier.
+    """
 
     execution: Snapshot
     metrics: Mapping[str, Any]
     gates: tuple[results.Gate, ...]
     folder: Path
     files: tuple[Path, ...]
+    classes: tuple[str, ...]
     error: ExecutionError | None
 
 
@@ -83,7 +87,7 @@ def run(
         _prepare(clients, settings, dataset.result(), observer)
         given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
         end = _execute(clients, wanted, {**given, **parameters}, observer)
-        return _gather(clients, end, state / "executions" / executions.execution_id(end.arn))
+        return _gather(clients, end, state.resolve() / "executions" / executions.execution_id(end.arn))
 
 
 def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: Observer) -> None:
@@ -124,4 +128,11 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics)
-    return Finished(end, metrics, gates, folder, tuple(files), verdict.explain(clients, end))
+    return Finished(end, metrics, gates, folder, tuple(files), _classes(folder), verdict.explain(clients, end))
+
+
+def _classes(folder: Path) -> tuple[str, ...]:
+    try:
+        return tuple(json.loads((folder / "inspection" / "inspection.json").read_text())["classes"])
+    except FileNotFoundError:
+        return ()  # the conversion failed

@@ -34,7 +34,7 @@ def precision_recall_chart(points: Sweep, operating: tuple[float, float]) -> byt
     precisions, recalls = thinned(*precision_recall(points))
     share = points.positives / (points.positives + points.negatives)
     axes.axhline(share, color=MUTED, linewidth=0.9, linestyle=(0, (4, 4)))
-    axes.text(0.01, share + 0.012, f"by chance {share:.3f}", size=8, color=MUTED)
+    axes.text(0.5, share + 0.012, f"by chance {share:.3f}", size=8, color=MUTED, ha="center")
     axes.plot(recalls, precisions, color=BLUE, linewidth=2)
     axes.plot(*operating, "o", color=ORANGE, markersize=7, label="as predicted", clip_on=False)
     _unit(axes, x=True, y=True)
@@ -51,16 +51,17 @@ def threshold_chart(points: Sweep, threshold: float) -> bytes:
     for line, name, color in zip(lines[1:], names, (BLUE, ORANGE, GREEN, PURPLE), strict=True):
         axes.step(lines[0], line, color=color, linewidth=1.6, label=name, where="post")
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (2, 2)))
+    _unit(axes, x=_is_probability(points.thresholds), y=True)
+    rightmost = threshold > sum(axes.get_xlim()) / 2
     axes.annotate(
         f"model's: {threshold:.3g}",
         (threshold, 0.02),
-        xytext=(4, 0),
+        xytext=(-4 if rightmost else 4, 0),
         textcoords="offset points",
         size=8,
         color=INK,
-        ha="left",
+        ha="right" if rightmost else "left",
     )
-    _unit(axes, x=_is_probability(points.thresholds), y=True)
     legend(axes)
     return png(figure)
 

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.classes import write_classes
 from scripts.csv_lines import csv_lines, label_lines
 from scripts.csv_table import FIRST
 from scripts.errors import conclude
@@ -37,6 +38,7 @@ def convert(
         for _, part in splits["test"].chunks():
             features.write(csv_lines(part))
         outputs.write(output / "labels" / "labels.csv", label_lines(targets.labels["test"]))
+        write_classes(outputs, output / "labels", targets.classes)
         inspect(outputs, output / "inspection", splits, targets, task=task, tables=tables, seed=seed)
     rows = ", ".join(f"{name} {len(split)}" for name, split in splits.items())
     return f"converted {tables_width(splits)} features: {rows} rows"

@@ -52,7 +52,7 @@ def _head(path: Path, label_column: str) -> tuple[list[str], int]:
         return first, line if any(not _is_number(cell) for cell in first[1:]) else 0
     if label_column not in first:
         shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
-        raise ScriptError(f"{path.name}: no column named {label_column!r} in its header ({shown})")
+        raise ScriptError(f"{path.name}: no column named {label_column!r} in its header ({shown}); choose one of these")
     return first, line
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from scripts.classes import read_classes
 from scripts.errors import ScriptError, conclude
 from scripts.metrics import binary_metrics, multiclass_metrics, regression_metrics
 from scripts.outputs import Outputs
@@ -31,17 +32,17 @@ _HEADLINES = {
 
 def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str) -> str:
     """Write `evaluation.json`, `report.html` and its pictures into `output`; a one-line summary."""
-    answers, truth = read_answers(predictions, task), read_labels(labels)
+    answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
-    metrics = compute(answers, truth, task)
+    metrics = compute(answers, truth, task, known=len(classes))
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
-        write_report(outputs, output, answers, truth, metrics, features=features)
+        write_report(outputs, output, answers, truth, metrics, features=features, classes=classes)
     return summary(metrics)
 
 
-def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str) -> dict[str, Any]:
-    """The one top-level group of figures for `task`."""
+def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, known: int = 0) -> dict[str, Any]:
+    """The one top-level group of figures for `task`; `known` is how many classes the data has, 0 if it is not known."""
     if task == REGRESSOR:
         if answers.scores.ndim != 1:
             raise ScriptError("the predictions are not of a regressor; check the task")
@@ -58,7 +59,7 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str) -> dic
         return binary_metrics(classes, answers.labels, answers.scores)
     if classes.min() < 0 or np.any(classes != labels):
         raise ScriptError("the test labels are not whole numbers from 0; check the task")
-    return multiclass_metrics(classes, answers.labels, class_count(answers, classes))
+    return multiclass_metrics(classes, answers.labels, class_count(answers, classes, known))
 
 
 def summary(metrics: dict[str, Any]) -> str:

@@ -105,9 +105,12 @@ def aligned(answers: Answers, labels: npt.NDArray[np.float64]) -> None:
         raise ScriptError("no predictions and no labels; the test split is empty")
 
 
-def class_count(answers: Answers, labels: npt.NDArray[np.int64]) -> int:
-    """As many as the model has scores for, or as labels and predictions name."""
-    width = answers.scores.shape[1] if answers.scores.ndim == 2 else 2
+def class_count(answers: Answers, labels: npt.NDArray[np.int64], known: int = 0) -> int:
+    """As many as are known, else as the model has scores for; more where labels or predictions name more.
+
+    A model may have scores for more classes than the data has, since `num_classes` is given beforehand.
+    """
+    width = known or (answers.scores.shape[1] if answers.scores.ndim == 2 else 2)
     if answers.labels is None:
         return width
     if answers.labels.min() < 0:

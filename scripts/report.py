@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ _CARDS: Final = {
     MULTICLASS_GROUP: ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
     "regression_metrics": ("rmse", "mae", "mse", "r2"),
 }
+_CONSTANT: Final = "_best_constant_classifier"
 _TITLES: Final = {
     "auc": "AUC",
     "f0_5": "F0.5",
@@ -60,13 +62,17 @@ def write_report(
     metrics: dict[str, Any],
     *,
     features: Path,
+    classes: Sequence[str] = (),
 ) -> None:
-    """Write `report.html` and every picture in it, as a PNG of its own, into `folder`."""
+    """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
+
+    `classes` are the names of the labels, as far as they are known.
+    """
     ((group, figures),) = metrics.items()
     if group == BINARY_GROUP:
-        sections = binary_sections(answers, labels, features)
+        sections = binary_sections(answers, labels, features, classes)
     elif group == MULTICLASS_GROUP:
-        sections = multiclass_sections(answers, labels, features)
+        sections = multiclass_sections(answers, labels, features, classes)
     else:
         sections = regression_sections(answers, labels, features)
     for section in sections:
@@ -108,7 +114,7 @@ def _card(name: str, figures: dict[str, Any]) -> str:
     notes = []
     if not isinstance(figure["standard_deviation"], str):
         notes.append(f"± {figure['standard_deviation']:.2g}")
-    if constant := figures.get(f"{name}_best_constant_classifier"):
+    if constant := figures.get(name + _CONSTANT):
         notes.append(f"constant answer: {number(constant['value'])}")
     shown = html.escape(title(name))
     return (
@@ -118,19 +124,22 @@ def _card(name: str, figures: dict[str, Any]) -> str:
 
 
 def _all_figures(figures: dict[str, Any]) -> Section:
-    ending = "_best_constant_classifier"
-    rows = []
-    for name, figure in figures.items():
-        if isinstance(figure, dict) and set(figure) == {"value", "standard_deviation"} and ending not in name:
-            constant = figures.get(name + ending, {"value": "NaN"})["value"]
-            rows.append([title(name), number(figure["value"]), number(figure["standard_deviation"]), number(constant)])
-    return Section(
-        "All figures",
-        "The deviation is that of five random samples of 80 % of the rows; the last column is what a classifier "
-        "reaches that always gives the same answer.",
-        {},
-        [["figure", "value", "deviation", "constant answer"], *rows],
-    )
+    text = "The deviation is that of five random samples of 80 % of the rows"
+    shown = [name for name, figure in figures.items() if _is_figure(figure) and not name.endswith(_CONSTANT)]
+    rows = [
+        [title(name), number(figures[name]["value"]), number(figures[name]["standard_deviation"])] for name in shown
+    ]
+    head = ["figure", "value", "deviation"]
+    if any(name.endswith(_CONSTANT) for name in figures):
+        text += "; the last column is what a classifier reaches that always gives the same answer"
+        head.append("constant answer")
+        for name, row in zip(shown, rows, strict=True):
+            row.append(number(figures.get(name + _CONSTANT, {"value": "NaN"})["value"]))
+    return Section("All figures", f"{text}.", {}, [head, *rows])
+
+
+def _is_figure(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"value", "standard_deviation"}
 
 
 def _shown_width(data: bytes) -> int:

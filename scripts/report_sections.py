@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts import charts
+from scripts.classes import shown_names
 from scripts.confusion_picture import confusion_chart
 from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
@@ -32,7 +33,7 @@ class Section:
     table: list[list[str]] = field(default_factory=list)
 
 
-def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+def binary_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
     scores, predicted, truth = answers.scores, _labels(answers), labels.astype(np.int64)
     (tn, fp), (fn, tp) = confusion(truth, predicted, 2).tolist()
     points = sweep(truth, scores)
@@ -42,10 +43,10 @@ def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Sec
     return [
         Section(
             "Right and wrong",
-            f"{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: {tn:,} called "
-            f"negative, {fp:,} called positive.",
+            f"{_positive(classes)}{tp + fn:,} positive rows: {tp:,} found, {fn:,} missed. {tn + fp:,} negative rows: "
+            f"{tn:,} called negative, {fp:,} called positive.",
             {
-                "confusion.png": confusion_chart(matrix, ["negative", "positive"]),
+                "confusion.png": confusion_chart(matrix, shown_names(classes, 2)),
                 "scores.png": charts.score_chart(scores, truth, threshold),
             },
         ),
@@ -62,11 +63,11 @@ def binary_sections(answers: Answers, labels: Array, features: Path) -> list[Sec
     ]
 
 
-def multiclass_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+def multiclass_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
     predicted, truth = _labels(answers), labels.astype(np.int64)
     width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
-    matrix = confusion(truth, predicted, class_count(answers, truth))
-    names = [str(index) for index in range(len(matrix))]
+    matrix = confusion(truth, predicted, class_count(answers, truth, len(classes)))
+    names = shown_names(classes, len(matrix))
     table = per_class(matrix)
     confidence = answers.scores.max(axis=1) if width else np.ones(len(truth))
     right = predicted == truth
@@ -79,10 +80,10 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path) -> list
     per = {"confidence.png": charts.confidence_chart(confidence, right)}
     if len(names) <= 20:
         series = [(key, table[key].tolist()) for key in ("precision", "recall")]
-        per["classes.png"] = bars(names, series, title="Each class", y="", form="{:.2f}")
+        per["classes.png"] = bars(names, series, title="Precision and recall of each class", y="", form="{:.2f}")
     worst = np.flatnonzero(~right)
     worst = worst[np.argsort(-confidence[worst], kind="stable")][:_WORST]
-    captions = [f"{truth[row]} → {predicted[row]} ({confidence[row]:.2f})" for row in worst]
+    captions = [f"{names[truth[row]]} → {names[predicted[row]]} ({confidence[row]:.2f})" for row in worst]
     return [
         Section(
             "Right and wrong",
@@ -128,6 +129,10 @@ def threshold_of(scores: Array, predicted: Array) -> float:
     if not len(low):
         return float(high.max())
     return float((high.max() + low.min()) / 2)
+
+
+def _positive(classes: Sequence[str]) -> str:
+    return f"Positive means {classes[1]!r}. " if classes else ""
 
 
 def _binary_mistakes(scores: Array, predicted: Array, truth: Array, features: Path) -> list[Section]:

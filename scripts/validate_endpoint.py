@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.classes import read_classes, shown_names
 from scripts.confusion_picture import confusion_chart
 from scripts.deployment import Deployment, open_clients, reason_of
 from scripts.errors import ScriptError, conclude
@@ -81,7 +82,7 @@ def validate(
     except ScriptError as error:
         raise ScriptError(f"{error}; {deployment.put_back(config)}") from None
     with Outputs() as outputs:
-        _write(outputs, output, deployment.name, config, replies, comparison, truth, task)
+        _write(outputs, output, deployment.name, config, replies, comparison, truth, read_classes(labels), task)
     if comparison.reason:
         outcome = deployment.put_back(config)
         raise ScriptError(
@@ -175,6 +176,7 @@ def _write(
     replies: Replies,
     comparison: Comparison,
     truth: npt.NDArray[np.float64],
+    known: Sequence[str],
     task: str,
 ) -> None:
     single, *batches = (1000 * seconds for seconds in replies.seconds)
@@ -198,11 +200,10 @@ def _write(
     }
     if task != REGRESSOR and replies.answers.labels is not None:
         classes = truth.astype(np.int64)
-        count = class_count(replies.answers, classes)
+        count = class_count(replies.answers, classes, len(known))
         matrix = confusion(classes, replies.answers.labels, count)
-        names = ["negative", "positive"] if count == 2 else [str(index) for index in range(count)]
         result["confusion_matrix"] = matrix.tolist()
-        outputs.write(folder / "confusion.png", confusion_chart(matrix, names))
+        outputs.write(folder / "confusion.png", confusion_chart(matrix, shown_names(known, count)))
     outputs.write_json(folder / "validation.json", result)
 
 

@@ -80,13 +80,19 @@ def _show_results(finished: Finished, out: Console) -> None:
     from pipeline.results_view import confusion_table, gate_table
 
     if finished.gates:
+        out.print()
         out.print(gate_table(finished.gates))
-    matrix = confusion_table(finished.metrics)
+    matrix = confusion_table(finished.metrics, finished.classes)
     if matrix is not None:
+        out.print()
         out.print(matrix)
-    for name in ("report.html", "model.tar.gz"):
-        for file in finished.files:
-            if file.name == name:
-                out.print(f"{name:<14} {file}", markup=False, soft_wrap=True)
     if finished.files:
-        out.print(f"{'all files':<14} {finished.folder}", markup=False, soft_wrap=True)
+        out.print()
+    made = {file.name: file for file in finished.files}
+    for title, name in (("report", "report.html"), ("model", "model.tar.gz")):
+        if name in made:
+            out.print(f"{title:<9} {made[name]}", markup=False, soft_wrap=True)
+    if "inspection.json" in made:
+        out.print(f"{'pictures':<9} {made['inspection.json'].parent}", markup=False, soft_wrap=True)
+    if finished.files:
+        out.print(f"{'all files':<9} {finished.folder}", markup=False, soft_wrap=True)

@@ -57,6 +57,7 @@ def test_writes_every_output_of_the_contract(tmp_path: Path) -> None:
         "inspection/digits.png",
         "inspection/inspection.json",
         "inspection/mean.png",
+        "labels/_classes.json",
         "labels/labels.csv",
         "test/part-00000.recordio",
         "train/part-00000.recordio",
@@ -185,7 +186,7 @@ def test_volume_without_space_is_one_line_and_leaves_no_file(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     path = tmp_path / "out" / "train" / "part-00000.recordio"
-    assert done.stderr.startswith(f"error: {path}: File too large; check that")
+    assert done.stderr.startswith(f"error: {path}: File too large; free some space")
     assert "Traceback" not in done.stderr
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
