@@ -76,8 +76,11 @@ class Handler(BaseHTTPRequestHandler):
             os._exit(9)
         if b"slow" in body:
             time.sleep(30)
-        if b"pause" in body:
-            time.sleep(1.5)
+        if body.startswith(b"pause "):  # it makes the file, and goes on once that is gone
+            open(body.split()[1], "x").close()
+            until = time.monotonic() + 30
+            while os.path.exists(body.split()[1]) and time.monotonic() < until:
+                time.sleep(0.01)
         if b"bad" in body:
             return self.answer(400, b"bad record")
         if b"boom" in body:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local.containers.fleet import Fleet
 from pipeline.local.faults import Faults
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import (
@@ -217,9 +218,16 @@ def test_a_model_whose_data_went_away_makes_the_endpoint_fail(deployer: Deployer
     assert f"s3://{BUCKET}/gone/model.tar.gz" in found["FailureReason"]
 
 
-def test_an_update_has_no_moment_without_an_answer(deployer: Deployer) -> None:
+def test_an_update_has_no_moment_without_an_answer(deployer: Deployer, monkeypatch: pytest.MonkeyPatch) -> None:
     deployer.endpoint("steady", deployer.configuration("steady-1", deployer.model("steady")))
     deployer.configuration("steady-2", "steady")
+    seen, start = threading.Event(), Fleet.start
+
+    def start_once_seen(fleet: Fleet, timeout: float) -> None:
+        assert seen.wait(30)
+        start(fleet, timeout)
+
+    monkeypatch.setattr(Fleet, "start", start_once_seen)
     failures: list[Exception] = []
     stopped = threading.Event()
 
@@ -233,33 +241,39 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer) -> None:
     threads = [threading.Thread(target=load) for _ in range(3)]
     for thread in threads:
         thread.start()
-    deployer.client.update_endpoint(EndpointName="steady", EndpointConfigName="steady-2")
-    updating = deployer.client.describe_endpoint(EndpointName="steady")
-    assert updating["EndpointStatus"] == "Updating" and updating["EndpointConfigName"] == "steady-1"
-    assert updating["PendingDeploymentSummary"]["EndpointConfigName"] == "steady-2"
-    code, message = error_of(deployer.client.update_endpoint, EndpointName="steady", EndpointConfigName="steady-1")
-    assert (code, message.split('"')[0]) == ("ValidationException", "Cannot update in-progress endpoint ")
-    found = deployer.settled("steady")
-    time.sleep(0.2)
-    stopped.set()
-    for thread in threads:
-        thread.join()
+    try:
+        deployer.client.update_endpoint(EndpointName="steady", EndpointConfigName="steady-2")
+        updating = deployer.client.describe_endpoint(EndpointName="steady")
+        assert updating["EndpointStatus"] == "Updating" and updating["EndpointConfigName"] == "steady-1"
+        assert updating["PendingDeploymentSummary"]["EndpointConfigName"] == "steady-2"
+        code, message = error_of(deployer.client.update_endpoint, EndpointName="steady", EndpointConfigName="steady-1")
+        assert (code, message.split('"')[0]) == ("ValidationException", "Cannot update in-progress endpoint ")
+        seen.set()
+        found = deployer.settled("steady")
+        time.sleep(0.2)
+    finally:
+        stopped.set()
+        for thread in threads:
+            thread.join()
     assert found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == "steady-2"
     assert "PendingDeploymentSummary" not in found
     assert not failures
 
 
-def test_an_update_lets_requests_under_way_end(deployer: Deployer) -> None:
+def test_an_update_lets_requests_under_way_end(deployer: Deployer, tmp_path: Path) -> None:
     deployer.endpoint("patient", deployer.configuration("patient", deployer.model("patient", FOREIGN_IMAGE, {})))
     answers: list[bytes] = []
-    asking = threading.Thread(target=lambda: answers.append(deployer.invoke("patient", "pause")["Body"]))
+    paused = tmp_path / "paused"
+    asked = f"pause {paused}"
+    asking = threading.Thread(target=lambda: answers.append(deployer.invoke("patient", asked)["Body"]))
     asking.start()
-    time.sleep(0.3)
+    until(paused.exists, bool)
     deployer.client.update_endpoint(EndpointName="patient", EndpointConfigName="patient")
     assert deployer.settled("patient")["EndpointStatus"] == "InService"
     assert not answers
+    paused.unlink()
     asking.join()
-    assert json.loads(answers[0])["body"] == "pause"
+    assert json.loads(answers[0])["body"] == asked
 
 
 def test_an_update_that_fails_keeps_what_served(deployer: Deployer) -> None:
