@@ -116,8 +116,16 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     arn = executions.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step["Name"] for step in walk(json.loads(wanted.definition)["Steps"])]
-    moments = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
-    return observer.follow(moments, steps, JobLogs(clients))
+    snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+    try:
+        return observer.follow(snapshots, steps, JobLogs(clients))
+    except KeyboardInterrupt:
+        # Who ends a run wants its jobs to end too.
+        observer.say(f"stopping execution {executions.execution_id(arn)}")
+        executions.stop(clients, arn)
+        for _ in executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):
+            pass
+        raise
 
 
 def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:

@@ -109,7 +109,8 @@ def _reason(cells: list[str], names: list[str], label: int, header: int) -> str:
         if column == label and (not cell.strip() or _is_number(cell) and not math.isfinite(float(cell))):
             return f", column {name}: the label is {cell.strip() or 'empty'}; fill it in or remove the line"
         if column != label and not (_is_number(cell) and abs(float(cell)) <= _LARGEST):
-            return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line"
+            other = " (if it is the label, choose it as label column)" if header and label == 0 and cell.strip() else ""
+            return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line{other}"
     return ""
 
 
