@@ -35,7 +35,8 @@ def logs(tmp_path: Path) -> Iterator[Logs]:
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
-    with local_service(tmp_path_factory.mktemp("logs")) as running:
+    # In an account of its own, since the logs of all services of one process are together in moto.
+    with local_service(tmp_path_factory.mktemp("logs"), account="111122223333") as running:
         yield running
 
 
