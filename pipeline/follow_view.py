@@ -25,6 +25,7 @@ Now = Callable[[], datetime]
 
 TAIL_LINES: Final = 8
 _STYLES: Final = {"Succeeded": "green", "Failed": "red", "Stopped": "yellow", "Stopping": "yellow"}
+_SHORT_SECONDS: Final = 2.0
 _BETWEEN_READS: Final = timedelta(seconds=0.5)
 
 
@@ -133,8 +134,13 @@ class _Table(AbstractContextManager["_Table"]):
             self._live.stop()
 
     def _read(self, logs: JobLogs, snapshot: Snapshot) -> tuple[str, tuple[Line, ...]]:
-        """The log of the job that started last of those that run; one that has said nothing yet leaves what stood."""
+        """The log of the job that started last of those that have run for a while.
+
+        One that has said nothing yet leaves what stood; what ends in a moment is not worth a flicker, nor the reading.
+        """
+        now = self._now()
         running = [step for step in snapshot.steps if step.job_name and step.status not in TERMINAL]
+        running = [step for step in running if step.seconds(now) >= _SHORT_SECONDS]
         if not running:
             return "", ()
         step = running[-1]
@@ -174,8 +180,11 @@ def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) 
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("step", "status", "time", ""):
-        table.add_column(heading, justify="right" if heading == "time" else "left", no_wrap=heading != "")
+    table.add_column("step", no_wrap=True)
+    # Wide enough from the beginning, so that nothing moves when steps end.
+    table.add_column("status", no_wrap=True, min_width=len("Succeeded"))
+    table.add_column("time", no_wrap=True, min_width=len("999.9 s"), justify="right")
+    table.add_column("")
     started = {step.name: step for step in snapshot.steps} if snapshot else {}
     for name in [*steps, *(name for name in started if name not in steps)]:
         step = started.get(name)

@@ -44,10 +44,18 @@ def snapshot(status: str, *steps: StepView) -> Snapshot:
     return Snapshot(ARN, status, steps)
 
 
-def shown(*snapshots: Snapshot, logs: JobLogs | None = None, terminal: bool = False, height: int = 30) -> str:
+def shown(
+    *snapshots: Snapshot, logs: JobLogs | None = None, terminal: bool = False, height: int = 30, after: float = 5
+) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, height=height, color_system=None, _environ={})
-    show(iter(snapshots), console, steps=["ConvertData", "TrainModel"], logs=logs, now=lambda: NOON)
+    show(
+        iter(snapshots),
+        console,
+        steps=["ConvertData", "TrainModel"],
+        logs=logs,
+        now=lambda: NOON + timedelta(seconds=after),
+    )
     return out.getvalue()
 
 
@@ -98,6 +106,17 @@ def test_a_terminal_shows_every_step_and_the_end_of_the_running_jobs_log() -> No
     assert "epoch 19" in text and "epoch 12" in text and "epoch 11" not in text
     # What stays on the screen is the table alone.
     assert "epoch" not in text[text.rindex("ConvertData") :]
+
+
+def test_a_job_of_a_moment_has_no_log_below_the_table() -> None:
+    with aws_alone() as aws:
+        write(aws, ["epoch 1"])
+        assert "epoch" not in shown(snapshot("Executing", training()), logs=JobLogs(aws), terminal=True, after=1)
+
+
+def test_the_table_is_as_wide_when_steps_end_as_when_they_run() -> None:
+    first = shown(snapshot("Executing", training()), terminal=True, after=1).splitlines()[0]
+    assert "step         status        time" in first
 
 
 def test_a_low_terminal_keeps_the_table_and_shortens_the_log() -> None:
