@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import pickle
 import re
+import signal
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.support.command import Ended, pipeline
+from pipeline.local import lifecycle
+from tests.support.command import Ended, pipeline, started
+from tests.support.service import boto_client_of
 
 STEPS = [
     "ConvertData",
@@ -44,7 +52,7 @@ def succeeded(ended: Ended) -> list[str]:
 def execution_folder(folder: Path, ended: Ended) -> Path:
     found = re.search(r"^execution (\w{12})$", ended.out, re.MULTILINE)
     assert found, ended
-    return folder / ".sagemaker" / "executions" / found.group(1)
+    return (folder / ".sagemaker" / "executions" / found.group(1)).resolve()
 
 
 def test_the_first_run_goes_through_every_step_and_ends_well(first: Ended) -> None:
@@ -55,7 +63,7 @@ def test_the_first_run_goes_through_every_step_and_ends_well(first: Ended) -> No
 def test_it_prints_the_figures_beside_their_thresholds_and_the_confusion_matrix(first: Ended) -> None:
     for metric in ("accuracy", "precision", "recall", "f1", "auc"):
         assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +pass", first.out, re.MULTILINE), first
-    assert "actual \\ predicted" in first.out
+    assert re.search(r"^actual \\ predicted +not 0 +0\nnot 0 +\d+ +\d+\n0 +\d+ +\d+$", first.out, re.MULTILINE), first
 
 
 def test_the_report_the_model_and_the_pictures_lie_as_plain_files(first: Ended, folder: Path) -> None:
@@ -68,7 +76,15 @@ def test_the_report_the_model_and_the_pictures_lie_as_plain_files(first: Ended, 
         assert (made / "inspection" / f"{picture}.png").read_bytes().startswith(b"\x89PNG")
     with tarfile.open(made / "model" / "model.tar.gz") as archive:
         assert archive.getnames() == ["model_algo-1"]
-    assert json.loads((made / "validation" / "validation.json").read_text())
+    assert json.loads((made / "validation" / "validation.json").read_text())["passed"]
+    assert not list(made.rglob("*.recordio")), "what no person reads stays in S3"
+    for title, path in (
+        ("report", made / "evaluation" / "report.html"),
+        ("model", made / "model" / "model.tar.gz"),
+        ("pictures", made / "inspection"),
+        ("all files", made),
+    ):
+        assert f"{title:<9} {path}\n" in first.out
 
 
 def test_a_second_run_reuses_what_did_not_change_and_the_registry_grows(first: Ended, folder: Path) -> None:
@@ -94,24 +110,79 @@ def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresho
         (("--param", "MinAcuracy=1"), "there is no parameter MinAcuracy", "did you mean MinAccuracy?"),
         (("--param", "Epochs=many"), "parameter Epochs: 'many' is not a whole number", ""),
         (("--data", "nowhere"), "there is no file or folder nowhere", "give the data with --data PATH"),
+        (("--data", "empty"), "the folder empty holds no files", "give a folder with IDX, NPZ, CSV or pickle files"),
+        (("--state", "another"), "the state folder another has version '0'", "name a new folder with --state"),
+        (("--state", "full"), "full holds files that are no state folder", "name an empty or new folder with --state"),
+        (("--set", "task=guess"), "flag: task cannot be 'guess'", "binary, multiclass or regression"),
     ],
-    ids=["wrong name", "wrong type", "no data"],
+    ids=["wrong name", "wrong type", "no data", "empty data", "other version", "no state folder", "no task"],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_a_remedy(
     tmp_path: Path, arguments: tuple[str, ...], error: str, hint: str
 ) -> None:
+    for name, file in (("another", "version"), ("full", "photo.jpg")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text("0\n")
+    (tmp_path / "empty").mkdir()
     ended = pipeline("run", *arguments, folder=tmp_path)
     assert ended.code == 1, ended
+    assert not (tmp_path / ".sagemaker").exists(), "nothing half-written"
     assert ended.err.startswith(f"error: {error}"), ended
     assert hint in ended.err
     assert "Traceback" not in ended.err
 
 
-def test_data_that_cannot_be_read_fail_the_first_step_and_say_which_file(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    data.mkdir()
-    (data / "digits.npz").write_bytes(b"PK\x03\x04 cut off")
-    ended = pipeline("run", "--data", "data", folder=tmp_path)
+class _Runs:
+    def __reduce__(self) -> Any:
+        return os.system, ("touch /tmp/ran-from-a-pickle",)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("digits.npz", b"PK\x03\x04 cut off", "digits.npz: it is no .npz archive, or one that is cut short"),
+        ("mnist.pkl.gz", gzip.compress(pickle.dumps(_Runs())), "mnist.pkl.gz: the pickle asks for posix.system"),
+        ("rows.csv", b"0,1,2\n" * 20 + b"0,1\n", "rows.csv: line 21 has 2 fields where the first line has 3"),
+    ],
+    ids=["damaged", "dangerous", "ragged"],
+)
+def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
+    first: Ended, folder: Path, name: str, content: bytes, said: str
+) -> None:
+    (folder / name).write_bytes(content)
+    ended = pipeline("run", "--data", name, folder=folder)
     assert ended.code == 4, ended
-    assert "digits.npz" in ended.err, ended
-    assert "Traceback" not in ended.err
+    reason, hint = ended.err.splitlines()
+    assert reason.startswith(f"error: step ConvertData failed: {said}"), ended
+    assert re.fullmatch(r"hint: pipeline logs ConvertData --execution \w{12} --local shows its whole log", hint)
+    assert not execution_folder(folder, ended).exists()
+    assert not Path("/tmp/ran-from-a-pickle").exists()
+
+
+def test_a_named_label_column_and_class_of_a_packed_csv(first: Ended, folder: Path) -> None:
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(600, 3))
+    lines = [f"{a:.4f},{'yes' if a - b > 0 else 'no'},{b:.4f},{c:.4f}" for a, b, c in rows]
+    (folder / "houses.csv.gz").write_bytes(gzip.compress("\n".join(["size,sold,price,noise", *lines]).encode()))
+    given = ("--data", "houses.csv.gz", "--param", "LabelColumn=sold", "--param", "PositiveClass=yes")
+    ended = pipeline("run", *given, folder=folder)
+    assert ended.code == 0, ended
+    assert re.search(r"^actual \\ predicted +no +yes$", ended.out, re.MULTILINE), ended
+    report = (execution_folder(folder, ended) / "evaluation" / "report.html").read_text()
+    assert "Positive means &#x27;yes&#x27;." in report
+
+
+def test_interrupting_a_run_stops_its_execution(first: Ended, folder: Path) -> None:
+    process = started("run", "--param", "SplitSeed=1", folder=folder)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if re.match("ConvertData +Executing", line):
+            break
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (130, "")
+    assert re.search(r"^stopping execution \w{12}$", rest, re.MULTILINE), rest
+    with lifecycle.ensure(folder / ".sagemaker") as service:
+        sagemaker = boto_client_of(service, "sagemaker")
+        latest = sagemaker.list_pipeline_executions(PipelineName="linear-learner-dev")["PipelineExecutionSummaries"][0]
+    assert latest["PipelineExecutionStatus"] == "Stopped"

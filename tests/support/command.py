@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -27,11 +27,10 @@ class Ended:
 
 def pipeline(*arguments: str, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
     """Run `pipeline ARGUMENTS` in a folder."""
-    own = {name: os.environ[name] for name in _KEPT if name in os.environ}
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments],
+        _command(arguments),
         cwd=folder,
-        env={**own, "COLUMNS": "120", **(environ or {})},
+        env={**_environ(), **(environ or {})},
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -39,3 +38,24 @@ def pipeline(*arguments: str, folder: Path, environ: Mapping[str, str] | None = 
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def started(*arguments: str, folder: Path) -> subprocess.Popen[str]:
+    """Start `pipeline ARGUMENTS` in a folder; its output can be read while it runs."""
+    return subprocess.Popen(
+        _command(arguments),
+        cwd=folder,
+        env=_environ(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "pipeline", *arguments]
+
+
+def _environ() -> dict[str, str]:
+    return {**{name: os.environ[name] for name in _KEPT if name in os.environ}, "COLUMNS": "120"}

@@ -1,0 +1,70 @@
+"""The other two tasks as a newcomer tries them: which digit is it, and what does a house cost."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.command import Ended, pipeline
+
+pytestmark = pytest.mark.xdist_group("run_tasks")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tasks")
+
+
+def made(folder: Path, ended: Ended) -> Path:
+    """The folder of the run's files."""
+    assert ended.code == 0, ended
+    found = re.search(r"^all files (.+)$", ended.out, re.MULTILINE)
+    assert found, ended
+    return Path(found.group(1))
+
+
+def test_multiclass_tells_ten_digits_apart(folder: Path) -> None:
+    ended = pipeline("run", "--set", "task=multiclass", folder=folder)
+    files = made(folder, ended)
+    for metric in ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"):
+        assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +pass", ended.out, re.MULTILINE), ended
+    lines = ended.out[ended.out.index("actual") :].split("\n\n")[0].splitlines()
+    assert lines[0].split()[-10:] == [str(digit) for digit in range(10)]
+    printed = np.array([line.split()[1:] for line in lines[1:]], int)
+    assert printed.shape == (10, 10) and printed.sum() == 500
+    metrics = json.loads((files / "evaluation" / "evaluation.json").read_text())
+    assert list(metrics) == ["multiclass_classification_metrics"]
+    figures = metrics["multiclass_classification_metrics"]
+    assert np.trace(printed) / 500 == pytest.approx(figures["accuracy"]["value"])
+    assert figures["accuracy"]["value"] > 0.85
+    validation = json.loads((files / "validation" / "validation.json").read_text())
+    assert (validation["passed"], validation["confusion_matrix"]) == (True, printed.tolist())
+    pictures = {path.name for path in (files / "evaluation").glob("*.png")}
+    assert pictures == {"confusion.png", "confidence.png", "classes.png", "mistakes.png"}
+
+
+def test_regression_shows_errors_in_the_units_of_the_label(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    features = random.normal(size=(1000, 4))
+    price = 20 + features @ [3.0, -2.0, 0.5, 0.0] + random.normal(size=1000)
+    lines = [",".join(f"{value:.5f}" for value in row) for row in np.column_stack([features, price])]
+    (folder / "houses.csv").write_text("\n".join(["size,age,rooms,noise,price", *lines]) + "\n")
+    given = ("--set", "task=regression", "--param", "LabelColumn=price")
+    ended = pipeline("run", "--data", "houses.csv", *given, folder=folder)
+    files = made(folder, ended)
+    for metric, side in (("mae", "at most"), ("rmse", "at most"), ("r2", "at least")):
+        assert re.search(rf"^{metric} +\d\.\d{{4}} +{side} [\d.]+ +M\w+ +pass", ended.out, re.MULTILINE), ended
+    assert "actual" not in ended.out
+    figures = json.loads((files / "evaluation" / "evaluation.json").read_text())["regression_metrics"]
+    # The noise that no model can predict has a deviation of 1.
+    assert figures["rmse"]["value"] == pytest.approx(1, abs=0.2)
+    assert figures["mse"]["value"] == pytest.approx(figures["rmse"]["value"] ** 2)
+    assert figures["r2"]["value"] > 0.9
+    pictures = {path.name for path in (files / "evaluation").glob("*.png")}
+    assert pictures == {"predicted.png", "residuals.png", "residual_histogram.png"}
+    inspection = json.loads((files / "inspection" / "inspection.json").read_text())
+    assert [feature["name"] for feature in inspection["features"]["each"]] == ["size", "age", "rooms", "noise"]
