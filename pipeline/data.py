@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -90,7 +91,8 @@ def sample(folder: Path) -> Path:
         np.savez_compressed(partial, x=table[:, :-1], y=table[:, -1])
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise DataError(
             f"{path} cannot be written: {error.strerror}", hint="name another folder with --state"
         ) from None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.results import Gate, confusion_matrix
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+_MOST_CLASSES: Final = 20
 
 
 def gate_table(gates: Sequence[Gate]) -> Table:
@@ -27,10 +29,10 @@ def gate_table(gates: Sequence[Gate]) -> Table:
 def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> Table | None:
     """Actual classes as rows, predicted classes as columns, by name as far as `classes` names the labels 0, 1, ...
 
-    None where there is no matrix.
+    None where there is no matrix, or one too large for a terminal, which the report shows as a picture.
     """
     matrix = confusion_matrix(metrics)
-    if matrix is None:
+    if matrix is None or len(matrix) > _MOST_CLASSES:
         return None
     from rich.markup import escape
     from rich.table import Table
