@@ -18,6 +18,8 @@ from pipeline.definition import canonical, check
 from pipeline.errors import SettingsError
 from tests.support.definitions import CASES, CODE_URI, GOLDEN, composed, settings
 
+pytestmark = pytest.mark.usefixtures("code_as_loaded")
+
 _COMPOSE_WITH_SOCKETS_SHUT = """
 import socket, sys
 from pathlib import Path

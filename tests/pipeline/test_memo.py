@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from pipeline import memo
 from pipeline.memo import KEPT, Memo
 
+pytestmark = pytest.mark.usefixtures("code_as_loaded")
+
 
 def _entry(folder: Path, *inputs: str) -> Memo:
     entry = Memo.of(folder, *inputs)
