@@ -246,6 +246,13 @@ def test_a_lineage_step_records_entities_and_how_they_belong_together(local: Loc
     assert step["FailureReason"].startswith("ClientError: Failed to invoke sagemaker:CreateAction. Error Details: ")
 
 
+def test_a_lineage_step_whose_arguments_are_no_object_fails_with_the_reason(local: LocalService) -> None:
+    record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Get": "Execution.PipelineName"}}
+    done = run(local, create(local, record))
+    step = steps(local, done["PipelineExecutionArn"])["Record"]
+    assert (step["StepStatus"], "no object" in step["FailureReason"]) == ("Failed", True)
+
+
 def test_changes_of_status_reach_eventbridge(local: LocalService) -> None:
     events, queues = local.client("events"), local.client("sqs")
     url = queues.create_queue(QueueName="status")["QueueUrl"]
