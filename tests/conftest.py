@@ -10,8 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Other programs share the machine: how long an example takes says nothing, and every run tries the same examples.
-settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# Other programs share the machine: how long an example takes says nothing. Every run tries the same examples, but one
+# with a seed of its own (PIPELINE_TORTURE_SEED) looks for new ones.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize="PIPELINE_TORTURE_SEED" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("suite")
 
 _LOOPBACK = ("127.", "::1", "localhost")

@@ -82,7 +82,8 @@ def process(state: Path) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
 
 
 def load(s3: Any, sagemaker: Any, done: Acknowledged, worker: str, stopped: threading.Event) -> None:
-    """One kind of work after another, until the service is gone."""
+    """One kind of work after another, until the service is gone. What a fast machine starts beyond the limit of
+    executions at a time is refused as AWS refuses it, and is not acknowledged."""
     works = [_put, _overwrite, _pipeline, _package, _tag]
     for number in range(1_000_000):
         if stopped.is_set():
@@ -90,9 +91,10 @@ def load(s3: Any, sagemaker: Any, done: Acknowledged, worker: str, stopped: thre
         try:
             works[number % len(works)](s3, sagemaker, done, f"{worker}-{number}")
         except (BotoCoreError, ClientError) as error:
-            if isinstance(error, ClientError):
+            if not isinstance(error, ClientError):
+                break
+            if error.response["Error"]["Code"] != "ResourceLimitExceeded":
                 raise
-            break
 
 
 def _put(s3: Any, sagemaker: Any, done: Acknowledged, name: str) -> None:

@@ -25,8 +25,9 @@ def run_lineage(run: StepRun) -> Ended:
     try:
         for member, kind in _ENTITIES:
             for request in _objects(arguments, member):
-                answer = _call(run, f"Create{kind}", request)
-                made[kind][str(request[f"{kind}Name"])] = answer[f"{kind}Arn"]
+                arn = _call(run, f"Create{kind}", request)[f"{kind}Arn"]
+                # The API lets an artifact go without a name: its own id then stands for it.
+                made[kind][str(request.get(f"{kind}Name") or arn.rpartition("/")[2])] = arn
         for association in _objects(arguments, "Associations"):
             associations.append(_associate(run, association, made))
     except _RefusedError as refused:

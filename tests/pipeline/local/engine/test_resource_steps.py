@@ -246,6 +246,16 @@ def test_a_lineage_step_records_entities_and_how_they_belong_together(local: Loc
     assert step["FailureReason"].startswith("ClientError: Failed to invoke sagemaker:CreateAction. Error Details: ")
 
 
+def test_an_artifact_without_a_name_is_recorded_by_its_own_id(local: LocalService) -> None:
+    artifact = {"ArtifactType": "Model", "Source": {"SourceUri": "s3://bucket/nameless"}}
+    record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Artifacts": [artifact]}}
+    done = run(local, create(local, record))
+    made = steps(local, done["PipelineExecutionArn"])["Record"]["Metadata"]["Lineage"]["ArtifactArns"]
+    ((name, arn),) = made.items()
+    assert arn.endswith(f":artifact/{name}")
+    assert local.sagemaker.describe_artifact(ArtifactArn=arn)["Source"]["SourceUri"] == "s3://bucket/nameless"
+
+
 def test_a_lineage_step_whose_arguments_are_no_object_fails_with_the_reason(local: LocalService) -> None:
     record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Get": "Execution.PipelineName"}}
     done = run(local, create(local, record))
