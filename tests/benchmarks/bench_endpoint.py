@@ -1,7 +1,8 @@
 """The endpoint and batch transform over HTTP, the service in a process of its own: requests a second, p99, rows.
 
 The single-record goal is 1,000 requests a second with a p99 of 10 ms. Requests are signed and checked like any other;
-boto3 is measured beside a bare kept-alive connection, since the client costs more than everything behind it.
+boto3 is measured beside a bare kept-alive connection, and against a bare server, since the client costs more than
+everything behind it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 from pipeline.local import lifecycle
 from pipeline.local.linear_learner import artifact
 from pipeline.local.linear_learner.model import Model
+from tests.benchmarks.bare_server import bare_server
 from tests.support.serving import IMAGE, archive
 
 BUCKET = "bench-endpoint"
@@ -39,9 +41,9 @@ def main() -> None:
         sagemaker = session.client("sagemaker")
         deploy(session.client("s3"), sagemaker)
         single = csv(1)
-        runtime = session.client("sagemaker-runtime")
-        one_by_one("single record, boto3", 500, lambda: runtime.invoke_endpoint(
-            EndpointName="bench", Body=single, ContentType="text/csv")["Body"].read())  # fmt: skip
+        invoke("single record, boto3", session.client("sagemaker-runtime"), single)
+        with bare_server(Path(os.devnull)) as address:
+            invoke("the same, a bare server", session.client("sagemaker-runtime", endpoint_url=address), single)
         for connections in (1, 4):
             concurrent(connections, 2000, single)
         for rows in (100, 1000):
@@ -49,6 +51,15 @@ def main() -> None:
                 seconds = one_by_one(f"batch of {rows} x {FEATURES} csv", 20, connection.ask)
                 print(f"{'':44} {rows / seconds:10,.0f} rows/s")
         transform(session.client("s3"), sagemaker, 10_000)
+
+
+def invoke(what: str, runtime: Any, body: bytes) -> None:
+    """One record again and again by boto3."""
+    one_by_one(
+        what,
+        500,
+        lambda: runtime.invoke_endpoint(EndpointName="bench", Body=body, ContentType="text/csv")["Body"].read(),
+    )
 
 
 def deploy(s3: Any, sagemaker: Any) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local import lifecycle
+from tests.benchmarks.bare_server import bare_server
 
 MEGABYTE = 1 << 20
 BUCKET = "bench-objects"
@@ -35,6 +36,10 @@ def main() -> None:
             client = boto3.session.Session().client("s3", config=config)
             client.create_bucket(Bucket=BUCKET)
             measure(client, running.pid, root, size)
+        with bare_server(root / "data") as address:
+            peer = boto3.session.Session().client("s3", endpoint_url=address, config=config)
+            down = str(root / "down")
+            rate("the same download_file, a bare server", size, lambda: peer.download_file(BUCKET, "whole", down))
 
 
 def measure(client: Any, pid: int, root: Path, size: int) -> None:
