@@ -30,6 +30,8 @@ def bare_server(file: Path) -> Iterator[str]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1
     file = Path()
 
     def log_message(self, format: str, *args: object) -> None:
@@ -43,6 +45,7 @@ class _Handler(BaseHTTPRequestHandler):
         first, last = self.headers["Range"].removeprefix("bytes=").split("-")
         start, end = int(first), min(int(last or size - 1), size - 1) + 1
         self._head(206, {"Content-Length": str(end - start), "Content-Range": f"bytes {start}-{end - 1}/{size}"})
+        self.wfile.flush()
         with self.file.open("rb") as file:
             while start < end:
                 start += os.sendfile(self.connection.fileno(), file.fileno(), start, end - start)
