@@ -40,8 +40,7 @@ class StateFolder:
                         hint="name an empty or new folder with --state",
                     )
                 folder._begin()
-            elif not os.access(folder.root, os.W_OK):
-                raise PermissionError(errno.EACCES, "it cannot be written")
+            folder._check_writable()
             found = folder._version.read_text().strip()
         except OSError as error:
             raise LocalServiceError(
@@ -61,6 +60,13 @@ class StateFolder:
         except OSError:
             self._version.unlink(missing_ok=True)
             raise
+
+    def _check_writable(self) -> None:
+        """SQLite would open a file that may only be read, and fail with the first request."""
+        for path in (self.root, self.lock, self.database, self.objects):
+            if path.exists() and not os.access(path, os.W_OK):
+                what = "it" if path == self.root else f"its {path.name}"
+                raise PermissionError(errno.EACCES, f"{what} cannot be written")
 
     @property
     def _version(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -178,6 +179,43 @@ def test_a_damaged_database_is_one_line_with_a_remedy(state: Path) -> None:
     with pytest.raises(LocalServiceError, match="cannot be used: file is not a database") as caught:
         lifecycle.start(state, detach=True, out=io.StringIO())
     assert "--state" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ("", "it cannot be written"),
+        ("state.db", "its state.db cannot be written"),
+        ("lock", "its lock cannot be written"),
+        ("s3", "its s3 cannot be written"),
+        ("version", "Permission denied"),
+    ],
+)
+def test_a_state_folder_that_cannot_be_written_is_one_line_with_a_remedy(state: Path, part: str, words: str) -> None:
+    with lifecycle.ensure(state):
+        pass
+    (state / part).chmod(0o000 if part == "version" else 0o555)
+    done = subprocess.run(
+        [*_without_privileges(), sys.executable, "-m", "pipeline.local", "--state", str(state)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    (state / part).chmod(0o755)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        f"error: the state folder {state} cannot be used: {words}",
+        "hint: name another folder with --state",
+    ]
+
+
+def _without_privileges() -> list[str]:
+    """What makes a command obey the modes of files, which root does not."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may write everything, and there is no setpriv here")
+    return ["setpriv", "--bounding-set", "-all", "--inh-caps", "-all"]
 
 
 def test_another_region_than_the_folders_is_refused(state: Path) -> None:
