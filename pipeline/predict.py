@@ -1,16 +1,18 @@
 """Sends a file of features to an endpoint in batches and reads the answers: CSV, NPZ, JSON or JSON Lines.
 
-CSV goes as it is, a few hundred rows a request, and comes back as JSON Lines; the other forms are read first.
+CSV goes as it is, a few hundred rows a request, and comes back as JSON Lines; the other forms are read first. Text may
+be gzipped, as the ending `.gz` says.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from pipeline.clients import Clients, error_code, error_message, translated
 from pipeline.errors import DataError, ServiceError
@@ -45,17 +47,18 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[Prediction]
 def rows(path: Path) -> Iterator[bytes]:
     """The rows of a file as lines of CSV without a label. Raises DataError."""
     try:
-        name = path.name.removesuffix(".gz").lower()
-        if name.endswith(".npz"):
+        if path.name.lower().endswith(".npz"):
             yield from _npz(path)
-        elif name.endswith((".json", ".jsonl", ".jsonlines")):
-            yield from _json(path)
-        else:
-            with gzip.open(path) if path.name.endswith(".gz") else path.open("rb") as file:
+            return
+        packed = path.name.lower().endswith(".gz")
+        with gzip.open(path) if packed else path.open("rb") as file:
+            if path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".jsonlines")):
+                yield from _json(path, file.read().decode())
+            else:
                 yield from (line.strip() + b"\n" for line in file if line.strip())
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
 
 
@@ -90,25 +93,32 @@ def _npz(path: Path) -> Iterator[bytes]:
         yield ",".join(map(repr, row.tolist())).encode() + b"\n"
 
 
-def _json(path: Path) -> Iterator[bytes]:
-    text = path.read_text(encoding="utf-8")
-    try:
-        lines = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except json.JSONDecodeError:
-        lines = [_whole(path, text)]
-    found = lines[0].get("instances", lines) if len(lines) == 1 and isinstance(lines[0], dict) else lines
-    for number, instance in enumerate(found, 1):
+def _json(path: Path, text: str) -> Iterator[bytes]:
+    for number, instance in enumerate(_instances(path, text), 1):
         features = instance.get("features") if isinstance(instance, dict) else instance
-        if not isinstance(features, list) or not all(isinstance(value, int | float) for value in features):
+        if not _is_row(features):
             raise DataError(f"{path}, instance {number}: no list of numbers", hint='write {"features": [1.0, 2.0]}')
         yield ",".join(map(repr, features)).encode() + b"\n"
 
 
-def _whole(path: Path, text: str) -> Any:
+def _instances(path: Path, text: str) -> list[Any]:
+    """What stands for a row each: in `{"instances": [...]}`, in a list, or in a document a line."""
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{path} is neither JSON nor JSON Lines: {error}") from None
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        try:
+            return [json.loads(line) for line in text.splitlines() if line.strip()]
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path} is neither JSON nor JSON Lines: {error}") from None
+    if isinstance(found, dict):
+        found = found.get("instances", [found])
+    if not isinstance(found, list):
+        raise DataError(f"{path}: its instances are no list", hint='write {"instances": [{"features": [1.0, 2.0]}]}')
+    return [found] if found and _is_row(found) else found
+
+
+def _is_row(value: Any) -> TypeGuard[list[float]]:
+    return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
 
 
 def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[dict[str, Any]]:
@@ -119,7 +129,7 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[di
             answer = clients.runtime.invoke_endpoint(
                 EndpointName=endpoint, Body=body, ContentType="text/csv", Accept="application/jsonlines"
             )
-            text = answer["Body"].read().decode()
+            reply = answer["Body"].read()
         except ClientError as error:
             if error_code(error) != "ModelError":
                 raise
@@ -128,4 +138,11 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[di
                 f"the model refused rows {first} to {last}: {error_message(error)}",
                 hint="a row has as many comma-separated numbers as the model has features, with no label and no header",
             ) from error
-    return [json.loads(line) for line in text.splitlines()]
+    try:
+        answers: list[dict[str, Any]] = [json.loads(line) for line in reply.splitlines()]
+        scored = all("score" in answer for answer in answers)
+    except (ValueError, TypeError):
+        scored = False
+    if not scored:
+        raise ServiceError(f"endpoint {endpoint} does not answer as linear-learner does: {reply[:80]!r}")
+    return answers

@@ -34,9 +34,17 @@ def test_every_form_gives_the_same_rows(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.array(ROWS))
     (tmp_path / "a.json").write_text(json.dumps({"instances": [{"features": row} for row in ROWS]}))
     (tmp_path / "b.json").write_text(json.dumps([{"features": row} for row in ROWS], indent=1))
+    (tmp_path / "c.json").write_text(json.dumps(ROWS))
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"features": row}) + "\n" for row in ROWS))
-    for name in ("a.csv", "a.csv.gz", "a.npz", "a.json", "a.jsonl"):
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress((tmp_path / "a.jsonl").read_bytes()))
+    for name in ("a.csv", "a.csv.gz", "a.npz", "a.json", "b.json", "c.json", "a.jsonl", "a.jsonl.gz"):
         assert parsed(tmp_path / name) == ROWS, name
+
+
+def test_a_lone_row_in_json_is_a_row(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"features": [1, 2]}')
+    (tmp_path / "b.json").write_text("[1, 2]\n")
+    assert parsed(tmp_path / "a.json") == parsed(tmp_path / "b.json") == [[1, 2]]
 
 
 def test_pictures_in_an_npz_are_rows_of_their_pixels(tmp_path: Path) -> None:
@@ -50,7 +58,10 @@ def test_pictures_in_an_npz_are_rows_of_their_pixels(tmp_path: Path) -> None:
         ("a.npz", b"no archive", "is no NPZ file"),
         ("a.json", b"{", "is neither JSON nor JSON Lines"),
         ("a.json", b'{"instances": [{"features": ["x"]}]}', "instance 1: no list of numbers"),
+        ("a.json", b'{"instances": 5}', "its instances are no list"),
+        ("a.json", b"\xff", "cannot be read"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
+        ("a.csv.gz", gzip.compress(b"1,2\n")[:10] + bytes([7] * 8), "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_said_with_its_place(tmp_path: Path, name: str, content: bytes, message: str) -> None:
@@ -87,10 +98,11 @@ def test_a_batch_keeps_below_what_an_endpoint_takes() -> None:
 class Endpoint(Clients):
     """A client whose requests are answered here: each row's score is its first number."""
 
-    def __init__(self, refuse: str = "") -> None:
+    def __init__(self, refuse: str = "", reply: bytes | None = None) -> None:
         super().__init__(boto3.Session("k", "s", region_name="us-east-1"))
         self.asked: list[bytes] = []
         self._refuse = refuse
+        self._reply = reply
         self.runtime.meta.events.register("before-call.sagemaker-runtime.InvokeEndpoint", self._answer)
 
     def _answer(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
@@ -103,7 +115,7 @@ class Endpoint(Clients):
         if self._refuse:
             return http, {"Error": {"Code": "ModelError", "Message": self._refuse}, "ResponseMetadata": {}}
         answers = [{"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()]
-        text = "".join(json.dumps(answer) + "\n" for answer in answers).encode()
+        text = "".join(json.dumps(answer) + "\n" for answer in answers).encode() if self._reply is None else self._reply
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
 
 
@@ -126,3 +138,9 @@ def test_what_the_model_refuses_is_said_with_the_rows(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="the model refused rows 1 to 500: wrong number of features") as raised:
         list(predict(Endpoint("wrong number of features"), "demo", csv(tmp_path, 600)))
     assert "as many comma-separated numbers" in raised.value.hint
+
+
+@pytest.mark.parametrize("reply", [b"0.25", b"no JSON", b'{"label": 1}', b"\xff\xfe"])
+def test_the_answer_of_another_algorithm_is_told_from_linear_learners(tmp_path: Path, reply: bytes) -> None:
+    with pytest.raises(ServiceError, match="endpoint demo does not answer as linear-learner does"):
+        list(predict(Endpoint(reply=reply), "demo", csv(tmp_path, 1)))
