@@ -79,7 +79,7 @@ def _lines(paths: Sequence[str]) -> Iterator[tuple[float, str]]:
     """The lines of log files as `pipeline.local.logs` writes them."""
     for path in paths:
         time = 0.0
-        with open(path, encoding="utf-8", errors="replace") as file:
+        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
             for line in file:
                 line = line.rstrip("\n")
                 if line.startswith("\t"):

@@ -47,3 +47,9 @@ def test_the_time_of_a_metric_is_that_of_its_line(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("2023-11-14T22:13:20.123Z loss=1\n2023-11-14T22:13:21.500Z a\n\tloss=2\n")
     assert final_metrics([log], LOSS) == [{"MetricName": "loss", "Value": 2.0, "Timestamp": 1700000001.5}]
+
+
+def test_a_progress_bar_that_writes_over_its_line_hides_no_metric(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"2023-11-14T22:13:20.000Z  10%|#\r 20%|##\r100%|##########\n2023-11-14T22:13:20.123Z loss=1\n")
+    assert final_metrics([log], LOSS) == [{"MetricName": "loss", "Value": 1.0, "Timestamp": 1700000000.123}]
