@@ -75,7 +75,7 @@ class Seen:
     def _got(self, reference: str) -> Any:
         kind, _, rest = reference.partition(".")
         if kind == "Parameters":
-            return self.values.get(rest)
+            return self.values.get(rest, {"Get": reference})
         if kind == "Execution":
             return f"{ANEW}{rest}" if rest in _VARYING else {"Get": reference}
         return self._from_step(reference)
@@ -103,10 +103,12 @@ class Seen:
 
 
 def values(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """Each parameter's value of its own type: the one given, or its default."""
+    """Each parameter's value of its own type: the one given, or its default; those that have neither are left out."""
     found: dict[str, Any] = {}
     for item in definition.get("Parameters", []):
         name, value = item["Name"], given.get(item["Name"], item.get("DefaultValue"))
+        if value is None:
+            continue
         read = _READERS.get(item.get("Type", ""), str)
         try:
             found[name] = read(str(value))

@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from pipeline.cache_view import ANEW, Origin, Seen
+from pipeline.cache_view import ANEW, Seen, values
 from pipeline.clients import Clients, error_code, translated
 from pipeline.definition import check
-from pipeline.difference import walk
 from pipeline.errors import DefinitionError
 from pipeline.plan import parsed
+from pipeline.results import SIDES, comparisons
 
-_AT_LEAST: Final = ("GreaterThanOrEqualTo", "GreaterThan")
-_AT_MOST: Final = ("LessThanOrEqualTo", "LessThan")
 _RUNNING: Final = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")
-_NOBODY: Final[Origin] = lambda _: None  # noqa: E731
 
 
 def accepted(definition: str) -> tuple[str, ...]:
@@ -44,20 +41,18 @@ def loosened(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} ({side} {value:g}) is gone"
             continue
         now = after[name][1]
-        if (now < value) if side == "at least" else (now > value):
+        if (now < value) if side in ("at least", "above") else (now > value):
             yield f"{name} goes from {side} {value:g} to {side} {now:g}"
 
 
 def endpoints(definition: Mapping[str, Any]) -> set[str]:
     """The names of the endpoints that the pipeline deploys to unless an execution is told others."""
-    seen = Seen.of(definition, {}, _NOBODY)
-    return _names(seen, "Endpoint", "EndpointName")
+    return _names(definition, "Endpoint", "EndpointName")
 
 
 def groups(definition: Mapping[str, Any]) -> set[str]:
     """The model package groups that the pipeline registers in unless an execution is told others."""
-    seen = Seen.of(definition, {}, _NOBODY)
-    return _names(seen, "RegisterModel", "ModelPackageGroupName")
+    return _names(definition, "RegisterModel", "ModelPackageGroupName")
 
 
 def _thresholds(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
@@ -86,28 +81,20 @@ def _endpoints(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any])
 
 def _gates(definition: Mapping[str, Any]) -> dict[str, tuple[str, float]]:
     """The parameters that a Condition holds figures of an evaluation to: the side and the default."""
-    defaults = Seen.of(definition, {}, _NOBODY).values
-    gates: dict[str, tuple[str, float]] = {}
-    for step in walk(definition.get("Steps", [])):
-        for condition in (step.get("Arguments") or {}).get("Conditions", []):
-            left, right = condition.get("LeftValue"), condition.get("RightValue")
-            if not (isinstance(left, Mapping) and "Std:JsonGet" in left and isinstance(right, Mapping)):
-                continue
-            name = str(right.get("Get", "")).removeprefix("Parameters.")
-            side = {**dict.fromkeys(_AT_LEAST, "at least"), **dict.fromkeys(_AT_MOST, "at most")}.get(condition["Type"])
-            if side and isinstance(defaults.get(name), int | float):
-                gates[name] = (side, float(defaults[name]))
-    return gates
+    defaults = values(definition, {})
+    found = {name: (SIDES[kind][0], defaults.get(name)) for kind, _, name in comparisons(definition)}
+    return {name: (side, float(value)) for name, (side, value) in found.items() if isinstance(value, int | float)}
 
 
-def _names(seen: Seen, kind: str, member: str) -> set[str]:
+def _names(definition: Mapping[str, Any], kind: str, member: str) -> set[str]:
     """What the steps of one type have for a member, as far as it is fixed before an execution."""
-    values = (
+    seen = Seen.of(definition, {}, lambda _: None)
+    found = (
         seen.resolved((step.get("Arguments") or {}).get(member))
         for step in seen.steps.values()
         if step.get("Type") == kind
     )
-    return {value for value in values if isinstance(value, str) and not value.startswith(ANEW)}
+    return {value for value in found if isinstance(value, str) and not value.startswith(ANEW)}
 
 
 def _approved(clients: Clients, group: str) -> int | None:

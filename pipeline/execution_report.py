@@ -1,21 +1,21 @@
-"""Everything worth knowing of one execution, gathered once as data; how it is shown is others' work.
+"""Everything worth knowing of one execution, gathered once as data, with its JSON and its lines for a terminal.
 
-Reads the execution, its parameters, figures and outputs through the API, on AWS and on localhost alike, and the
-model that was approved last in the same group, which is what a new one is measured by.
+Markdown and HTML have modules of their own. It is read through the API, on AWS and on localhost alike: the execution,
+its parameters, figures and outputs, and the model approved last in the same group, which a new one is measured by.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from pipeline import registry, results
 from pipeline.clients import Clients, translated
 from pipeline.execution_report_links import Links
-from pipeline.executions import Snapshot, StepView, definition_of, execution_id, snapshot
+from pipeline.executions import Snapshot, StepView, definition_of, execution_id, parameters_of, snapshot
 from pipeline.registry import Model
 from pipeline.verdict import explain
 
@@ -56,7 +56,7 @@ class Report:
     """The ARN of the model package that it registered."""
     approved: Model | None = None
     """The latest approved model of the group, this execution's own left out."""
-    figures: tuple[Figure, ...] = field(default=())
+    figures: tuple[Figure, ...] = ()
 
     @property
     def id(self) -> str:
@@ -108,11 +108,7 @@ def gather(clients: Clients, arn: str) -> Report:
     now = snapshot(clients, arn)
     with translated():
         described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        pages = clients.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-            PipelineExecutionArn=arn
-        )
-        given = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
-    definition = definition_of(clients, arn)
+    definition, given = definition_of(clients, arn), parameters_of(clients, arn)
     outputs = results.outputs(clients, now)
     metrics = results.evaluation(clients, outputs) or {}
     gates = results.gates(definition, given, metrics)
@@ -169,6 +165,6 @@ def _step(step: StepView) -> dict[str, Any]:
     }
 
 
-def _section(title: str, items: Any) -> list[str]:
+def _section(title: str, items: Iterable[str]) -> list[str]:
     lines = [f"  {item}" for item in items]
     return ["", f"{title}:", *lines] if lines else []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -159,13 +160,13 @@ def follow(
 def stop(clients: Clients, arn: str) -> None:
     """Ask for the execution to stop. Raises ServiceError."""
     with translated():
-        clients.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=_token())
+        clients.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
 
 
 def retry(clients: Clients, arn: str) -> None:
     """Run the failed or stopped steps of the execution again. Raises ServiceError."""
     with translated():
-        clients.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=_token())
+        clients.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
 
 
 def find(clients: Clients, pipeline: str, which: str = "") -> str:
@@ -246,6 +247,15 @@ def definition_of(clients: Clients, arn: str) -> dict[str, Any]:
     return definition
 
 
+def parameters_of(clients: Clients, arn: str) -> dict[str, str]:
+    """The parameters that the execution was started with; the others have their defaults. Raises ServiceError."""
+    with translated():
+        pages = clients.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
+            PipelineExecutionArn=arn
+        )
+        return {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
+
+
 def execution_id(arn: str) -> str:
     """The 12 characters that name the execution."""
     return arn.rpartition("/")[2]
@@ -300,9 +310,3 @@ def may_pass(error: ServiceError) -> bool:
 def _running(now: Snapshot) -> str:
     names = [step.name for step in now.steps if step.status not in ("Succeeded", "Failed", "Stopped")]
     return f"running {', '.join(names)}" if names else "no step is running"
-
-
-def _token() -> str:
-    import uuid
-
-    return uuid.uuid4().hex

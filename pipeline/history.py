@@ -6,14 +6,13 @@ which may lie further back than those that are looked at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, translated
-from pipeline.executions import execution_id
+from pipeline.executions import definition_of, execution_id, parameters_of
 from pipeline.reruns import Past
 
 _LOOKED_AT: Final = 10
@@ -64,10 +63,6 @@ def _source(step: Mapping[str, Any]) -> str:
 
 
 def _past(clients: Clients, arn: str, steps: Mapping[str, Steps]) -> Past:
-    sagemaker = clients.sagemaker
-    text = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)["PipelineDefinition"]
-    pages = sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(PipelineExecutionArn=arn)
-    given = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
     ended: dict[str, datetime] = {}
     reused: dict[str, str] = {}
     for name, step in steps[arn].items():
@@ -76,4 +71,4 @@ def _past(clients: Clients, arn: str, steps: Mapping[str, Steps]) -> Past:
             ended[name] = made["EndTime"]
         if _source(step):
             reused[name] = execution_id(_source(step))
-    return Past(json.loads(text), given, ended, execution_id(arn), reused)
+    return Past(definition_of(clients, arn), parameters_of(clients, arn), ended, execution_id(arn), reused)

@@ -124,9 +124,10 @@ def _figures(clients: Clients, uri: str) -> dict[str, float]:
 
 def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
     """The single figures of an evaluation by their names, those of constant guesses left out."""
-    group: Mapping[str, Any] = next(iter(evaluation.values()), {})
+    groups = [group for group in evaluation.values() if isinstance(group, Mapping)]
     return {
         name: float(item["value"])
+        for group in groups
         for name, item in group.items()
         if isinstance(item, Mapping) and isinstance(item.get("value"), int | float) and "_best_constant_" not in name
     }

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients, error_code, translated
 from pipeline.difference import walk
-from pipeline.executions import Snapshot, StepView, definition_of
+from pipeline.errors import ServiceError
+from pipeline.executions import Snapshot, StepView, definition_of, parameters_of
 
-_SIDES: Final = {
+# Condition type -> the side of the threshold in words, and the test.
+SIDES: Final = {
     "GreaterThanOrEqualTo": ("at least", float.__ge__),
     "GreaterThan": ("above", float.__gt__),
     "LessThanOrEqualTo": ("at most", float.__le__),
@@ -53,10 +55,16 @@ def outputs(clients: Clients, execution: Snapshot) -> tuple[Output, ...]:
 
 
 def read_json(clients: Clients, uri: str) -> dict[str, Any]:
-    """A JSON object in S3. Raises ServiceError."""
+    """A JSON object in S3. Raises ServiceError, also for what is none."""
     bucket, key = split(uri)
     with translated():
-        document: dict[str, Any] = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        body = clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        document = json.loads(body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise ServiceError(f"{uri} holds no JSON object")
     return document
 
 
@@ -81,10 +89,20 @@ def download(clients: Clients, uri: str, folder: Path) -> tuple[Path, ...]:
 
 
 def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | None:
-    """The evaluation of the model, `{"binary_classification_metrics": {...}}` or the like; None if there is none."""
+    """The evaluation of the model, `{"binary_classification_metrics": {...}}` or the like.
+
+    None if there is none, or none any more: `clean` removes an execution's files. Raises ServiceError.
+    """
+    from botocore.exceptions import ClientError
+
     for output in found:
         if output.name == "evaluation":
-            return read_json(clients, f"{output.uri.rstrip('/')}/evaluation.json")
+            try:
+                return read_json(clients, f"{output.uri.rstrip('/')}/evaluation.json")
+            except ServiceError as error:
+                cause = error.__cause__
+                if not (isinstance(cause, ClientError) and error_code(cause) in ("NoSuchKey", "NoSuchBucket")):
+                    raise
     return None
 
 
@@ -94,25 +112,23 @@ def gates(definition: Mapping[str, Any], parameters: Mapping[str, str], metrics:
     `parameters` are those the execution was started with; the others have their defaults.
     """
     values = {item["Name"]: item.get("DefaultValue") for item in definition.get("Parameters", [])} | dict(parameters)
-    found = []
+    found = (_gate(*comparison, values, metrics) for comparison in comparisons(definition))
+    return tuple(gate for gate in found if gate is not None)
+
+
+def comparisons(definition: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What the conditions compare: the type of the condition, the path of the figure, the name of the parameter."""
     for step in walk(definition.get("Steps", [])):
         for condition in (step.get("Arguments") or {}).get("Conditions", []):
-            path = condition.get("LeftValue")
-            parameter = condition.get("RightValue")
-            if condition.get("Type") in _SIDES and _is_figure(path) and _is_parameter(parameter):
+            figure, parameter = condition.get("LeftValue"), condition.get("RightValue")
+            if condition.get("Type") in SIDES and _is_figure(figure) and _is_parameter(parameter):
                 name = parameter["Get"].removeprefix("Parameters.")
-                found.append(_gate(condition["Type"], path["Std:JsonGet"]["Path"], name, values, metrics))
-    return tuple(gate for gate in found if gate is not None)
+                yield condition["Type"], figure["Std:JsonGet"]["Path"], name
 
 
 def execution_gates(clients: Clients, arn: str, metrics: Mapping[str, Any]) -> tuple[Gate, ...]:
     """The gate's comparisons of one execution. Raises ServiceError."""
-    with translated():
-        pages = clients.sagemaker.get_paginator("list_pipeline_parameters_for_execution").paginate(
-            PipelineExecutionArn=arn
-        )
-        given = {item["Name"]: item["Value"] for page in pages for item in page["PipelineParameters"]}
-    return gates(definition_of(clients, arn), given, metrics)
+    return gates(definition_of(clients, arn), parameters_of(clients, arn), metrics)
 
 
 def confusion_matrix(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]] | None:
@@ -151,9 +167,10 @@ def _gate(kind: str, path: str, parameter: str, values: Mapping[str, Any], metri
         figure = figure.get(part) if isinstance(figure, Mapping) else None
     if not isinstance(figure, int | float) or values.get(parameter) is None:
         return None
-    side, holds = _SIDES[kind]
+    side, holds = SIDES[kind]
     threshold = float(values[parameter])
-    return Gate(path.split(".")[-2], float(figure), side, threshold, parameter, holds(float(figure), threshold))
+    name = path.removesuffix(".value").rpartition(".")[2]
+    return Gate(name, float(figure), side, threshold, parameter, holds(float(figure), threshold))
 
 
 def _is_figure(value: Any) -> bool:

@@ -123,3 +123,9 @@ def test_who_may_not_ask_is_told_so_and_still_gets_a_plan(clients: Clients) -> N
 
 def test_a_deployed_text_that_is_no_definition_is_no_obstacle(clients: Clients) -> None:
     assert cautions.found(clients, "{'Version': 1}", text(MinAuc=0.9)) == ()
+
+
+def test_an_endpoint_that_each_execution_must_name_is_not_known_beforehand() -> None:
+    step = {"Name": "E", "Type": "Endpoint", "Arguments": {"EndpointName": {"Get": "Parameters.Name"}}}
+    made: dict[str, Any] = {"Parameters": [{"Name": "Name", "Type": "String"}], "Steps": [step]}
+    assert cautions.endpoints(made) == set()

@@ -95,3 +95,20 @@ def test_a_model_whose_evaluation_is_gone_has_no_figures(clients: Clients) -> No
     registered(clients, 0.9)
     clients.s3.delete_object(Bucket="bucket", Key="0.9/evaluation.json")
     assert dict(registry.model(clients, GROUP, 1).figures) == {}
+
+
+@pytest.mark.parametrize(
+    ("document", "figures"),
+    [
+        (b'{"version": 0.0, "binary_classification_metrics": {"accuracy": {"value": 0.5}}}', {"accuracy": 0.5}),
+        (b"[1]", {}),
+        (b"\xff", {}),
+    ],
+    ids=["Model Monitor's", "a list", "no text"],
+)
+def test_the_evaluation_of_a_model_that_others_registered_may_be_anything(
+    clients: Clients, document: bytes, figures: dict[str, float]
+) -> None:
+    registered(clients, 0.9)
+    clients.s3.put_object(Bucket="bucket", Key="0.9/evaluation.json", Body=document)
+    assert dict(registry.model(clients, GROUP, 1).figures) == figures

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import results
 from pipeline.clients import Clients
+from pipeline.errors import ServiceError
 from pipeline.executions import Snapshot, snapshot
 from tests.support.clients import aws_alone, clients_of
 from tests.support.definitions import CASES, definition
@@ -67,6 +68,17 @@ def test_no_evaluation_is_no_error() -> None:
     assert results.confusion_matrix({}) is None
 
 
+def test_an_evaluation_that_was_removed_is_no_error_and_one_that_cannot_be_read_is() -> None:
+    output = (results.Output("EvaluateModel", "evaluation", f"s3://{BUCKET}/e/"),)
+    with aws_alone() as aws:
+        assert results.evaluation(aws, output) is None
+        aws.s3.create_bucket(Bucket=BUCKET)
+        assert results.evaluation(aws, output) is None
+        aws.s3.put_object(Bucket=BUCKET, Key="e/evaluation.json", Body=b"[]")
+        with pytest.raises(ServiceError, match=f"s3://{BUCKET}/e/evaluation.json holds no JSON object"):
+            results.evaluation(aws, output)
+
+
 def test_a_key_that_points_outside_is_not_written(tmp_path: Path) -> None:
     with aws_alone() as aws:
         aws.s3.create_bucket(Bucket=BUCKET)
@@ -103,7 +115,20 @@ def test_a_figure_at_the_threshold_is_as_the_condition_says(kind: str, value: fl
     condition = {"Type": kind, "LeftValue": left, "RightValue": {"Get": "Parameters.T"}}
     step = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [condition], "IfSteps": [], "ElseSteps": []}}
     (gate,) = results.gates({"Steps": [step]}, {"T": "0.5"}, {"g": {"accuracy": {"value": value}}})
-    assert gate.passed is passed
+    assert (gate.metric, gate.passed) == ("accuracy", passed)
+
+
+@pytest.mark.parametrize("path", ["accuracy", "g.accuracy", "g.accuracy.value"])
+def test_a_figure_is_called_by_the_last_name_of_its_path(path: str) -> None:
+    condition = {
+        "Type": "GreaterThan",
+        "LeftValue": {"Std:JsonGet": {"Path": path}},
+        "RightValue": {"Get": "Parameters.T"},
+    }
+    step = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [condition]}}
+    metrics = {"accuracy": 1, "g": {"accuracy": 1}} if path != "g.accuracy.value" else {"g": {"accuracy": {"value": 1}}}
+    (gate,) = results.gates({"Steps": [step]}, {"T": "0.5"}, metrics)
+    assert gate.metric == "accuracy"
 
 
 class _Everything(dict[str, Any]):
