@@ -18,6 +18,8 @@ from pipeline.local.front.messages import Answer, BadRequest, Disconnected, File
 
 MAX_HEAD: Final = 64 * 1024
 _CHUNK: Final = 1 << 18
+_NO_LINES: Final = str.maketrans("\r\n\0", "   ")
+"""What a client or a container has put into a header must not become a header of its own, or a body."""
 
 
 class Channel:
@@ -50,7 +52,7 @@ class Channel:
         self.sock.settimeout(self._body_seconds)
         body = answer.body
         lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Unknown')}", f"Date: {_date()}"]
-        lines += [f"{name}: {value}" for name, value in answer.headers]
+        lines += [f"{name}: {value}".translate(_NO_LINES) for name, value in answer.headers]
         named = {name.lower() for name, _ in answer.headers}
         chunked = False
         if "content-length" not in named and answer.status not in (204, 304):

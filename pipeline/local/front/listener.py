@@ -73,7 +73,10 @@ class Listener:
                 continue
             with self._state:
                 self._open.add(sock)
-            threading.Thread(target=self._serve, args=(sock,), name="connection", daemon=True).start()
+            try:
+                threading.Thread(target=self._serve, args=(sock,), name="connection", daemon=True).start()
+            except RuntimeError:  # no more threads may run, say: this client may come again
+                self._forget(sock)
 
     def _room(self) -> bool:
         """Wait until one more connection may come; False when closing."""
@@ -101,11 +104,14 @@ class Listener:
         except (OSError, Disconnected):
             pass
         finally:
-            with self._state:
-                self._open.discard(sock)
-                self._idle.pop(sock, None)
-                self._state.notify()
-            sock.close()
+            self._forget(sock)
+
+    def _forget(self, sock: socket.socket) -> None:
+        with self._state:
+            self._open.discard(sock)
+            self._idle.pop(sock, None)
+            self._state.notify()
+        sock.close()
 
     def _converse(self, sock: socket.socket, channel: Channel) -> None:
         grace = _FRESH_SECONDS
@@ -131,9 +137,9 @@ class Listener:
         except BadRequest as error:
             channel.write(_refusal(error), head_only=head_only, close=True)
             return False
-        keep = request.headers.get("connection", "").lower() != "close" and not self._closing
-        keep = keep and request.body.drained(_DRAIN)
         try:
+            keep = request.headers.get("connection", "").lower() != "close" and not self._closing
+            keep = keep and request.body.drained(_DRAIN)
             channel.write(answer, head_only=head_only, close=not keep)
         finally:
             done = getattr(answer.body, "close", None)

@@ -224,3 +224,44 @@ def test_a_client_that_goes_away_in_the_middle_of_its_body_harms_nobody() -> Non
         with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
             sock.sendall(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc")
         assert b"200 OK" in exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+
+
+def test_a_thread_that_cannot_be_started_costs_one_connection_and_not_the_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    start, refused = threading.Thread.start, list[str]()
+
+    def start_or_not(thread: threading.Thread) -> None:
+        if thread.name == "connection" and not refused:
+            refused.append(thread.name)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_or_not)
+    with serving(connections=1) as port:
+        assert exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+        assert b"200 OK" in exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert refused
+
+
+def test_a_header_never_becomes_two(tmp_path: Path) -> None:
+    with serving(lambda request: Answer(200, [("X-Given", "a\r\nX-Made: b\r\n\r\nc\0")])) as port:
+        head, _, body = exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").partition(b"\r\n\r\n")
+    assert b"X-Given: a  X-Made: b    c \r\n" in head + b"\r\n"
+    assert body == b""
+
+
+def test_an_answer_lets_go_of_its_body_when_the_client_is_gone_before_it() -> None:
+    closed = threading.Event()
+
+    class Body:
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"never sent"
+
+        def close(self) -> None:
+            closed.set()
+
+    with serving(lambda request: Answer(200, [], Body())) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+            sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+        assert closed.wait(3)
