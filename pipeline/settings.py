@@ -41,6 +41,14 @@ def _pairs(value: object) -> object:
     return {key.strip(): text.strip() for key, _, text in pairs}
 
 
+def _values(value: object) -> object:
+    """A table of parameters, none of which is a Boolean: TOML's true and false are the words."""
+    table = _pairs(value)
+    if not isinstance(table, Mapping):
+        return table
+    return {name: str(given).lower() if isinstance(given, bool) else given for name, given in table.items()}
+
+
 _Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 _Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
@@ -49,7 +57,7 @@ _Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0
 _Role = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
 _List = Annotated[tuple[str, ...], BeforeValidator(_split)]
 _Tags = Annotated[Mapping[str, str], BeforeValidator(_pairs)]
-_Values = Annotated[Mapping[str, Value], BeforeValidator(_pairs)]
+_Values = Annotated[Mapping[str, Value], BeforeValidator(_values)]
 
 
 class Settings(BaseSettings):

@@ -111,6 +111,11 @@ def test_lists_and_tables_may_be_written_in_one_string(file: Path) -> None:
     assert {parameter.name: parameter.default for parameter in settings.declared}["Epochs"] == 3
 
 
+def test_a_parameter_that_is_true_or_false_may_be_written_as_a_boolean(tmp_path: Path) -> None:
+    assert _load("parameters = { Deploy = true }", tmp_path).default("Deploy") == "true"
+    assert _load("parameters = { PositiveClass = false }", tmp_path).default("PositiveClass") == "false"
+
+
 def test_settings_cannot_be_changed(file: Path) -> None:
     settings = load(file=file, variables={})
     with pytest.raises(ValueError):
@@ -157,6 +162,7 @@ def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:
         ('tags = "team"', "tags cannot be 'team': it is not of the form KEY=VALUE,KEY=VALUE", "Tags"),
         ('subnets = ["subnet-1"]', "subnets and security_groups go together", ""),
         ("parameters = { Epoch = 3 }", "there is no parameter Epoch", "did you mean Epochs?"),
+        ("parameters = { Epochs = true }", "parameter Epochs: 'true' is not a whole number", "passes"),
         ("parameters = { Epochs = 0 }", "parameter Epochs: '0' is not in range", "passes"),
     ],
 )
