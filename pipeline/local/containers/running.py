@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local import logs
 from pipeline.local.containers import sandbox
 from pipeline.local.containers.environment import add_command, environment
-from pipeline.local.containers.opt_ml import OPT_ML, OptMl, hosts
+from pipeline.local.containers.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox import Container, Isolation, Limits
 from pipeline.local.images import Image
 
@@ -178,9 +178,7 @@ class Running:
         so it takes effect for a single one.
         """
         home = self.folder / host / "home"
-        if image.programs:
-            more["SAGEMAKER_BASE_DIR"] = OPT_ML
-        whole = environment(self.service, home, given, **more)
+        whole = environment(self.service, home, {**image.environment, **given}, **more)
         for name, program in image.programs.items():
             add_command(home, name, program)
         self._containers.append(

@@ -56,6 +56,8 @@ class Image:
     programs: Mapping[str, Path] = field(default_factory=dict)
     """Python files that an image without entry point has as commands, by name: `train`. They are copied into the
     container and use nothing but the standard library and what the interpreter has."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """The variables that the image itself sets; a job's own go before them."""
     own_code: bool = False
     """The program is part of this project, which other jobs do not see."""
     builtin: bool = False
@@ -86,6 +88,12 @@ def _linear_learner_metrics(hyperparameters: dict[str, str]) -> MetricDefinition
     return metric_definitions(given if given in (BINARY, MULTICLASS, REGRESSOR) else BINARY)
 
 
+def _managed(name: str, package: str) -> Image:
+    """An image that runs users' scripts; `package` is AWS's own that does it there."""
+    variables = {"SAGEMAKER_BASE_DIR": "/opt/ml", "SAGEMAKER_TRAINING_MODULE": f"{package}.training:main"}
+    return Image(name, programs={"train": _SCRIPT_MODE}, environment=variables)
+
+
 _BUILT_IN: Final = (
     Image(
         "linear-learner",
@@ -95,8 +103,8 @@ _BUILT_IN: Final = (
         builtin=True,
         metrics=_linear_learner_metrics,
     ),
-    Image("sagemaker-scikit-learn", programs={"train": _SCRIPT_MODE}),
-    Image("sagemaker-xgboost", programs={"train": _SCRIPT_MODE}),
+    _managed("sagemaker-scikit-learn", "sagemaker_sklearn_container"),
+    _managed("sagemaker-xgboost", "sagemaker_xgboost_container"),
 )
 
 _registered: Final[dict[str, Image]] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tarfile
@@ -17,6 +18,22 @@ from pathlib import Path
 from typing import Any, Final
 
 _OURS: Final = "sagemaker_"
+_OF_EVERY_JOB: Final = (
+    "sagemaker_program",
+    "sagemaker_submit_directory",
+    "sagemaker_container_log_level",
+    "sagemaker_job_name",
+    "sagemaker_region",
+    "sagemaker_s3_output",
+)
+"""What the SDK sends with every job; the others that begin so are the framework's."""
+_ONLY_IN_TRAINING_ENV: Final = (
+    "additional_framework_parameters",
+    "channel_input_dirs",
+    "is_master",
+    "job_name",
+    "master_hostname",
+)
 _ERROR_LINES: Final = 20
 
 
@@ -44,7 +61,9 @@ def main(base: Path) -> int:
         if requirements.exists():
             _run([sys.executable, "-m", "pip", "install", "-r", str(requirements)], code, os.environ)
         user = {name: value for name, value in given.items() if not name.startswith(_OURS)}
-        _run(command(str(program), user), code, os.environ | variables(base, str(program), given, user))
+        if not str(program).endswith(".py") and (code / str(program)).is_file():
+            (code / str(program)).chmod(0o777)
+        _run(command(str(program), user, code), code, os.environ | variables(base, str(program), given, user))
     except Failure as failure:
         (base / "output/failure").write_text(str(failure))
         print(failure, file=sys.stderr)
@@ -91,52 +110,83 @@ def fetch(source: str, code: Path) -> None:
         raise Failure(f"framework error: \n{source} cannot be unpacked: {error}") from None
 
 
-def command(program: str, hyperparameters: Mapping[str, Any]) -> list[str]:
-    """The command line of the script: `python train.py --name value ...`, by the hyperparameters' names."""
-    interpreter = ["/bin/sh"] if program.endswith(".sh") else [sys.executable]
-    arguments: list[str] = []
-    for name, value in sorted(hyperparameters.items()):
-        arguments += [f"{'-' if len(name) == 1 else '--'}{name}", _text(value)]
-    return [*interpreter, program, *arguments]
+def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
+    """Hyperparameters as a script's arguments: `--name value ...`, by their names."""
+    pairs = [(f"{'-' if len(name) == 1 else '--'}{name}", value) for name, value in sorted(hyperparameters.items())]
+    return [text for name, value in pairs for text in (name, _argument(value))]
+
+
+def command(program: str, hyperparameters: Mapping[str, Any], code: Path) -> list[str]:
+    """The command line of the script: `python train.py --name value ...`.
+
+    Beside a setup.py it is run as a module; what is no Python file is a command of its own.
+    """
+    if (code / "setup.py").exists():
+        return [sys.executable, "-m", program.removesuffix(".py"), *arguments(hyperparameters)]
+    if program.endswith(".py"):
+        return [sys.executable, program, *arguments(hyperparameters)]
+    return ["/bin/sh", "-c", shlex.join([f"./{program}", *arguments(hyperparameters)])]
 
 
 def variables(base: Path, program: str, given: Mapping[str, Any], hyperparameters: Mapping[str, Any]) -> dict[str, str]:
     """The SM_ variables that a script finds."""
-    config = base / "input/config"
+    whole = training_env(base, program, given)
+    values = {name: value for name, value in whole.items() if name not in _ONLY_IN_TRAINING_ENV}
+    folders = whole["channel_input_dirs"]
+    values |= {
+        "hps": hyperparameters,
+        "framework_params": whole["additional_framework_parameters"],
+        "channels": sorted(folders),
+        "training_env": whole | {"hyperparameters": hyperparameters},
+        "user_args": arguments(hyperparameters),
+    }
+    values |= {f"channel_{name}": folder for name, folder in folders.items()}
+    values |= {f"hp_{name}": value for name, value in hyperparameters.items()}
+    return {f"SM_{name.upper()}": _variable(value) for name, value in values.items()}
+
+
+def training_env(base: Path, program: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the toolkit knows of the job, by the toolkit's names."""
+    config, output = base / "input/config", base / "output"
     resources = json.loads((config / "resourceconfig.json").read_text())
     channels = json.loads((config / "inputdataconfig.json").read_text())
-    values: dict[str, Any] = {
-        "HOSTS": resources["hosts"],
-        "CURRENT_HOST": resources["current_host"],
-        "CURRENT_INSTANCE_TYPE": resources["current_instance_type"],
-        "CURRENT_INSTANCE_GROUP": resources["current_group_name"],
-        "INSTANCE_GROUPS": resources["instance_groups"],
-        "NETWORK_INTERFACE_NAME": resources["network_interface_name"],
-        "HPS": dict(hyperparameters),
-        "USER_ENTRY_POINT": program,
-        "MODULE_NAME": Path(program).stem,
-        "MODULE_DIR": given.get("sagemaker_submit_directory", ""),
-        "RESOURCE_CONFIG": resources,
-        "INPUT_DATA_CONFIG": channels,
-        "INPUT_DIR": str(base / "input"),
-        "INPUT_CONFIG_DIR": str(config),
-        "OUTPUT_DIR": str(base / "output"),
-        "OUTPUT_DATA_DIR": str(base / "output/data"),
-        "OUTPUT_INTERMEDIATE_DIR": str(base / "output/intermediate"),
-        "MODEL_DIR": str(base / "model"),
-        "CHANNELS": sorted(channels),
-        "NUM_CPUS": os.cpu_count() or 1,
-        "NUM_GPUS": 0,
-        "NUM_NEURONS": 0,
-        "LOG_LEVEL": given.get("sagemaker_container_log_level", 20),
-        "FRAMEWORK_PARAMS": {name: value for name, value in given.items() if name.startswith(_OURS)},
-        "USER_ARGS": command(program, hyperparameters)[2:],
+    hosts, group = resources["hosts"], resources["current_group_name"]
+    groups = {one["instance_group_name"]: one for one in resources["instance_groups"]}
+    return {
+        "additional_framework_parameters": {
+            name: value for name, value in given.items() if name.startswith(_OURS) and name not in _OF_EVERY_JOB
+        },
+        "channel_input_dirs": {name: str(base / "input/data" / name) for name in channels},
+        "current_host": resources["current_host"],
+        "current_instance_group": group,
+        "current_instance_group_hosts": groups[group]["hosts"],
+        "current_instance_type": resources["current_instance_type"],
+        "distribution_instance_groups": [],
+        "framework_module": os.environ.get("SAGEMAKER_TRAINING_MODULE", ""),
+        "hosts": hosts,
+        "input_config_dir": str(config),
+        "input_data_config": channels,
+        "input_dir": str(base / "input"),
+        "instance_groups": list(groups),
+        "instance_groups_dict": groups,
+        "is_hetero": len(groups) > 1,
+        "is_master": resources["current_host"] == hosts[0],
+        "job_name": os.environ.get("TRAINING_JOB_NAME", ""),
+        "log_level": given.get("sagemaker_container_log_level", 20),
+        "master_hostname": hosts[0],
+        "model_dir": str(base / "model"),
+        "module_dir": given.get("sagemaker_submit_directory", ""),
+        "module_name": program.removesuffix(".py"),
+        "network_interface_name": resources["network_interface_name"],
+        "num_cpus": os.cpu_count() or 1,
+        "num_gpus": 0,
+        "num_neurons": 0,
+        "output_data_dir": str(output / "data"),
+        "output_dir": str(output),
+        "output_intermediate_dir": str(output / "intermediate"),
+        "resource_config": resources,
+        "user_entry_point": program,
     }
-    values |= {f"CHANNEL_{name.upper()}": str(base / "input/data" / name) for name in channels}
-    values |= {f"HP_{name.upper()}": value for name, value in hyperparameters.items()}
-    shown = {f"SM_{name}": _text(value) for name, value in values.items()}
-    shown["SM_TRAINING_ENV"] = json.dumps({name.lower(): value for name, value in values.items()})
-    return shown
 
 
 def _run(argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
@@ -166,10 +216,18 @@ def _run(argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
         )
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value) if isinstance(value, (dict, list)) else str(value)
+def _argument(value: Any) -> str:
+    """A value as the toolkit writes it on a command line."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}={one}" for name, one in sorted(value.items()))
+    return "" if value is None else str(value)
+
+
+def _variable(value: Any) -> str:
+    """A value as the toolkit writes it into a variable: text as it is, all else as JSON."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -68,6 +68,44 @@ def test_the_script_gets_its_hyperparameters_and_folders(bench: Bench) -> None:
     assert bench.keys(f"models/{job['TrainingJobName']}/output/model.tar.gz")
 
 
+def test_values_are_written_as_the_toolkit_writes_them(bench: Bench) -> None:
+    script = (
+        "import json, os, sys\n"
+        "print(json.dumps(sys.argv[1:]))\n"
+        "print(json.dumps({k: v for k, v in os.environ.items() if k.startswith('SM_')}))\n"
+    )
+    given = {"flag": True, "list": [1, "a"], "map": {"b": 1, "a": 2}, "none": None, "sagemaker_mpi_enabled": False}
+    job = train(bench, {"train.py": script}, **given)
+    *_, arguments, variables = bench.log("Training", str(job["TrainingJobName"]))
+    expected = ["--flag", "True", "--list", "[1, 'a']", "--map", "a=2,b=1", "--none", ""]
+    assert json.loads(arguments) == expected
+    found = json.loads(variables)
+    shown = ("SM_HP_FLAG", "SM_HP_LIST", "SM_HP_MAP", "SM_HP_NONE")
+    assert [found[name] for name in shown] == ["true", '[1,"a"]', '{"a":2,"b":1}', ""]
+    assert found["SM_HPS"] == '{"flag":true,"list":[1,"a"],"map":{"a":2,"b":1},"none":null}'
+    assert json.loads(found["SM_USER_ARGS"]) == expected
+    assert found["SM_FRAMEWORK_PARAMS"] == '{"sagemaker_mpi_enabled":false}'
+    assert found["SM_FRAMEWORK_MODULE"] == "sagemaker_sklearn_container.training:main"
+    assert found["SM_INSTANCE_GROUPS"] == '["homogeneousCluster"]'
+    assert json.loads(found["SM_INSTANCE_GROUPS_DICT"])["homogeneousCluster"]["hosts"] == ["algo-1"]
+    assert (found["SM_CURRENT_INSTANCE_GROUP_HOSTS"], found["SM_IS_HETERO"]) == ('["algo-1"]', "false")
+    whole = json.loads(found["SM_TRAINING_ENV"])
+    assert whole["channel_input_dirs"]["train"] == "/opt/ml/input/data/train"
+    assert (whole["job_name"], whole["is_master"]) == (job["TrainingJobName"], True)
+    assert whole["hyperparameters"] == {name: value for name, value in given.items() if name != "sagemaker_mpi_enabled"}
+    assert whole["resource_config"] == json.loads(found["SM_RESOURCE_CONFIG"])
+
+
+def test_a_script_in_a_folder_and_one_beside_a_setup_file(bench: Bench) -> None:
+    show = "import os, sys; print(__name__, os.environ['SM_MODULE_NAME'], os.path.relpath(sys.argv[0]), os.getcwd())"
+    job = train(bench, {"code/deep.py": show}, "code/deep.py")
+    assert bench.log("Training", str(job["TrainingJobName"]))[-1] == "__main__ code/deep code/deep.py /opt/ml/code"
+    job = train(bench, {"module.py": show, "setup.py": ""}, "module.py")
+    log = bench.log("Training", str(job["TrainingJobName"]))
+    assert log[-1] == "__main__ module module.py /opt/ml/code"
+    assert any(line.endswith(" -m module") for line in log)
+
+
 def test_the_failure_of_a_script_is_told_as_the_toolkit_tells_it(bench: Bench) -> None:
     job = train(bench, {"train.py": "raise ValueError('no such column')"})
     reason = str(job["FailureReason"])
@@ -76,8 +114,9 @@ def test_the_failure_of_a_script_is_told_as_the_toolkit_tells_it(bench: Bench) -
 
 
 def test_a_shell_script_may_be_the_program(bench: Bench) -> None:
-    job = train(bench, {"go.sh": "echo $SM_MODEL_DIR $1 $2; exit 6"}, "go.sh", depth=2)
-    assert "/opt/ml/model --depth 2" in bench.log("Training", str(job["TrainingJobName"]))
+    script = '#!/bin/bash\nlist=($SM_MODEL_DIR "$@"); [[ ${#list[@]} == 3 ]] && echo "${list[@]}"; exit 6'
+    job = train(bench, {"go.sh": script}, "go.sh", depth="a b")
+    assert "/opt/ml/model --depth a b" in bench.log("Training", str(job["TrainingJobName"]))
     assert str(job["FailureReason"]).endswith("exit code: 6")
 
 
