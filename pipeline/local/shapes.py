@@ -11,7 +11,7 @@ import functools
 import gzip
 import importlib.util
 import json
-import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -178,13 +178,13 @@ class _Walk:
     def _integer(self, shape: Shape, value: Any, path: str) -> int:
         kind = shape["type"]
         number = _number(value, "an Integer" if kind == "integer" else "a Long", path)
-        if not math.isfinite(number) or not -_INT_LIMIT[kind] <= number < _INT_LIMIT[kind]:
+        if not -_INT_LIMIT[kind] <= number < _INT_LIMIT[kind]:
             raise SerializationException(f"{_java(value)} is out of the range of {kind}: {path}")
         self._ranged(shape, int(number), path)
         return int(number)
 
     def _real(self, shape: Shape, value: Any, path: str) -> float:
-        number = float(_number(value, "a Double" if shape["type"] == "double" else "a Float", path))
+        number = _float(value, "a Double" if shape["type"] == "double" else "a Float", path)
         self._ranged(shape, number, path)
         return number
 
@@ -194,10 +194,7 @@ class _Walk:
         return value
 
     def _timestamp(self, shape: Shape, value: Any, path: str) -> float:
-        seconds = float(_number(value, "a Date", path))
-        if not math.isfinite(seconds) or abs(seconds) > 1e12:
-            raise SerializationException(f"{_java(value)} is out of the range of a Date: {path}")
-        return seconds
+        return _float(value, "a Date", path, most=1e12)
 
     def _sized(self, shape: Shape, value: Any, path: str) -> None:
         for constraint in _wrong_size(shape, len(value)):
@@ -274,6 +271,13 @@ def _number(value: Any, kind: str, path: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SerializationException(_converted(value, kind, path))
     return value
+
+
+def _float(value: Any, kind: str, path: str, *, most: float = sys.float_info.max) -> float:
+    number = _number(value, kind, path)
+    if not -most <= number <= most:
+        raise SerializationException(f"{_java(value)} is out of the range of {kind}: {path}")
+    return float(number)
 
 
 def _converted(value: Any, kind: str, path: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final
+from urllib.parse import unquote
 
 from pipeline.local.front.messages import Request
 
@@ -29,6 +30,6 @@ def refusal(request: Request) -> str:
         return "Requests of web pages from elsewhere are refused."
     if request.headers.get("sec-fetch-site", "none") not in _OWN_SITES:
         return "Requests of web pages from elsewhere are refused."
-    if request.path.startswith(_CLOSED):
+    if unquote(request.path).startswith(_CLOSED):
         return "This path is closed."
     return ""

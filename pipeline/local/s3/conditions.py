@@ -11,7 +11,9 @@ from typing import Final
 from pipeline.local.objects import NoSuchKey, StoredObject
 from pipeline.local.s3.errors import InvalidRange, NotModified, PreconditionFailed, UnknownAction
 
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z")
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z", re.ASCII)
+_DIGITS: Final = 18
+"""No object has a byte whose number is longer, and Python reads none that is much longer."""
 
 
 def check_read(found: StoredObject, headers: Mapping[str, str], *, prefix: str = "") -> None:
@@ -62,14 +64,18 @@ def byte_range(text: str, size: int) -> tuple[int, int] | None:
         return None
     first, last = found[1], found[2]
     if not first:
-        start, end = max(0, size - int(last)), size
+        start, end = max(0, size - _position(last)), size
     else:
-        start, end = int(first), min(size, int(last) + 1) if last else size
-        if last and int(last) < start:
+        start, end = _position(first), min(size, _position(last) + 1) if last else size
+        if last and _position(last) < start:
             return None
     if start >= size or end <= start:
         raise InvalidRange(ActualObjectSize=str(size), RangeRequested=text)
     return start, end - start
+
+
+def _position(digits: str) -> int:
+    return int(digits) if len(digits) <= _DIGITS else 10**_DIGITS
 
 
 def _matches(header: str, etag: str) -> bool:
@@ -82,6 +88,6 @@ def _epoch(text: str | None) -> float | None:
         return None
     try:
         time = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()

@@ -19,6 +19,7 @@ from pipeline.local.s3.properties import properties, with_checksums
 from pipeline.local.s3.request import Plane, Request
 
 MAX_PARTS: Final = 10_000
+_DIGITS: Final = 10
 
 
 def create_upload(plane: Plane, request: Request) -> Answer:
@@ -162,7 +163,7 @@ def _number(request: Request) -> int:
 
 def _wanted(part: Element) -> tuple[int, str]:
     number, etag = part.findtext("PartNumber", ""), part.findtext("ETag", "")
-    if not number.strip().isdecimal() or not etag:
+    if not number.strip().isdecimal() or len(number) > _DIGITS or not etag:
         raise MalformedXML
     return int(number), etag.strip().strip('"')
 

@@ -103,6 +103,25 @@ def test_what_is_no_json_object_is_a_serialization_exception(local: LocalService
     assert len(reply.body) < 1000
 
 
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("ListPipelines", b'{"MaxResults": %s}'),
+        ("ListPipelines", b'{"CreatedAfter": %s}'),
+        (
+            "UpdateEndpointWeightsAndCapacities",
+            b'{"EndpointName": "a", "DesiredWeightsAndCapacities": [{"VariantName": "a", "DesiredWeight": %s}]}',
+        ),
+    ],
+)
+def test_a_number_that_no_type_can_hold_is_a_serialization_exception(
+    local: LocalService, operation: str, body: bytes
+) -> None:
+    for number in (b"9" * 400, b"1e400"):
+        reply = action(local, operation, body % number)
+        assert (reply.status, reply.json["__type"]) == (400, "SerializationException")
+
+
 @pytest.mark.parametrize("operation", ["CreateHub", "ListClusters", "Nonsense", "", "../etc/passwd", "__class__"])
 def test_an_action_that_is_not_here_is_named_in_a_400(local: LocalService, operation: str) -> None:
     reply = action(local, operation, b"{}")
@@ -229,7 +248,15 @@ def test_a_form_posted_by_a_page_does_nothing(local: LocalService) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/moto-api/", "/moto-api/reset", "/moto-api/data.json", "/latest/meta-data/iam", "/favicon.ico"]
+    "path",
+    [
+        "/moto-api/",
+        "/moto-api/reset",
+        "/%6doto-api/reset",
+        "/moto-api/data.json",
+        "/latest/meta-data/iam",
+        "/favicon.ico",
+    ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_motos_control_paths_and_the_metadata_service_are_closed(local: LocalService, method: str, path: str) -> None:

@@ -143,3 +143,12 @@ def test_no_text_makes_it_raise_anything_but_refused(authorization: str, query: 
     for request in (Request("GET", "/", query, headers), Request("GET", "/", f"X-Amz-Signature={query}", {})):
         with pytest.raises(Refused):
             verify(request, SECRETS, now())
+
+
+def test_a_presigned_address_that_cannot_be_is_refused() -> None:
+    known = {"AKIAEXAMPLE": "secret"}.get
+    scope = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAEXAMPLE/20260101/us-east-1/s3/aws4_request"
+    for rest in (f"&X-Amz-Signature=a&X-Amz-Expires={'9' * 5000}", "&aX-Amz-Signature=a&X-Amz-Expires=60"):
+        query = f"{scope}&X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host{rest}"
+        with pytest.raises(Refused):
+            verify(Request("GET", "/", query, {"host": "127.0.0.1"}), known, 1767225600.0)

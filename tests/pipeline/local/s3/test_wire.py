@@ -133,6 +133,30 @@ def test_xml_that_cannot_be_is_refused(service: LocalService, bucket: str, docum
     assert (status, b"MalformedXML" in body) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Range": f"bytes=0-{'9' * 5000}"}, 206),
+        ({"Range": f"bytes=-{'9' * 5000}"}, 206),
+        ({"If-Modified-Since": f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT"}, 200),
+        ({"If-Unmodified-Since": f"Mon, {'9' * 30} Jan 2024 00:00:00 GMT"}, 200),
+    ],
+)
+def test_ranges_and_dates_of_very_many_digits_give_the_whole_object(
+    service: LocalService, bucket: str, headers: dict[str, str], status: int
+) -> None:
+    send(service, "PUT", f"/{bucket}/k", body=b"content")
+    assert send(service, "GET", f"/{bucket}/k", headers=headers)[::2] == (status, b"content")
+
+
+def test_a_part_number_of_very_many_digits_is_refused(service: LocalService, bucket: str, s3: Any) -> None:
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
+    part = f"<Part><PartNumber>{'9' * 5000}</PartNumber><ETag>a</ETag></Part>"
+    document = f"<CompleteMultipartUpload>{part}</CompleteMultipartUpload>".encode()
+    status, _, body = send(service, "POST", f"/{bucket}/k?uploadId={upload}", body=document)
+    assert (status, b"MalformedXML" in body) == (400, True)
+
+
 def test_a_document_of_many_megabytes_is_refused(service: LocalService, bucket: str) -> None:
     status, _, body = send(service, "PUT", f"/{bucket}?cors", body=b" " * (3 << 20))
     assert (status, b"EntityTooLarge" in body) == (400, True)
