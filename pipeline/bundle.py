@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from pipeline.clients import error_code
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> di
         if not _exists(s3, bucket, manifest_key(prefix, sha256)):
             return None
     except ClientError as error:
-        if _code(error) == "NoSuchBucket":
+        if error_code(error) == "NoSuchBucket":
             raise NoBucketError(bucket) from error
         raise
     body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
@@ -144,13 +145,9 @@ def _create(s3: S3Client, bucket: str, key: str, content: bytes, kms_key: str | 
             s3.put_object(Bucket=bucket, Key=key, Body=content, IfNoneMatch="*", **encryption(kms_key))
             return True
         except ClientError as error:
-            if _code(error) == "PreconditionFailed":
+            if error_code(error) == "PreconditionFailed":
                 return False
             # Another writer was at the same key in the same moment, and may yet fail: S3 says to ask again.
-            if _code(error) != "ConditionalRequestConflict" or not attempts_left:
+            if error_code(error) != "ConditionalRequestConflict" or not attempts_left:
                 raise
     return False
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))

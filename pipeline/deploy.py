@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _CODE_URI: Final = re.compile(r's3://([^"/]+)/([^"]*?)/code/([0-9a-f]{64})')
 
-
 # Another writer of the same pipeline is waited out: seconds between the attempts.
 _PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 
@@ -79,7 +78,6 @@ def read(clients: Clients, name: str) -> Deployed | None:
             tags=tags,
             code_files=_code_files(clients, found["PipelineDefinition"]),
             description=found.get("PipelineDescription", ""),
-            display_name=found.get("PipelineDisplayName", ""),
             parallelism=found.get("ParallelismConfiguration", {}).get("MaxParallelExecutionSteps"),
         )
 
@@ -182,8 +180,6 @@ def _request(clients: Clients, desired: Desired) -> dict[str, Any]:
     request |= _definition_members(clients, desired)
     if desired.description:
         request["PipelineDescription"] = desired.description
-    if desired.display_name:
-        request["PipelineDisplayName"] = desired.display_name
     if desired.parallelism:
         request["ParallelismConfiguration"] = {"MaxParallelExecutionSteps": desired.parallelism}
     return request

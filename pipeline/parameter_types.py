@@ -132,7 +132,3 @@ class Parameter:
         except ValueError:
             return f'"auto" or {kind} {bounds}' if self.auto else f"{kind} {bounds}"
         return "" if bounds.admits(number) else f"{kind} {bounds}"
-
-    def written(self, value: Value) -> str:
-        """The value as StartPipelineExecution takes it: a string."""
-        return str(value)

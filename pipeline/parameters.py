@@ -224,7 +224,7 @@ def parse(assignments: Iterable[str], parameters: Sequence[Parameter], task: Tas
             raise UsageError(f"{assignment!r} assigns nothing", hint="write NAME=VALUE, such as Epochs=20")
         if name not in by_name:
             raise _unknown(name, parameters, task)
-        values[name] = by_name[name].written(by_name[name].read(text))
+        values[name] = str(by_name[name].read(text))
     return values
 
 

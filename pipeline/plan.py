@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pipeline import difference
 from pipeline.bundle import Bundle
+from pipeline.definition import canonical
 from pipeline.difference import ABSENT, Change, ItemChange
 
 CHECKSUM_TAG: Final = "linear-learner-pipeline:definition-sha256"
@@ -35,7 +36,6 @@ class Desired:
     bundle: Bundle
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
-    display_name: str = ""
     parallelism: int | None = None
     kms_key: str | None = None
 
@@ -55,7 +55,6 @@ class Deployed:
     tags: Mapping[str, str]
     code_files: Mapping[str, str] | None = None
     description: str = ""
-    display_name: str = ""
     parallelism: int | None = None
 
 
@@ -168,7 +167,7 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
 def checksum(definition: str) -> str:
     """SHA-256 of a definition, independent of its layout."""
     try:
-        text = json.dumps(json.loads(definition), sort_keys=True, separators=(",", ":"))
+        text = canonical(json.loads(definition))
     except ValueError:
         text = definition
     return hashlib.sha256(text.encode()).hexdigest()
@@ -184,13 +183,8 @@ def parsed(definition: str) -> dict[str, Any]:
 
 
 def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: dict[str, Any]) -> list[Change]:
-    there = {
-        "role": deployed.role,
-        "description": deployed.description,
-        "display name": deployed.display_name,
-        "parallelism": deployed.parallelism,
-    }
-    # What is not declared is left as it is: the service gives a display name of its own, for one.
+    there = {"role": deployed.role, "description": deployed.description, "parallelism": deployed.parallelism}
+    # What is not declared is left as it is: other hands may have their reasons for it.
     wanted = {name: value for name, value in _declared(desired).items() if value and value != there[name]}
     own = [Change(name, there[name] or ABSENT, value) for name, value in wanted.items()]
     return own + list(difference.compare(_rest(old), _rest(new)))
@@ -198,12 +192,7 @@ def _attributes(desired: Desired, deployed: Deployed, old: dict[str, Any], new: 
 
 def _declared(desired: Desired) -> dict[str, Any]:
     """The attributes of the pipeline by the names that readers see."""
-    return {
-        "role": desired.role,
-        "description": desired.description,
-        "display name": desired.display_name,
-        "parallelism": desired.parallelism,
-    }
+    return {"role": desired.role, "description": desired.description, "parallelism": desired.parallelism}
 
 
 def _rest(definition: dict[str, Any]) -> dict[str, Any]:

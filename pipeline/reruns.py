@@ -7,7 +7,7 @@ address of its own there; `test_history.py` holds the predictions to the executi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -142,14 +142,10 @@ def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[str]:
     def visit(name: str, trail: frozenset[str]) -> None:
         if name in order or name not in steps or name in trail:
             return
-        for source in _sources_of(steps[name]):
+        for source in sources(steps[name].get("Arguments")):
             visit(source, trail | {name})
         order[name] = None
 
     for name in steps:
         visit(name, frozenset())
     return list(order)
-
-
-def _sources_of(step: Mapping[str, Any]) -> Iterator[str]:
-    yield from sources(step.get("Arguments"))

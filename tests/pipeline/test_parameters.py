@@ -29,7 +29,7 @@ def test_every_parameter_has_a_name_a_meaning_a_group_and_a_default_that_it_take
     for parameter in parameters:
         assert re.fullmatch(r"[A-Z][A-Za-z0-9]*", parameter.name)
         assert parameter.meaning.endswith(".") and parameter.group
-        assert parameter.read(parameter.written(parameter.default)) == parameter.default
+        assert parameter.read(str(parameter.default)) == parameter.default
         assert "{" not in str(parameter.default)
 
 
