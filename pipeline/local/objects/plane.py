@@ -6,6 +6,7 @@ or the new one, whole, and what has been acknowledged survives `kill -9`.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import uuid
@@ -109,12 +110,13 @@ class Objects(Buckets):
         new = StoredObject(key, size, etag, now, bucket, NULL_VERSION, True, False, properties, tuple(blobs))
         return self._insert(new)
 
-    def replace_properties(self, found: StoredObject, properties: Properties) -> None:
-        """Give a stored version other tags or metadata; its body, ETag and time stay."""
+    def set_tags(self, found: StoredObject, tags: dict[str, str]) -> None:
+        """Give a stored version other tags, and keep all else, also if it was overwritten since it was found."""
         with self._database.transaction():
             self._database.execute(
-                "UPDATE object SET properties = ? WHERE bucket = ? AND key = ? AND version = ?",
-                *(properties.to_json(), found.bucket, found.key, found.version),
+                "UPDATE object SET properties = json_set(properties, '$.tags', json(?))"
+                " WHERE bucket = ? AND key = ? AND version = ?",
+                *(json.dumps(tags), found.bucket, found.key, found.version),
             )
 
     def head(self, bucket: str, key: str) -> StoredObject | None:

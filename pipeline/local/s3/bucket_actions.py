@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
 
 from pipeline.local.objects import S3Error
@@ -108,14 +107,14 @@ def put_tags(plane: Plane, request: Request) -> Answer:
     """PutObjectTagging: the new tags replace all old ones."""
     tags = check_tags(tag_pairs(xml.parse(request.body.document(), "Tagging")))
     found = find(plane.objects, request)
-    plane.objects.replace_properties(found, replace(found.properties, tags=tags))
+    plane.objects.set_tags(found, tags)
     return Answer(200, version_headers(found))
 
 
 def delete_tags(plane: Plane, request: Request) -> Answer:
     """DeleteObjectTagging."""
     found = find(plane.objects, request)
-    plane.objects.replace_properties(found, replace(found.properties, tags={}))
+    plane.objects.set_tags(found, {})
     return Answer(204, version_headers(found))
 
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,13 @@ def test_what_is_put_is_got_with_its_etag_type_and_metadata(objects: Objects) ->
     assert (found.etag, found.size) == (hashlib.md5(b"hello").hexdigest(), 5)
     assert (found.properties.content_type, found.properties.metadata) == ("text/plain", {"x": "ü"})
     assert objects.get("bucket", "a/b") == b"hello"
+
+
+def test_tags_that_come_late_change_nothing_of_the_object_that_was_put_meanwhile(objects: Objects) -> None:
+    found = objects.put("bucket", "k", b"old", content_type="text/plain", metadata={"x": "old"})
+    new = objects.put("bucket", "k", b"new", content_type="text/html", metadata={"y": "ü"})
+    objects.set_tags(found, {"ä": 'a"b'})
+    assert objects.head("bucket", "k") == replace(new, properties=replace(new.properties, tags={"ä": 'a"b'}))
 
 
 def test_bytes_paths_and_streams_can_be_put(objects: Objects, tmp_path: Path) -> None:
