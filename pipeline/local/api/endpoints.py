@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local import images
 from pipeline.local.api import action, endpoint_configs, models, public
 from pipeline.local.api.listing import Listing
+from pipeline.local.api.tags import store_tags
 from pipeline.local.containers.fleet import describe_variants, plan_variants
 from pipeline.local.containers.hosting import emit_state
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
@@ -22,7 +23,7 @@ IN_PROGRESS: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "
 MOST: Final = 50
 """Each endpoint is some processes: so many are taken that a loop cannot take the machine down."""
 
-_LISTING: Final = Listing("EndpointName", status="EndpointStatus")
+_LISTING: Final = Listing("EndpointName", status="EndpointStatus", inclusive=("CreationTimeAfter",))
 
 PARITY: Final = (
     Row(
@@ -75,7 +76,7 @@ def create(service: Service, request: Body) -> Body:
     try:
         with service.store.transaction():
             service.store.insert(KIND, name, body, arn=arn)
-            service.store.tag(arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])})
+            store_tags(service, arn, request.get("Tags"))
     except AlreadyExists:
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".') from None
     emit_state(service, body)

@@ -145,8 +145,8 @@ def describe_component(service: Service, request: Body) -> Body:
 @action("ListTrialComponents")
 def list_components(service: Service, request: Body) -> Body:
     """All components, or those of a trial, of an experiment, or of a source. Raises ValidationException."""
-    if "SourceArn" in request and ("TrialName" in request or "ExperimentName" in request):
-        raise ValidationException("SourceArn cannot be combined with ExperimentName or TrialName.")
+    if len([member for member in ("ExperimentName", "SourceArn", "TrialName") if member in request]) > 1:
+        raise ValidationException("Only one of ExperimentName, SourceArn and TrialName can be given.")
     components = service.store.list(COMPONENT)
     if "SourceArn" in request:
         components = [c for c in components if c.get("Source", {}).get("SourceArn") == request["SourceArn"]]
@@ -202,8 +202,8 @@ def find(service: Service, kind: str, name_or_arn: str) -> Body:
     """The stored experiment, trial or component. Raises ResourceNotFound."""
     name = last_part(name_or_arn)
     found = service.store.get(kind, name)
-    if found is None:
-        raise ResourceNotFound(f"{_WORDS[kind]} '{name}' does not exist.")
+    if found is None or name_or_arn not in (name, found[f"{_WORDS[kind]}Arn"]):
+        raise ResourceNotFound(f"{_WORDS[kind]} '{name_or_arn}' does not exist.")
     return found
 
 
@@ -265,14 +265,12 @@ def _summary(kind: str, body: Body) -> Body:
 
 
 def _trials_wanted(service: Service, request: Body) -> set[str] | None:
-    wanted: set[str] | None = None
     if "TrialName" in request:
-        wanted = {find(service, TRIAL, request["TrialName"])["TrialName"]}
+        return {find(service, TRIAL, request["TrialName"])["TrialName"]}
     if "ExperimentName" in request:
         name = find(service, EXPERIMENT, request["ExperimentName"])["ExperimentName"]
-        trials = {trial["TrialName"] for trial in service.store.list(TRIAL, parent=name)}
-        wanted = trials if wanted is None else wanted & trials
-    return wanted
+        return {trial["TrialName"] for trial in service.store.list(TRIAL, parent=name)}
+    return None
 
 
 def _associate(service: Service, request: Body, *, part_of: bool) -> Body:

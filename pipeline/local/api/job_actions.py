@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.api import public
 from pipeline.local.api.listing import Listing
+from pipeline.local.api.tags import store_tags
 from pipeline.local.containers import transfer
 from pipeline.local.containers.jobs import state_change
 from pipeline.local.containers.running import TERMINAL, Kind
@@ -59,7 +60,7 @@ class JobActions:
         try:
             with service.store.transaction():
                 service.store.insert(self.kind.name, name, body, arn=arn)
-                service.store.tag(arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])})
+                store_tags(service, arn, request.get("Tags"))
         except AlreadyExists:
             raise ResourceInUse(self.exists.format(name=name, arn=arn)) from None
         state_change(service, self.kind, body)
@@ -108,8 +109,14 @@ class JobActions:
         service.jobs.remove(self.kind, name)
         return {}
 
-    def page(self, service: Service, request: Body, *members: str) -> tuple[list[Body], dict[str, str]]:
-        """A page of summaries with these members, besides those that all kinds of job have."""
+    def page(
+        self,
+        service: Service,
+        request: Body,
+        *members: str,
+        kept: Callable[[Body, Body], bool] = lambda body, request: True,
+    ) -> tuple[list[Body], dict[str, str]]:
+        """A page of summaries with these members, besides those that all kinds of job have; `kept` filters further."""
         listing = Listing(
             name=self.kind.name_member,
             status=self.kind.status_member,
@@ -126,7 +133,7 @@ class JobActions:
             *members,
         )
         return listing.page(
-            service.store.list(self.kind.name),
+            [body for body in service.store.list(self.kind.name) if kept(body, request)],
             request,
             lambda body: {member: body[member] for member in shown if member in body},
         )

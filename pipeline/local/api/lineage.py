@@ -36,6 +36,7 @@ PARITY: Final = (
 )
 
 _ENTITIES: Final = {"artifact": "Artifact", "action": "Action", "context": "Context"}
+_ON_OR_AFTER: Final = ("CreatedAfter", "CreatedBefore")
 _CHANGEABLE: Final = ("ArtifactName", "Description", "Status")
 
 
@@ -193,7 +194,7 @@ def list_associations(service: Service, request: Body) -> Body:
         shown = body | _ends(service, body)
         if all(request.get(member, shown.get(member)) == shown.get(member) for member in wanted):
             found.append(shown)
-    page, token = Listing("SourceName").page(found, request, public)
+    page, token = Listing("SourceName", inclusive=_ON_OR_AFTER).page(found, request, public)
     return {"AssociationSummaries": page, **token}
 
 
@@ -205,8 +206,8 @@ def kind_of(arn: str) -> str:
 def _find(service: Service, kind: str, name_or_arn: str) -> Body:
     name = last_part(name_or_arn)
     found = service.store.get(kind, name)
-    if found is None:
-        raise ResourceNotFound(f"{_ENTITIES[kind]} '{name}' does not exist.")
+    if found is None or name_or_arn not in (name, found[f"{_ENTITIES[kind]}Arn"]):
+        raise ResourceNotFound(f"{_ENTITIES[kind]} '{name_or_arn}' does not exist.")
     return found
 
 
@@ -220,7 +221,7 @@ def _list(service: Service, kind: str, request: Body) -> Body:
         if request.get("SourceUri", body["Source"]["SourceUri"]) == body["Source"]["SourceUri"]
         and request.get(f"{word}Type", body[f"{word}Type"]) == body[f"{word}Type"]
     ]
-    page, token = Listing(f"{word}Name").page(
+    page, token = Listing(f"{word}Name", inclusive=_ON_OR_AFTER).page(
         found, request, lambda body: {member: body[member] for member in members if member in body}
     )
     return {f"{word}Summaries": page, **token}
@@ -258,6 +259,6 @@ def _ends(service: Service, edge: Body) -> Body:
         body = service.store.by_arn(arn) or {}
         word = _ENTITIES.get(kind_of(arn), "")
         name = body.get(f"{word}Name") if word else last_part(arn)
-        kind = body.get(f"{word}Type") if word else None
+        kind = body.get(f"{word}Type") if word else body.get("Source", {}).get("SourceType")
         ends |= {key: value for key, value in ((f"{side}Name", name), (f"{side}Type", kind)) if value}
     return ends

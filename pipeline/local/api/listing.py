@@ -19,6 +19,14 @@ Body = dict[str, Any]
 
 DEFAULT_PAGE: Final = 10
 _PAGING: Final = ("NextToken", "MaxResults")
+_TIMES: Final = (
+    "CreationTimeAfter",
+    "CreationTimeBefore",
+    "CreatedAfter",
+    "CreatedBefore",
+    "LastModifiedTimeAfter",
+    "LastModifiedTimeBefore",
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class Listing:
     status: str = ""
     sort_by: str = "CreationTime"
     sort_order: str = "Descending"
+    inclusive: tuple[str, ...] = ()
+    """Filters by time that a resource of just that time passes: AWS documents them as `on or after`."""
     members: dict[str, str] = field(default_factory=dict)
     """Further values of SortBy, each with the body member to sort by."""
 
@@ -44,7 +54,7 @@ class Listing:
         kept = [body for body in bodies if self._wanted(body, request)]
         member = self._member(request.get("SortBy", self.sort_by))
         order = request.get("SortOrder", self.sort_order)
-        kept.sort(key=lambda body: body.get(member, 0), reverse=order == "Descending")
+        kept.sort(key=lambda body: _sortable(body.get(member)), reverse=order == "Descending")
         if order == "Descending":
             # Python's sort is stable even when reversed; of equal times the latest stored comes first.
             kept = _newest_first_among_equals(kept, member)
@@ -56,16 +66,18 @@ class Listing:
         return known.get(sort_by, sort_by)
 
     def _wanted(self, body: Body, request: Body) -> bool:
-        created, modified = body.get(self.created, 0), body.get(self.modified, 0)
         name = str(body.get(self.name, ""))
         return (
             request.get("NameContains", "").lower() in name.lower()
-            and created > _time(request, ("CreationTimeAfter", "CreatedAfter"), float("-inf"))
-            and created < _time(request, ("CreationTimeBefore", "CreatedBefore"), float("inf"))
-            and modified > _time(request, ("LastModifiedTimeAfter",), float("-inf"))
-            and modified < _time(request, ("LastModifiedTimeBefore",), float("inf"))
             and request.get("StatusEquals", body.get(self.status)) == body.get(self.status)
+            and all(self._in_time(body, member, float(request[member])) for member in _TIMES if member in request)
         )
+
+    def _in_time(self, body: Body, member: str, bound: float) -> bool:
+        time = body.get(self.modified if member.startswith("LastModified") else self.created, 0)
+        if time == bound:
+            return member in self.inclusive
+        return bool(time > bound) == member.endswith("After")
 
 
 def paged(items: list[Body], request: Body, *, default: int = DEFAULT_PAGE) -> tuple[list[Body], dict[str, str]]:
@@ -89,11 +101,11 @@ def _position(token: str, mark: str) -> int:
     raise ValidationException("Invalid NextToken: it does not belong to this request.")
 
 
-def _time(request: Body, members: tuple[str, ...], default: float) -> float:
-    for member in members:
-        if member in request:
-            return float(request[member])
-    return default
+def _sortable(value: Any) -> tuple[int, Any]:
+    """Of a kind that not all have a value of: those without come first."""
+    if value is None:
+        return (0, 0)
+    return (2, value) if isinstance(value, str) else (1, value)
 
 
 def _newest_first_among_equals(bodies: list[Body], member: str) -> list[Body]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.api import action, public
 from pipeline.local.api.job_actions import check_s3
 from pipeline.local.api.listing import Listing
+from pipeline.local.api.tags import store_tags
 from pipeline.local.containers import model_data
 from pipeline.local.errors import ValidationException
 from pipeline.local.parity import Row
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 KIND: Final = "model"
-_LISTING: Final = Listing("ModelName")
+_LISTING: Final = Listing("ModelName", inclusive=("CreationTimeAfter",))
 
 PARITY: Final = (
     Row(
@@ -63,7 +64,7 @@ def create(service: Service, request: Body) -> Body:
     try:
         with service.store.transaction():
             service.store.insert(KIND, name, body, arn=arn)
-            service.store.tag(arn, {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])})
+            store_tags(service, arn, request.get("Tags"))
     except AlreadyExists:
         raise ValidationException(f'Cannot create already existing model "{arn}".') from None
     return {"ModelArn": arn}

@@ -8,6 +8,7 @@ from pipeline.local.api import action, pipeline_versions, public
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipeline_definitions import given_definition
+from pipeline.local.api.tags import store_tags
 from pipeline.local.errors import (
     ConflictException,
     ResourceLimitExceeded,
@@ -99,8 +100,7 @@ def _create(service: Service, request: Body, definition: str | None) -> Body:
     body |= {member: request[member] for member in _SETTINGS if member in request}
     service.store.insert(KIND, name, body, arn=arn)
     pipeline_versions.add(service, body, definition, request.get("PipelineVersionAliases") or [])
-    if request.get("Tags"):
-        service.store.tag(arn, {tag["Key"]: tag["Value"] for tag in request["Tags"]})
+    store_tags(service, arn, request.get("Tags"))
     return {"PipelineArn": arn}
 
 

@@ -71,7 +71,7 @@ def describe(service: Service, request: Body) -> Body:
 @action("ListTrainingJobs")
 def list_jobs(service: Service, request: Body) -> Body:
     """A page of jobs."""
-    summaries, token = JOBS.page(service, request, "SecondaryStatus")
+    summaries, token = JOBS.page(service, request, "SecondaryStatus", kept=_asked_for)
     return {"TrainingJobSummaries": summaries, **token}
 
 
@@ -118,6 +118,12 @@ def prepared(service: Service, request: Body) -> Body:
         "ProfilingStatus": "Disabled",
     }
     return defaults | body
+
+
+def _asked_for(body: Body, request: Body) -> bool:
+    """Whether a job passes the filters that only training jobs have; localhost keeps no warm pools."""
+    plan = body.get("ResourceConfig", {}).get("TrainingPlanArn")
+    return "WarmPoolStatusEquals" not in request and request.get("TrainingPlanArnEquals", plan) == plan
 
 
 def _algorithm(request: Body) -> Body:

@@ -107,6 +107,7 @@ def test_components_are_found_by_trial_experiment_and_source(service: LocalServi
     assert [t["TrialName"] for t in sm.list_trials(TrialComponentName="c")["TrialSummaries"]] == ["t"]
     assert sm.list_trials(TrialComponentName="lonely")["TrialSummaries"] == []
     refused(sm.list_trial_components, "ValidationException", "SourceArn", SourceArn=source["SourceArn"], TrialName="t")
+    refused(sm.list_trial_components, "ValidationException", "Only one of", ExperimentName="e", TrialName="t")
 
 
 def test_deleting_goes_from_the_inside_out(service: LocalService) -> None:

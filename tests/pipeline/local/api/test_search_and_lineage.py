@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.support.jobs import LINEAR_LEARNER
 from tests.support.service import LocalService, local_service
 from tests.support.stores import empty
 
@@ -158,3 +159,61 @@ def test_lineage_entities_are_described_listed_and_updated(service: LocalService
     assert len(sm.list_contexts(ContextType="Endpoint")["ContextSummaries"]) == 1
     with pytest.raises(ClientError, match="already exists"):
         sm.create_context(ContextName="prod", Source={"SourceUri": "ep"}, ContextType="Endpoint")
+
+
+def test_associations_are_sorted_by_types_that_not_all_ends_have(service: LocalService) -> None:
+    sm = service.sagemaker
+    data = sm.create_artifact(Source={"SourceUri": "s3://b/data"}, ArtifactType="DataSet")["ArtifactArn"]
+    component = sm.create_trial_component(TrialComponentName="c")["TrialComponentArn"]
+    experiment = sm.create_experiment(ExperimentName="e")["ExperimentArn"]
+    source = {"SourceArn": "arn:aws:sagemaker:us-east-1:123456789012:training-job/j", "SourceType": "SageMakerJob"}
+    service.service.store.merge("experiment-trial-component", "c", Source=source)
+    for start in (component, experiment):
+        sm.add_association(SourceArn=start, DestinationArn=data)
+    sm.add_association(SourceArn=data, DestinationArn=component)
+
+    def types(**arguments: str) -> list[str | None]:
+        return [found.get("SourceType") for found in sm.list_associations(**arguments)["AssociationSummaries"]]
+
+    assert types(SortBy="SourceType", SortOrder="Ascending") == [None, "DataSet", "SageMakerJob"]
+    assert types(SortBy="SourceType", SortOrder="Descending") == ["SageMakerJob", "DataSet", None]
+    assert len(types(SortBy="DestinationType")) == 3
+    assert types(SourceType="SageMakerJob") == ["SageMakerJob"]
+
+
+def test_an_arn_of_another_region_or_kind_is_another_resource(service: LocalService) -> None:
+    sm = service.sagemaker
+    arn = sm.create_context(ContextName="c", Source={"SourceUri": "s3://b/c"}, ContextType="t")["ContextArn"]
+    assert sm.describe_context(ContextName=arn)["ContextName"] == "c"
+    component = sm.create_trial_component(TrialComponentName="c")["TrialComponentArn"]
+    experiment = sm.create_experiment(ExperimentName="c")["ExperimentArn"]
+    assert sm.describe_trial_component(TrialComponentName=component)["TrialComponentName"] == "c"
+    for call, name in (
+        (sm.describe_context, {"ContextName": arn.replace("us-east-1", "eu-west-1")}),
+        (sm.describe_context, {"ContextName": arn.replace("123456789012", "210987654321")}),
+        (sm.describe_trial_component, {"TrialComponentName": experiment}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call(**name)
+        assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "inclusive"),
+    [
+        ("ListContexts", {"after": "CreatedAfter", "before": "CreatedBefore"}, ("after", "before")),
+        ("ListExperiments", {"after": "CreatedAfter", "before": "CreatedBefore"}, ()),
+        ("ListModels", {"after": "CreationTimeAfter", "before": "CreationTimeBefore"}, ("after",)),
+    ],
+)
+def test_a_bound_of_time_counts_where_it_is_documented_to(
+    service: LocalService, action: str, arguments: dict[str, str], inclusive: tuple[str, ...]
+) -> None:
+    call = service.service.call
+    call("CreateContext", {"ContextName": "c", "Source": {"SourceUri": "s3://b/c"}, "ContextType": "t"})
+    call("CreateExperiment", {"ExperimentName": "e"})
+    call("CreateModel", {"ModelName": "m", "PrimaryContainer": {"Image": LINEAR_LEARNER}})
+    (found,) = next(iter(call(action, {}).values()))
+    for side, member in arguments.items():
+        listed = next(iter(call(action, {member: found["CreationTime"]}).values()))
+        assert listed == ([found] if side in inclusive else []), member

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.service import LocalService, local_service
+from tests.support.jobs import IMAGE, LINEAR_LEARNER
+from tests.support.service import ROLE, LocalService, local_service
 from tests.support.stores import empty
 
 
@@ -84,3 +85,57 @@ def test_a_resource_whose_tags_are_refused_is_not_made(service: LocalService) ->
     with pytest.raises(ClientError):
         sm.create_model_package_group(ModelPackageGroupName="g", Tags=[tag("d"), tag("d")])
     sm.create_model_package_group(ModelPackageGroupName="g")
+
+
+RESERVED = [tag("aws:x")]
+TWICE = [tag("d", "1"), tag("d", "2")]
+RESOURCES = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+SHELL = ["/bin/sh", "-c", "true"]
+STEPS = '{"Version": "2020-12-01", "Steps": [{"Name": "F", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}]}'
+VARIANT = {"VariantName": "v", "ModelName": "there", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+CREATED: dict[str, dict[str, Any]] = {
+    "model": {"ModelName": "x", "PrimaryContainer": {"Image": LINEAR_LEARNER}},
+    "endpoint_config": {"EndpointConfigName": "x", "ProductionVariants": [VARIANT]},
+    "endpoint": {"EndpointName": "x", "EndpointConfigName": "there"},
+    "processing_job": {
+        "ProcessingJobName": "x",
+        "RoleArn": ROLE,
+        "AppSpecification": {"ImageUri": IMAGE, "ContainerEntrypoint": SHELL},
+        "ProcessingResources": {"ClusterConfig": RESOURCES},
+    },
+    "training_job": {
+        "TrainingJobName": "x",
+        "RoleArn": ROLE,
+        "AlgorithmSpecification": {
+            "TrainingImage": IMAGE,
+            "TrainingInputMode": "File",
+            "ContainerEntrypoint": SHELL,
+        },
+        "OutputDataConfig": {"S3OutputPath": "s3://bucket/models"},
+        "ResourceConfig": RESOURCES,
+    },
+    "transform_job": {
+        "TransformJobName": "x",
+        "ModelName": "there",
+        "TransformInput": {"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://bucket/in"}}},
+        "TransformOutput": {"S3OutputPath": "s3://bucket/out"},
+        "TransformResources": {"InstanceCount": 1, "InstanceType": "ml.m5.large"},
+    },
+    "pipeline": {"PipelineName": "x", "RoleArn": ROLE, "PipelineDefinition": STEPS},
+    "model_package_group": {"ModelPackageGroupName": "x"},
+    "context": {"ContextName": "x", "ContextType": "t", "Source": {"SourceUri": "s3://bucket/x"}},
+}
+
+
+@pytest.mark.parametrize("wrong", [RESERVED, TWICE], ids=["reserved", "twice"])
+@pytest.mark.parametrize("kind", CREATED)
+def test_what_is_made_has_the_tags_that_could_be_added_to_it_or_is_not_made(
+    service: LocalService, kind: str, wrong: list[dict[str, str]]
+) -> None:
+    sm = service.sagemaker
+    sm.create_model(ModelName="there", PrimaryContainer={"Image": LINEAR_LEARNER})
+    sm.create_endpoint_config(EndpointConfigName="there", ProductionVariants=[VARIANT])
+    with pytest.raises(ClientError) as caught:
+        getattr(sm, f"create_{kind}")(**CREATED[kind], Tags=wrong)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    assert service.service.store.get(kind.replace("_", "-"), "x") is None

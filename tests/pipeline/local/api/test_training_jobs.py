@@ -162,3 +162,18 @@ def test_listing_shows_training_jobs_oldest_first(bench: Bench) -> None:
     by_name = bench.local.sagemaker.list_training_jobs(NameContains="listed", SortBy="Name", MaxResults=1)
     assert [entry["TrainingJobName"] for entry in by_name["TrainingJobSummaries"]] == ["listed-a"]
     assert by_name["NextToken"]
+
+
+def test_listing_filters_by_warm_pool_and_training_plan(bench: Bench) -> None:
+    plan = "arn:aws:sagemaker:us-east-1:123456789012:training-plan/a-plan"
+    more = {"ResourceConfig": request("x")["ResourceConfig"] | {"TrainingPlanArn": plan}}
+    sm = bench.local.sagemaker
+    sm.create_training_job(**request("planned", **more))
+
+    def names(**filters: str) -> list[str]:
+        return [found["TrainingJobName"] for found in sm.list_training_jobs(**filters)["TrainingJobSummaries"]]
+
+    assert names(TrainingPlanArnEquals=plan) == ["planned"]
+    assert names(TrainingPlanArnEquals=f"{plan}-b") == []
+    assert names(WarmPoolStatusEquals="Available") == []
+    bench.ended("Training", "planned")
