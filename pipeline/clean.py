@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
@@ -68,7 +68,7 @@ class Plan:
     """What is removed, in this order, and what was chosen or is there but stays, with the reason in `stays`."""
 
     remove: tuple[Item, ...] = ()
-    stay: tuple[Item, ...] = field(default=())
+    stay: tuple[Item, ...] = ()
 
 
 def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta | None, now: datetime) -> Plan:
@@ -124,7 +124,7 @@ def age(item: Item, now: datetime) -> str:
 def _named(name: str, items: Sequence[Item]) -> list[Item]:
     found = [item for item in items if item.own and name in (item.name, f"{item.kind.title}:{item.name}", item.address)]
     if not found:
-        raise UsageError(f"{name!r} is nothing that this pipeline made", hint="pipeline clean lists what there is")
+        raise UsageError(f"{name!r} is nothing that this pipeline made", hint="`pipeline clean` lists what there is")
     if len({item.kind for item in found}) > 1:
         ways = " or ".join(f"'{item.kind.title}:{item.name}'" for item in found)
         raise UsageError(f"there are several things called {name}", hint=f"write {ways}")

@@ -13,12 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final
 
 from pipeline.clients import Clients, translated
 from pipeline.errors import DataError
-
-_CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -114,8 +111,5 @@ def _unreadable(error: OSError, path: Path) -> DataError:
 
 
 def _hash(path: Path) -> bytes:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
+        return hashlib.file_digest(file, "sha256").digest()

@@ -92,10 +92,13 @@ def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], Non
         progress(instruction)
         with translated():
             arn = _carry_out(clients, instruction, what.pipeline, arn, sleep) or arn
-    if arn:
-        return arn
+    return arn or arn_of(clients, what.pipeline)
+
+
+def arn_of(clients: Clients, name: str) -> str:
+    """The ARN of the deployed pipeline of that name. Raises ServiceError."""
     with translated():
-        return _arn(clients, what.pipeline)
+        return clients.sagemaker.describe_pipeline(PipelineName=name)["PipelineArn"]
 
 
 def _carry_out(clients: Clients, instruction: Instruction, name: str, arn: str, sleep: Sleep) -> str:
@@ -108,10 +111,10 @@ def _carry_out(clients: Clients, instruction: Instruction, name: str, arn: str, 
         case UpdatePipeline(desired):
             return _patiently(lambda: _update(clients, desired), sleep)
         case SetTags(tags):
-            arn = arn or _arn(clients, name)
+            arn = arn or arn_of(clients, name)
             clients.sagemaker.add_tags(ResourceArn=arn, Tags=_tags(tags))
         case RemoveTags(keys):
-            arn = arn or _arn(clients, name)
+            arn = arn or arn_of(clients, name)
             clients.sagemaker.delete_tags(ResourceArn=arn, TagKeys=list(keys))
         case RecordChecksum(checksum=wanted):
             arn = _record(clients, name, wanted)
@@ -230,10 +233,6 @@ def _missing(error: ClientError) -> bool:
     """Whether the answer says that there is no such pipeline; not all services say it by the code alone."""
     message = error_message(error).lower()
     return error_code(error) == "ResourceNotFound" or "not exist" in message or "could not find" in message
-
-
-def _arn(clients: Clients, name: str) -> str:
-    return clients.sagemaker.describe_pipeline(PipelineName=name)["PipelineArn"]
 
 
 def _tags(tags: Mapping[str, str]) -> list[Any]:

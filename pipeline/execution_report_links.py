@@ -19,8 +19,14 @@ _CONSOLES: Final = {
     "aws-cn": "console.amazonaws.cn",
     "aws-us-gov": "console.amazonaws-us-gov.com",
 }
-_JOB_PAGES: Final = {"ProcessingJob": "processing-jobs", "TrainingJob": "jobs", "TransformJob": "transform-jobs"}
-_PAGES: Final = {"Model": "models", "EndpointConfig": "endpointConfig", "Endpoint": "endpoints"}
+_PAGES: Final = {
+    "ProcessingJob": "processing-jobs",
+    "TrainingJob": "jobs",
+    "TransformJob": "transform-jobs",
+    "Model": "models",
+    "EndpointConfig": "endpointConfig",
+    "Endpoint": "endpoints",
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Links:
         if self.target.local:
             return f"{self.execution}?step={quote(step.name)}"
         name = str(step.metadata.get("Arn", "")).rpartition("/")[2]
-        page = _JOB_PAGES.get(step.kind) or _PAGES.get(step.kind)
+        page = _PAGES.get(step.kind)
         if not page or not name:
             return ""
         region = self.target.region

@@ -91,7 +91,7 @@ class _Lines(AbstractContextManager["_Lines"]):
         parts = [f"{step.name:<18} {step.status:<10}"]
         if step.status in TERMINAL:
             parts.append(f"{step.seconds(self._now()):7.1f} s")
-        return "  ".join([*parts, *([note(step)] if note(step) else [])]).rstrip()
+        return "  ".join([*parts, note(step)]).rstrip()
 
     def __exit__(self, *_: object) -> None:
         return None

@@ -1,4 +1,5 @@
-"""IAM policies with the least that is needed, derived from the definition: pipeline role, CI role, scheduler role.
+"""IAM policies with the least that is needed, derived from the definition: for the pipeline's role, CI's, the
+scheduler's, and for engineers, who need more than CI: they decide on models, try endpoints, schedule and clean up.
 
 The pipeline creates resources under names that begin with `pipelines-`, reads and writes below its own prefix, and
 nothing else, so that is what the policies allow. Nothing is created: the documents are printed.
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipeline.cache_view import texts
 from pipeline.difference import walk
 from pipeline.errors import UsageError
 from pipeline.settings import Settings, partition
@@ -19,7 +21,7 @@ from pipeline.settings import Settings, partition
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-ROLES: Final = ("pipeline", "ci", "scheduler")
+ROLES: Final = ("pipeline", "ci", "engineer", "scheduler")
 
 # Step type -> the actions that the service calls in its name, and what they are called on.
 _STEP_ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
@@ -59,12 +61,12 @@ class _Names:
         return [self.arn("sagemaker", resource) for resource in both]
 
     def s3(self, path: str) -> str:
-        return self.arn("s3", path, region="", account="").replace("::::", ":::")
+        return self.arn("s3", path, region="", account="")
 
 
 def policy(of: str, settings: Settings, definition: Mapping[str, Any]) -> Document:
     """The permissions of one of the roles. Raises UsageError for a role that is not there."""
-    makers = {"pipeline": _pipeline, "ci": _ci, "scheduler": _scheduler}
+    makers = {"pipeline": _pipeline, "ci": _ci, "engineer": _engineer, "scheduler": _scheduler}
     if of not in makers:
         raise UsageError(f"there is no policy for {of}", hint=f"the roles are {', '.join(makers)}")
     return {"Version": "2012-10-17", "Statement": list(makers[of](settings, definition))}
@@ -78,6 +80,10 @@ def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "m
     if of == "ci":
         return _github_trust(settings, repository, branch)
     services = {"pipeline": "sagemaker.amazonaws.com", "scheduler": "scheduler.amazonaws.com"}
+    if of == "engineer":
+        raise UsageError(
+            "engineers sign in as themselves", hint="attach `pipeline policy engineer` to who they sign in as"
+        )
     if of not in services:
         raise UsageError(f"there is no policy for {of}", hint=f"the roles are {', '.join(ROLES)}")
     statement = {"Effect": "Allow", "Principal": {"Service": services[of]}, "Action": "sts:AssumeRole"}
@@ -109,7 +115,7 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     if definition.get("PipelineExperimentConfig"):
         yield _allow("Experiments", _sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
     yield _allow("Tags", ["sagemaker:AddTags"], tagged)
-    yield _pass_role(settings)
+    yield _pass_role(settings.role, "sagemaker")
     yield from _storage(settings, definition, names)
     yield from _images(steps, names)
     yield from _observability(names)
@@ -137,7 +143,7 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
         "ListTags",
     )
     yield _allow("Pipeline", _sagemaker(actions), resources)
-    yield _pass_role(settings)
+    yield _pass_role(settings.role, "sagemaker")
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
     yield _allow(
         "Report",
@@ -158,7 +164,27 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     logs = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
     yield _allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
     if settings.kms_key:
-        yield _allow("Key", ["kms:Decrypt", "kms:GenerateDataKey"], [settings.kms_key])
+        yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
+
+
+def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    names = _Names(settings)
+    yield from _ci(settings, definition)
+    packages = names.sagemaker(f"model-package/{settings.model_group}/*")
+    endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
+    made = names.sagemaker("endpoint-config/*", "model/pipelines-*")
+    yield _allow("Models", _sagemaker(["UpdateModelPackage", "DeleteModelPackage"]), packages)
+    yield _allow("Endpoint", _sagemaker(["InvokeEndpoint", "DeleteEndpoint"]), endpoint)
+    yield _allow("Clean", _sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
+    yield _allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/executions/*")])
+    # What others made is looked at too: it may use what is to be removed.
+    listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
+    looks = [f"{name}s" if name.startswith("List") else name for name in listed]
+    yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
+    schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
+    own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
+    yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
+    yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 
 
 def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
@@ -183,16 +209,13 @@ def _list_bucket(names: _Names, bucket: str, prefix: str) -> Statement:
 
 
 def _images(steps: Sequence[Mapping[str, Any]], names: _Names) -> Iterator[Statement]:
-    found = sorted({image for step in steps for image in _strings(step.get("Arguments")) if _IMAGE.match(image)})
-    repositories = []
-    for image in found:
-        match = _IMAGE.match(image)
-        assert match is not None
-        account, region, repository = match.groups()
-        repositories.append(names.arn("ecr", f"repository/{repository}", region=region, account=account))
+    images = (_IMAGE.match(text) for step in steps for text in texts(step.get("Arguments")))
+    repositories = [
+        names.arn("ecr", f"repository/{image[3]}", region=image[2], account=image[1]) for image in images if image
+    ]
     if repositories:
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        yield _allow("PullImages", pull, sorted(set(repositories)))
+        yield _allow("PullImages", pull, repositories)
         yield _allow("PullToken", ["ecr:GetAuthorizationToken"], ["*"])
 
 
@@ -207,7 +230,7 @@ def _observability(names: _Names) -> Iterator[Statement]:
 def _network_and_keys(settings: Settings, names: _Names) -> Iterator[Statement]:
     if settings.kms_key:
         actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
-        yield _allow("Key", actions, [settings.kms_key])
+        yield _key(actions, settings.kms_key, names)
     if settings.subnets:
         describe = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
         interface = ("CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface")
@@ -215,10 +238,19 @@ def _network_and_keys(settings: Settings, names: _Names) -> Iterator[Statement]:
         yield _allow("Network", actions + [f"ec2:Describe{name}" for name in describe], ["*"])
 
 
-def _pass_role(settings: Settings) -> Statement:
-    statement = _allow("PassRole", ["iam:PassRole"], [settings.role])
-    statement["Condition"] = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+def _pass_role(role: str, service: str) -> Statement:
+    statement = _allow("PassRole", ["iam:PassRole"], [role])
+    statement["Condition"] = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
     return statement
+
+
+def _key(actions: Sequence[str], key: str, names: _Names) -> Statement:
+    """The use of a key that the settings name by ARN, by id or by alias; IAM knows keys, and aliases as a condition."""
+    _, is_alias, alias = key.rpartition("alias/")
+    if is_alias:
+        statement = _allow("Key", actions, [names.arn("kms", "key/*")])
+        return statement | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}}
+    return _allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
 
 
 def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
@@ -245,17 +277,6 @@ def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Statem
 
 def _sagemaker(actions: Iterable[str]) -> list[str]:
     return [f"sagemaker:{action}" for action in actions]
-
-
-def _strings(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
 
 
 def text(document: Document) -> str:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from pipeline.cli.options import Parameters, Where, console, located
-
-if TYPE_CHECKING:
-    from pipeline.clients import Clients
 
 app: Final = typer.Typer(help="When the pipeline starts by itself.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -52,9 +49,11 @@ def set_schedule(
     """Create a schedule, or change it."""
     from pipeline import parameters
     from pipeline import schedule as api
+    from pipeline.deploy import arn_of
 
-    settings, clients = where.opened()
+    settings = where.load()
     given = parameters.parse(param or [], settings.declared, settings.task)
+    clients = where.reach(settings)
     wanted = api.Schedule(
         api.full_name(settings.name, name), when, role or f"{settings.role}-scheduler", given, timezone, not off
     )
@@ -64,7 +63,7 @@ def set_schedule(
         return
     print(api.describe(change))
     if not plan:
-        api.apply(clients, _arn(clients, settings.name), change)
+        api.apply(clients, arn_of(clients, settings.name), change)
 
 
 @app.command()
@@ -87,10 +86,3 @@ def remove(
     print(api.describe(change))
     if not plan:
         api.apply(clients, "", change)
-
-
-def _arn(clients: Clients, pipeline: str) -> str:
-    from pipeline.clients import translated
-
-    with translated():
-        return clients.sagemaker.describe_pipeline(PipelineName=pipeline)["PipelineArn"]
