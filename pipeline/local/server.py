@@ -20,6 +20,7 @@ from urllib.parse import unquote
 from pipeline.local import caller, disk, signing_v2
 from pipeline.local.console.access import PATH
 from pipeline.local.console.pages import Console
+from pipeline.local.containers.invocation import PAYLOAD_LIMIT
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.front import guard, protocols
 from pipeline.local.front.listener import Listener, bind
@@ -52,7 +53,6 @@ PARITY: Final = (
 )
 
 _LARGEST_JSON: Final = 16 << 20
-_LARGEST_INVOCATION: Final = 26_214_400
 _TARGET: Final = "SageMaker."
 _ENDPOINTS: Final = "/endpoints/"
 
@@ -116,7 +116,7 @@ class Front:
     def _signed_answer(self, request: Request, wire: Wire, name: str) -> Answer:
         if wire is Wire.S3:
             return self._s3(request)
-        limit = _LARGEST_INVOCATION if request.path.startswith(_ENDPOINTS) else _LARGEST_JSON
+        limit = PAYLOAD_LIMIT if request.path.startswith(_ENDPOINTS) else _LARGEST_JSON
         body = read_all(request, limit)
         digest = hashlib.sha256(body).hexdigest()
         credential = self._verified(request, digest)

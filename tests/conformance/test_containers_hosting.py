@@ -266,9 +266,14 @@ def test_a_serverless_variant_serves(deployer: Deployer) -> None:
     assert found["EndpointStatus"] == "InService" and served["CurrentServerlessConfig"] == serverless
     assert deployer.invoke("serverless", b"x")["InvokedProductionVariant"] == "v"
     large = b"x" * (4 * 1024**2 + 1)
-    assert error_of(deployer.local.runtime.invoke_endpoint, EndpointName="serverless", Body=large)[0] == (
-        "ValidationError"
-    )
+    code, message = error_of(deployer.local.runtime.invoke_endpoint, EndpointName="serverless", Body=large)
+    assert code == "ValidationError" and re.search(r"Request [0-9a-f-]{36} has oversize body\.", message)
+
+
+def test_a_body_that_is_too_large_is_told_in_the_words_of_aws(deployer: Deployer, telling: str) -> None:
+    large = b"x" * (25 * 1024**2 + 1)
+    code, message = error_of(deployer.local.runtime.invoke_endpoint, EndpointName=telling, Body=large)
+    assert code == "413" and "HTTP content length exceeded 26214400 bytes." in message
 
 
 # its life

@@ -153,6 +153,9 @@ def test_without_a_limit_the_whole_object_is_one_request(batch: Batch) -> None:
     body = "x" * (7 * 1024**2)
     name, job = batch.run({"a": body}, model="echo", given={"ContentType": CSV}, MaxPayloadInMB=0)
     assert status(job) == "Completed" and len(batch.outputs(name)["a.out"]) == len(body)
+    name, _ = batch.run({"a": "x"}, model="tell", given={"ContentType": CSV}, MaxPayloadInMB=0)
+    (told,) = batch.told(name)
+    assert told["headers"]["transfer-encoding"] == "chunked" and "content-length" not in told["headers"]
     name, job = batch.run({"a": body}, model="echo", given={"ContentType": CSV})
     assert status(job) == "Failed", "6 MB are the default"
 

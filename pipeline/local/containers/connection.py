@@ -52,9 +52,14 @@ class Connections:
     ) -> Answer:
         """Send a request and read the whole answer. Raises NoAnswer, TooLate.
 
-        A kept connection that the container has closed meanwhile is replaced by a new one, once.
+        A kept connection that the container has closed meanwhile is replaced by a new one, once. With the header
+        `Transfer-Encoding: chunked` the body has no length of its own.
         """
-        head = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}", f"Content-Length: {len(body)}"]
+        head = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.port}"]
+        if headers.get("Transfer-Encoding") == "chunked":
+            body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        else:
+            head.append(f"Content-Length: {len(body)}")
         head += [f"{name}: {value}" for name, value in headers.items()]
         message = "\r\n".join(head).encode("latin-1", "replace") + b"\r\n\r\n" + body
         kept = self._take()

@@ -7,6 +7,7 @@ and texts, made here so that the HTTP front has only to send them.
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -73,8 +74,6 @@ class Invocation:
 
     def answer(self, body: bytes) -> Answer:
         """Ask the variant's container and translate its answer."""
-        if len(body) > PAYLOAD_LIMIT:
-            return refused("ValidationError", f"HTTP content length exceeded {PAYLOAD_LIMIT} bytes.")
         if problems := shapes.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
             return refused("ValidationError", problems)
         target = self._headers.get("x-amzn-sagemaker-target-variant")
@@ -84,7 +83,7 @@ class Invocation:
                 "ValidationError", f"Production variant {target} not found for endpoint {self._fleet.endpoint}."
             )
         if variant.serverless and len(body) > SERVERLESS_LIMIT:
-            return refused("ValidationError", f"HTTP content length exceeded {SERVERLESS_LIMIT} bytes.")
+            return refused("ValidationError", f"Request {uuid.uuid4()} has oversize body.")
         self.variant = variant
         sent = {name: self._headers[name.lower()] for name in _TO_CONTAINER if name.lower() in self._headers}
         try:

@@ -7,11 +7,12 @@ answers with a fault of its own, are sent again as often as the job's ModelClien
 from __future__ import annotations
 
 import contextlib
+import functools
 import gzip
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,10 @@ class ObjectTransform:
         try:
             with self._opened(source) as stream, output.open("wb") as out:
                 requests = self._requests(stream, terms)
-                for answer in _in_order(pool, terms.concurrent, requests, lambda sent: self._invoke(containers, sent)):
+                # Without a limit an object of any size is streamed, so nobody says beforehand how long it is.
+                headers = self._headers if terms.limit else self._headers | {"Transfer-Encoding": "chunked"}
+                send = functools.partial(self._invoke, containers, headers)
+                for answer in _in_order(pool, terms.concurrent, requests, send):
                     self.check_stop()
                     out.write(answer)
             self.check_stop()
@@ -170,11 +174,11 @@ class ObjectTransform:
             return ([record] for record in records)
         return pack(records, terms.limit)
 
-    def _invoke(self, containers: list[ServingContainer], records: list[bytes]) -> bytes:
+    def _invoke(self, containers: list[ServingContainer], headers: Mapping[str, str], records: list[bytes]) -> bytes:
         """What one request adds to the output. Raises ObjectFailed, AssociationError."""
         association = self.association
         sent = records if association is None else [association.to_model(record) for record in records]
-        answered = self._answer(containers, b"".join(sent))
+        answered = self._answer(containers, headers, b"".join(sent))
         answer = answered.body
         if association is not None:
             answer = association.from_model(records, answer, answered.header("content-type"))
@@ -182,14 +186,14 @@ class ObjectTransform:
             answer = self._capture.marked(answer)
         return answer.removesuffix(b"\n") + b"\n" if self._lines else answer
 
-    def _answer(self, containers: list[ServingContainer], body: bytes) -> Answer:
+    def _answer(self, containers: list[ServingContainer], headers: Mapping[str, str], body: bytes) -> Answer:
         failed = ObjectFailed("", ALGORITHM)
         for attempt in range(self._retries + 1):
             self.check_stop()
             if attempt:
                 self._stopping.wait(_RETRY_PAUSE * attempt)
             try:
-                answer = ask(containers, self._headers, body, self._timeout)
+                answer = ask(containers, headers, body, self._timeout)
             except TooLate:
                 failed = ObjectFailed(
                     f"Model server did not respond to /invocations request within {self._timeout:g} seconds", ALGORITHM

@@ -18,11 +18,11 @@ def read_all(request: Request, limit: int) -> bytes:
     """The whole body. Raises BadRequest (413) above `limit` bytes."""
     if request.length is not None:
         if request.length > limit:
-            raise BadRequest(413, f"the body has {request.length} bytes, the limit is {limit}")
+            raise BadRequest(413, f"HTTP content length exceeded {limit} bytes.")
         return request.body.read() if request.length else b""
     body = request.body.read(limit + 1)
     if len(body) > limit:
-        raise BadRequest(413, f"the body has more than {limit} bytes, which is the limit")
+        raise BadRequest(413, f"HTTP content length exceeded {limit} bytes.")
     return body
 
 
