@@ -1,15 +1,21 @@
 """A disk that is full: how it shows in the many ways that files and SQLite have, and what is said of it.
 
-Each who writes lets the error through; who must answer, or must end something, asks here whether that was the reason.
+Each who writes lets the error through; who must answer asks here whether that was the reason, and who must write how
+something ended waits here until there is room.
 """
 
 from __future__ import annotations
 
 import errno
 import sqlite3
-from typing import Final
+import time
+from collections.abc import Callable
+from typing import Final, TypeVar
+
+T = TypeVar("T")
 
 FULL: Final = "There is no space left on the disk of SageMaker on localhost; free some."
+AGAIN_SECONDS: Final = 0.5
 
 
 def is_full(error: Exception) -> bool:
@@ -17,3 +23,17 @@ def is_full(error: Exception) -> bool:
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def once_there_is_room(
+    write: Callable[[], T], *, closed: Callable[[], bool], make_room: Callable[[], None] = lambda: None
+) -> T:
+    """What `write` answers; where the disk is full, tried again until there is room or the service goes down."""
+    while True:
+        try:
+            return write()
+        except (sqlite3.OperationalError, OSError) as error:
+            if closed() or not is_full(error):
+                raise
+            make_room()
+            time.sleep(AGAIN_SECONDS)

@@ -9,18 +9,22 @@ from __future__ import annotations
 import re
 import shutil
 import threading
+import traceback
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import disk
 from pipeline.local.containers import capture
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.invocation import Invocation, refused
 from pipeline.local.containers.model_data import ModelDataError
+from pipeline.local.containers.running import INTERNAL, REASON_LIMIT
 from pipeline.local.containers.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.errors import ApiError
 from pipeline.local.names import Arns
 from pipeline.local.parity import Row
 
@@ -161,9 +165,9 @@ class Hosting:
         try:
             fleet = self._started(name, deploying["Variants"], folder.name)
             self._switch(name, fleet, deploying)
-        except (ModelDataError, NotHealthy, OSError) as error:
+        except Exception as error:  # whatever goes wrong must end what was under way
             if not self._closing.is_set():
-                self._failed(name, str(error))
+                self._failed(name, _reason(error))
 
     def _started(self, name: str, variants: list[Body], folder: str) -> Fleet:
         fleet = Fleet(self._service, name, variants, self._service.state.endpoints / folder)
@@ -223,7 +227,7 @@ class Hosting:
         self._set(
             name,
             EndpointStatus="InService" if name in self._served else "Failed",
-            FailureReason=reason[:1024],
+            FailureReason=reason,
             PendingDeploymentSummary=None,
             _Deploying=None,
         )
@@ -248,9 +252,9 @@ class Hosting:
             try:
                 fleet = self._started(name, body["_Variants"], body["_Folder"])
                 self._install(name, fleet, body.get("_CaptureConfig"))
-            except (ModelDataError, NotHealthy, OSError) as error:
+            except Exception as error:
                 if not self._closing.is_set():
-                    self._set(name, EndpointStatus="Failed", FailureReason=str(error)[:1024], _Deploying=None)
+                    self._set(name, EndpointStatus="Failed", FailureReason=_reason(error), _Deploying=None)
                 return
             self._set(name, EndpointStatus="Updating" if "_Deploying" in body else "InService")
         if "_Deploying" in body:
@@ -263,7 +267,7 @@ class Hosting:
             body = self._service.store.get(KIND, name)
             return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
 
-        self._service.store.wait(settled, RETURN_TIMEOUT)
+        self._service.store.wait(settled, RETURN_TIMEOUT, of=(KIND, name))
         return self._served.get(name)
 
     def _delete(self, name: str) -> None:
@@ -275,8 +279,11 @@ class Hosting:
     # small things
 
     def _set(self, name: str, **members: Any) -> None:
+        members["LastModifiedTime"] = self._service.clock.now()
         try:
-            body = self._service.store.merge(KIND, name, LastModifiedTime=self._service.clock.now(), **members)
+            body = disk.once_there_is_room(
+                lambda: self._service.store.merge(KIND, name, **members), closed=self._closing.is_set
+            )
         except KeyError:
             return
         emit_state(self._service, body)
@@ -293,6 +300,14 @@ class Hosting:
         with self._lock:
             self._threads.add(thread)
         thread.start()
+
+
+def _reason(error: Exception) -> str:
+    """The FailureReason for what went wrong; the server's log has the details of a fault of ours."""
+    if isinstance(error, (ModelDataError, NotHealthy, OSError, ApiError)):
+        return str(error)[:REASON_LIMIT]
+    traceback.print_exception(error)
+    return INTERNAL
 
 
 def emit_state(service: Service, body: Body) -> None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import sqlite3
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,7 +46,6 @@ Runner = Callable[[Running], None]
 
 AT_ONCE: Final = max(16, 4 * (os.cpu_count() or 1))
 WAITING: Final = 1000
-_FULL_SECONDS: Final = 0.5
 FULL: Final = f"ClientError: {disk.FULL}"
 RESTARTED: Final = f"{INTERNAL} (The local service was restarted while the job ran.)"
 
@@ -209,20 +206,13 @@ class Jobs:
         The end must be written too: where the disk is full, what the job wrote goes, and should that not be room
         enough, the job ends when there is some.
         """
-        while True:
-            try:
-                if running.kind is TRAINING:
-                    training.end(running, status, reason)
-                else:
-                    running.finish(status, reason)
-                return
-            except KeyError:
-                return  # deleted meanwhile
-            except (sqlite3.OperationalError, OSError) as error:
-                if self._closed or not disk.is_full(error):
-                    raise
-                sweep(running.folder, keep=False)
-                time.sleep(_FULL_SECONDS)
+        finish = training.end if running.kind is TRAINING else Running.finish
+        with contextlib.suppress(KeyError):  # deleted meanwhile
+            disk.once_there_is_room(
+                lambda: finish(running, status, reason),
+                closed=lambda: self._closed,
+                make_room=lambda: sweep(running.folder, keep=False),
+            )
 
     def _tell(self, running: Running) -> None:
         """The event of the job's last status."""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local import disk
 from pipeline.local.containers.fleet import Fleet
 from pipeline.local.faults import Faults
+from pipeline.local.store import Store
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import (
     BUCKET,
@@ -451,6 +455,41 @@ def test_endpoints_come_back_after_a_restart(tmp_path: Path) -> None:
     with local_service(tmp_path) as local:
         assert Deployer(local).invoke("lasting", BATCH)["Body"] == JSON_ANSWER
         assert Deployer(local).settled("lasting")["EndpointStatus"] == "InService"
+
+
+def test_an_endpoint_whose_image_has_no_program_any_more_fails_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service may be started again without --image."""
+    register_foreign(tmp_path)
+    with local_service(tmp_path) as local:
+        deployer = Deployer(local)
+        model = deployer.model("foreign", image=FOREIGN_IMAGE, files={"model.json": b"{}"})
+        deployer.endpoint("foreign", deployer.configuration("foreign", model))
+    monkeypatch.delitem(import_module("pipeline.local.images.catalog")._registered, "team/foreign")
+    with local_service(tmp_path) as local:
+        found = Deployer(local).settled("foreign")
+        assert found["EndpointStatus"] == "Failed" and "team/foreign" in found["FailureReason"]
+
+
+def test_the_status_of_an_endpoint_waits_for_room_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: list[str] = []
+
+    def merge(store: Store, kind: str, name: str, **members: Any) -> dict[str, Any]:
+        if members.get("EndpointStatus") == "InService" and len(refused) < 2:
+            refused.append(name)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(store, kind, name, **members)
+
+    really = Store.merge
+    monkeypatch.setattr(Store, "merge", merge)
+    monkeypatch.setattr(disk, "AGAIN_SECONDS", 0.01)
+    with local_service(tmp_path) as local:
+        deployer = Deployer(local)
+        found = deployer.endpoint("full", deployer.configuration("full", deployer.model("full")))
+    assert (refused, found["EndpointStatus"]) == (["full", "full"], "InService")
 
 
 def test_a_slow_endpoint_is_creating_for_so_long_and_cannot_be_changed(tmp_path: Path) -> None:
