@@ -10,9 +10,11 @@ import json
 from typing import Any, Final
 
 from pipeline.definition_arguments import argument_problems
-from pipeline.definition_expressions import STRING, Scope, within
+from pipeline.definition_expressions import Scope, within
 from pipeline.definition_graph import dependencies, graph_problems
 from pipeline.definition_loops import loop_problems
+from pipeline.definition_own_arguments import own_argument_problems
+from pipeline.definition_properties import STRING
 from pipeline.definition_steps import parameter_problems, step_problems, top_problems
 from pipeline.definition_types import UNPARSABLE, Definition, Placed, Problem, error, walk
 from pipeline.local.parity import Row
@@ -144,9 +146,10 @@ def _check(definition: Definition) -> list[Problem]:
     )
     for step in placed:
         problems += step_problems(step)
-        problems += loop_problems(step)
+        problems += loop_problems(step, scope)
         problems += _references(step, scope)
         problems += argument_problems(step, scope)
+        problems += own_argument_problems(step, scope)
     return problems + graph_problems(placed)
 
 

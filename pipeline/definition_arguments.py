@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pipeline.definition_expressions import ANY, BOOLEAN, FLOAT, INTEGER, STRING, Scope, is_expression
+from pipeline.definition_expressions import Scope, is_expression, unassignable
+from pipeline.definition_properties import ANY, BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition_types import STEP_TYPES, UNPARSABLE, Placed, Problem, StepType, error, warning
 from pipeline.local.patterns import matches
 from pipeline.local.shapes import load_model
@@ -70,7 +71,7 @@ class _Walk:
             else:
                 kept[name] = value
         shape = self._shapes[str(self._kind.request)]
-        self._structure(shape, "", kept, path, given=self._kind.given)
+        self._structure(shape, "", kept, path)
 
     def _value(self, shape_name: str, value: Any, path: str) -> None:
         shape = self._shapes[shape_name]
@@ -89,17 +90,14 @@ class _Walk:
         kind = self._scope.kind(value, path, [], of=self._step)
         name, accepted = _ACCEPTED.get(shape["type"], ("", frozenset()))
         if name and kind != ANY and kind not in accepted:
-            function, argument = next(iter(value.items()))
-            shown = argument if function == "Get" else function
-            hint = "join it: {'Std:Join': {'On': '', 'Values': [...]}}" if name == "String" else f"it is {kind}"
-            self._error(path, f"Cannot assign property reference [{shown}] to argument of type [{name}].", hint)
+            self.problems.append(unassignable(value, kind, name, path))
 
-    def _structure(self, shape: Shape, _: str, value: Any, path: str, given: frozenset[str] = frozenset()) -> None:
+    def _structure(self, shape: Shape, _: str, value: Any, path: str) -> None:
         if not isinstance(value, dict):
             self._error(path, f"{UNPARSABLE} Expecting start of Json Object.")
             return
         for name in shape.get("required", ()):
-            if value.get(name) is None and name not in given:
+            if value.get(name) is None and name not in self._kind.given:
                 self._error(path, f"{UNPARSABLE} Model Validation failed: Missing required member '{name}'")
         for name, item in value.items():
             if name not in shape["members"]:

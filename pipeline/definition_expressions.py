@@ -7,22 +7,15 @@ parameter where a string belongs, and wants it joined.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pipeline.definition_types import STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
+from pipeline.definition_properties import ANY, OBJECT, STRING, property_kind
+from pipeline.definition_types import UNPARSABLE, Placed, Problem, error, warning
 from pipeline.local.engine.paths import PathError, parse
-from pipeline.local.shapes import load_model
-
-STRING: Final = "String"
-INTEGER: Final = "Integer"
-FLOAT: Final = "Float"
-BOOLEAN: Final = "Boolean"
-OBJECT: Final = "Object"
-ANY: Final = "Any"
-"""Known only when it runs, such as what Std:JsonGet finds."""
 
 EXECUTION_VARIABLES: Final = frozenset(
     {
@@ -38,17 +31,6 @@ EXECUTION_VARIABLES: Final = frozenset(
 )
 
 _FUNCTIONS: Final = frozenset({"Get", "Std:Join", "Std:JsonGet"})
-_KINDS: Final = {
-    "string": STRING,
-    "integer": INTEGER,
-    "long": INTEGER,
-    "float": FLOAT,
-    "double": FLOAT,
-    "boolean": BOOLEAN,
-    "structure": OBJECT,
-    "list": OBJECT,
-    "map": OBJECT,
-}
 
 
 def is_expression(value: Any) -> bool:
@@ -105,6 +87,14 @@ class Scope:
         self._json_get(argument, path, problems, of)
         return ANY
 
+    def text(self, value: Any, path: str, *, of: Placed) -> list[Problem]:
+        """Whether a value is a string, or an expression of that type; not what is wrong within the expression."""
+        if not is_expression(value):
+            text = f"{UNPARSABLE} Expecting a value of type [String]."
+            return [] if isinstance(value, str) else [error(path, text)]
+        kind = self.kind(value, path, [], of=of)
+        return [] if kind in (STRING, ANY) else [unassignable(value, kind, STRING, path)]
+
     def _get(self, reference: Any, path: str, problems: list[Problem], of: Placed) -> str:
         if not isinstance(reference, str):
             problems.append(error(path, f"{UNPARSABLE} Expecting a string after 'Get'."))
@@ -118,8 +108,8 @@ class Scope:
                 problems.append(error(path, f"Unknown execution variable [{reference}].", hint))
             return STRING
         if root == "Steps":
-            return self._property(reference, rest, path, problems)
-        if root in ("ForEach", "IterationOutput") and (of.in_loop or of.type == "ForEach"):
+            return self._property(reference, rest, path, problems, of)
+        if _of_iteration(reference, path, of):
             return ANY
         problems.append(
             error(path, f"Unknown reference [{reference}].", "it begins with Parameters, Execution or Steps")
@@ -133,22 +123,28 @@ class Scope:
             return ANY
         return self.parameters[name]
 
-    def _property(self, reference: str, rest: str, path: str, problems: list[Problem]) -> str:
+    def _property(self, reference: str, rest: str, path: str, problems: list[Problem], of: Placed) -> str:
         step_name = referenced_step(reference) or ""
-        step = self.steps.get(step_name)
+        step = self._step(step_name, path, problems, of)
         if step is None:
-            message = f"Step [{step_name}] is referenced but not defined."
-            problems.append(error(path, message, _nearest(step_name, self.steps)))
             return ANY
         try:
             parts = parse(rest[len(step_name) :].removeprefix("."))
         except PathError as problem:
             problems.append(error(path, f"Cannot parse property reference [{reference}].", str(problem)))
             return ANY
-        found, hint = _property_kind(step, parts)
+        found, hint = property_kind(step, parts)
         if found is None:
             problems.append(error(path, f"Cannot resolve property reference [{reference}].", hint))
         return found or ANY
+
+    def _step(self, name: str, path: str, problems: list[Problem], of: Placed) -> Placed | None:
+        step = self.steps.get(name)
+        if step is not None and not (hint := out_of_reach(step, of)):
+            return step
+        hint = hint if step else _nearest(name, self.steps)
+        problems.append(error(path, f"Step [{name}] is referenced but not defined.", hint))
+        return None
 
     def _join(self, argument: Any, path: str, problems: list[Problem], of: Placed) -> None:
         if not isinstance(argument, dict):
@@ -183,22 +179,23 @@ class Scope:
         if ("PropertyFile" in argument) == ("S3Uri" in argument):
             problems.append(error(path, f"{UNPARSABLE} Std:JsonGet needs either 'PropertyFile' or 'S3Uri'."))
         elif "PropertyFile" in argument:
-            self._property_file(argument["PropertyFile"], path, problems)
-        elif is_expression(argument["S3Uri"]):
-            self.kind(argument["S3Uri"], path, problems, of=of)
+            self._property_file(argument["PropertyFile"], path, problems, of)
+        else:
+            if is_expression(argument["S3Uri"]):
+                self.kind(argument["S3Uri"], path, problems, of=of)
+            problems += self.text(argument["S3Uri"], f"{path}.S3Uri", of=of)
 
-    def _property_file(self, reference: Any, path: str, problems: list[Problem]) -> None:
+    def _property_file(self, reference: Any, path: str, problems: list[Problem], of: Placed) -> None:
         text = reference.get("Get") if is_expression(reference) else None
         parts = text.split(".") if isinstance(text, str) else []
         if len(parts) != 4 or parts[0] != "Steps" or parts[2] != "PropertyFiles":
             hint = "write {'Get': 'Steps.<step>.PropertyFiles.<file>'}"
             problems.append(error(path, f"{UNPARSABLE} 'PropertyFile' is no reference to a property file.", hint))
             return
-        step = self.steps.get(parts[1])
+        step = self._step(parts[1], path, problems, of)
         if step is None:
-            message = f"Step [{parts[1]}] is referenced but not defined."
-            problems.append(error(path, message, _nearest(parts[1], self.steps)))
-        elif step.type != "Processing":
+            return
+        if step.type != "Processing":
             problems.append(error(path, f"Property file reference [{text}] does not point at a Processing step."))
         elif parts[3] not in (names := property_files(step)):
             problems.append(error(path, f"Property file [{text}] is not defined.", _nearest(parts[3], names)))
@@ -211,6 +208,29 @@ def property_files(step: Placed) -> list[str]:
     return [str(file.get("PropertyFileName")) for file in files if isinstance(file, dict)]
 
 
+def unassignable(value: dict[str, Any], kind: str, wanted: str, path: str) -> Problem:
+    """An expression of one type where an argument of another type is wanted; in the words of the service."""
+    function, argument = next(iter(value.items()))
+    shown = argument if function == "Get" else function
+    hint = "join it: {'Std:Join': {'On': '', 'Values': [...]}}" if wanted == STRING else f"it is {kind}"
+    return error(path, f"Cannot assign property reference [{shown}] to argument of type [{wanted}].", hint)
+
+
+def out_of_reach(step: Placed, of: Placed) -> str:
+    """Why `of` cannot refer to a step, though there is one of that name; "" if it can."""
+    if step.loop in (None, of.loop):
+        return ""
+    return f"it stands in the body of {step.loop}; refer to Steps.{step.loop}.IterationOutputs[0].{step.name}"
+
+
+def _of_iteration(reference: str, path: str, of: Placed) -> bool:
+    """Whether the reference is to the item of an iteration, or to its output, where there is an iteration."""
+    if of.loop is not None:
+        return re.match(r"ForEach\.CurrentItem(?![^.\[])", reference) is not None
+    selecting = path.startswith(f"{of.path}.Arguments.Selector")
+    return of.type == "ForEach" and selecting and reference.startswith("IterationOutput.")
+
+
 def _refuse_others(argument: dict[str, Any], known: tuple[str, ...], path: str, problems: list[Problem]) -> None:
     for name in argument:
         if name not in known:
@@ -220,50 +240,6 @@ def _refuse_others(argument: dict[str, Any], known: tuple[str, ...], path: str, 
 def _nearest(name: str, known: Any) -> str:
     near = get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}?" if near else ""
-
-
-def _property_kind(step: Placed, parts: list[str | int]) -> tuple[str | None, str]:
-    """The type of a property of a step, or None with a hint where there is no such property."""
-    if not parts:
-        return None, "name a property of the step"
-    if step.type in ("Lambda", "Callback"):
-        return _output_kind(step, parts)
-    kind = STEP_TYPES.get(step.type)
-    if kind is None or parts[0] in kind.properties:
-        return ANY, ""
-    if kind.response is None:
-        known = ", ".join(sorted(kind.properties))
-        free = step.type not in ("Condition", "Fail", "QualityCheck", "ClarifyCheck", "Cleanup")
-        return (ANY, "") if free else (None, f"a {step.type} step has {known or 'no properties'}")
-    return _shape_kind(kind.response, parts)
-
-
-def _output_kind(step: Placed, parts: list[str | int]) -> tuple[str | None, str]:
-    declared = step.step.get("OutputParameters")
-    outputs = {
-        str(output.get("OutputName")): str(output.get("OutputType", STRING))
-        for output in (declared if isinstance(declared, list) else [])
-        if isinstance(output, dict)
-    }
-    if parts[0] != "OutputParameters" or len(parts) != 2 or str(parts[1]) not in outputs:
-        return None, f"the step has {', '.join(f'OutputParameters[{name!r}]' for name in outputs) or 'no outputs'}"
-    kind = outputs[str(parts[1])]
-    return (kind if kind in (STRING, INTEGER, FLOAT, BOOLEAN) else ANY), ""
-
-
-def _shape_kind(shape_name: str, parts: list[str | int]) -> tuple[str | None, str]:
-    shapes = load_model()["shapes"]
-    shape = shapes[shape_name]
-    for part in parts:
-        if shape["type"] == "structure":
-            if part not in shape["members"]:
-                return None, _nearest(str(part), shape["members"])
-            shape = shapes[shape["members"][part]["shape"]]
-        elif shape["type"] in ("list", "map"):
-            shape = shapes[shape["member" if shape["type"] == "list" else "value"]["shape"]]
-        else:
-            return None, f"there is nothing below {shape['type']} for {part!r}"
-    return _KINDS.get(shape["type"], ANY), ""
 
 
 def outcome_of_other_branch(step: Placed, other: Placed, path: str) -> Problem | None:

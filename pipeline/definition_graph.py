@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pipeline.definition_expressions import gets, outcome_of_other_branch, referenced_step
+from pipeline.definition_expressions import gets, out_of_reach, outcome_of_other_branch, referenced_step
 from pipeline.definition_types import UNPARSABLE, Placed, Problem, error, warning
 
 _TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
@@ -23,11 +23,17 @@ def graph_problems(steps: Sequence[Placed]) -> list[Problem]:
 
 
 def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
-    """The names of the steps that a step waits for, each once: DependsOn, references, the step it stands within."""
-    found = [name for _, name in _declared(step)]
-    found += [name for reference in gets(step.own) if (name := referenced_step(reference))]
+    """The names of the steps that a step waits for, each once: DependsOn, references, the step it stands within.
+
+    A ForEach step waits for what the steps of its body need of steps outside.
+    """
+    body = step.body
+    found: list[str] = []
+    for one in (step, *body.values()):
+        found += [name for _, name in _declared(one)]
+        found += [name for reference in gets(one.own) if (name := referenced_step(reference))]
     found += [name for name, _ in step.within[-1:]]
-    return [name for name in dict.fromkeys(found) if name in by_name]
+    return [name for name in dict.fromkeys(found) if name in by_name and name not in body]
 
 
 def _declared(step: Placed) -> Iterator[tuple[str, str]]:
@@ -49,7 +55,7 @@ def _duplicates(steps: Sequence[Placed]) -> Iterator[Problem]:
 
 def _nesting(steps: Sequence[Placed]) -> Iterator[Problem]:
     for step in steps:
-        if step.in_loop and step.type in ("Condition", "Fail", "ForEach"):
+        if step.loop and step.type in ("Condition", "Fail", "ForEach"):
             yield error(step.path, f"A {step.type} step cannot stand in the body of a ForEach step.")
         elif step.type == "Condition" and step.within:
             hint = f"it stands within {step.within[-1][0]}; it is documented as unsupported, though seen to run"
@@ -80,6 +86,8 @@ def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -
     if name not in by_name:
         near = get_close_matches(name, by_name, n=1)
         yield error(path, f"Step [{name}] is referenced but not defined.", f"did you mean {near[0]}?" if near else "")
+    elif hint := out_of_reach(by_name[name], step):
+        yield error(path, f"Step [{name}] is referenced but not defined.", hint)
     elif by_name[name].type == "Condition" and name not in dict(step.within):
         hint = "depend on the steps within it, or refer to its Outcome"
         yield warning(path, f"{step.name} depends on the Condition step {name}, which the service has refused.", hint)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.definition_expressions import is_expression
+from pipeline.definition_expressions import Scope, is_expression, unassignable
+from pipeline.definition_properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition_types import UNPARSABLE, Placed, Problem, error
 
 MOST_AT_ONCE: Final = 50
@@ -14,7 +15,7 @@ MOST_LITERAL_ITEMS: Final = 100
 _MEMBERS: Final = frozenset({"IterableItems", "MaxConcurrency", "Selector", "ForEachBody"})
 
 
-def loop_problems(step: Placed) -> Iterator[Problem]:
+def loop_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
     """What is wrong with the arguments of a ForEach step, apart from the steps of its body."""
     if step.type != "ForEach":
         return
@@ -26,14 +27,18 @@ def loop_problems(step: Placed) -> Iterator[Problem]:
     most = step.arguments.get("MaxConcurrency")
     if isinstance(most, bool) or not isinstance(most, int) or not 1 <= most <= MOST_AT_ONCE:
         yield error(f"{path}.MaxConcurrency", f"'MaxConcurrency' is a whole number from 1 to {MOST_AT_ONCE}.")
-    yield from _items(step.arguments.get("IterableItems"), f"{path}.IterableItems")
+    yield from _items(step, scope, f"{path}.IterableItems")
     yield from _selector(step, f"{path}.Selector")
+    yield from _collisions(step, scope)
 
 
-def _items(items: Any, path: str) -> Iterator[Problem]:
+def _items(step: Placed, scope: Scope, path: str) -> Iterator[Problem]:
+    items: Any = step.arguments.get("IterableItems")
     if is_expression(items):
-        return
-    if not isinstance(items, list):
+        kind = scope.kind(items, path, [], of=step)
+        if kind in (INTEGER, FLOAT, BOOLEAN):
+            yield unassignable(items, kind, STRING, path)
+    elif not isinstance(items, list):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Array.", "or a reference to the text of a JSON list")
     elif not 1 <= len(items) <= MOST_LITERAL_ITEMS:
         yield error(path, f"'IterableItems' has from 1 to {MOST_LITERAL_ITEMS} items.")
@@ -52,12 +57,19 @@ def _selector(step: Placed, path: str) -> Iterator[Problem]:
         yield error(path, f"Unknown 'Pick' {selector.get('Pick')!r} of a selector.", "there are MaxBy and MinBy")
     field = selector.get("Field")
     target = field.get("Get") if isinstance(field, dict) else None
-    body = step.arguments.get("ForEachBody")
-    names = [str(one.get("Name")) for one in body if isinstance(one, dict)] if isinstance(body, list) else []
-    if not isinstance(target, str) or not any(_within(target, f"IterationOutput.{name}") for name in names):
+    if not isinstance(target, str) or not any(_within(target, f"IterationOutput.{name}") for name in step.body):
         hint = "it is a reference to IterationOutput.<step of the body>.<member>"
         yield error(path, "The 'Field' of a selector does not lead to an output of the body.", hint)
 
 
 def _within(path: str, prefix: str) -> bool:
     return path.startswith((f"{prefix}.", f"{prefix}["))
+
+
+def _collisions(step: Placed, scope: Scope) -> Iterator[Problem]:
+    """Names of steps outside that the iterations take for their own steps."""
+    for name, other in scope.steps.items():
+        body, _, index = name.rpartition("-")
+        if other.loop is None and body in step.body and index.isdecimal():
+            hint = f"the iterations of {step.name} name their steps so"
+            yield error(other.path, f"Duplicate step name [{name}].", hint)

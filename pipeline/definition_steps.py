@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from pipeline.definition_expressions import BOOLEAN, FLOAT, INTEGER, STRING, is_expression
+from pipeline.definition_conditions import condition_problems
+from pipeline.definition_expressions import is_expression
+from pipeline.definition_properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
 
 PARAMETER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -36,6 +38,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
 _STEP_KEYS: Final = frozenset(
     {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies"}
 )
+_CACHE_KEYS: Final = frozenset({"Enabled", "ExpireAfter"})
+_RETRY_KEYS: Final = frozenset({"ExceptionType", "IntervalSeconds", "BackoffRate", "MaxAttempts", "ExpireAfterMin"})
+_FILE_KEYS: Final = frozenset({"PropertyFileName", "OutputName", "FilePath"})
+_OUTPUT_KEYS: Final = frozenset({"OutputName", "OutputType"})
+_PARAMETER_KEYS: Final = frozenset({"Name", "Type", "DefaultValue", "EnumValues", "Description"})
+# The most characters of a parameter's description, and of its default where that is a string.
+_PARAMETER_TEXT: Final = 4096
 # What the API shows of a step has these lengths.
 _TEXTS: Final = {"DisplayName": 256, "Description": 3072, "FunctionArn": 256, "SqsQueueUrl": 256}
 _TOP_KEYS: Final = frozenset({"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"})
@@ -43,22 +52,11 @@ _CONFIGS: Final = {
     "PipelineExperimentConfig": ("ExperimentName", "TrialName"),
     "MlflowConfig": ("MlflowResourceArn", "MlflowExperimentName"),
 }
-_BINARY: Final = frozenset(
-    {"Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo", "NotEquals"}
-)
-_CONDITION_KEYS: Final = {
-    **{kind: ("LeftValue", "RightValue") for kind in _BINARY},
-    "In": ("QueryValue", "Values"),
-    "NotIn": ("QueryValue", "Values"),
-    "Not": ("Condition",),
-    "Or": ("Conditions",),
-}
 
 
 def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
     """The top of the definition: version, the kinds of its members."""
-    for name in definition.keys() - _TOP_KEYS:
-        yield error(name, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+    yield from _unknown(definition, _TOP_KEYS, "")
     if definition.get("Version", "2020-12-01") != "2020-12-01":
         yield error("Version", f"{UNPARSABLE} Unknown version '{definition['Version']}'.", "it is 2020-12-01")
     for name in ("Parameters", "Steps"):
@@ -69,6 +67,12 @@ def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
         yield from _config(definition.get(name), name, members)
     if "Steps" not in definition:
         yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
+
+
+def _unknown(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Problem]:
+    for name in members:
+        if name not in known:
+            yield error(f"{path}.{name}".lstrip("."), f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
 
 
 def _metadata(metadata: Any) -> Iterator[Problem]:
@@ -109,7 +113,20 @@ def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
         elif name in seen:
             yield error(path, f"Duplicate parameter name [{name}].")
         seen.add(str(name))
+        yield from _unknown(parameter, _PARAMETER_KEYS, path)
+        yield from _texts(parameter, path)
         yield from _default(parameter, path)
+
+
+def _texts(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
+    if not isinstance(parameter.get("Description") or "", str):
+        yield error(f"{path}.Description", f"{UNPARSABLE} Expecting a value of type [String].")
+    if not isinstance(parameter.get("EnumValues") or [], list):
+        yield error(f"{path}.EnumValues", f"{UNPARSABLE} Expecting start of Json Array.")
+    for name in ("Description", "DefaultValue"):
+        text = parameter.get(name)
+        if isinstance(text, str) and len(text) > _PARAMETER_TEXT:
+            yield error(path, f"'{name}' has {len(text)} characters, the most is {_PARAMETER_TEXT}.")
 
 
 def _default(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
@@ -144,19 +161,19 @@ def step_problems(step: Placed) -> Iterator[Problem]:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STEP_TYPES)}"
         yield error(step.path, f"{UNPARSABLE} Unknown step type '{step.type}'.", hint)
     else:
-        for name in step.step.keys() - _STEP_KEYS - kind.keys:
-            yield error(f"{step.path}.{name}", f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
+        yield from _unknown(step.step, _STEP_KEYS | kind.keys, step.path)
     yield from _kinds(step)
     yield from _policies(step)
     yield from _property_files(step)
     if step.type == "Condition":
-        yield from _condition_step(step)
+        yield from condition_problems(step)
     yield from _held(step)
 
 
 def _kinds(step: Placed) -> Iterator[Problem]:
     """The JSON kinds of the members of a step that are read as they are, and the outputs it declares."""
-    if not isinstance(step.step.get("Arguments") or {}, dict):
+    arguments = step.step.get("Arguments") or {}
+    if not isinstance(arguments, dict) or is_expression(arguments):
         yield error(f"{step.path}.Arguments", f"{UNPARSABLE} Expecting start of Json Object.")
     for name, most in _TEXTS.items():
         text = step.step.get(name) or ""
@@ -176,6 +193,8 @@ def _kinds(step: Placed) -> Iterator[Problem]:
         elif output.get("OutputType", STRING) not in (STRING, INTEGER, FLOAT, BOOLEAN):
             known = ", ".join(PARAMETER_TYPES)
             yield error(f"{path}[{index}]", f"Unknown output type {output['OutputType']!r}.", f"there are {known}")
+        else:
+            yield from _unknown(output, _OUTPUT_KEYS, f"{path}[{index}]")
 
 
 def _held(step: Placed) -> Iterator[Problem]:
@@ -209,6 +228,7 @@ def _cache(cache: Any, path: str) -> Iterator[Problem]:
     if not isinstance(cache, dict):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
         return
+    yield from _unknown(cache, _CACHE_KEYS, path)
     if not isinstance(cache.get("Enabled"), bool):
         yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].", "'Enabled' is true or false")
     after = cache.get("ExpireAfter")
@@ -220,6 +240,7 @@ def _retry(policy: Any, path: str) -> Iterator[Problem]:
     if not isinstance(policy, dict):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
         return
+    yield from _unknown(policy, _RETRY_KEYS, path)
     if policy.get("MaxAttempts") is not None and policy.get("ExpireAfterMin") is not None:
         yield error(path, "A retry policy has either 'MaxAttempts' or 'ExpireAfterMin', not both.")
     exceptions = policy.get("ExceptionType")
@@ -256,51 +277,11 @@ def _property_files(step: Placed) -> Iterator[Problem]:
         elif file["OutputName"] not in outputs:
             message = f"Output [{file['OutputName']}] of property file [{file['PropertyFileName']}] is not defined."
             yield error(path, message, f"the step has {', '.join(outputs) or 'no outputs'}")
+        else:
+            yield from _unknown(file, _FILE_KEYS, path)
 
 
 def _outputs(step: Placed) -> list[str]:
     config = step.arguments.get("ProcessingOutputConfig")
     outputs = config.get("Outputs") if isinstance(config, dict) else None
     return [str(item.get("OutputName")) for item in outputs or [] if isinstance(item, dict)]
-
-
-def _condition_step(step: Placed) -> Iterator[Problem]:
-    for name in step.arguments.keys() - {"Conditions", "IfSteps", "ElseSteps"}:
-        yield error(step.path, f"{UNPARSABLE} Unknown Argument member '{name}'")
-    conditions = step.arguments.get("Conditions", [])
-    if not isinstance(conditions, list):
-        yield error(f"{step.path}.Arguments.Conditions", f"{UNPARSABLE} Expecting start of Json Array.")
-        return
-    for index, condition in enumerate(conditions):
-        yield from _condition(condition, f"{step.path}.Arguments.Conditions[{index}]")
-
-
-def _condition(condition: Any, path: str) -> Iterator[Problem]:
-    if not isinstance(condition, dict):
-        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
-        return
-    members = _CONDITION_KEYS.get(str(condition.get("Type")))
-    if members is None:
-        known = ", ".join(sorted(_CONDITION_KEYS))
-        yield error(path, f"{UNPARSABLE} Unknown condition type {condition.get('Type')!r}.", f"there are {known}")
-        return
-    for name in condition.keys() - {"Type", *members}:
-        yield error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
-    for name in members:
-        if condition.get(name) is None:
-            yield error(path, f"{UNPARSABLE} Missing required property '{name}'.")
-        else:
-            yield from _operand(name, condition[name], f"{path}.{name}")
-
-
-def _operand(name: str, value: Any, path: str) -> Iterator[Problem]:
-    if name == "Condition":
-        yield from _condition(value, path)
-    elif name in ("Conditions", "Values"):
-        if not isinstance(value, list):
-            yield error(path, f"{UNPARSABLE} Expecting start of Json Array.")
-            return
-        for index, item in enumerate(value):
-            yield from _operand("Condition" if name == "Conditions" else "", item, f"{path}[{index}]")
-    elif isinstance(value, (dict, list)) and not is_expression(value):
-        yield error(path, f"{UNPARSABLE} Expecting a primitive value or a function.")

@@ -61,7 +61,8 @@ def warning(path: str, message: str, hint: str = "") -> Problem:
 @dataclass(frozen=True)
 class StepType:
     """One step type. `request` and `response` are shapes of botocore's model; None: the arguments or the properties
-    are free. `given` are members that the service fills in, so that the API's "required" does not hold for them."""
+    are free. `given` are members that the service fills in, at any depth, so that the API's "required" does not hold
+    for them."""
 
     request: str | None = None
     response: str | None = None
@@ -71,6 +72,8 @@ class StepType:
     properties: frozenset[str] = frozenset()
     cached: bool = False
     retried: bool = False
+    free: bool = False
+    """Whether properties of any name are taken, since no shape says which there are."""
 
 
 _ROLE: Final = frozenset({"RoleArn", "ExecutionRoleArn"})
@@ -137,7 +140,7 @@ STEP_TYPES: Final[Mapping[str, StepType]] = {
     "RegisterModel": StepType(
         "CreateModelPackageInput",
         "DescribeModelPackageOutput",
-        refused=frozenset({"ModelPackageName", "CertifyForMarketplace", "ModelPackageDescription", "Description"}),
+        refused=frozenset({"ModelPackageName", "CertifyForMarketplace"}),
         retried=True,
     ),
     "EndpointConfig": StepType(
@@ -162,18 +165,18 @@ STEP_TYPES: Final[Mapping[str, StepType]] = {
     "Callback": StepType(keys=frozenset({"SqsQueueUrl", "OutputParameters"}), cached=True),
     "QualityCheck": _check(),
     "ClarifyCheck": _check(),
-    "EMR": StepType(cached=True, retried=True),
-    "EMRServerless": StepType(cached=True, retried=True),
-    "Lineage": StepType(),
-    "Job": StepType(cached=True, retried=True),
+    "EMR": StepType(cached=True, retried=True, free=True),
+    "EMRServerless": StepType(cached=True, retried=True, free=True),
+    "Lineage": StepType(properties=frozenset({"ActionArns", "ArtifactArns", "ContextArns", "Associations"})),
+    "Job": StepType(cached=True, retried=True, free=True),
     "Cleanup": StepType(),
     "ForEach": StepType(),
-    "BedrockCustomModel": StepType(),
-    "BedrockCustomModelDeployment": StepType(),
-    "BedrockModelImport": StepType(),
-    "BedrockProvisionedModelThroughput": StepType(),
-    "Athena": StepType(),
-    "HubContent": StepType(),
+    "BedrockCustomModel": StepType(free=True),
+    "BedrockCustomModelDeployment": StepType(free=True),
+    "BedrockModelImport": StepType(free=True),
+    "BedrockProvisionedModelThroughput": StepType(free=True),
+    "Athena": StepType(free=True),
+    "HubContent": StepType(free=True),
 }
 
 # Where steps stand within steps: the arguments of these types that hold them.
@@ -217,9 +220,16 @@ class Placed:
         return {**self.step, "Arguments": kept} if held else self.step
 
     @property
-    def in_loop(self) -> bool:
-        """Whether it stands within a ForEach."""
-        return any(branch == "ForEachBody" for _, branch in self.within)
+    def loop(self) -> str | None:
+        """The name of the ForEach step in whose body it stands, or None."""
+        return next((name for name, branch in self.within if branch == "ForEachBody"), None)
+
+    @property
+    def body(self) -> dict[str, Placed]:
+        """The steps in the body of a ForEach step by name, empty for other types."""
+        held = self.arguments.get("ForEachBody") if self.type == "ForEach" else None
+        inner = (*self.within, (self.name, "ForEachBody"))
+        return {step.name: step for step in _walk(held, f"{self.path}.Arguments.ForEachBody", inner)}
 
 
 def walk(definition: Definition) -> Iterator[Placed]:

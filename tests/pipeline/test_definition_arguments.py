@@ -163,6 +163,24 @@ def test_what_the_service_fills_in_may_be_missing() -> None:
     assert _our(change) == []
 
 
+def test_the_training_jobs_of_a_tuning_step_may_leave_out_the_role() -> None:
+    job = {
+        "AlgorithmSpecification": {"TrainingImage": "image", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://b/out"},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }
+    limits = {"MaxParallelTrainingJobs": 1}
+    config = {"Strategy": "Random", "ResourceLimits": limits}
+    for jobs in ({"TrainingJobDefinition": job}, {"TrainingJobDefinitions": [job]}):
+        arguments = {"HyperParameterTuningJobConfig": config, **jobs}
+        assert check(of({"Name": "Tune", "Type": "Tuning", "Arguments": arguments})) == []
+
+
+def test_a_package_may_be_described() -> None:
+    arguments = {"ModelPackageGroupName": "g", "ModelPackageDescription": "of March"}
+    assert check(of({"Name": "Register", "Type": "RegisterModel", "Arguments": arguments})) == []
+
+
 def test_value_of_a_wrong_form_is_only_warned_of() -> None:
     found = _our(lambda d: _arguments(d, "TrainModel").update(RoleArn="role of somebody, surely"))
     assert [problem[:2] for problem in found] == [("warning", "Steps[TrainModel].Arguments.RoleArn")]

@@ -201,6 +201,12 @@ _FILES = [{"PropertyFileName": "Report", "OutputName": "out", "FilePath": "r.jso
             {"PropertyFile": {"Get": "Steps.First.PropertyFiles.Report"}, "Path": {"Get": "Parameters.Text"}},
             "Unable to parse pipeline definition. Expecting a string for 'Path'.",
         ),
+        ({"S3Uri": "s3://b/k.json", "Path": "a"}, None),
+        ({"S3Uri": 1, "Path": "a"}, "Unable to parse pipeline definition. Expecting a value of type [String]."),
+        (
+            {"S3Uri": {"Get": "Parameters.Count"}, "Path": "a"},
+            "Cannot assign property reference [Parameters.Count] to argument of type [String].",
+        ),
         ({"Path": "a"}, "Unable to parse pipeline definition. Std:JsonGet needs either 'PropertyFile' or 'S3Uri'."),
     ],
 )

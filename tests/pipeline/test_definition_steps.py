@@ -45,6 +45,29 @@ from tests.support.definitions import (
             processing(CacheConfig={"Enabled": True, "ExpireAfter": "a month"}),
             "Unable to parse pipeline definition. 'ExpireAfter' is no ISO 8601 duration: 'a month'.",
         ),
+        (
+            processing(CacheConfig={"Enabled": True, "Expires": "P1D"}),
+            "Unable to parse pipeline definition. Cannot parse object, unknown property 'Expires'.",
+        ),
+        (
+            processing(RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "Attempts": 1}]),
+            "Unable to parse pipeline definition. Cannot parse object, unknown property 'Attempts'.",
+        ),
+        (
+            processing(
+                PropertyFiles=[{"PropertyFileName": "a", "OutputName": "out", "FilePath": "a.json", "Format": "json"}]
+            ),
+            "Unable to parse pipeline definition. Cannot parse object, unknown property 'Format'.",
+        ),
+        (
+            {
+                **fail("A"),
+                "Type": "Lambda",
+                "FunctionArn": "f",
+                "OutputParameters": [{"OutputName": "a", "OutputKind": "String"}],
+            },
+            "Unable to parse pipeline definition. Cannot parse object, unknown property 'OutputKind'.",
+        ),
         (processing(RetryPolicies={}), "Unable to parse pipeline definition. Expecting start of Json Array."),
         (
             processing(RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 1, "ExpireAfterMin": 1}]),

@@ -16,9 +16,7 @@ _ENTITIES: Final = (("Actions", "Action"), ("Artifacts", "Artifact"), ("Contexts
 def run_lineage(run: StepRun) -> Ended:
     """Create the entities in the order of the definition. What was created stays when a later one is refused."""
     run.progress("Executing")
-    arguments = evaluate(run.arguments or {}, run.scope)
-    if not isinstance(arguments, dict):
-        raise EvaluationError("The Arguments of the Lineage step are no object.")
+    arguments = evaluate(run.arguments, run.scope)
     made: dict[str, Body] = {kind: {} for _, kind in _ENTITIES}
     associations: list[Body] = []
     reason = None

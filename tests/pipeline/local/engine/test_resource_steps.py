@@ -113,6 +113,22 @@ def test_a_package_gets_its_group_its_version_and_its_execution(local: LocalServ
     assert local.sagemaker.describe_model_package_group(ModelPackageGroupName="digits")
 
 
+def test_a_package_made_just_before_a_kill_is_not_made_again(tmp_path: Path) -> None:
+    """Its description holds the time, so the second request is not the same."""
+    now = {"Std:Join": {"On": " ", "Values": ["at", {"Get": "Execution.CurrentDateTime"}]}}
+    with local_service(tmp_path) as local:
+        arn = run(local, create(local, register(ModelPackageDescription=now)))["PipelineExecutionArn"]
+        package = steps(local, arn)["Register"]["Metadata"]
+        store = local.service.store
+        store.merge("execution-step", f"{arn}/Register", StepStatus="Starting", EndTime=None, Metadata={})
+        store.merge("pipeline-execution", arn, PipelineExecutionStatus="Executing", _end=None)
+    with local_service(tmp_path) as local:
+        assert wait(local, arn)["PipelineExecutionStatus"] == "Succeeded"
+        assert steps(local, arn)["Register"]["Metadata"] == package
+        listed = local.sagemaker.list_model_packages(ModelPackageGroupName="digits")["ModelPackageSummaryList"]
+        assert len(listed) == 1
+
+
 def test_a_training_job_sees_its_own_name_and_later_steps_its_artefact(local: LocalService) -> None:
     lines = "".join(f"{n % 2},{n % 2}.5,{n % 7}\n" for n in range(300))
     local.s3.put_object(Bucket=BUCKET, Key="train/data.csv", Body=lines.encode())
@@ -256,11 +272,11 @@ def test_an_artifact_without_a_name_is_recorded_by_its_own_id(local: LocalServic
     assert local.sagemaker.describe_artifact(ArtifactArn=arn)["Source"]["SourceUri"] == "s3://bucket/nameless"
 
 
-def test_a_lineage_step_whose_arguments_are_no_object_fails_with_the_reason(local: LocalService) -> None:
-    record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Get": "Execution.PipelineName"}}
+def test_a_lineage_step_whose_entities_are_no_list_fails_with_the_reason(local: LocalService) -> None:
+    record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Contexts": {"Get": "Execution.PipelineName"}}}
     done = run(local, create(local, record))
     step = steps(local, done["PipelineExecutionArn"])["Record"]
-    assert (step["StepStatus"], "no object" in step["FailureReason"]) == ("Failed", True)
+    assert (step["StepStatus"], "no list of objects" in step["FailureReason"]) == ("Failed", True)
 
 
 def test_changes_of_status_reach_eventbridge(local: LocalService) -> None:

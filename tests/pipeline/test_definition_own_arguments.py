@@ -1,0 +1,73 @@
+"""Arguments that are no request of SageMaker's API: those of Fail, Lambda, Callback and Lineage steps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.definition import check
+from tests.support.definitions import PARAMETERS, of, only_problem, processing
+
+UNPARSABLE = "Unable to parse pipeline definition."
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
+
+
+def step(kind: str, arguments: Any, **more: Any) -> dict[str, Any]:
+    return {"Name": "S", "Type": kind, "Arguments": arguments} | more
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["no", "", None, {"Get": "Parameters.Text"}, {"Std:Join": {"Values": ["a", {"Get": "Parameters.Count"}]}}],
+)
+def test_messages_that_a_fail_step_may_have(message: Any) -> None:
+    assert check(of(step("Fail", {"ErrorMessage": message}), parameters=PARAMETERS)) == []
+
+
+def test_a_number_as_message_is_warned_of_where_a_parameter_has_it_and_refused_where_it_stands_there() -> None:
+    given = of(step("Fail", {"ErrorMessage": {"Get": "Parameters.Count"}}), parameters=PARAMETERS)
+    message = "Cannot assign property reference [Parameters.Count] to argument of type [String]."
+    assert only_problem(given)[::2] == ("warning", message)
+    for literal in (5, ["no"], {"a": "b"}, True):
+        problem = only_problem(of(step("Fail", {"ErrorMessage": literal})))
+        assert problem[::2] == ("error", f"{UNPARSABLE} Expecting a value of type [String].")
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"), [("Lambda", {"FunctionArn": FUNCTION}), ("Callback", {"SqsQueueUrl": "https://queue"})]
+)
+def test_functions_and_queues_are_told_primitive_values(kind: str, more: dict[str, str]) -> None:
+    values = {"text": "a", "number": 1, "real": 0.5, "flag": True, "none": None, "of": {"Get": "Parameters.Count"}}
+    assert check(of(step(kind, values, **more), parameters=PARAMETERS)) == []
+    for nested in ({"a": 1}, [1]):
+        problem = only_problem(of(step(kind, {"x": nested}, **more)))
+        message = f"{UNPARSABLE} Expecting a primitive value or a function."
+        assert problem == ("error", "Steps[S].Arguments.x", message)
+
+
+@pytest.mark.parametrize(("kind", "member"), [("Lambda", "FunctionArn"), ("Callback", "SqsQueueUrl")])
+def test_who_is_told_must_be_named(kind: str, member: str) -> None:
+    assert only_problem(of(step(kind, {})))[2] == f"{UNPARSABLE} Missing required property '{member}'."
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (step("Fail", {"Message": "no"}), f"{UNPARSABLE} Unknown Argument member 'Message'"),
+        (step("Lineage", {"Actions": [], "Models": []}), f"{UNPARSABLE} Unknown Argument member 'Models'"),
+        (step("Lineage", {}), "A Lineage step needs one of Actions, Artifacts, Contexts, Associations."),
+        (step("Condition", {"Get": "Parameters.Text"}), f"{UNPARSABLE} Expecting start of Json Object."),
+    ],
+)
+def test_arguments_that_cannot_be(given: dict[str, Any], message: str) -> None:
+    assert message in [problem.message for problem in check(of(given, parameters=PARAMETERS))]
+
+
+def test_a_lineage_step_has_arns_of_what_it_made_and_nothing_else() -> None:
+    record = step("Lineage", {"Contexts": [{"ContextName": "c"}]})
+    for path, known in (("ContextArns['c']", True), ("Contexts", False)):
+        word = {"Std:Join": {"Values": [{"Get": f"Steps.S.{path}"}]}}
+        after = processing(arguments={"AppSpecification": {"ImageUri": word}})
+        found = [problem.message for problem in check(of(record, after))]
+        assert found == ([] if known else [f"Cannot resolve property reference [Steps.S.{path}]."])
