@@ -41,11 +41,11 @@ class Deployment(Creation):
         given = self.run.arguments.get("EndpointName")
         return str(evaluate(given, self.run.scope)) if given else super().new_name()
 
-    def create(self, request: Body, attempt: int) -> str:
+    def create(self, request: Body) -> str:
         """CreateEndpoint, or UpdateEndpoint by existence. Raises Rejected."""
         self.run.note(_wanted=request.get("EndpointConfigName"))
         if self.service.store.get("endpoint", request["EndpointName"]) is None:
-            return super().create(request, attempt)
+            return super().create(request)
         update: Body = {
             member: request[member] for member in ("EndpointName", "EndpointConfigName") if member in request
         }

@@ -108,7 +108,7 @@ class Creation:
         self.run.note(_name=name, _cache_key=key)
         request = self._request(arguments, name)
         try:
-            arn = self.create(request, attempt)
+            arn = self.create(request)
         except Rejected as rejected:
             return self._rejected(rejected)
         self._made(name, arn)
@@ -126,7 +126,7 @@ class Creation:
             return names.pipeline_tuning_job(execution, step)
         return names.pipeline_resource(execution, step)
 
-    def create(self, request: Body, attempt: int) -> str:
+    def create(self, request: Body) -> str:
         """Call the Create action and return the ARN. Raises Rejected."""
         return str(self.call(self.resource.create, request)[self.resource.arn])
 
@@ -248,7 +248,7 @@ class Creation:
 class Registration(Creation):
     """RegisterModel: the group first, whether it is there or not; then the package, marked with its execution."""
 
-    def create(self, request: Body, attempt: int) -> str:
+    def create(self, request: Body) -> str:
         """Create the group, tolerate that it exists, create the package. Raises Rejected."""
         group = request.get("ModelPackageGroupName")
         tags = request.pop("Tags", None) or []
@@ -257,8 +257,10 @@ class Registration(Creation):
             if not str(group).startswith("arn:"):
                 self._group(str(group), [*tags, {"Key": EXECUTION_TAG, "Value": self.run.arn}])
         request["MetadataProperties"] = {"GeneratedBy": self.run.arn} | (request.get("MetadataProperties") or {})
-        request["ClientToken"] = self._token(attempt)
-        arn = str(self.call(self.resource.create, request)[self.resource.arn])
+        token = self._token()
+        made = self.service.store.answered(self.resource.create, token)  # just before a restart
+        answer = made[1] if made else self.call(self.resource.create, request | {"ClientToken": token})
+        arn = str(answer[self.resource.arn])
         self.service.store.tag(arn, {tag["Key"]: tag["Value"] for tag in tags} | {EXECUTION_TAG: self.run.arn})
         return arn
 
@@ -269,8 +271,9 @@ class Registration(Creation):
             if "already exists" not in rejected.error.message:
                 raise
 
-    def _token(self, attempt: int) -> str:
-        text = f"{self.run.arn} {self.run.node.name} {self.run.row.get('StartTime')} {attempt}"
+    def _token(self) -> str:
+        """The same in all attempts of one run of the step."""
+        text = f"{self.run.arn} {self.run.node.name} {self.run.row.get('StartTime')}"
         return hashlib.sha256(text.encode()).hexdigest()[:36]
 
 
