@@ -30,9 +30,13 @@ _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 _SIGN_IN: Final = "the credentials have expired: sign in again (`aws sso login`), then repeat the command"
 _NOT_VALID: Final = "the credentials are not valid here: check AWS_PROFILE and the region"
-_PERMISSION: Final = "ask for the permission; `pipeline policy` prints the least that is needed"
+_PERMISSION: Final = "ask for the permission: `pipeline policy engineer` prints what the commands need at least"
 _BUSY: Final = "the service is busy: wait a moment and repeat the command, it is safe to run twice"
-_ROLE: Final = "create the role, with the trust that `pipeline policy` prints, or set another `role` in pipeline.toml"
+_FAILED: Final = "the service has trouble of its own: wait a moment and repeat the command"
+_ROLE: Final = (
+    "create the role, with the trust that `pipeline policy pipeline --trust` prints, "
+    "or set another `role` in pipeline.toml"
+)
 
 _REMEDIES: Final = {
     "ExpiredToken": _SIGN_IN,
@@ -46,23 +50,36 @@ _REMEDIES: Final = {
     "AccessDenied": _PERMISSION,
     "AccessDeniedException": _PERMISSION,
     "403": _PERMISSION,
-    "NoSuchBucket": "create the bucket (`aws s3 mb`), or set another `bucket` in pipeline.toml",
+    "NoSuchBucket": "create the bucket (`aws s3 mb s3://BUCKET`), or set another `bucket` in pipeline.toml",
     "ThrottlingException": _BUSY,
     "Throttling": _BUSY,
     "TooManyRequestsException": _BUSY,
     "RequestLimitExceeded": _BUSY,
     "SlowDown": _BUSY,
+    "InternalFailure": _FAILED,
+    "InternalServerError": _FAILED,
+    "ServiceUnavailable": _FAILED,
+    "500": _FAILED,
+    "502": _FAILED,
+    "503": _FAILED,
     "ConflictException": "somebody else is changing it: wait a moment and repeat the command, it is safe to run twice",
     "ResourceLimitExceeded": "raise the quota in Service Quotas, or remove what is no longer used (`pipeline clean`)",
     "ResourceNotFound": "`pipeline upsert` creates the pipeline; `pipeline executions` lists what has run",
 }
+
+_TAG: Final = re.compile(r"<[^>]*>")
 
 # Where the code says little, the message does: the codes, a pattern of the message, the remedy.
 _BY_MESSAGE: Final = (
     (
         ("AccessDenied", "AccessDeniedException"),
         re.compile(r"iam:PassRole"),
-        "let who deploys pass the pipeline's role: `pipeline policy` prints what is needed",
+        "let who deploys pass the pipeline's role: `pipeline policy ci` prints what is needed",
+    ),
+    (
+        ("ConflictException", "ValidationException"),
+        re.compile(r"ClientRequestToken|idempoten", re.I),
+        "the token belongs to a start with other parameters: give another --token",
     ),
     (
         ("ValidationException",),
@@ -194,6 +211,8 @@ def translated() -> Iterator[None]:
         raise SettingsError(str(error), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from error
     except (raised.TokenRetrievalError, raised.SSOError) as error:
         raise ServiceError(str(error), hint="sign in again: `aws sso login`") from error
+    except raised.WaiterError as error:
+        raise ServiceError(_first_line_of(error), hint="repeat the command: it goes on where this one ended") from error
     except (raised.HTTPClientError, raised.EndpointConnectionError) as error:
         raise ServiceError(
             f"the service cannot be reached: {error}",
@@ -216,10 +235,17 @@ def error_message(error: ClientError) -> str:
 
 
 def _refused(error: ClientError) -> ServiceError:
-    code, message = error_code(error), error_message(error)
+    code, message = error_code(error), _in_a_line(error_message(error))
     special = [remedy for codes, pattern, remedy in _BY_MESSAGE if code in codes and pattern.search(message)]
     remedy = special[0] if special else _REMEDIES.get(code, "")
-    return ServiceError(f"{error.operation_name} was refused ({code}): {message}", hint=remedy)
+    bucket = error.response.get("Error", {}).get("BucketName")
+    hint = remedy.replace("BUCKET", str(bucket)) if bucket else remedy
+    return ServiceError(f"{error.operation_name} was refused ({code}): {message}", hint=hint)
+
+
+def _in_a_line(message: str) -> str:
+    """A message without line breaks, and without the tags of a page that a proxy or a load balancer sent."""
+    return " ".join(_TAG.sub(" ", message).split()) if message.lstrip().startswith("<") else " ".join(message.split())
 
 
 def _first_line_of(error: Exception) -> str:

@@ -149,10 +149,10 @@ def follow(
         if now.done:
             return
         if end is not None and monotonic() >= end:
-            which = execution_id(arn) + (" --local" if clients.target.local else "")
+            which = execution_id(arn)
             raise FollowTimeout(
                 f"the execution is still {now.status} after {timeout:g} s: {_running(now)}",
-                hint=f"pipeline follow {which} goes on; pipeline stop {which} stops it",
+                hint=f"`pipeline follow {which}` goes on; `pipeline stop {which}` stops it",
             )
         sleep(pause)
 
@@ -187,7 +187,7 @@ def find(clients: Clients, pipeline: str, which: str = "") -> str:
                 break
     if not fits:
         wanted = f"no execution {which!r}" if which else "no execution"
-        raise UsageError(f"{pipeline} has {wanted}", hint="pipeline executions lists them")
+        raise UsageError(f"{pipeline} has {wanted}", hint="`pipeline executions` lists them")
     if len(fits) > 1:
         raise UsageError(f"{which!r} fits {len(fits)} executions", hint="give more of the id")
     return fits[0]

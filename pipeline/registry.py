@@ -52,7 +52,9 @@ def model(clients: Clients, group: str, version: int) -> Model:
     found = models(clients, group, count=1, figures=False)
     if not found or not 1 <= version <= found[0].version:
         there = f"its versions go to {found[0].version}" if found else "it has no versions"
-        raise UsageError(f"the group {group} has no version {version}: {there}", hint="pipeline models list shows them")
+        raise UsageError(
+            f"the group {group} has no version {version}: {there}", hint="`pipeline models list` shows them"
+        )
     return describe(clients, f"{found[0].arn.rpartition('/')[0]}/{version}", figures=True)
 
 

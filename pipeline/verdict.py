@@ -21,31 +21,28 @@ _TELLING: Final = "ClientError: "
 _NOT_TELLING: Final = "See job logs"
 
 
-def verdict(end: Snapshot, *, local: bool = False) -> ExecutionError | None:
+def verdict(end: Snapshot) -> ExecutionError | None:
     """None for an execution that Succeeded, else the error that says how it ended and why.
 
     A gate that rejected is told from a step that failed by the type of the failed step: Fail.
     """
     if end.status == "Succeeded":
         return None
-    flag = " --local" if local else ""
     identity = execution_id(end.arn)
     if end.status == "Stopped":
-        return ExecutionStopped(
-            f"the execution was stopped: {end.arn}", hint=f"pipeline retry {identity}{flag} resumes it"
-        )
+        return ExecutionStopped(f"the execution was stopped: {end.arn}", hint=f"`pipeline retry {identity}` resumes it")
     failed = end.failed_step
     if failed is None:
         return StepFailed(f"the execution ended {end.status}: {end.reason or 'no reason given'}")
     if failed.kind == "Fail":
         return GateRejected(
             failed.reason or f"{failed.name} ended the execution",
-            hint=f"pipeline report {identity}{flag} shows the figures",
+            hint=f"`pipeline report {identity}` shows the figures",
         )
-    log = f"pipeline logs {failed.name} --execution {identity}{flag} shows its whole log"
+    log = f"`pipeline logs {failed.name} --execution {identity}` shows its whole log"
     return StepFailed(
         f"step {failed.name} failed: {failed.reason or 'no reason given'}",
-        hint=log if failed.job_name else f"pipeline retry {identity}{flag} tries it again, once the cause is gone",
+        hint=log if failed.job_name else f"`pipeline retry {identity}` tries it again, once the cause is gone",
     )
 
 
@@ -56,7 +53,7 @@ def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
         reason = _said(clients, failed)
         steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
         end = replace(end, steps=steps)
-    return verdict(end, local=clients.target.local)
+    return verdict(end)
 
 
 def _said(clients: Clients, step: StepView) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -40,13 +41,15 @@ def plan(
     ] = False,
 ) -> int:
     """Show what upsert would change, and which steps the next execution would run again."""
-    from pipeline import plan_view
+    from pipeline import parameters, plan_view
     from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
     if json and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
-    settings, clients = where.opened(parallelism=parallelism, description=description)
-    made, forecast = _plan(clients, settings, param or [], where.definitions)
+    settings = where.load(parallelism=parallelism, description=description)
+    given = parameters.parse(param or [], settings.declared, settings.task)
+    clients = where.reach(settings)
+    made, forecast = _plan(clients, settings, given, where.definitions)
     if json:
         print(plan_view.as_json(made, forecast, clients.target.describe()))
     elif markdown:
@@ -66,7 +69,7 @@ def upsert(
     from pipeline import deploy, plan_view
 
     settings, clients = where.opened(parallelism=parallelism, description=description)
-    made, forecast = _plan(clients, settings, [], where.definitions)
+    made, forecast = _plan(clients, settings, {}, where.definitions)
     print(plan_view.text(made, forecast), flush=True)
     if not made.empty:
         print()
@@ -75,14 +78,13 @@ def upsert(
 
 
 def _plan(
-    clients: Clients, settings: Settings, assignments: list[str], cache: Path | None
+    clients: Clients, settings: Settings, given: Mapping[str, str], cache: Path | None
 ) -> tuple[Plan, tuple[Forecast, ...]]:
     import json
 
-    from pipeline import deploy, history, parameters, reruns
+    from pipeline import deploy, history, reruns
     from pipeline.desired import desired
 
-    given = parameters.parse(assignments, settings.declared, settings.task)
     wanted = desired(settings, cache=cache)
     made = deploy.plan(clients, wanted)
     past = () if made.new else history.past(clients, wanted.name)

@@ -46,8 +46,9 @@ def start(
     from pipeline import executions as api
     from pipeline import parameters, selection
 
-    settings, clients = where.opened()
+    settings = where.load()
     given = parameters.parse(param or [], settings.declared, settings.task)
+    clients = where.reach(settings)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
     arn = api.start(
         clients,
@@ -60,7 +61,7 @@ def start(
     )
     print(arn)
     if follow:
-        _follow(clients, arn, timeout, logs)
+        _follow(where, clients, arn, timeout, logs)
 
 
 @located
@@ -74,7 +75,7 @@ def follow(
     from pipeline.executions import find
 
     settings, clients = where.opened()
-    _follow(clients, find(clients, settings.name, which), timeout, logs)
+    _follow(where, clients, find(clients, settings.name, which), timeout, logs)
 
 
 @located
@@ -107,7 +108,7 @@ def retry(
     api.retry(clients, arn)
     print(arn)
     if follow:
-        _follow(clients, arn, timeout, logs)
+        _follow(where, clients, arn, timeout, logs)
 
 
 @located
@@ -233,7 +234,7 @@ def graph(
     print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))
 
 
-def _follow(clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
+def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
     from pipeline.executions import execution_id
     from pipeline.verdict import explain
 
@@ -241,9 +242,9 @@ def _follow(clients: Clients, arn: str, timeout: float | None, logs: bool) -> No
     try:
         end = _shown(clients, arn, timeout, out, logs=logs or out.is_terminal)
     except KeyboardInterrupt:
-        which = execution_id(arn) + (" --local" if clients.target.local else "")
-        note = f"the execution goes on: pipeline follow {which} follows it again, pipeline stop {which} stops it"
-        print(note, file=sys.stderr)
+        which = execution_id(arn)
+        note = f"the execution goes on: `pipeline follow {which}` follows it again, `pipeline stop {which}` stops it"
+        print(where.repeated(note), file=sys.stderr)
         raise
     error = explain(clients, end)
     if error is not None:

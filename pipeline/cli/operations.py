@@ -50,12 +50,12 @@ def predict(
 @composing
 def policy(
     where: Where,
-    role: Annotated[str, typer.Argument(help="Whose: pipeline, ci or scheduler.")],
+    role: Annotated[str, typer.Argument(help="Whose: pipeline, ci, engineer or scheduler.")],
     trust: Annotated[bool, typer.Option("--trust", help="Print who may assume the role instead.")] = False,
     repository: Annotated[str, typer.Option(help="For the trust of ci: GitHub's OWNER/NAME.")] = "",
     branch: Annotated[str, typer.Option(help="For the trust of ci: the branch.")] = "main",
 ) -> None:
-    """Print the IAM policy with the least that a role needs, derived from the definition."""
+    """Print the IAM policy with the least that a role needs."""
     import json
 
     from pipeline import policy as api

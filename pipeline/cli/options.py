@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import re
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
+
+from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +36,10 @@ T = TypeVar("T")
 
 DEFAULT_STATE: Final = Path(".sagemaker")
 _LONG: Final = 400
+
+# A command as hints name it, `pipeline steps`, and those that know no --local.
+_NAMED: Final = re.compile(r"(?<=`)pipeline (\w+)([^`]*)(?=`)")
+_OF_THIS_MACHINE: Final = ("run", "definition", "policy")
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,25 @@ class Where:
         """Where composed definitions are kept: in the state folder, if there is one."""
         return self.state / "definitions" if self.state.is_dir() else None
 
+    def repeated(self, hint: str) -> str:
+        """The hint with these flags in each command that it names, so that it means the same place as this one."""
+
+        def with_flags(found: re.Match[str]) -> str:
+            return " ".join([found.group().strip(), *(shlex.quote(flag) for flag in self._flags(found[1]))])
+
+        return _NAMED.sub(with_flags, hint)
+
+    def _flags(self, command: str) -> list[str]:
+        state = [] if self.state == DEFAULT_STATE else ["--state", str(self.state)]
+        if command == "local":
+            return state
+        env = ["--env", self.env] if self.env else []
+        config = ["--config", str(self.config)] if self.config else []
+        settings = [part for text in self.settings or [] for part in ("--set", text)]
+        if command in _OF_THIS_MACHINE:
+            return [*env, *config, *settings]
+        return [*env, *config, *settings, *(["--local", *state] if self.local else [])]
+
     def connect(self, settings: Settings) -> Clients:
         """The clients of the target. Raises ServiceError, and LocalServiceError if --local finds no service."""
         from pipeline.clients import connect, connect_local
@@ -76,10 +103,14 @@ class Where:
         Raises SettingsError, ServiceError, LocalServiceError.
         """
         settings = self.load(**flags)
+        return settings, self.reach(settings)
+
+    def reach(self, settings: Settings) -> Clients:
+        """As `opened`, for a command that has its settings already."""
         clients = self.connect(settings)
         clients.target.require_account(settings.account)
         console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
-        return settings, clients
+        return clients
 
 
 def located(command: Callable[..., T]) -> Callable[..., T]:
@@ -105,7 +136,8 @@ def _all_flags(
 def _composing_flags(
     env: Environment = None, config: Config = None, set_: Set = None, state: State = DEFAULT_STATE
 ) -> Where:
-    return Where(env, config, set_, state=state)
+    # Such a command works on this machine, so what its hints name does too.
+    return Where(env, config, set_, local=True, state=state)
 
 
 def _with_flags(command: Callable[..., T], flags: Callable[..., Where]) -> Callable[..., T]:
@@ -116,7 +148,11 @@ def _with_flags(command: Callable[..., T], flags: Callable[..., Where]) -> Calla
     @functools.wraps(command)
     def run(**given: Any) -> T:
         where = flags(**{name: given.pop(name) for name in shared})
-        return command(where, **given)
+        try:
+            return command(where, **given)
+        except PipelineError as error:
+            error.hint = where.repeated(error.hint)
+            raise
 
     signature = inspect.Signature([*own, *shared.values()])
     run.__signature__ = signature  # type: ignore[attr-defined]

@@ -102,6 +102,66 @@ def test_ci_may_start_this_pipeline_and_no_other() -> None:
     assert not allows(document, "sagemaker:CreateTrainingJob", sagemaker("training-job/pipelines-x"))
 
 
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("sagemaker:StartPipelineExecution", sagemaker("pipeline/demo")),
+        ("sagemaker:UpdateModelPackage", sagemaker("model-package/demo/3")),
+        ("sagemaker:InvokeEndpoint", sagemaker("endpoint/demo")),
+        ("sagemaker:DeleteEndpoint", sagemaker("endpoint/demo")),
+        ("sagemaker:DeleteModel", sagemaker("model/pipelines-ztefwbnlgoif-CreateModel-xw869y8C4a")),
+        ("s3:DeleteObject", "arn:aws:s3:::demo-bucket/demo/executions/ztefwbnlgoif/ConvertData/train/part-00000"),
+        ("scheduler:UpdateSchedule", "arn:aws:scheduler:us-east-1:123456789012:schedule/default/Demo-nightly"),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/pipeline-scheduler"),
+    ],
+)
+def test_an_engineer_may_do_what_the_commands_do(action: str, resource: str) -> None:
+    assert allows(policy.policy("engineer", settings(), EVERY_TYPE), action, resource)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("sagemaker:DeleteEndpoint", sagemaker("endpoint/another")),
+        ("sagemaker:DeleteModel", sagemaker("model/somebody-elses")),
+        ("s3:DeleteObject", "arn:aws:s3:::demo-bucket/demo/code/abc/scripts/convert.py"),
+        ("sagemaker:UpdateModelPackage", sagemaker("model-package/another/1")),
+    ],
+)
+def test_an_engineer_may_remove_and_decide_nothing_of_others(action: str, resource: str) -> None:
+    assert not allows(policy.policy("engineer", settings(), EVERY_TYPE), action, resource)
+
+
+def test_ci_may_remove_nothing() -> None:
+    actions = [
+        action
+        for statement in policy.policy("ci", settings(), EVERY_TYPE)["Statement"]
+        for action in statement["Action"]
+    ]
+    assert [action for action in actions if "Delete" in action] == ["sagemaker:DeleteTags"]
+
+
+@pytest.mark.parametrize(
+    ("key", "resource", "condition"),
+    [
+        ("arn:aws:kms:us-east-1:123456789012:key/1", "arn:aws:kms:us-east-1:123456789012:key/1", None),
+        ("1234abcd", "arn:aws:kms:us-east-1:123456789012:key/1234abcd", None),
+        ("alias/data", "arn:aws:kms:us-east-1:123456789012:key/*", {"kms:ResourceAliases": "alias/data"}),
+        (
+            "arn:aws:kms:us-east-1:123456789012:alias/data",
+            "arn:aws:kms:us-east-1:123456789012:key/*",
+            {"kms:ResourceAliases": "alias/data"},
+        ),
+    ],
+)
+def test_a_key_is_named_as_iam_names_keys(key: str, resource: str, condition: dict[str, str] | None) -> None:
+    for of in ("pipeline", "ci"):
+        statements = policy.policy(of, settings(kms_key=key), EVERY_TYPE)["Statement"]
+        statement = next(statement for statement in statements if statement["Sid"] == "Key")
+        assert statement["Resource"] == [resource]
+        assert statement.get("Condition", {}).get("ForAnyValue:StringEquals") == condition
+
+
 def test_the_scheduler_may_start_and_nothing_more() -> None:
     document = policy.policy("scheduler", settings(), EVERY_TYPE)
     assert [statement["Action"] for statement in document["Statement"]] == [["sagemaker:StartPipelineExecution"]]

@@ -35,7 +35,7 @@ def test_a_step_that_failed_shows_the_last_lines_of_its_log(local: LocalService,
     assert isinstance(error, StepFailed) and error.exit_code == 4
     assert error.message.startswith("step Work failed: ")
     assert error.message.splitlines()[-10:] == [f"  line {number}" for number in range(21, 31)]
-    assert error.hint == f"pipeline logs Work --execution {arn[-12:]} --local shows its whole log"
+    assert error.hint == f"`pipeline logs Work --execution {arn[-12:]}` shows its whole log"
 
 
 def test_a_jobs_own_exit_message_is_shown_instead(local: LocalService, clients: Clients) -> None:
@@ -75,7 +75,7 @@ def test_a_gate_that_rejects_is_no_step_that_failed(local: LocalService, clients
     error = explain(clients, snapshot(clients, arn))
     assert isinstance(error, GateRejected)
     assert (error.exit_code, error.message) == (3, "accuracy 0.9")
-    assert error.hint == f"pipeline report {arn[-12:]} --local shows the figures"
+    assert error.hint == f"`pipeline report {arn[-12:]}` shows the figures"
 
 
 def test_a_stopped_execution_says_how_to_go_on(local: LocalService, clients: Clients) -> None:
@@ -85,7 +85,7 @@ def test_a_stopped_execution_says_how_to_go_on(local: LocalService, clients: Cli
     wait(local, arn, until=("Stopped",))
     error = explain(clients, snapshot(clients, arn))
     assert isinstance(error, ExecutionStopped)
-    assert error.hint == f"pipeline retry {arn[-12:]} --local resumes it"
+    assert error.hint == f"`pipeline retry {arn[-12:]}` resumes it"
 
 
 def test_success_has_no_explanation(local: LocalService, clients: Clients) -> None:

@@ -77,7 +77,7 @@ def test_a_failed_step_has_its_code_its_last_lines_and_the_command_for_the_rest(
     assert masked(said.err).splitlines()[1:] == [
         "error: step Work failed: AlgorithmError: , exit code: 3",
         "  row 3 is empty",
-        "hint: pipeline logs Work --execution ID --local shows its whole log",
+        f"hint: `pipeline logs Work --execution ID --set name=broken --set bucket={BUCKET}` shows its whole log",
     ]
 
 
@@ -86,7 +86,7 @@ def test_a_rejected_gate_has_a_code_of_its_own(commands: _Of) -> None:
     assert said.code == 3
     assert masked(said.err).splitlines()[1:] == [
         "error: accuracy 0.9 (at least 0.97)",
-        "hint: pipeline report ID --local shows the figures",
+        f"hint: `pipeline report ID --set name=gate --set bucket={BUCKET}` shows the figures",
     ]
 
 
@@ -100,7 +100,7 @@ def test_timeout_stop_and_retry(commands: _Of, local: LocalService) -> None:
     assert long("stop").out == f"stopping {arn}\n"
     stopped = long("follow")
     assert stopped.code == 5
-    assert masked(stopped.err).splitlines()[-1] == "hint: pipeline retry ID --local resumes it"
+    assert masked(stopped.err).splitlines()[-1] == f"hint: `pipeline retry ID --set name=long --set bucket={BUCKET}` resumes it"
     assert long("retry").code == 0
     wait_step(local, arn, "Long", "Executing")
     long("stop", arn[-12:])

@@ -63,7 +63,7 @@ def test_a_version_that_is_not_there_is_said(models: Commands) -> None:
     assert (said.code, said.out) == (1, "")
     assert said.err.splitlines()[1:] == [
         "error: the group demo has no version 9: its versions go to 2",
-        "hint: pipeline models list shows them",
+        f"hint: `pipeline models list --set name=demo --set bucket={BUCKET}` shows them",
     ]
 
 
