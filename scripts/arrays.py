@@ -10,8 +10,9 @@ import pickle
 import re
 import zipfile
 import zlib
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 
@@ -34,16 +35,18 @@ _NAME: Final = re.compile(rf"({'|'.join((*_FEATURES, *_LABELS))})(?:_({'|'.join(
 
 def read_npz(path: Path) -> dict[str, list[Table]]:
     """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, ... (also data/target, images/labels)."""
-    if not zipfile.is_zipfile(path):
-        raise ScriptError(
-            f"{path.name}: it is no .npz archive, or one that is cut short; fetch it again, or write it by numpy.savez"
-        )
     arrays: dict[tuple[str, str], Any] = {}
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+    names: dict[tuple[str, str], str] = {}
+    with opened(path) as stream, _archive(stream, path) as archive:
+        if {"indices", "indptr"} <= set(archive.files):
+            raise ScriptError(f"{path.name}: it is a sparse matrix, which is not read; give dense arrays x and y")
         for name in archive.files:
             if match := _NAME.fullmatch(name.lower()):
-                part = "x" if match[1] in _FEATURES else "y"
-                arrays[_SPLITS.get(match[2] or "", "all"), part] = _member(archive, name, path)
+                place = _SPLITS.get(match[2] or "", "all"), "x" if match[1] in _FEATURES else "y"
+                if (other := names.setdefault(place, name)) != name:
+                    what = "features" if place[1] == "x" else "labels"
+                    raise ScriptError(f"{path.name}: {other} and {name} both are {what}; leave one, or rename it")
+                arrays[place] = _member(archive, name, path)
     tables = {}
     for split in sorted({split for split, _ in arrays}):
         ending = "" if split == "all" else f"_{split}"
@@ -53,7 +56,7 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
             raise ScriptError(
                 f"{path.name}: there is an array for {there}{ending}, but none for {missing}{ending}; add it"
             )
-        tables[split] = [checked(Table(f"{path.name}", arrays[split, "x"], arrays[split, "y"]))]
+        tables[split] = [checked(Table(path.name, arrays[split, "x"], arrays[split, "y"]))]
     if not tables:
         raise ScriptError(
             f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test; give its arrays these names"
@@ -61,11 +64,23 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
     return tables
 
 
+def _archive(stream: IO[bytes], path: Path) -> Any:
+    with suppress(ValueError, zipfile.BadZipFile):
+        if zipfile.is_zipfile(stream):
+            stream.seek(0)
+            return np.load(stream, allow_pickle=False)
+    raise ScriptError(
+        f"{path.name}: it is no .npz archive, or one that is cut short; fetch it again, or write it by numpy.savez"
+    )
+
+
 def _member(archive: Any, name: str, path: Path) -> Any:
     try:
         array = archive[name]
+    except MemoryError as error:
+        raise ScriptError(f"{path.name}: the array {name} is too large ({error}); use a larger instance type") from None
     except (ValueError, TypeError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
-        if "allow_pickle" in str(error):
+        if "Object arrays" in str(error):
             reason = "holds Python objects, which are not read, since a pickle can run any code; make it plain numbers"
         else:
             reason = f"cannot be read ({error}); fetch the file again, or write it by numpy.savez"

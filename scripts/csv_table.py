@@ -21,6 +21,7 @@ from scripts.files import opened
 from scripts.tables import Array, Table, checked
 
 FIRST: Final = "first"
+_REMEDY: Final = "save it as plain CSV: UTF-8, commas, a row a line"
 _CHUNK_VALUES: Final = 8_000_000
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
@@ -48,11 +49,15 @@ def _head(path: Path, label_column: str) -> tuple[list[str], int]:
         line, first = next(_rows(stream, path), (0, []))
     if not first:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
+    if len(first) == 1 and (other := next((mark for mark in ";\t|" if mark in first[0]), None)):
+        raise ScriptError(f"{path.name}: its fields are divided by {other!r}; {_REMEDY}")
     if label_column == FIRST:
         return first, line if any(not _is_number(cell) for cell in first[1:]) else 0
     if label_column not in first:
         shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
         raise ScriptError(f"{path.name}: no column named {label_column!r} in its header ({shown}); choose one of these")
+    if first.count(label_column) > 1:
+        raise ScriptError(f"{path.name}: its header has more than one {label_column!r}; rename all but the label")
     return first, line
 
 
@@ -81,7 +86,7 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
                 labels.append(frame.pop(str(label)).to_numpy(object))
                 features.append(frame.to_numpy(np.float32))
     except (ValueError, pd.errors.ParserWarning) as error:
-        raise ScriptError(f"{path.name}: no readable CSV ({error})") from None
+        raise ScriptError(f"{path.name}: no readable CSV ({error}); {_REMEDY}") from None
     return (
         np.concatenate(features) if features else np.empty((0, width - 1), np.float32),
         np.concatenate(labels) if labels else np.empty(0, object),
@@ -121,15 +126,17 @@ def _rows(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
         yield from ((rows.line_num, cells) for cells in rows if cells)
     except UnicodeDecodeError as error:
         raise ScriptError(
-            f"{path.name}: it is no UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+            f"{path.name}: line {rows.line_num + 1} is no UTF-8 text ({error.reason}); save the file as UTF-8"
         ) from None
     except csv.Error as error:
-        raise ScriptError(f"{path.name}: no readable CSV ({error})") from None
+        reason = str(error).partition(" - ")[0]  # what follows is advice to programmers
+        raise ScriptError(f"{path.name}: no readable CSV ({reason}); {_REMEDY}") from None
 
 
 def _is_number(cell: str) -> bool:
+    """Whether pandas reads it as a number too, which knows neither 1_000 nor the digits of other scripts."""
     try:
         float(cell)
     except ValueError:
         return False
-    return True
+    return cell.isascii() and "_" not in cell

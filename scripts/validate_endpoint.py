@@ -81,10 +81,11 @@ def validate(
         comparison = compare(expected, replies.answers)
     except ScriptError as error:
         raise ScriptError(f"{error}; {deployment.put_back(config)}") from None
+    # Before anything is written, which may fail too.
+    outcome = deployment.put_back(config) if comparison.reason else ""
     with Outputs() as outputs:
         _write(outputs, output, deployment.name, config, replies, comparison, truth, read_classes(labels), task)
     if comparison.reason:
-        outcome = deployment.put_back(config)
         raise ScriptError(
             f"endpoint {deployment.name} with {config} does not answer as the batch prediction did: "
             f"{comparison.reason}; {outcome}"

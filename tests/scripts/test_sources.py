@@ -212,7 +212,8 @@ def test_npz_that_is_no_archive(tmp_path: Path) -> None:
     np.save(tmp_path / "b.npy", np.ones(3))
     lone = (tmp_path / "b.npy").read_bytes()
     (tmp_path / "b.npy").unlink()
-    for content in (b"", b"hello", lone, whole[: len(whole) // 2]):
+    headless, misled = whole[100:], whole.replace(b"PK\x01\x02", b"PK\x01\x03")
+    for content in (b"", b"hello", lone, whole[: len(whole) // 2], headless, misled):
         (tmp_path / "a.npz").write_bytes(content)
         refused(tmp_path, "^a.npz: it is no .npz archive, or one that is cut short; fetch it again")
 
@@ -288,7 +289,7 @@ def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str
 
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
-    refused(tmp_path, "data.csv: it is no UTF-8 text")
+    refused(tmp_path, r"data.csv: line 2 is no UTF-8 text \(invalid start byte\)")
 
 
 def test_csv_files_are_joined_or_divided_by_their_names(tmp_path: Path) -> None:

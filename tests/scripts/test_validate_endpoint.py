@@ -188,6 +188,13 @@ def test_difference_puts_the_endpoint_back_and_fails(case: Path, service: FakeSa
     assert result(case)["passed"] is False
 
 
+def test_the_endpoint_is_put_back_though_the_result_cannot_be_written(case: Path, service: FakeSageMaker) -> None:
+    service.wrong, service.tags = {"config-2": 0.3}, {"validated-config": "config-1"}
+    (case / "output").write_text("no folder")
+    assert run(case)[0] == 1
+    assert service.config == "config-1"
+
+
 def test_difference_within_the_tolerance_passes(case: Path, service: FakeSageMaker) -> None:
     service.wrong = {"config-2": 5e-7}
     assert run(case)[0] == 0
