@@ -22,7 +22,7 @@ def roc_chart(points: Sweep, operating: tuple[float, float]) -> bytes:
     axes.fill_between(false, true, color=BLUE, alpha=0.08, linewidth=0)
     axes.plot(false, true, color=BLUE, linewidth=2)
     axes.plot(*operating, "o", color=ORANGE, markersize=7, label="as predicted", clip_on=False)
-    _unit(axes, x=True, y=True)
+    _unit(axes)
     legend(axes, "lower right")
     return png(figure)
 
@@ -37,7 +37,7 @@ def precision_recall_chart(points: Sweep, operating: tuple[float, float]) -> byt
     axes.text(0.5, share + 0.012, f"by chance {share:.3f}", size=8, color=MUTED, ha="center")
     axes.plot(recalls, precisions, color=BLUE, linewidth=2)
     axes.plot(*operating, "o", color=ORANGE, markersize=7, label="as predicted", clip_on=False)
-    _unit(axes, x=True, y=True)
+    _unit(axes)
     legend(axes, "lower left")
     return png(figure)
 
@@ -51,7 +51,7 @@ def threshold_chart(points: Sweep, threshold: float) -> bytes:
     for line, name, color in zip(lines[1:], names, (BLUE, ORANGE, GREEN, PURPLE), strict=True):
         axes.step(lines[0], line, color=color, linewidth=1.6, label=name, where="post")
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (2, 2)))
-    _unit(axes, x=_is_probability(points.thresholds), y=True)
+    _unit(axes, x=_is_probability(points.thresholds))
     rightmost = threshold > sum(axes.get_xlim()) / 2
     axes.annotate(
         f"model's: {threshold:.3g}",
@@ -73,9 +73,7 @@ def score_chart(scores: Array, labels: Array, threshold: float) -> bytes:
     span = (0.0, 1.0) if _is_probability(scores) else (float(scores.min()), float(scores.max()))
     edges = np.linspace(*span, 41) if span[0] < span[1] else np.array([span[0] - 0.5, span[0] + 0.5])
     for label, name, color in ((0, "negative", BLUE), (1, "positive", ORANGE)):
-        counts, _ = np.histogram(scores[labels == label], edges)
-        axes.stairs(counts, edges, fill=True, color=color, alpha=0.45, label=name)
-        axes.stairs(counts, edges, color=color, linewidth=1.2)
+        _histogram(axes, scores[labels == label], edges, name, color)
     _logarithmic(axes)
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (2, 2)), label="threshold")
     axes.grid(False, axis="x")
@@ -89,9 +87,7 @@ def confidence_chart(confidence: Array, right: Array) -> bytes:
     axes = new_axes(figure, "score of the predicted class", "rows", (0.72, 0.55, 0.2, 0.85))
     edges = np.linspace(min(0.0, float(confidence.min())), max(1.0, float(confidence.max())), 41)
     for chosen, name, color in ((right, "right", GREEN), (~right, "wrong", ORANGE)):
-        counts, _ = np.histogram(confidence[chosen], edges)
-        axes.stairs(counts, edges, fill=True, color=color, alpha=0.45, label=name)
-        axes.stairs(counts, edges, color=color, linewidth=1.2)
+        _histogram(axes, confidence[chosen], edges, name, color)
     _logarithmic(axes)
     axes.grid(False, axis="x")
     legend(axes)
@@ -140,6 +136,12 @@ def _cloud(axes: Any, x: Array, y: Array) -> None:
     axes.plot(x, y, "o", color=BLUE, markersize=4 if few else 2, alpha=0.45 if few else 0.15, markeredgewidth=0)
 
 
+def _histogram(axes: Any, values: Array, edges: Array, name: str, color: str) -> None:
+    counts, _ = np.histogram(values, edges)
+    axes.stairs(counts, edges, fill=True, color=color, alpha=0.45, label=name)
+    axes.stairs(counts, edges, color=color, linewidth=1.2)
+
+
 def _logarithmic(axes: Any) -> None:
     """Counts from 1 in powers of ten, written as plain numbers."""
     axes.set_yscale("log")
@@ -148,11 +150,11 @@ def _logarithmic(axes: Any) -> None:
     axes.tick_params(axis="y", which="minor", length=0)
 
 
-def _unit(axes: Any, *, x: bool, y: bool) -> None:
+def _unit(axes: Any, *, x: bool = True) -> None:
+    """Axes from 0 to 1; x, as far as it is that of a share."""
+    axes.set_ylim(-0.01, 1.02)
     if x:
         axes.set_xlim(-0.01, 1.01)
-    if y:
-        axes.set_ylim(-0.01, 1.02)
 
 
 def _is_probability(scores: Array) -> bool:

@@ -41,11 +41,7 @@ def convert(
         write_classes(outputs, output / "labels", targets.classes)
         inspect(outputs, output / "inspection", splits, targets, task=task, tables=tables, seed=seed)
     rows = ", ".join(f"{name} {len(split)}" for name, split in splits.items())
-    return f"converted {tables_width(splits)} features: {rows} rows"
-
-
-def tables_width(splits: dict[str, Split]) -> int:
-    return int(splits["train"].features.shape[1])
+    return f"converted {splits['train'].features.shape[1]} features: {rows} rows"
 
 
 def write_channel(outputs: Outputs, path: Path, split: Split, labels: Floats) -> None:

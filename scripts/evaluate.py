@@ -17,17 +17,11 @@ import numpy.typing as npt
 
 from scripts.classes import read_classes
 from scripts.errors import ScriptError, conclude
-from scripts.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from scripts.metrics import HEADLINES, binary_metrics, multiclass_metrics, regression_metrics
 from scripts.outputs import Outputs
 from scripts.predictions import Answers, aligned, class_count, read_answers, read_labels
 from scripts.report import write_report
 from scripts.targets import BINARY, REGRESSOR, TASKS
-
-_HEADLINES = {
-    "binary_classification_metrics": ("accuracy", "precision", "recall", "f1", "auc"),
-    "multiclass_classification_metrics": ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
-    "regression_metrics": ("mae", "mse", "rmse", "r2"),
-}
 
 
 def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str) -> str:
@@ -52,6 +46,8 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, kno
     assert answers.labels is not None
     classes = labels.astype(np.int64)
     if task == BINARY:
+        if known not in (0, 2):
+            raise ScriptError(f"the data has {known} classes, where a binary classifier has 2; check the task")
         if answers.scores.ndim != 1 or not set(np.unique(answers.labels)) <= {0, 1}:
             raise ScriptError("the predictions are not of a binary classifier; check the task")
         if set(np.unique(labels)) != {0.0, 1.0}:
@@ -65,7 +61,7 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, kno
 def summary(metrics: dict[str, Any]) -> str:
     """The headline figures in one line."""
     ((group, figures),) = metrics.items()
-    return ", ".join(f"{name} {figures[name]['value']:.4f}" for name in _HEADLINES[group])
+    return ", ".join(f"{name} {figures[name]['value']:.4f}" for name in HEADLINES[group])
 
 
 def main(argv: Sequence[str] | None = None) -> int:

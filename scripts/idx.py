@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Final
@@ -15,9 +16,11 @@ from scripts.tables import Array, Table, checked
 _NAME: Final = re.compile(r"(?P<split>train|t10k|test)-(?P<part>images|labels)[-.]idx\d-\w+")
 _TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _VALIDATION_SHARE: Final = 6
+_MOST_AXES: Final = 32
 
 
 def is_idx(path: Path) -> bool:
+    """Whether the file is called as those of MNIST are, gzipped or not."""
     return _NAME.fullmatch(base_name(path)) is not None
 
 
@@ -48,13 +51,13 @@ def read_idx(path: Path) -> Array:
     """The array in one file, in its own shape and the machine's byte order."""
     with opened(path) as stream:
         data = stream.read()
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or not data[3]:
+    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or not 0 < data[3] <= _MOST_AXES:
         raise ScriptError(
             f"{path.name}: it starts with {data[:4].hex(' ') or 'nothing'}, which no IDX file does; fetch it again"
         )
     dtype, head = np.dtype(_TYPES[data[2]]), 4 + 4 * data[3]
     shape = tuple(int(size) for size in np.frombuffer(data[4:head], ">u4")) if len(data) >= head else ()
-    wanted = head + dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+    wanted = head + dtype.itemsize * math.prod(shape)
     if len(data) != wanted or not shape:
         raise ScriptError(
             f"{path.name}: {len(data)} bytes, where its head promises {wanted} ({'x'.join(map(str, shape))}); "

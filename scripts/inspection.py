@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.outputs import Outputs
-from scripts.pictures import bars, histograms, image_grid, image_side
+from scripts.pictures import COLUMNS, bars, histograms, image_grid, image_side
 from scripts.splits import Split
 from scripts.tables import PIXEL_SCALE, Floats, Table, floats
 from scripts.targets import BINARY, Targets
 
 _EXAMPLES: Final = 40
-_COLUMNS: Final = 10
 _MOST_LISTED: Final = 100
 _MOST_BARS: Final = 30
 _MOST_HISTOGRAMS: Final = 12
@@ -66,11 +65,11 @@ def _split_summary(name: str, split: Split, targets: Targets) -> dict[str, Any]:
     labels = targets.labels[name].astype(np.float64)
     summary: dict[str, Any] = {"rows": len(split)}
     if targets.classes:
+        if len(targets.classes) == 2:
+            summary["positive_rows"] = int((labels == 1).sum())
         known, counts = np.unique(targets.names[name].astype(str), return_counts=True)
-        summary["positive_rows"] = int((labels == 1).sum()) if len(targets.classes) == 2 else None
         found = dict(zip(known.tolist(), counts.tolist(), strict=True))
-        summary["labels"] = {key: found[key] for key in sorted(found, key=_number_first)}
-        return {key: value for key, value in summary.items() if value is not None}
+        return summary | {"labels": {key: found[key] for key in sorted(found, key=_number_first)}}
     names = ("min", "mean", "median", "max", "std")
     values = (labels.min(), labels.mean(), np.median(labels), labels.max(), labels.std())
     return summary | {"label": dict(zip(names, map(float, values), strict=True))}
@@ -154,7 +153,7 @@ def _examples(train: Split, names: npt.NDArray[Any], side: int) -> bytes:
     known = sorted(np.unique(names.astype(str)).tolist(), key=_number_first)[:_EXAMPLES]
     each = max(1, _EXAMPLES // len(known))
     rows = [row for name in known for row in np.flatnonzero(names == name)[:each].tolist()]
-    if len(known) == _COLUMNS:  # a column for each class
+    if len(known) == COLUMNS:  # a column for each class
         rows = [row for turn in range(each) for row in rows[turn::each]] if len(rows) == each * len(known) else rows
     shown = floats(train.features[train.rows[rows]]).reshape(-1, side, side)
     return image_grid([("", shown, [str(names[row]) for row in rows])], title="Examples of train")

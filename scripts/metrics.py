@@ -22,6 +22,13 @@ BINARY_GROUP: Final = "binary_classification_metrics"
 MULTICLASS_GROUP: Final = "multiclass_classification_metrics"
 REGRESSION_GROUP: Final = "regression_metrics"
 
+HEADLINES: Final = {
+    BINARY_GROUP: ("accuracy", "precision", "recall", "f1", "auc"),
+    MULTICLASS_GROUP: ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
+    REGRESSION_GROUP: ("mae", "mse", "rmse", "r2"),
+}
+"""The figures of each group that people look at first."""
+
 _SAMPLES: Final = 5
 _SHARE: Final = 0.8
 _FEWEST_ROWS: Final = 200
@@ -77,6 +84,7 @@ def confusion(labels: Array, predicted: Array, classes: int) -> npt.NDArray[np.i
 
 
 def binary_figures(labels: Array, predicted: Array, scores: Array) -> Figures:
+    """The single figures of a binary classifier, each (rows,) as for `binary_metrics`."""
     (tn, fp), (fn, tp) = confusion(labels, predicted, 2).tolist()
     return {
         **_binary_quality(labels, predicted),
@@ -89,6 +97,7 @@ def binary_figures(labels: Array, predicted: Array, scores: Array) -> Figures:
 
 
 def multiclass_figures(matrix: npt.NDArray[np.int64]) -> Figures:
+    """The single figures that a confusion matrix (classes, classes) gives."""
     actual = matrix.sum(axis=1)
     weights = actual / actual.sum()
     table = per_class(matrix)
@@ -106,6 +115,7 @@ def per_class(matrix: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64
 
 
 def regression_figures(labels: Array, scores: Array) -> Figures:
+    """The single figures of a regressor; R² is NaN where all labels are the same."""
     errors = scores.astype(np.float64) - labels
     mse = float(np.mean(errors**2))
     spread = float(np.mean((labels - np.mean(labels, dtype=np.float64)) ** 2))

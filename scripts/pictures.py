@@ -30,6 +30,9 @@ PURPLE: Final = "#7c3aed"
 
 _DPI: Final = 120
 _SMALLEST_SIDE: Final = 8
+COLUMNS: Final = 10
+"""How many pictures stand in a row of a grid."""
+
 # Of grids of pictures, in pixels.
 _CELL: Final = 96
 _GAP: Final = 14
@@ -44,15 +47,14 @@ def image_side(features: int) -> int | None:
     return side if side * side == features and side >= _SMALLEST_SIDE else None
 
 
-def new_figure(width: float, height: float, title: str = "") -> Figure:
+def new_figure(width: float, height: float, title: str) -> Figure:
     """An empty white figure with its title at the upper left."""
     from matplotlib import rcParams
     from matplotlib.figure import Figure
 
     rcParams["font.size"] = 9
     figure = Figure((width, height), _DPI, facecolor="white")
-    if title:
-        figure.text(0.18 / width, 1 - 0.16 / height, title, size=11, weight="bold", color=INK, va="top")
+    figure.text(0.18 / width, 1 - 0.16 / height, title, size=11, weight="bold", color=INK, va="top")
     return figure
 
 
@@ -82,7 +84,7 @@ def png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def image_grid(groups: Sequence[tuple[str, Array, Sequence[str]]], *, title: str, columns: int = 10) -> bytes:
+def image_grid(groups: Sequence[tuple[str, Array, Sequence[str]]], *, title: str) -> bytes:
     """Square pictures (count, side, side) in rows, each with a caption below; each group has a heading.
 
     All pictures of a figure share one scale of grey, dark on white as ink is, and are enlarged by a whole factor.
@@ -90,8 +92,8 @@ def image_grid(groups: Sequence[tuple[str, Array, Sequence[str]]], *, title: str
     shown = [group for group in groups if len(group[1])]
     side = shown[0][1].shape[1]
     cell = side * max(1, _CELL // side) + 2
-    widest = min(columns, max(len(images) for _, images, _ in shown))
-    lines = sum(math.ceil(len(images) / columns) for _, images, _ in shown)
+    widest = min(COLUMNS, max(len(images) for _, images, _ in shown))
+    lines = sum(math.ceil(len(images) / COLUMNS) for _, images, _ in shown)
     heads = sum(bool(heading) for heading, _, _ in shown)
     width = max(2 * _MARGIN + widest * (cell + _GAP), 360)
     height = 60 + lines * (cell + _CAPTION) + heads * _HEADING
@@ -105,13 +107,13 @@ def image_grid(groups: Sequence[tuple[str, Array, Sequence[str]]], *, title: str
             figure.text(_MARGIN / width, 1 - (top + 12) / height, heading, size=9, color=MUTED, va="center")
             top += _HEADING
         for index, image in enumerate(images):
-            left = _MARGIN + index % columns * (cell + _GAP)
-            line = top + index // columns * (cell + _CAPTION)
+            left = _MARGIN + index % COLUMNS * (cell + _GAP)
+            line = top + index // COLUMNS * (cell + _CAPTION)
             canvas[line : line + cell, left : left + cell] = _framed(image, low, high, cell)
             middle = (left + cell / 2) / width
             below = 1 - (line + cell + 4) / height
             figure.text(middle, below, captions[index], size=7.5, color=INK, ha="center", va="top")
-        top += math.ceil(len(images) / columns) * (cell + _CAPTION)
+        top += math.ceil(len(images) / COLUMNS) * (cell + _CAPTION)
     figure.figimage(canvas, cmap="gray", vmin=0, vmax=255, origin="upper")
     return png(figure)
 

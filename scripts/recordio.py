@@ -14,8 +14,8 @@ from typing import IO, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.recordio_chunk import Chunk, Sparse
-from scripts.recordio_read import MAGIC, RecordIOError, read
+from scripts.recordio_chunk import MAGIC, Chunk, Sparse
+from scripts.recordio_read import RecordIOError, read
 from scripts.wire import Bytes, delimited, encode_varints, varint
 
 __all__ = [

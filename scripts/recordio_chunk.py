@@ -7,11 +7,15 @@ every record of the block.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from scripts.wire import Bytes, Tensor
+
+MAGIC: Final = 0xCED7230A
+"""What every frame begins with, as a little-endian number."""
 
 Floats = npt.NDArray[np.float32]
 FloatType = np.dtype[np.float32] | np.dtype[np.float64]
@@ -69,6 +73,7 @@ class Layout:
         return len(rows) if good.all() else int(np.argmin(good))
 
     def chunk(self, rows: Bytes) -> Chunk:
+        """The numbers of rows that match; the features as a view of them."""
         kinds = frozenset(slot[2].name for slot in (self.features, self.label) if slot)
         features = _column(rows, self.features)
         labels = None if self.label is None else _column(rows, self.label)[:, 0].copy()

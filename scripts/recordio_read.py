@@ -17,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.recordio_chunk import Chunk, Layout, Sparse, learned_layout
+from scripts.recordio_chunk import MAGIC, Chunk, Layout, Sparse, learned_layout
 from scripts.recordio_sparse import sparse_block
 from scripts.wire import Bytes, Record, Tensor, decode_varints, parse_record
 
-MAGIC: Final = 0xCED7230A
 _MAGIC_BYTES: Final = MAGIC.to_bytes(4, "little")
 _LENGTH_MASK: Final = (1 << 29) - 1
 _BLOCK_BYTES: Final = 1 << 23
@@ -55,6 +54,8 @@ class _Pending:
 
 
 class _Reader:
+    """A stream, how far it has been read, and what has been seen of its records."""
+
     def __init__(self, stream: IO[bytes], chunk_rows: int, where: str) -> None:
         self._stream = stream
         self._where = where
@@ -102,8 +103,6 @@ class _Reader:
         if chunk is None:
             self._keep(tensor, label, offset)
         return None, chunk
-
-    # --- bytes
 
     def _take(self, size: int) -> Bytes:
         """The next `size` bytes, or as many as there are."""
@@ -179,8 +178,6 @@ class _Reader:
         chunk, used = sparse_block(block, self._columns or 0, bool(self._labelled), self._chunk_rows)
         self._put_back(block[max(used, len(first)) :])
         return chunk
-
-    # --- records
 
     def _parse(self, payload: memoryview, offset: int) -> Record:
         try:

@@ -12,12 +12,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.recordio_chunk import Chunk, Sparse
+from scripts.recordio_chunk import MAGIC, Chunk, Sparse
 from scripts.wire import Bytes, decode_varints
 
 Positions = npt.NDArray[np.int64]
 
-_MAGIC: Final = 0xCED7230A
 _KEY: Final = b"\x0a\x06values"
 _LABEL: Final = b"\x12\x12\x0a\x06values\x12\x08\x12\x06\x0a\x04"
 
@@ -107,7 +106,7 @@ def _frames(block: Bytes, most: int) -> tuple[Positions, Positions]:
     at, end, data = 0, len(block), block.data
     while len(starts) < most and at + 8 <= end:
         word, size = struct.unpack_from("<II", data, at)
-        if word != _MAGIC or size >> 29 or at + 8 + size + -size % 4 > end:
+        if word != MAGIC or size >> 29 or at + 8 + size + -size % 4 > end:
             break
         starts.append(at)
         sizes.append(size)

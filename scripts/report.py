@@ -15,16 +15,11 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.metrics import BINARY_GROUP, MULTICLASS_GROUP
+from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
 from scripts.report_sections import Section, binary_sections, multiclass_sections, regression_sections
 
-_CARDS: Final = {
-    BINARY_GROUP: ("accuracy", "precision", "recall", "f1", "auc"),
-    MULTICLASS_GROUP: ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"),
-    "regression_metrics": ("rmse", "mae", "mse", "r2"),
-}
 _CONSTANT: Final = "_best_constant_classifier"
 _TITLES: Final = {
     "auc": "AUC",
@@ -84,7 +79,7 @@ def write_report(
 def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int) -> str:
     """The whole document."""
     kind = group.removesuffix("_metrics").replace("_", " ")
-    cards = "".join(_card(name, figures) for name in _CARDS[group])
+    cards = "".join(_card(name, figures) for name in HEADLINES[group])
     parts = "".join(_section(section) for section in sections) + _section(_all_figures(figures))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'

@@ -6,7 +6,6 @@ mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -41,6 +40,7 @@ class Table:
         return f"{self.file}: {self.unit} {self.first + row}"
 
     def column(self, index: int) -> str:
+        """What a column is called, for an error: by its header, else by its number from 1."""
         return f"column {self.columns[index]!r}" if self.columns else f"feature {index + 1}"
 
 
@@ -65,9 +65,7 @@ def checked(table: Table) -> Table:
     features = features.reshape(len(features), -1)
     if not features.shape[1]:
         raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
-    if labels.dtype.kind == "S":
-        labels = labels.astype(str)
-    table = replace(table, features=features, labels=labels)
+    table = replace(table, features=features, labels=_names(table.file, labels))
     _check_finite(table)
     _check_labels(table)
     return table
@@ -80,14 +78,6 @@ def floats(features: Array) -> Floats:
     return features.astype(np.float32, copy=False)
 
 
-def chunks(features: Array, rows: npt.NDArray[np.intp] | None = None) -> Iterator[Floats]:
-    """`floats` of the chosen rows, some thousands at a time."""
-    count = len(features) if rows is None else len(rows)
-    for start in range(0, count, CHUNK_ROWS):
-        part = slice(start, start + CHUNK_ROWS)
-        yield floats(features[part] if rows is None else features[rows[part]])
-
-
 def joined(tables: list[Table]) -> tuple[Array, Array]:
     """All rows of tables that must be equally wide: features, labels."""
     for table in tables[1:]:
@@ -96,12 +86,37 @@ def joined(tables: list[Table]) -> tuple[Array, Array]:
                 f"{table.file}: {table.features.shape[1]} features, but {tables[0].file} has "
                 f"{tables[0].features.shape[1]}; all files must have the same columns"
             )
+        same_columns(tables[0], table)
     if len(tables) == 1:
         return tables[0].features, tables[0].labels
     labels = [table.labels for table in tables]
     if any(part.dtype.kind in "OU" for part in labels):
         labels = [part.astype(object) for part in labels]
     return np.concatenate([table.features for table in tables]), np.concatenate(labels)
+
+
+def same_columns(first: Table, other: Table) -> None:
+    """`ScriptError` where both have a header and the headers differ: a model tells columns by their place alone."""
+    if not first.columns or not other.columns or first.columns == other.columns:
+        return
+    pairs = zip(first.columns, other.columns, strict=True)
+    place, (wanted, name) = next((place, pair) for place, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    raise ScriptError(
+        f"{other.file}: feature {place} is {name!r}, but {wanted!r} in {first.file}; all files must have the same "
+        "columns in the same order"
+    )
+
+
+def _names(file: str, labels: Array) -> Array:
+    """Labels that are numbers or text; `ScriptError` for labels of any other type."""
+    if labels.dtype.kind == "S":
+        try:
+            return np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError as error:
+            raise ScriptError(f"{file}: a label is no UTF-8 text ({error.reason}); give labels as text") from None
+    if labels.dtype.kind not in "biufUO":
+        raise ScriptError(f"{file}: labels of type {labels.dtype}, where numbers or names belong; convert them")
+    return labels
 
 
 def _check_labels(table: Table) -> None:

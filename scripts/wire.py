@@ -41,8 +41,13 @@ class Tensor:
     offset: int
 
 
+_EMPTY: Final = Tensor("float32", np.empty(0, np.float32), b"", (), -1)
+
+
 @dataclass(frozen=True)
 class Record:
+    """The tensors of one record, by their keys."""
+
     features: dict[str, Tensor]
     label: dict[str, Tensor]
 
@@ -109,7 +114,7 @@ def parse_record(data: memoryview) -> Record:
 
 
 def _parse_entry(data: memoryview, start: int, end: int) -> tuple[str, Tensor]:
-    key, tensor = "", _empty("float32")
+    key, tensor = "", _EMPTY
     for number, wire, first, last in _fields(data, start, end):
         _expect(wire, DELIMITED, "a map entry")
         if number == 1:
@@ -120,7 +125,7 @@ def _parse_entry(data: memoryview, start: int, end: int) -> tuple[str, Tensor]:
 
 
 def _parse_value(data: memoryview, start: int, end: int) -> Tensor:
-    tensor = _empty("float32")
+    tensor = _EMPTY
     for number, wire, first, last in _fields(data, start, end):
         if number in KINDS:
             _expect(wire, DELIMITED, "a tensor")
@@ -193,7 +198,3 @@ def _read_varint(data: memoryview, position: int, end: int) -> tuple[int, int]:
 def _expect(wire: int, wanted: int, what: str) -> None:
     if wire != wanted:
         raise ValueError(f"{what} has wire type {wire}")
-
-
-def _empty(kind: str) -> Tensor:
-    return Tensor(kind, np.empty(0, np.float32), b"", (), -1)
