@@ -100,7 +100,9 @@ def _call(
     from pipeline.local.containers.environment import environment
 
     answer, printed = folder / "answer.json", folder / "output"
-    environ = environment(service, folder, {}, AWS_LAMBDA_FUNCTION_NAME=context.function_name)
+    # A function lies wherever the service finds modules, unlike the code of a container.
+    found = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environ = environment(service, folder, found, AWS_LAMBDA_FUNCTION_NAME=context.function_name)
     (folder / "request.json").write_text(request)
     with printed.open("wb") as output, (folder / "request.json").open("rb") as given:
         process = subprocess.Popen(

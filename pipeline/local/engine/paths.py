@@ -16,6 +16,8 @@ Part = str | int
 _TOKEN: Final = re.compile(
     r"\.?(?P<member>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]", re.DOTALL
 )
+# What may match several values: wildcards, descendants, filters, slices and unions. An index from the end does not.
+_SEVERAL: Final = re.compile(r"\*|\.\.|\?|:|,")
 NATURAL_KEYS: Final = (
     "OutputName",
     "InputName",
@@ -97,4 +99,4 @@ def _indefinite(document: Any, path: str) -> Any:
         raise PathError(str(error)) from error
     if not found:
         raise PathError("nothing matches")
-    return found
+    return found if _SEVERAL.search(path) else found[0]

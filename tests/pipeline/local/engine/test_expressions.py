@@ -130,6 +130,8 @@ def test_json_get_reads_property_files_and_objects() -> None:
     assert _json_get("list[1]['k']") == "v"
     assert _json_get("['a b']") is None
     assert _json_get("list[0]", S3Uri={"Std:Join": {"On": "/", "Values": ["s3://b/eval", "evaluation.json"]}}) == 1
+    assert _json_get("list[-1].k") == _json_get("$.list[-1]['k']") == "v"
+    assert _json_get("list[-1:]") == [{"k": "v"}]
     assert _json_get("$..value") == [0.93]
     assert _json_get("m.*.value") == [0.93]
 

@@ -90,6 +90,17 @@ def test_a_function_that_fails_fails_its_step(local: LocalService, step: dict[st
     assert words in steps(local, done["PipelineExecutionArn"])["Bad"]["FailureReason"]
 
 
+def test_a_function_is_found_wherever_the_service_finds_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere.py").write_text("def greet(event, context):\n    return {'text': 'hello ' + event['who']}\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with local_service(tmp_path, lambdas=lambdas.parse(["greet=elsewhere:greet"])) as running:
+        done = run(running, create(running, function("Greet", "greet", ("text", "String"), who="you")))
+        found = steps(running, done["PipelineExecutionArn"])["Greet"]
+    assert found["Metadata"]["Lambda"]["OutputParameters"] == [{"Name": "text", "Value": "hello you"}]
+
+
 def test_a_stop_waits_for_the_function(local: LocalService) -> None:
     arn = start(local, create(local, function("Slow", "sleep")))
     wait_step(local, arn, "Slow", "Executing")
