@@ -33,8 +33,8 @@ class Engine:
             if self._closed or arn in self._runs:
                 return
             run = Run(self._service, arn, self._leave)
+            run.thread.start()
             self._runs[arn] = run
-        run.thread.start()
 
     def retry(self, arn: str) -> None:
         """Run an execution again whose unfinished steps were forgotten."""

@@ -5,6 +5,7 @@ What exists already is joined. An experiment is a record beside the run: that on
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.engine.calls import patiently
@@ -84,7 +85,7 @@ def record_job(service: Service, execution: Body, resource: Resource, name: str,
     component = f"{name}-aws-{noun}-job"[:120]
     display = request.get("ExperimentConfig", {}).get("TrialComponentDisplayName", component)
     _tolerantly(service, "CreateTrialComponent", {"TrialComponentName": component, "DisplayName": display})
-    if service.store.get("experiment-trial-component", component) is not None:
+    with suppress(KeyError):
         # A client cannot set Source: AWS makes these components itself.
         source = {"SourceArn": arn, "SourceType": resource.source}
         service.store.merge("experiment-trial-component", component, Source=source)
@@ -96,7 +97,5 @@ def record_job(service: Service, execution: Body, resource: Resource, name: str,
 
 
 def _tolerantly(service: Service, action: str, request: Body) -> None:
-    try:
+    with suppress(ApiError):  # it is there already
         patiently(service, action, request)
-    except ApiError:
-        pass  # it is there already

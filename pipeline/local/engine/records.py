@@ -55,8 +55,12 @@ class Records:
             raise KeyError(self.arn)
         return body
 
-    def change(self, status: str, reason: str | None = None) -> None:
+    def change(self, status: str) -> None:
         """Give the execution a status and say so to EventBridge."""
+        self.announce(*self.set_status(status, None))
+
+    def set_status(self, status: str, reason: str | None) -> tuple[Body, str]:
+        """Give the execution a status; its body, and the status before, for `announce` once this is committed."""
         with self._store.transaction():
             previous = self.execution()["PipelineExecutionStatus"]
             now = self._service.clock.now()
@@ -69,7 +73,7 @@ class Records:
                 LastModifiedTime=now,
                 **end,
             )
-        self.announce(body, previous)
+        return body, previous
 
     def announce(self, body: Body, previous: str | None) -> None:
         """Send the event of an execution's status."""

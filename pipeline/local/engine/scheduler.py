@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from pipeline.local import disk
 from pipeline.local.engine import experiments
 from pipeline.local.engine.graph import NEVER, Decision, Graph, Node
 from pipeline.local.engine.records import ENDED, FAILURE, Body, Records, definition_of
@@ -186,8 +187,12 @@ class Run:
 
     def _finish(self, status: str, reason: str | None) -> None:
         self._leave(self)
+        ended = disk.once_there_is_room(lambda: self._end(status, reason), closed=self._halt.closing.is_set)
+        self._records.announce(*ended)
+
+    def _end(self, status: str, reason: str | None) -> tuple[Body, str]:
         with self._service.store.transaction():
             stopping = self._records.execution()["PipelineExecutionStatus"] == "Stopping"
             if stopping and not self._halt.stopping.is_set():
                 status, reason = "Stopped", None  # the stop came when all steps had ended
-            self._records.change(status, reason)
+            return self._records.set_status(status, reason)

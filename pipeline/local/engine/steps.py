@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
+from pipeline.local import disk
 from pipeline.local.engine.control_steps import run_condition, run_fail
 from pipeline.local.engine.endpoint_steps import Deployment
 from pipeline.local.engine.expressions import EvaluationError
@@ -57,5 +58,8 @@ def run_step(run: StepRun) -> str | None:
             return None
         traceback.print_exc()
         ended = Ended("Failed", f"InternalServerError: {type(error).__name__}: {error}")
-    run.progress(ended.status, FailureReason=ended.reason, **ended.members)
+    disk.once_there_is_room(
+        lambda: run.progress(ended.status, FailureReason=ended.reason, **ended.members),
+        closed=run.halt.closing.is_set,
+    )
     return ended.status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local import disk
 from pipeline.local.faults import Faults
+from pipeline.local.store import Store
 from tests.support.executions import (
     check,
     create,
@@ -174,6 +177,28 @@ def test_throttling_is_outlasted_without_any_policy(tmp_path: Path) -> None:
         arn = local.service.call("StartPipelineExecution", request)["PipelineExecutionArn"]
         local.service.faults = Faults.parse(["throttle=0.3"])
         assert local.service.store.wait(lambda: _ended(local, arn), 40) == "Succeeded"
+
+
+@pytest.mark.parametrize("kind", ["execution-step", "pipeline-execution"])
+def test_the_end_of_a_step_and_of_an_execution_waits_for_room_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    refused: list[str] = []
+
+    def put(store: Store, of: str, name: str, body: dict[str, Any]) -> None:
+        if of == kind and "Succeeded" in (body.get("StepStatus"), body.get("PipelineExecutionStatus")):
+            if len(refused) < 2:
+                refused.append(name)
+                raise OSError(errno.ENOSPC, "No space left on device")
+        really(store, of, name, body)
+
+    really = Store.put
+    monkeypatch.setattr(Store, "put", put)
+    monkeypatch.setattr(disk, "AGAIN_SECONDS", 0.01)
+    with local_service(tmp_path) as local:
+        done = run(local, create(local, work("A")))
+        assert steps(local, done["PipelineExecutionArn"])["A"]["StepStatus"] == "Succeeded"
+    assert (len(refused), done["PipelineExecutionStatus"]) == (2, "Succeeded")
 
 
 def _ended(local: LocalService, arn: str) -> str | None:
