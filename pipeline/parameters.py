@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.errors import UsageError
 from pipeline.parameter_types import Bounds, Parameter, Pattern, Task, Type, Value
 
-__all__ = ["Bounds", "Parameter", "Pattern", "Task", "Type", "Value", "declared", "parse"]
+__all__ = ["Bounds", "Parameter", "Pattern", "Task", "Type", "Value", "declared", "named_as", "parse"]
 
 _BINARY: Final = frozenset({Task.BINARY})
 _MULTICLASS: Final = frozenset({Task.MULTICLASS})
@@ -228,11 +228,19 @@ def parse(assignments: Iterable[str], parameters: Sequence[Parameter], task: Tas
     return values
 
 
+def named_as(name: str) -> str | None:
+    """The parameter of any task that is meant by a name in another style: positive_class, epochs."""
+    return next((parameter.name for parameter in _ALL if parameter.name.casefold() == _folded(name)), None)
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").replace("-", "").casefold()
+
+
 def _unknown(name: str, parameters: Sequence[Parameter], task: Task) -> UsageError:
     names = [parameter.name for parameter in parameters]
     by_fold = {candidate.casefold(): candidate for candidate in names}
-    folded = name.replace("_", "").replace("-", "").casefold()
-    near = get_close_matches(folded, by_fold, n=1, cutoff=0.6)
+    near = get_close_matches(_folded(name), by_fold, n=1, cutoff=0.6)
     if near:
         return UsageError(f"there is no parameter {name}", hint=f"did you mean {by_fold[near[0]]}?")
     elsewhere = sorted({other.name for other in _ALL} - set(names))

@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.errors import SettingsError, UsageError
-from pipeline.parameters import Parameter, Task, Value, declared
+from pipeline.parameters import Parameter, Task, Value, declared, named_as
 
 DEFAULT_FILE: Final = Path("pipeline.toml")
 LOCAL_ACCOUNT: Final = "123456789012"
@@ -201,6 +201,11 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
     except FileNotFoundError:
         if file:
             raise SettingsError(f"there is no settings file {file}") from None
+        if asked_for and environment != "dev":
+            raise SettingsError(
+                f"there is no {path} here, and so no environment {environment}",
+                hint="go to the folder that has it, or name the file with --config",
+            ) from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}", hint="it is a TOML file, see the README") from None
@@ -249,9 +254,20 @@ def _known() -> list[str]:
 def _refuse_unknown(origin: str, values: Mapping[str, object]) -> None:
     for name in values:
         if name not in _known():
-            near = get_close_matches(name, _known(), n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_known())}"
-            raise SettingsError(f"{origin}: there is no setting {name}", hint=hint)
+            raise SettingsError(f"{origin}: there is no setting {name}", hint=_meant(name))
+
+
+def _meant(name: str) -> str:
+    """What may have been meant by a name that is no setting."""
+    if name in ("env", "environment"):
+        return "choose the environment with --env NAME"
+    if parameter := named_as(name):
+        return (
+            f"{parameter} is a parameter: --param {parameter}=VALUE gives it to an execution, "
+            "[env.NAME.parameters] in pipeline.toml a default"
+        )
+    near = get_close_matches(name, _known(), n=1)
+    return f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_known())}"
 
 
 def _origin(name: str, sources: list[tuple[str, dict[str, object]]]) -> str:

@@ -41,13 +41,13 @@ def plan(
     ] = False,
 ) -> int:
     """Show what upsert would change, and which steps the next execution would run again."""
-    from pipeline import parameters, plan_view
+    from pipeline import plan_view
     from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
     if json and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
     settings = where.load(parallelism=parallelism, description=description)
-    given = parameters.parse(param or [], settings.declared, settings.task)
+    given = where.given(settings, param)
     clients = where.reach(settings)
     made, forecast = _plan(clients, settings, given, where.definitions)
     if json:

@@ -44,10 +44,10 @@ def start(
 ) -> None:
     """Start an execution."""
     from pipeline import executions as api
-    from pipeline import parameters, selection
+    from pipeline import selection
 
     settings = where.load()
-    given = parameters.parse(param or [], settings.declared, settings.task)
+    given = where.given(settings, param)
     clients = where.reach(settings)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
     arn = api.start(
@@ -253,10 +253,10 @@ def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, log
 
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> Snapshot:
     from pipeline import executions as api
-    from pipeline.difference import walk
+    from pipeline.definition import steps
     from pipeline.follow_view import show
     from pipeline.logs import JobLogs
 
-    names = [step["Name"] for step in walk(api.definition_of(clients, arn).get("Steps", []))]
+    names = list(steps(api.definition_of(clients, arn)))
     moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

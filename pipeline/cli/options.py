@@ -63,6 +63,18 @@ class Where:
             file=self.config,
         )
 
+    def given(self, settings: Settings, assignments: list[str] | None) -> dict[str, str]:
+        """The values of --param, as an execution takes them. Raises UsageError."""
+        from pipeline.parameters import parse
+
+        try:
+            return parse(assignments or [], settings.declared, settings.task)
+        except PipelineError as error:
+            names = {text.partition("=")[0] for text in assignments or []}
+            if setting := next((name for name in names if name in type(settings).model_fields), None):
+                error.hint = f"{setting} is a setting: give it by --set {setting}=VALUE"
+            raise
+
     @property
     def definitions(self) -> Path | None:
         """Where composed definitions are kept: in the state folder, if there is one."""

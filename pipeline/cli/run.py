@@ -34,11 +34,10 @@ def run(
     param: Parameters = None,
 ) -> None:
     """Run the whole pipeline on this machine."""
-    from pipeline import parameters
     from pipeline.run import run as run_pipeline
 
     settings = where.load()
-    values = parameters.parse(param or [], settings.declared, settings.task)
+    values = where.given(settings, param)
     out = console()
     finished = run_pipeline(settings, source=data, parameters=values, state=where.state, observer=_Observer(out))
     _show_results(finished, out)

@@ -47,12 +47,11 @@ def set_schedule(
     plan: Plan = False,
 ) -> None:
     """Create a schedule, or change it."""
-    from pipeline import parameters
     from pipeline import schedule as api
     from pipeline.deploy import arn_of
 
     settings = where.load()
-    given = parameters.parse(param or [], settings.declared, settings.task)
+    given = where.given(settings, param)
     clients = where.reach(settings)
     wanted = api.Schedule(
         api.full_name(settings.name, name), when, role or f"{settings.role}-scheduler", given, timezone, not off

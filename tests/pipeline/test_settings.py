@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,6 +136,29 @@ def test_misspelt_variable_is_an_error(file: Path) -> None:
 def test_file_that_was_asked_for_must_be_there(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="there is no settings file .*none.toml"):
         load(file=tmp_path / "none.toml", variables={})
+
+
+@pytest.mark.parametrize("asked", [{"environment": "staging"}, {"variables": {"PIPELINE_ENV": "staging"}}])
+def test_without_a_file_there_is_no_environment_but_dev(
+    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=r"^there is no pipeline\.toml here, and so no environment staging$"):
+        load(**{"variables": {}, **asked})
+    assert load(environment="dev", variables={}).environment == "dev"
+
+
+@pytest.mark.parametrize("name", ["positive_class", "PositiveClass", "positiveclass"])
+def test_a_parameter_that_is_taken_for_a_setting_is_pointed_out(name: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(flags={name: "3"}, variables={})
+    assert raised.value.hint.startswith("PositiveClass is a parameter: --param PositiveClass=VALUE")
+
+
+def test_an_environment_that_is_taken_for_a_setting_is_pointed_out() -> None:
+    with pytest.raises(SettingsError) as raised:
+        load(flags={"environment": "prod"}, variables={})
+    assert raised.value.hint == "choose the environment with --env NAME"
 
 
 def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:

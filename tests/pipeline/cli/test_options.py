@@ -57,3 +57,11 @@ def test_a_misspelt_parameter_is_said_before_anything_is_asked(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     assert execute([*command, "--param", "Epoch=3"]) == 1
     assert capsys.readouterr().err == "error: there is no parameter Epoch\nhint: did you mean Epochs?\n"
+
+
+def test_a_setting_that_is_taken_for_a_parameter_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["plan", "--param", "region=eu-west-1"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "error: there is no parameter region",
+        "hint: region is a setting: give it by --set region=VALUE",
+    ]
