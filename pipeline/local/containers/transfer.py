@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,9 @@ from typing import Final, Literal
 from pipeline.local.objects import NoSuchBucket, NoSuchKey, Objects, S3Error
 
 DataType = Literal["S3Prefix", "ManifestFile"]
+DAMAGED: Final = (EOFError, zlib.error)
+"""What unpacking raises, besides OSError, for a gzip file that is cut off or damaged within."""
+
 _SCHEME: Final = "s3://"
 _HTTPS: Final = re.compile(r"https://(?:(?P<bucket>[^/]+)\.)?s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<key>.*)\Z", re.S)
 
@@ -88,9 +92,9 @@ def download(objects: Objects, found: list[Source], folder: Path, *, gunzip: boo
             objects.fetch(source.bucket, source.key, target)
             if gunzip:
                 _gunzip(target)
-        except NoSuchKey:
+        except (NoSuchBucket, NoSuchKey):
             raise TransferError(f"s3://{source.bucket}/{source.key} is gone") from None
-        except (OSError, EOFError) as error:
+        except (OSError, *DAMAGED) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise TransferError(f"s3://{source.bucket}/{source.key}: {why}") from None
 

@@ -24,7 +24,7 @@ from pipeline.local.containers.connection import Answer, NoAnswer, TooLate
 from pipeline.local.containers.records import RecordError, pack, split
 from pipeline.local.containers.running import JobStopped
 from pipeline.local.containers.serving import ServingContainer, ask
-from pipeline.local.containers.transfer import Source, split_uri
+from pipeline.local.containers.transfer import DAMAGED, Source, split_uri
 from pipeline.local.containers.transform_log import InstanceLog
 from pipeline.local.objects import S3Error
 from pipeline.local.parity import Row
@@ -145,7 +145,7 @@ class ObjectTransform:
         except ObjectFailed as failed:
             self.check_stop()
             self._note(source, str(failed), failed.reason, log)
-        except (RecordError, AssociationError, S3Error, OSError, EOFError) as error:
+        except (RecordError, AssociationError, S3Error, OSError, *DAMAGED) as error:
             self._note(source, f"ClientError: {error}", CLIENT, log)
         finally:
             output.unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import lzma
+import struct
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,6 +36,15 @@ def evil(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> bytes:
     return buffer.getvalue()
 
 
+def damaged() -> bytes:
+    """A gzip file that begins as an archive of one file does, and then is none."""
+    member = tarfile.TarInfo("model")
+    member.size = 100_000
+    head = member.tobuf()
+    stored = b"\x00" + struct.pack("<HH", len(head), 0xFFFF ^ len(head)) + head
+    return bytes.fromhex("1f8b08000000000000ff") + stored + b"\x07" * 20
+
+
 def test_an_archive_becomes_files(service: Any, tmp_path: Path) -> None:
     service.objects.put("models", "a/model.tar.gz", archive({"model_algo-1": b"x", "code/inference.py": b"y"}))
     fetch(service, {"ModelDataUrl": "s3://models/a/model.tar.gz"}, tmp_path / "ml" / "model")
@@ -55,9 +66,24 @@ def test_an_archive_becomes_files(service: Any, tmp_path: Path) -> None:
         b"no archive",
         archive({"model": b"x" * 100_000})[:60],
         b"",
+        damaged(),
+        lzma.compress(b"x" * 100_000)[:60],
     ],
     # An archive's bytes hold the time, and a name that changes is another test to each worker.
-    ids=["above", "above within", "link", "link above", "hard link", "device", "pipe", "no archive", "cut", "empty"],
+    ids=[
+        "above",
+        "above within",
+        "link",
+        "link above",
+        "hard link",
+        "device",
+        "pipe",
+        "no archive",
+        "cut",
+        "empty",
+        "damaged",
+        "xz",
+    ],
 )
 def test_what_cannot_be_trusted_is_refused_and_leaves_nothing(service: Any, tmp_path: Path, content: bytes) -> None:
     service.objects.put("models", "evil.tar.gz", content)

@@ -82,8 +82,15 @@ def test_an_archive_of_gzip_members_is_unpacked_and_others_stay(objects: Objects
     transfer.download(objects, transfer.sources(objects, "s3://bucket/z/p"), tmp_path, gunzip=True)
     assert (tmp_path / "a").read_bytes() == b"12"
     assert (tmp_path / "plain.gz").read_bytes() == b"not zipped"
-    with pytest.raises(TransferError, match="s3://bucket/z/broken.gz"):
-        transfer.download(objects, transfer.sources(objects, "s3://bucket/z/b"), tmp_path, gunzip=True)
+    objects.put("bucket", "z/broken-within.gz", bytes.fromhex("1f8b08000000000000ff") + b"\x07" * 20)
+    for name in ("broken.gz", "broken-within.gz"):
+        with pytest.raises(TransferError, match=f"s3://bucket/z/{name}"):
+            transfer.download(objects, transfer.sources(objects, f"s3://bucket/z/{name}"), tmp_path, gunzip=True)
+
+
+def test_an_object_whose_bucket_went_away_is_a_transfer_error(objects: Objects, tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match="s3://gone/k"):
+        transfer.download(objects, [Source("gone", "k", "k")], tmp_path)
 
 
 def test_a_mirror_sends_what_changed(objects: Objects, tmp_path: Path) -> None:

@@ -153,6 +153,17 @@ def test_gzip_is_unpacked(batches: Batches) -> None:
     assert batches.outputs(name) == {"a.csv.gz.out": JSONLINES_ANSWER}
 
 
+def test_an_object_that_is_damaged_within_fails_the_job_and_no_other_object(batches: Batches) -> None:
+    damaged = bytes.fromhex("1f8b08000000000000ff") + b"\x07" * 20
+    objects = {"a.gz": damaged, "b.gz": gzip.compress(ROWS.encode())}
+    name, job = batches.run(objects, given=csv(CompressionType="Gzip"), output=lines())
+    assert (job["TransformJobStatus"], job["FailureReason"]) == (
+        "Failed",
+        "ClientError: See job logs for more information",
+    )
+    assert batches.outputs(name) == {"b.gz.out": JSONLINES_ANSWER}
+
+
 def test_recordio_is_split_by_its_frames(batches: Batches) -> None:
     rows = np.array([[float(x) for x in row.split(",")] for row in (X1, X2)], np.float32)
     data = recordio.encode_dense(rows, None)
