@@ -76,7 +76,7 @@ def run_callback(run: StepRun) -> Ended:
 
 
 def _answered(run: StepRun, url: str, token: str, arguments: Body) -> Ended:
-    told = run.row.get("StepStatus") == "Stopping"
+    told = "_told" in run.row
     while True:
 
         def look(told: bool = told) -> Body | None:
@@ -88,7 +88,7 @@ def _answered(run: StepRun, url: str, token: str, arguments: Body) -> Ended:
         if body:
             return _ended(run, body)
         told = True
-        run.progress("Stopping")
+        run.progress("Stopping", _told=True)
         try:
             _send(run, url, token, arguments, "Stopping")
         except LookupError:

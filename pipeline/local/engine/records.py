@@ -115,10 +115,21 @@ class Records:
         """Set members of a step's row that are not its status."""
         return self._store.merge(STEP, f"{self.arn}/{step}", **members)
 
-    def progress(self, step: str, status: str, **members: Any) -> Body:
-        """Give a step a status and say so to EventBridge; a status that ends it sets EndTime too."""
+    def stopping(self) -> None:
+        """Give the steps that execute the status Stopping; each ends when what it waits for has ended."""
+        for step in self.steps():
+            self.progress(step, "Stopping", only="Executing")
+
+    def progress(self, step: str, status: str, *, only: str | None = None, **members: Any) -> Body:
+        """Give a step a status (if it has the status `only`) and say so to EventBridge.
+
+        A status that ends it sets EndTime too.
+        """
         with self._store.transaction():
-            previous = (self.step(step) or {}).get("StepStatus")
+            row = self.step(step) or {}
+            previous = row.get("StepStatus")
+            if only is not None and previous != only:
+                return row
             if status in ENDED:
                 members["EndTime"] = self._service.clock.now()
             if members.get("FailureReason"):

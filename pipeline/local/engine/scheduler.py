@@ -62,6 +62,7 @@ class Run:
     def stop(self) -> None:
         """Start nothing more, and stop what runs."""
         self._halt.stop()
+        self._records.stopping()
         self._service.store.wake()
         self.wake()
 
@@ -87,6 +88,7 @@ class Run:
         execution = self._records.execution()
         if execution["PipelineExecutionStatus"] == "Stopping":
             self._halt.stop()
+            self._records.stopping()
         graph = Graph.of(definition_of(self._service, execution))
         selected = execution.get("_selected")
         self._graph = graph if selected is None else graph.selected(selected)

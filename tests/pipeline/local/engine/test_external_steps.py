@@ -105,6 +105,7 @@ def test_a_stop_waits_for_the_function(local: LocalService) -> None:
     arn = start(local, create(local, function("Slow", "sleep")))
     wait_step(local, arn, "Slow", "Executing")
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
+    assert steps(local, arn)["Slow"]["StepStatus"] == "Stopping"
     assert wait(local, arn)["PipelineExecutionStatus"] == "Stopped"
     step = steps(local, arn)["Slow"]
     assert step["StepStatus"] == "Stopped" and (step["EndTime"] - step["StartTime"]).total_seconds() >= 0.9
