@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.difference import walk
+from pipeline.definition_types import walk
 from pipeline.local.engine.cache import ATTRIBUTES
 from pipeline.local.engine.paths import PathError, lookup, parse
 
@@ -45,7 +45,7 @@ class Seen:
     @classmethod
     def of(cls, definition: Mapping[str, Any], given: Mapping[str, str], origin: Origin) -> Seen:
         """The definition with the parameters that the execution is given, the others at their defaults."""
-        steps = {step["Name"]: step for step in walk(definition.get("Steps", []))}
+        steps = {step.name: step.step for step in walk(definition)}
         return cls(steps, values(definition, given), origin)
 
     def attributes(self, step: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ known, and what it takes though it will not do what is meant; the service on loc
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition_arguments import argument_problems
@@ -76,12 +77,12 @@ def parameters(definition: Definition) -> dict[str, dict[str, Any]]:
     return {entry["Name"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("Name"), str)}
 
 
-def steps(definition: Definition) -> dict[str, Placed]:
+def steps(definition: Mapping[str, Any]) -> dict[str, Placed]:
     """Every step by name, those within Condition and ForEach steps too, in the order of the text."""
     return {step.name: step for step in walk(definition)}
 
 
-def upstream(definition: Definition) -> dict[str, list[str]]:
+def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
     """For each step the steps it waits for: by DependsOn, by reference, and the one it stands within."""
     by_name = steps(definition)
     return {name: dependencies(step, by_name) for name, step in by_name.items()}

@@ -232,7 +232,7 @@ class Placed:
         return {step.name: step for step in _walk(held, f"{self.path}.Arguments.ForEachBody", inner)}
 
 
-def walk(definition: Definition) -> Iterator[Placed]:
+def walk(definition: Mapping[str, Any]) -> Iterator[Placed]:
     """Every step, those within steps too, in the order of the text."""
     yield from _walk(definition.get("Steps"), "Steps", ())
 

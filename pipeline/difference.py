@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from pipeline.definition_types import walk
+
 Kind = Literal["added", "removed", "changed"]
 
 # The member that names an item of a list, in the order in which it is looked for.
@@ -82,18 +84,9 @@ def parameters(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ItemChan
 def steps(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[ItemChange, ...]:
     """Which steps of two definitions differ, those inside conditions too; a condition's own branches are left out."""
     return _items(
-        {step["Name"]: _without_branches(step) for step in walk(old.get("Steps", []))},
-        {step["Name"]: _without_branches(step) for step in walk(new.get("Steps", []))},
+        {step.name: _without_branches(step.step) for step in walk(old)},
+        {step.name: _without_branches(step.step) for step in walk(new)},
     )
-
-
-def walk(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Every step, each condition before the steps of its branches."""
-    for step in steps:
-        yield step
-        arguments = step.get("Arguments") or {}
-        for branch in ("IfSteps", "ElseSteps", "ForEachBody"):
-            yield from walk(arguments.get(branch) or [])
 
 
 def _without_branches(step: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """The graph of a definition: its nodes and edges as data, laid out in layers, as SVG or as Mermaid.
 
 A step stands one layer below the lowest of those that it waits for. The steps of a condition's branches follow the
-condition by an edge that names the branch. Plain Python, no network, no library: the console draws the same picture.
+condition by an edge that names the branch. Plain Python, no network, no library.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,13 @@ from datetime import datetime
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.difference import walk
+from pipeline.definition_graph import dependencies
+from pipeline.definition_types import Placed, walk
 
 if TYPE_CHECKING:
     from pipeline.executions import Snapshot
 
-_REFERENCE: Final = re.compile(r"Steps\.([A-Za-z0-9_-]+)")
-_BRANCHES: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
+_LABELS: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
 
 _WIDTH: Final = 190
 _HEIGHT: Final = 48
@@ -65,13 +64,9 @@ class Status:
 
 def of(definition: Mapping[str, Any]) -> Graph:
     """The graph of a definition; references to steps that are not there are left out."""
-    steps = list(walk(list(definition.get("Steps", []))))
-    nodes = tuple(Node(s["Name"], s.get("DisplayName") or s["Name"], s.get("Type", "")) for s in steps)
-    names = {node.name for node in nodes}
-    edges = dict.fromkeys(
-        edge for step in steps for edge in _edges(step) if edge.source in names and edge.source != edge.target
-    )
-    return Graph(nodes, tuple(_direct(list(edges))))
+    steps = {step.name: step for step in walk(definition)}
+    nodes = tuple(Node(name, step.step.get("DisplayName") or name, step.type) for name, step in steps.items())
+    return Graph(nodes, tuple(_direct([edge for step in steps.values() for edge in _edges(step, steps)])))
 
 
 def mermaid(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
@@ -124,13 +119,12 @@ def statuses(execution: Snapshot, now: datetime) -> dict[str, Status]:
 def layout(graph: Graph) -> dict[str, tuple[float, float]]:
     """The left upper corner of each node's box, in pixels."""
     layers: dict[int, list[str]] = {}
-    depth = _depths(graph)
-    for node in graph.nodes:
-        layers.setdefault(depth[node.name], []).append(node.name)
-    neighbours: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
+    above: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for edge in graph.edges:
-        neighbours[edge.target].append(edge.source)
-    _order(layers, neighbours)
+        above[edge.target].append(edge.source)
+    for name, level in _depths(above).items():
+        layers.setdefault(level, []).append(name)
+    _order(layers, above)
     widest = max((len(names) for names in layers.values()), default=1)
     full = widest * (_WIDTH + _GAP_X) - _GAP_X
     places: dict[str, tuple[float, float]] = {}
@@ -153,14 +147,11 @@ _COLOURS: Final = {
 _PLAIN: Final = ("#f6f8fa", "#d0d7de", "#afb8c1")
 
 
-def _edges(step: Mapping[str, Any]) -> Iterator[Edge]:
-    arguments = dict(step.get("Arguments") or {})
-    for branch, label in _BRANCHES.items():
-        for child in arguments.pop(branch, None) or []:
-            yield Edge(step["Name"], child["Name"], label)
-    depends = [item if isinstance(item, str) else item.get("Step", "") for item in step.get("DependsOn") or []]
-    for source in [*_REFERENCE.findall(json.dumps(arguments)), *depends]:
-        yield Edge(source, step["Name"])
+def _edges(step: Placed, steps: Mapping[str, Placed]) -> Iterator[Edge]:
+    around = dict(step.within[-1:])
+    for source in dependencies(step, steps):
+        if source != step.name:
+            yield Edge(source, step.name, _LABELS.get(around.get(source, ""), ""))
 
 
 def _direct(edges: Sequence[Edge]) -> list[Edge]:
@@ -187,15 +178,12 @@ def _direct(edges: Sequence[Edge]) -> list[Edge]:
     ]
 
 
-def _depths(graph: Graph) -> dict[str, int]:
-    before: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    for edge in graph.edges:
-        before[edge.target].append(edge.source)
-    depth = dict.fromkeys(before, 0)
+def _depths(above: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    depth = dict.fromkeys(above, 0)
     # A definition that was checked has no cycle; the bound keeps one that was not from looping for ever.
-    for _ in graph.nodes:
+    for _ in above:
         changed = False
-        for name, sources in before.items():
+        for name, sources in above.items():
             wanted = max((depth[source] + 1 for source in sources), default=0)
             changed, depth[name] = changed or wanted != depth[name], wanted
         if not changed:
@@ -203,17 +191,15 @@ def _depths(graph: Graph) -> dict[str, int]:
     return depth
 
 
-def _order(layers: dict[int, list[str]], neighbours: Mapping[str, Sequence[str]]) -> None:
+def _order(layers: dict[int, list[str]], above: Mapping[str, Sequence[str]]) -> None:
     """Order each layer by the mean position of what its nodes wait for, so that few edges cross."""
     position: dict[str, float] = {}
-    for level in sorted(layers):
-        names = layers[level]
-        index = {name: place for place, name in enumerate(names)}
 
-        def mean(name: str, index: Mapping[str, int] = index) -> float:
-            above = [position[source] for source in neighbours[name] if source in position]
-            return sum(above) / len(above) if above else float(index[name])
+    def mean(name: str) -> float:
+        places = [position[source] for source in above[name] if source in position]
+        return sum(places) / len(places) if places else 0.0
 
+    for _, names in sorted(layers.items()):
         names.sort(key=mean)
         for place, name in enumerate(names):
             position[name] = (place + 0.5) / len(names)

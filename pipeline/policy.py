@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.cache_view import texts
-from pipeline.difference import walk
+from pipeline.definition_types import Placed, walk
 from pipeline.errors import UsageError
 from pipeline.settings import Settings, partition
 
@@ -94,8 +94,8 @@ def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "m
 
 def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     names = _Names(settings)
-    steps = list(walk(definition.get("Steps", [])))
-    types = {step["Type"] for step in steps}
+    steps = list(walk(definition))
+    types = {step.type for step in steps}
     tagged: list[str] = []
     for kind, (actions, resource) in _STEP_ACTIONS.items():
         if kind in types:
@@ -208,8 +208,8 @@ def _list_bucket(names: _Names, bucket: str, prefix: str) -> Statement:
     return statement
 
 
-def _images(steps: Sequence[Mapping[str, Any]], names: _Names) -> Iterator[Statement]:
-    images = (_IMAGE.match(text) for step in steps for text in texts(step.get("Arguments")))
+def _images(steps: Sequence[Placed], names: _Names) -> Iterator[Statement]:
+    images = (_IMAGE.match(text) for step in steps for text in texts(step.arguments))
     repositories = [
         names.arn("ecr", f"repository/{image[3]}", region=image[2], account=image[1]) for image in images if image
     ]

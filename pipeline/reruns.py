@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pipeline.cache_view import ANEW, MADE_BY, Seen, sources, texts
-from pipeline.difference import ABSENT, Change, compare, walk
+from pipeline.definition_types import Placed, walk
+from pipeline.difference import ABSENT, Change, compare
 from pipeline.local.engine.cache import ATTRIBUTES, seconds
 
 _NO_WORK: Final = frozenset({"Condition", "Fail"})
@@ -56,14 +57,13 @@ def forecast(
     definition: Mapping[str, Any], parameters: Mapping[str, str], past: Sequence[Past], *, now: datetime
 ) -> tuple[Forecast, ...]:
     """What the next execution would run; `past` is newest first, `parameters` are those it would be given."""
-    deciders = _deciders(definition)
-    steps = {step["Name"]: step for step in walk(definition.get("Steps", [])) if step.get("Type") not in _NO_WORK}
+    steps = {step.name: step for step in walk(definition) if step.type not in _NO_WORK}
     why: dict[str, str] = {}
     origins: dict[str, str] = {}
     seen = Seen.of(definition, parameters, origins.get)
     for name in _in_order(steps):
-        why[name], origins[name] = _fate(steps[name], seen, past, why, now)
-    return tuple(Forecast(name, why[name], deciders.get(name, "")) for name in steps)
+        why[name], origins[name] = _fate(steps[name].step, seen, past, why, now)
+    return tuple(Forecast(name, why[name], _decider(step)) for name, step in steps.items())
 
 
 def _fate(
@@ -95,10 +95,11 @@ def _never(step: Mapping[str, Any]) -> str:
 
 
 def _changes(step: Mapping[str, Any], attributes: Mapping[str, Any], run: Past) -> list[Change]:
-    earlier = next((item for item in walk(list(run.definition["Steps"])) if item["Name"] == step["Name"]), None)
+    before = Seen.of(run.definition, run.parameters, run.origin)
+    earlier = before.steps.get(step["Name"])
     if earlier is None or earlier["Type"] != step["Type"]:
         return [Change("Type", ABSENT if earlier is None else earlier["Type"], step["Type"])]
-    return list(compare(Seen.of(run.definition, run.parameters, run.origin).attributes(earlier), attributes))
+    return list(compare(before.attributes(earlier), attributes))
 
 
 def _described(changes: Sequence[Change]) -> str:
@@ -124,25 +125,19 @@ def _expired(step: Mapping[str, Any], ended: datetime, now: datetime) -> str:
     return ""
 
 
-def _deciders(definition: Mapping[str, Any]) -> dict[str, str]:
-    """The steps inside branches, with the innermost Condition around each."""
-    found: dict[str, str] = {}
-    for step in walk(definition.get("Steps", [])):
-        if step.get("Type") == "Condition":
-            arguments = step.get("Arguments") or {}
-            inner = walk([*(arguments.get("IfSteps") or []), *(arguments.get("ElseSteps") or [])])
-            found |= {child["Name"]: step["Name"] for child in inner}
-    return found
+def _decider(step: Placed) -> str:
+    """The innermost Condition around the step, empty if there is none."""
+    return next((name for name, branch in reversed(step.within) if branch != "ForEachBody"), "")
 
 
-def _in_order(steps: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _in_order(steps: Mapping[str, Placed]) -> list[str]:
     """Names so that a step comes after those that it refers to; a definition that was checked has no cycle."""
     order: dict[str, None] = {}
 
     def visit(name: str, trail: frozenset[str]) -> None:
         if name in order or name not in steps or name in trail:
             return
-        for source in sources(steps[name].get("Arguments")):
+        for source in sources(steps[name].arguments):
             visit(source, trail | {name})
         order[name] = None
 

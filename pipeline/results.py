@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pipeline.clients import Clients, error_code, translated
-from pipeline.difference import walk
+from pipeline.definition_types import walk
 from pipeline.errors import ServiceError
 from pipeline.executions import Snapshot, StepView, definition_of, parameters_of
 
@@ -118,8 +118,8 @@ def gates(definition: Mapping[str, Any], parameters: Mapping[str, str], metrics:
 
 def comparisons(definition: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """What the conditions compare: the type of the condition, the path of the figure, the name of the parameter."""
-    for step in walk(definition.get("Steps", [])):
-        for condition in (step.get("Arguments") or {}).get("Conditions", []):
+    for step in walk(definition):
+        for condition in step.arguments.get("Conditions", []):
             figure, parameter = condition.get("LeftValue"), condition.get("RightValue")
             if condition.get("Type") in SIDES and _is_figure(figure) and _is_parameter(parameter):
                 name = parameter["Get"].removeprefix("Parameters.")

@@ -18,8 +18,8 @@ from typing import Any, Final, Protocol
 from pipeline import data, deploy, executions, results, verdict
 from pipeline.clients import Clients, connect_local, error_code, translated
 from pipeline.data import DataSet
+from pipeline.definition_types import walk
 from pipeline.desired import desired
-from pipeline.difference import walk
 from pipeline.errors import ExecutionError
 from pipeline.executions import Snapshot
 from pipeline.logs import JobLogs
@@ -115,7 +115,7 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     deploy.apply(clients, plan, progress=lambda _: None)
     arn = executions.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
-    steps = [step["Name"] for step in walk(json.loads(wanted.definition)["Steps"])]
+    steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
     try:
         return observer.follow(snapshots, steps, JobLogs(clients))

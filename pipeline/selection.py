@@ -6,19 +6,15 @@ The service wants a connected part of the graph, so every step on a path between
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
 from pipeline.clients import Clients, translated
-from pipeline.difference import walk
+from pipeline.definition import upstream
 from pipeline.errors import UsageError
 from pipeline.executions import find
-
-_REFERENCE: Final = re.compile(r"Steps\.([A-Za-z0-9_-]+)")
-_BRANCHES: Final = ("IfSteps", "ElseSteps", "ForEachBody")
 
 
 @dataclass(frozen=True)
@@ -55,16 +51,11 @@ def selected(definition: Mapping[str, Any], *, only: Sequence[str], start: str) 
 
 def _followers(definition: Mapping[str, Any]) -> dict[str, set[str]]:
     """Each step with those that wait for it directly."""
-    steps = list(walk(definition.get("Steps", [])))
-    after: dict[str, set[str]] = {step["Name"]: set() for step in steps}
-    for step in steps:
-        arguments = dict(step.get("Arguments") or {})
-        for branch in _BRANCHES:
-            for child in arguments.pop(branch, None) or []:
-                after[step["Name"]].add(child["Name"])
-        named = {item if isinstance(item, str) else item["Step"] for item in step.get("DependsOn", [])}
-        for source in named | set(_REFERENCE.findall(json.dumps(arguments))):
-            after.setdefault(source, set()).add(step["Name"])
+    waiting = upstream(definition)
+    after: dict[str, set[str]] = {name: set() for name in waiting}
+    for name, sources in waiting.items():
+        for source in sources:
+            after[source].add(name)
     return after
 
 
