@@ -35,13 +35,14 @@ class Sized:
             self._left -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    def drained(self, limit: int) -> bool:
-        if self._left == 0:
-            return True
-        if self._expects or self._left > limit:
-            return False
-        self.read()
-        return True
+    def drained(self) -> bool:
+        if not self._expects:
+            self._left -= self._channel.discard(self._left)
+        return self._left == 0
+
+    @property
+    def comes(self) -> bool:
+        return not self._expects
 
 
 class Chunked:
@@ -70,8 +71,12 @@ class Chunked:
                 raise BadRequest(400, "a chunk is longer than it says")
         return b"".join(parts)
 
-    def drained(self, limit: int) -> bool:
+    def drained(self) -> bool:
         return self._ended
+
+    @property
+    def comes(self) -> bool:
+        return not self._expects
 
     def _next_chunk(self) -> bool:
         size = self._channel.line().split(b";", 1)[0].strip()

@@ -1,7 +1,7 @@
 """One connection: requests read from it with deadlines, answers written to it.
 
 Bounded: a head of more than 64 KB is refused, and it has one deadline from its first byte to its last, so that a client
-cannot hold a thread by dripping it.
+cannot hold a place by dripping it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pipeline.local.front.heads import body_length, headers_of, request_line
 from pipeline.local.front.messages import Answer, BadRequest, Disconnected, File, Request
 
 MAX_HEAD: Final = 64 * 1024
+_LINGER_SECONDS: Final = 5.0
 _CHUNK: Final = 1 << 18
 _NO_LINES: Final = str.maketrans("\r\n\0", "   ")
 """What a client or a container has put into a header must not become a header of its own, or a body."""
@@ -30,12 +31,61 @@ class Channel:
         self._head_seconds = head_seconds
         self._body_seconds = body_seconds
         self._buffer = bytearray()
+        self._since = time.monotonic()
+        self._lingers = False
 
-    def read_request(self, idle_seconds: float) -> Request | None:
-        """The next request, or None when the other side has closed or stayed idle. Raises BadRequest, Disconnected."""
-        if not self._buffer and not self._wait_first(idle_seconds):
-            return None
-        head = self._read_head()
+    @property
+    def lingers(self) -> bool:
+        """Whether what still comes is thrown away: the last answer has been written."""
+        return self._lingers
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a part of a request has come."""
+        return bool(self._buffer)
+
+    def deadline(self, idle_seconds: float) -> float:
+        """When this connection, from now on without a request, has waited long enough; by the monotonic clock."""
+        if self._lingers:
+            return self._since + _LINGER_SECONDS
+        return self._since + self._head_seconds if self._buffer else time.monotonic() + idle_seconds
+
+    def fill(self, seconds: float) -> bool:
+        """Wait for a head; False if it is not there in time. Raises Disconnected."""
+        ends = time.monotonic() + seconds
+        while not self._has_head():
+            left = ends - time.monotonic()
+            if left <= 0:
+                return False
+            self.sock.settimeout(left)
+            self.feed()
+        return True
+
+    def feed(self) -> bool:
+        """Take in what has come; whether `read_request` has something to say of it. Raises Disconnected."""
+        try:
+            part = self.sock.recv(65536)
+        except (TimeoutError, BlockingIOError):
+            return self._has_head()
+        except OSError as error:
+            raise Disconnected from error
+        if not part:
+            raise Disconnected
+        if self._lingers:
+            return False
+        if not self._buffer:
+            self._since = time.monotonic()
+        self._buffer += part
+        return self._has_head()
+
+    def linger(self) -> None:
+        """Write no more, and throw away what the other side still sends: it reads no answer before it has sent all."""
+        self._lingers, self._since = True, time.monotonic()
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def read_request(self) -> Request:
+        """The request whose head has come. Raises BadRequest, also for a head that did not come in time."""
+        head = self._head()
         method, path, query, lines = request_line(head)
         pairs, headers = headers_of(lines)
         length = body_length(headers)
@@ -127,38 +177,29 @@ class Channel:
             raise Disconnected
         return part
 
-    def _wait_first(self, idle_seconds: float) -> bool:
-        self.sock.settimeout(idle_seconds)
-        try:
-            part = self.sock.recv(65536)
-        except OSError:
-            return False
-        self._buffer += part
-        return bool(part)
+    def discard(self, size: int) -> int:
+        """Drop at most `size` bytes of those that have come; how many they were."""
+        dropped = min(size, len(self._buffer))
+        del self._buffer[:dropped]
+        return dropped
 
-    def _read_head(self) -> str:
-        """Up to the empty line; the whole head has one deadline, so that a client cannot drip it."""
-        deadline = time.monotonic() + self._head_seconds
-        while (end := self._buffer.find(b"\r\n\r\n")) < 0:
-            if len(self._buffer) > MAX_HEAD:
-                raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise BadRequest(408, "the request's head did not arrive in time")
-            self.sock.settimeout(left)
-            try:
-                part = self.sock.recv(65536)
-            except TimeoutError:
-                continue
-            except OSError as error:
-                raise Disconnected from error
-            if not part:
-                raise Disconnected
-            self._buffer += part
-        if end > MAX_HEAD:
+    def _has_head(self) -> bool:
+        if not self._buffer:
+            return False
+        return len(self._buffer) > MAX_HEAD or b"\r\n\r\n" in self._buffer or self._overdue()
+
+    def _overdue(self) -> bool:
+        return time.monotonic() > self._since + self._head_seconds
+
+    def _head(self) -> str:
+        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD + 4)
+        if end < 0 and len(self._buffer) > MAX_HEAD:
             raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
+        if end < 0:
+            raise BadRequest(408, "the request's head did not arrive in time")
         head = self._buffer[:end].decode("latin-1")
         del self._buffer[: end + 4]
+        self._since = time.monotonic()
         return head
 
 

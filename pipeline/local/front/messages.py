@@ -48,8 +48,12 @@ class Body(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes, all that is left if negative. Raises Disconnected, BadRequest."""
 
-    def drained(self, limit: int) -> bool:
-        """Whether nothing of the body is left, having read up to `limit` bytes that nobody wanted."""
+    def drained(self) -> bool:
+        """Whether nothing of the body is left to come, having dropped what nobody wanted of what has come."""
+
+    @property
+    def comes(self) -> bool:
+        """Whether the client sends the body by itself; one that waits for `100 Continue` does not."""
 
 
 @dataclass(frozen=True)

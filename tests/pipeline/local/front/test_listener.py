@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.front import listener
+from pipeline.local.front import listener, waiting
 from pipeline.local.front.listener import Listener, bind
 from pipeline.local.front.messages import Answer, File, Request
 
@@ -171,14 +171,64 @@ def test_a_body_of_unknown_length_is_chunked() -> None:
         connection.close()
 
 
-def test_an_idle_connection_gives_way_to_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener, "_FRESH_SECONDS", 0.3)
-    with serving(connections=2) as port:
-        held = [socket.create_connection(("127.0.0.1", port), timeout=3) for _ in range(2)]
-        time.sleep(0.1)
-        assert b"200 OK" in exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+ASK = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost"], ids=["idle", "half a head"])
+def test_connections_without_a_request_cost_no_thread_and_nobody_waits_for_them(begun: bytes) -> None:
+    with serving(connections=2) as port, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3)) for _ in range(300)]
         for sock in held:
-            sock.close()
+            sock.sendall(begun)
+        began = time.monotonic()
+        assert b"200 OK" in exchange(port, ASK)
+        assert time.monotonic() - began < 2
+        assert sum(thread.name == "connection" for thread in threading.enumerate()) <= 2
+        held[0].sendall(ASK.removeprefix(begun))
+        assert held[0].recv(4096).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_beyond_the_bound_the_connection_that_waits_longest_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_bound", lambda: 10)
+    with serving() as port, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3)) for _ in range(12)]
+        assert [held[0].recv(1), held[1].recv(1)] == [b"", b""]
+        held[-1].sendall(ASK)
+        assert held[-1].recv(4096).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_connection_that_was_idle_for_long_still_carries_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_STAY_SECONDS", 0.05)
+    with serving() as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        for _ in range(3):
+            connection.request("GET", "/")
+            assert connection.getresponse().read() == b"GET 0 "
+            time.sleep(0.2)
+        connection.close()
+
+
+def test_an_idle_connection_is_closed_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "_IDLE_SECONDS", 0.2)
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        assert sock.recv(1) == b""
+
+
+def test_a_client_whose_body_nobody_wants_can_send_it_and_read_why() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        size = 20_000_000
+        sock.sendall(b"PUT /unread HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+        answer = b"".join(iter(lambda: sock.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 403") and answer.endswith(b"no")
+
+
+def test_bodies_that_nobody_wants_and_that_never_come_hold_no_thread() -> None:
+    with serving(connections=2) as port, contextlib.ExitStack() as stack:
+        for _ in range(20):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3))
+            sock.sendall(b"PUT /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
+            assert sock.recv(4096).startswith(b"HTTP/1.1 403")
+        assert b"200 OK" in exchange(port, ASK)
 
 
 def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
