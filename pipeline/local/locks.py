@@ -28,8 +28,11 @@ class Held(Exception):
 def owning(folder: StateFolder) -> Iterator[None]:
     """Be the one service on the folder. Raises Held, OSError."""
     with open(folder.lock, "a+") as lock:
-        if not _take(lock, fcntl.LOCK_EX):
-            raise Held
+        end = time.monotonic() + _LOOK_SECONDS * 5
+        while not _take(lock, fcntl.LOCK_EX):  # who asks for the holder has it for a moment, too
+            if time.monotonic() > end:
+                raise Held
+            time.sleep(_LOOK_SECONDS / 4)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

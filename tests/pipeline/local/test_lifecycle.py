@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -140,6 +142,29 @@ def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals) -> None:
     assert (process.returncode, errors) == (0, "")
     assert not (state / "server.json").exists()
     assert locks.holder(StateFolder(state)) is None
+
+
+def test_who_only_looks_whether_a_service_runs_keeps_none_from_starting(state: Path) -> None:
+    folder = StateFolder.open(state)
+    with folder.lock.open("a") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        threading.Timer(0.02, fcntl.flock, (looking, fcntl.LOCK_UN)).start()
+        with locks.owning(folder):
+            assert locks.holder(folder) == os.getpid()
+            with pytest.raises(locks.Held), locks.owning(folder):
+                pass
+
+
+def test_nohup_keeps_it_when_the_terminal_goes(state: Path) -> None:
+    command = ["nohup", sys.executable, "-m", "pipeline.local", "--state", state]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        assert lifecycle.running(state) is not None
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_it_starts_within_a_second(state: Path) -> None:
