@@ -1,7 +1,8 @@
 """EvaluateModel: the batch predictions against the labels, as figures for the gate and a report for people.
 
 `evaluation.json` holds one group of SageMaker's model quality format, since its readers stop at the first;
-`report.html` holds everything it shows within itself.
+`figures.json` holds the same figures as short texts, since a Fail step's message can round nothing; `report.html`
+holds everything it shows within itself.
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from scripts.targets import BINARY, REGRESSOR, TASKS
 
 
 def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str) -> str:
-    """Write `evaluation.json`, `report.html` and its pictures into `output`; a one-line summary."""
+    """Write `evaluation.json`, `figures.json`, `report.html` and its pictures into `output`; a one-line summary."""
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
     metrics = compute(answers, truth, task, known=len(classes))
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
+        outputs.write_json(output / "figures.json", texts(metrics))
         write_report(outputs, output, answers, truth, metrics, features=features, classes=classes)
     return summary(metrics)
 
@@ -56,6 +58,18 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, kno
     if classes.min() < 0 or np.any(classes != labels):
         raise ScriptError("the test labels are not whole numbers from 0; check the task")
     return multiclass_metrics(classes, answers.labels, class_count(answers, classes, known))
+
+
+def texts(metrics: dict[str, Any]) -> dict[str, Any]:
+    """The single figures at the same places, as texts of six digits: enough to tell them from a threshold."""
+    return {
+        group: {
+            name: {"value": f"{figure['value']:.6g}"}
+            for name, figure in figures.items()
+            if isinstance(figure.get("value"), int | float)
+        }
+        for group, figures in metrics.items()
+    }
 
 
 def summary(metrics: dict[str, Any]) -> str:

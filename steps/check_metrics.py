@@ -36,6 +36,10 @@ class Gate:
         """The metric as an expression over the evaluation's property file."""
         return JsonGet(step_name=evaluate.NAME, property_file=evaluate.REPORT, json_path=self.path)
 
+    def text(self) -> JsonGet:
+        """The metric as people read it."""
+        return JsonGet(step_name=evaluate.NAME, property_file=evaluate.FIGURES, json_path=self.path)
+
 
 def _binary(title: str, key: str, threshold: str) -> Gate:
     return Gate(title, f"binary_classification_metrics.{key}.value", threshold)

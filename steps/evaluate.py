@@ -13,6 +13,7 @@ from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arg
 
 NAME: Final = "EvaluateModel"
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
+FIGURES: Final = PropertyFile(name="EvaluationFigures", output_name="evaluation", path="figures.json")
 
 
 def evaluate(
@@ -45,7 +46,7 @@ def evaluate(
     return ProcessingStep(
         name=NAME,
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
-        property_files=[REPORT],
+        property_files=[REPORT, FIGURES],
         display_name="Evaluate model",
         description="Predictions against labels: the figures that the gate reads, and a report with pictures.",
         cache_config=policies.CACHED,

@@ -19,7 +19,7 @@ def reject(*, gates: Sequence[tuple[Gate, Any]]) -> FailStep:
     for index, (gate, threshold) in enumerate(gates):
         bound = "at least" if gate.is_minimum else "at most"
         separator = "" if index == 0 else ", "
-        parts += [f"{separator}{gate.title} ", gate.figure(), f" ({bound} ", threshold, ")"]
+        parts += [f"{separator}{gate.title} ", gate.text(), f" ({bound} ", threshold, ")"]
     return FailStep(
         name=NAME,
         error_message=Join(on="", values=parts),

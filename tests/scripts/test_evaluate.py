@@ -73,6 +73,7 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     assert sorted(path.name for path in case.output.iterdir()) == [
         "confusion.png",
         "evaluation.json",
+        "figures.json",
         "mistakes.png",
         "precision_recall.png",
         "report.html",
@@ -80,6 +81,17 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
         "scores.png",
         "thresholds.png",
     ]
+
+
+def test_figures_for_a_message_are_short_texts_at_the_same_places(tmp_path: Path) -> None:
+    case = binary_case(tmp_path)
+    assert case.run() == 0
+    metrics = json.loads((case.output / "evaluation.json").read_text())["binary_classification_metrics"]
+    shown = json.loads((case.output / "figures.json").read_text())["binary_classification_metrics"]
+    assert set(shown) >= {"accuracy", "precision", "recall", "f1", "auc"}
+    for name, figure in shown.items():
+        assert float(figure["value"]) == pytest.approx(metrics[name]["value"], rel=1e-5)
+        assert len(figure["value"]) <= len("0.000123456")
 
 
 class Page(HTMLParser):

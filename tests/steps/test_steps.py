@@ -145,7 +145,8 @@ def test_predictions_are_compared_with_what_they_were_made_from(name: str) -> No
 
 def test_gate_reads_the_evaluation_as_a_property_file() -> None:
     assert _step("EvaluateModel")["PropertyFiles"] == [
-        {"PropertyFileName": "EvaluationReport", "OutputName": "evaluation", "FilePath": "evaluation.json"}
+        {"PropertyFileName": "EvaluationReport", "OutputName": "evaluation", "FilePath": "evaluation.json"},
+        {"PropertyFileName": "EvaluationFigures", "OutputName": "evaluation", "FilePath": "figures.json"},
     ]
 
 
