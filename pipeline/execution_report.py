@@ -44,6 +44,8 @@ class Report:
     name: str
     started: datetime
     ended: datetime | None
+    until: datetime
+    """Its end, or for one that runs the moment at which it was looked at."""
     parameters: Mapping[str, str]
     definition: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -92,9 +94,8 @@ class Report:
         reason = self.failure or self.execution.reason
         lines += [f"reason: {reason}"] if reason else []
         lines += _section("parameters given", (f"{name} = {value}" for name, value in self.parameters.items()))
-        now = self.ended or self.started
         lines += _section(
-            "steps", (f"{s.name:<18} {s.status:<10} {s.seconds(now):6.1f} s" for s in self.execution.steps)
+            "steps", (f"{s.name:<18} {s.status:<10} {s.seconds(self.until):6.1f} s" for s in self.execution.steps)
         )
         lines += _section(
             "gate", (f"{g.metric:<12} {g.value:.4f}, {g.side} {g.threshold:g} ({g.parameter})" for g in self.gates)
@@ -103,26 +104,28 @@ class Report:
         return "\n".join(lines)
 
 
-def gather(clients: Clients, arn: str) -> Report:
-    """The report of an execution as it is now. Raises ServiceError."""
-    now = snapshot(clients, arn)
+def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
+    """The report of an execution as it is `now`. Raises ServiceError."""
+    execution = snapshot(clients, arn)
     with translated():
         described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
     definition, given = definition_of(clients, arn), parameters_of(clients, arn)
-    outputs = results.outputs(clients, now)
+    outputs = results.outputs(clients, execution)
     metrics = results.evaluation(clients, outputs) or {}
     gates = results.gates(definition, given, metrics)
-    registered = next((str(s.metadata.get("Arn", "")) for s in now.steps if s.kind == "RegisterModel"), "")
+    registered = next((str(s.metadata.get("Arn", "")) for s in execution.steps if s.kind == "RegisterModel"), "")
     group = _group(registered, definition, given)
     approved = registry.latest_approved(clients, group, besides=registered) if group else None
-    error = explain(clients, now) if now.done else None
+    error = explain(clients, execution) if execution.done else None
+    ended = described["LastModifiedTime"] if execution.done else None
     pipeline = described["PipelineArn"].rpartition("/")[2]
     return Report(
         pipeline=pipeline,
-        execution=now,
+        execution=execution,
         name=described.get("PipelineExecutionDisplayName", ""),
         started=described["CreationTime"],
-        ended=described["LastModifiedTime"] if now.done else None,
+        ended=ended,
+        until=ended or now,
         parameters=given,
         definition=definition,
         metrics=metrics,

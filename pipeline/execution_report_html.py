@@ -9,15 +9,14 @@ import base64
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline import graph
 from pipeline.clients import Clients, translated
 from pipeline.errors import UsageError
 from pipeline.execution_report import Report
-from pipeline.execution_report_markdown import duration, number, remark
+from pipeline.execution_report_markdown import duration, number, remark, utc
 from pipeline.results import confusion_matrix, split
 
 _TEMPLATE: Final = Path(__file__).with_name("execution_report.html")
@@ -33,18 +32,16 @@ class Picture:
     address: str
 
 
-def html(report: Report, pictures: tuple[Picture, ...], now: datetime) -> str:
-    """The whole page; `now` is the time for steps that still run."""
+def html(report: Report, pictures: tuple[Picture, ...]) -> str:
+    """The whole page."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(duration=duration, number=number, remark=remark, utc=_utc)
-    until = report.ended or now
-    drawn = graph.svg(graph.of(report.definition), graph.statuses(report.execution, until))
+    environment.filters.update(duration=duration, number=number, remark=remark, utc=utc)
+    drawn = graph.svg(graph.of(report.definition), graph.statuses(report.execution, report.until))
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         report=report,
-        until=until,
         graph=drawn,
         matrix=_shaded(confusion_matrix(report.metrics)),
         pictures=_by_step(pictures),
@@ -110,7 +107,3 @@ def _shaded(matrix: Mapping[str, Mapping[str, int]] | None) -> dict[str, dict[st
         }
         for actual, row in matrix.items()
     }
-
-
-def _utc(moment: Any) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if isinstance(moment, datetime) else ""

@@ -7,13 +7,14 @@ from the execution can leave its cell or its code span.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from pipeline import graph
 from pipeline.execution_report import Figure, Report
 from pipeline.executions import StepView
-from pipeline.follow_view import plain, utc_now
+from pipeline.follow_view import note, plain
 from pipeline.results import confusion_matrix
 
 _MARKS: Final = {"Succeeded": "✅", "Failed": "❌", "Stopped": "⏹️", "Executing": "⏳", "Stopping": "⏳"}
@@ -30,7 +31,7 @@ def markdown(report: Report) -> str:
 def _head(report: Report) -> str:
     status = report.execution.status
     lines = [f"## {_MARKS.get(status, '')} {_cell(report.pipeline)}: {status}".replace("  ", " "), ""]
-    facts = [f"Execution `{report.id}` on {report.links.target.describe()}", f"started {_time(report)}"]
+    facts = [f"Execution `{report.id}` on {report.links.target.describe()}", f"started {utc(report.started)}"]
     if report.ended:
         facts.append(f"{duration((report.ended - report.started).total_seconds())} long")
     if report.registered:
@@ -83,7 +84,7 @@ def _confusion(report: Report) -> str:
 
 
 def _graph(report: Report) -> str:
-    drawn = graph.mermaid(graph.of(report.definition), graph.statuses(report.execution, report.ended or utc_now()))
+    drawn = graph.mermaid(graph.of(report.definition), graph.statuses(report.execution, report.until))
     return f"### Graph\n\n{fenced('mermaid', drawn.rstrip())}"
 
 
@@ -92,7 +93,7 @@ def _steps(report: Report) -> str:
     for step in report.execution.steps:
         link = "" if report.links.target.local else report.links.step(step)
         name = f"[{_cell(step.name)}]({link})" if link else _cell(step.name)
-        seconds = duration(step.seconds(report.ended or utc_now()))
+        seconds = duration(step.seconds(report.until))
         rows.append([name, f"{_MARKS.get(step.status, '')} {step.status}".strip(), seconds, _cell(remark(step))])
     return "### Steps\n\n" + table(["step", "status", "time:", ""], rows) if rows else ""
 
@@ -115,20 +116,13 @@ def _outputs(report: Report) -> str:
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table; a heading that ends in a colon is a column of numbers, aligned to the right."""
-    return "\n".join(_table_lines(headings, rows))
-
-
-def _table_lines(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(heading.removesuffix(":") for heading in headings) + " |"
-    yield "| " + " | ".join("---:" if heading.endswith(":") else "---" for heading in headings) + " |"
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"
+    names = [heading.removesuffix(":") for heading in headings]
+    rules = ["---:" if heading.endswith(":") else "---" for heading in headings]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (names, rules, *rows))
 
 
 def remark(step: StepView) -> str:
     """What is worth saying beside a step, in one short line; the reason of the failure stands elsewhere in full."""
-    from pipeline.follow_view import note
-
     text = note(step)
     return text if len(text) <= 200 else f"{text[:199]}…"
 
@@ -139,6 +133,11 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def utc(moment: datetime) -> str:
+    """A moment as it reads the same everywhere: 2026-01-02 03:04:05 UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def number(value: float | None, *, signed: bool = False) -> str:
@@ -161,9 +160,3 @@ def _code(text: str) -> str:
 def _cell(text: str) -> str:
     """Text that Markdown shows as it is, in one cell."""
     return re.sub(r"([\\`*_{}\[\]<>|#~@])", r"\\\1", " ".join(plain(text.replace("\n", " ")).split()))
-
-
-def _time(report: Report) -> str:
-    from datetime import UTC
-
-    return f"{report.started.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

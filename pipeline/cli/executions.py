@@ -174,9 +174,10 @@ def describe(
     """Describe an execution: parameters, steps, figures, outputs."""
     from pipeline.execution_report import gather
     from pipeline.executions import find
+    from pipeline.follow_view import utc_now
 
     settings, clients = where.opened()
-    document = gather(clients, find(clients, settings.name, which))
+    document = gather(clients, find(clients, settings.name, which), now=utc_now())
     print(document.as_json() if json else document.as_text())
 
 
@@ -198,9 +199,9 @@ def report(
     from pipeline.follow_view import utc_now
 
     settings, clients = where.opened()
-    document = gather(clients, find(clients, settings.name, which))
+    document = gather(clients, find(clients, settings.name, which), now=utc_now())
     if html is not None:
-        write(html, page(document, pictures(clients, document), utc_now()))
+        write(html, page(document, pictures(clients, document)))
     if markdown or html is None:
         print(execution_report_markdown.markdown(document), end="")
     else:

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -51,10 +51,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         first = run_arn(local, name, "0.9")
         chosen = registry.model(clients, "demo", 1)
         registry.approve(clients, chosen, "good")
-        approved, better = gather(clients, first), gather(clients, run_arn(local, name, "0.95"))
-        rejected = gather(clients, run_arn(local, name, "0.5"))
+        approved = gather(clients, first, now=NOW)
+        better = gather(clients, run_arn(local, name, "0.95"), now=NOW)
+        rejected = gather(clients, run_arn(local, name, "0.5"), now=NOW)
         broken = create(local, work("Work", "echo '`| <script>alert(1)</script>'; exit 1"), name="broken")
-        failed = gather(clients, run(local, broken)["PipelineExecutionArn"])
+        failed = gather(clients, run(local, broken)["PipelineExecutionArn"], now=NOW)
         yield Ran(clients, approved, better, rejected, failed)
 
 
@@ -111,7 +112,17 @@ def test_what_a_job_says_stays_within_its_block(ran: Ran) -> None:
     block = text[text.index("```text") :].partition("\n```\n")[0]
     assert "<script>" in block
     assert "<script>" not in text.replace(block, "")
-    assert "<script>" not in html(ran.failed, (), NOW)
+    assert "<script>" not in html(ran.failed, ())
+
+
+def test_a_step_that_runs_has_run_until_the_moment_of_the_report(ran: Ran) -> None:
+    assert ran.better.until == ran.better.ended
+    (step, *_) = ran.better.execution.steps
+    assert step.started is not None
+    running = dataclasses.replace(ran.better.execution, steps=(dataclasses.replace(step, ended=None),))
+    report = dataclasses.replace(ran.better, execution=running, ended=None, until=step.started + timedelta(seconds=90))
+    assert re.search(rf"{step.name} .* 90.0 s$", report.as_text(), re.M)
+    assert "| 1 min 30 s |" in markdown(report)
 
 
 def test_a_fence_is_longer_than_the_backticks_within() -> None:
@@ -124,7 +135,7 @@ def test_durations_are_as_a_person_says_them(seconds: float, text: str) -> None:
 
 
 def test_the_page_needs_nothing_else(ran: Ran) -> None:
-    page = html(ran.better, pictures(ran.clients, ran.better), NOW)
+    page = html(ran.better, pictures(ran.clients, ran.better))
     loaded = [value for tag, name, value in _attributes(page) if name in ("src", "srcset") or tag == "link"]
     assert loaded == [f"data:image/png;base64,{PNG}"]
     assert not re.search(r"url\((?!#)|@import|<script", page)
@@ -132,7 +143,7 @@ def test_the_page_needs_nothing_else(ran: Ran) -> None:
 
 
 def test_the_page_shows_graph_matrix_and_every_step(ran: Ran) -> None:
-    page = html(ran.better, (), NOW)
+    page = html(ran.better, ())
     assert page.count("<svg") == 1
     for step in ran.better.execution.steps:
         assert f'data-step="{step.name}"' in page
@@ -159,7 +170,7 @@ def test_on_aws_steps_and_outputs_link_to_the_console(ran: Ran) -> None:
     job = next(step.job_name for step in report.execution.steps if step.name == "EvaluateModel")
     page = f"https://eu-west-1.console.aws.amazon.com/sagemaker/home?region=eu-west-1#/processing-jobs/{job}"
     assert f"[EvaluateModel]({page})" in markdown(report)
-    assert f'href="{page}"' in html(report, (), NOW)
+    assert f'href="{page}"' in html(report, ())
     assert links.s3("s3://b/a b/").endswith("/s3/buckets/b?region=eu-west-1&prefix=a%20b%2F")
 
 
