@@ -6,6 +6,7 @@ HTTP/1.1 allows: a length, chunks, or a body that ends with the connection.
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from typing import Final
 
 HEAD_LIMIT: Final = 64 * 1024
 _READ: Final = 1 << 18
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -169,17 +172,17 @@ class _Reader:
             body = bytes(self._data)
             self._data.clear()
             return body, False
-        if not length.isdigit():
-            raise NoAnswer(f"Content-Length of the answer is {length!r}")
+        if not _LENGTH.fullmatch(length):
+            raise NoAnswer(f"Content-Length of the answer is {length[:20]!r}")
         return self._exactly(int(length)), True
 
     def _chunks(self) -> bytes:
         parts: list[bytes] = []
         while True:
-            try:
-                size = int(self._line().split(b";")[0], 16)
-            except ValueError as error:
-                raise NoAnswer("a chunk of the answer has no size") from error
+            text = self._line().split(b";")[0].strip()
+            if not _CHUNK_SIZE.fullmatch(text):
+                raise NoAnswer("a chunk of the answer has no size")
+            size = int(text, 16)
             if size == 0:
                 while self._line():
                     pass

@@ -6,6 +6,7 @@ listening socket. It costs about 20 us a request, which a framework would multip
 
 from __future__ import annotations
 
+import re
 import selectors
 import socket
 from collections.abc import Callable, Mapping
@@ -18,6 +19,8 @@ DRAIN_LIMIT: Final = 256 << 20
 """How much of a refused body is read all the same: an answer to a client that is still sending would be lost."""
 
 _CHUNK: Final = 1 << 20
+_CHUNK_SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _REASONS: Final = {
     200: "OK",
@@ -107,7 +110,7 @@ def _length(headers: Mapping[str, str]) -> int:
     if "chunked" in headers.get("transfer-encoding", "").lower():
         return -1
     text = headers.get("content-length", "0")
-    if not (text.isascii() and text.isdigit()):
+    if not _LENGTH.fullmatch(text):
         raise Refused(400, "Content-Length is not a number")
     return int(text)
 
@@ -116,10 +119,10 @@ def unchunk(data: bytes | bytearray, start: int) -> tuple[bytes, int] | None:
     """The body that comes in chunks from `start` on, and where it ends; None where more bytes are needed."""
     parts: list[bytes] = []
     while (line := data.find(b"\r\n", start)) >= 0:
-        try:
-            size = int(bytes(data[start:line]).split(b";")[0], 16)
-        except ValueError:
-            raise Refused(400, "a chunk has no size") from None
+        text = bytes(data[start:line]).split(b";")[0].strip()
+        if not _CHUNK_SIZE.fullmatch(text):
+            raise Refused(400, "a chunk has no size")
+        size = int(text, 16)
         begin, end = line + 2, line + 2 + size
         if size == 0:
             closing = data.find(b"\r\n", begin)

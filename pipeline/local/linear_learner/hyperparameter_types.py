@@ -84,7 +84,7 @@ class Number:
     def _admits(self, number: float) -> bool:
         above = number > self.low if self.low_open else number >= self.low
         below = number < self.high if self.high_open else number <= self.high
-        return math.isfinite(number) and above and below
+        return abs(number) < math.inf and above and below
 
     def _expectation(self) -> str:
         kind = "an integer" if self.integer else "a number"

@@ -90,6 +90,11 @@ def test_the_default_of_the_container_is_accepted(name: str) -> None:
     assert parse({**BINARY, name: DEFAULTS[name]}) == parse(BINARY)
 
 
+def test_an_integer_of_hundreds_of_digits_is_one_integer_more() -> None:
+    assert parse({**BINARY, "mini_batch_size": "9" * 400}).mini_batch_size == int("9" * 400)
+    assert "less than or equal to 1e+06" in refusal({**BINARY, "accuracy_top_k": "9" * 400})
+
+
 def test_an_unknown_name_is_refused() -> None:
     assert refusal({**BINARY, "foo": "1"}) == (
         "Customer Error: Additional hyperparameters are not allowed ('foo' was unexpected) (caused by ValidationError)"

@@ -158,6 +158,8 @@ def test_a_client_that_waits_for_leave_gets_it(port: int) -> None:
         b"GET /ping HTTP/1.1\r\nno colon\r\n\r\n",
         b"POST /invocations HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
         b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-6\r\n",
+        b"POST /invocations HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"GET /ping HTTP/1.1\r\nX: " + b"x" * 70_000,
     ],
 )
