@@ -213,11 +213,13 @@ def _deploying(service: Service, configuration: Body, deployment: Body | None) -
 def check_servable(container: Body) -> None:
     """Raises ValidationException for a container definition that localhost has no program for."""
     image = images.resolve(container["Image"])
-    if not image.entrypoint:
+    try:
+        image.program("serve")
+    except ValidationException:
         raise ValidationException(
             f"SageMaker on localhost has no serving program for the image {container['Image']!r}; start the service "
             f"with --image {image.name}=COMMAND to give one."
-        )
+        ) from None
     if container.get("Mode") == "MultiModel":
         raise ValidationException("SageMaker on localhost does not serve multi-model containers (Mode MultiModel).")
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pipeline.local.service import Service
 
 _NONE: Final = "/dev/null"
+_IMAGE: Final = "image"
+_CACHES: Final = shutil.ignore_patterns("__pycache__")
 _LOOPBACK: Final = "127.0.0.1,localhost,::1"
 _OURS: Final = (
     "AWS_ENDPOINT_URL",
@@ -122,19 +124,20 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
     }
-    path = os.pathsep.join(filter(None, (given.get("PYTHONPATH"), str(packages), str(tools / "lib"))))
+    places = (given.get("PYTHONPATH"), str(packages), str(home / _IMAGE), str(tools / "lib"))
+    path = os.pathsep.join(filter(None, places))
     own["PYTHONPATH"] = path
     harmless = {name: value for name, value in given.items() if not name.startswith(_OURS)}
     return defaults | harmless | more | own
 
 
-def add_command(home: Path, name: str, program: Path) -> None:
-    """Copy a Python file into a container and make it a command of this name."""
-    folder = home / "bin"
-    folder.mkdir(exist_ok=True)
-    copy = folder / f".{name}.py"
-    shutil.copyfile(program, copy)
-    _write_command(folder / name, f" {shlex.quote(str(copy))}")
+def install(home: Path, package: Path) -> None:
+    """Copy an image's Python package into a container and make its modules `train` and `serve` commands."""
+    commands = home / "bin"
+    commands.mkdir(exist_ok=True)
+    shutil.copytree(package, home / _IMAGE / package.name, ignore=_CACHES, dirs_exist_ok=True)
+    for name in ("train", "serve"):
+        _write_command(commands / name, f" -m {package.name}.{name}")
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import logs
 from pipeline.local.containers import sandbox
-from pipeline.local.containers.environment import add_command, environment
+from pipeline.local.containers.environment import environment, install
 from pipeline.local.containers.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox import Container, Isolation, Limits
 from pipeline.local.images import Image
@@ -179,8 +179,8 @@ class Running:
         """
         home = self.folder / host / "home"
         whole = environment(self.service, home, {**image.environment, **given}, **more)
-        for name, program in image.programs.items():
-            add_command(home, name, program)
+        if image.package is not None:
+            install(home, image.package)
         self._containers.append(
             Container.start(
                 argv,

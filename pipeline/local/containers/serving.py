@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local import images
 from pipeline.local.containers import model_data
 from pipeline.local.containers.connection import Answer, Connections, NoAnswer
-from pipeline.local.containers.environment import environment
+from pipeline.local.containers.environment import environment, install
 from pipeline.local.containers.listening import listening_ports
 from pipeline.local.containers.sandbox import Container
 from pipeline.local.parity import Row
@@ -120,13 +120,17 @@ class ServingContainer:
         port = _free_port()
         self._connections.close()
         self._connections = Connections(port)
-        given = dict(self._definition.get("Environment", {})) | self._environment
+        image, home = self._image, self._folder / "home"
+        given = {**image.environment, **self._definition.get("Environment", {}), **self._environment}
+        whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port))
+        if image.package is not None:
+            install(home, image.package)
         self._container = Container.start(
-            self._image.program("serve"),
-            environment(self._service, self._folder / "home", given, SAGEMAKER_BIND_TO_PORT=str(port)),
+            image.program("serve"),
+            whole,
             root=self._folder / "ml",
             on_line=self._on_line,
-            own_code=self._image.own_code,
+            own_code=image.own_code,
         )
 
     def _healthy_by(self, end: float) -> bool:

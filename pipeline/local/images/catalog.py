@@ -22,7 +22,7 @@ from pipeline.local.parity import Row
 GROUP: Final = "pipeline.local.images"
 Program = Literal["process", "train", "serve"]
 MetricDefinitions = list[dict[str, str]]
-_SCRIPT_MODE: Final = Path(__file__).with_name("script_mode.py")
+_SCRIPT_MODE: Final = Path(__file__).with_name("sagemaker_containers")
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._\-/][a-z0-9]+)*\Z")
 
 PARITY: Final = (
@@ -30,8 +30,8 @@ PARITY: Final = (
         area="images",
         subject="managed scikit-learn and XGBoost images",
         here="The interpreter that runs the service, with the libraries it has, runs the entry point of a processing or"
-        " training job, or the training script of script mode (`sagemaker_program`). These images serve no models, and"
-        " XGBoost's own algorithm mode is not there.",
+        " training job, or the scripts of script mode (`sagemaker_program` trains, `SAGEMAKER_PROGRAM` serves, with the"
+        " defaults of the scikit-learn image in both). XGBoost's own algorithm mode is not there.",
         aws="The pinned versions of the image; script mode for training and serving.",
     ),
     Row(
@@ -53,9 +53,9 @@ class Image:
     """What runs before the argument `train` or `serve`; empty where only a job's own entry point can run."""
     arguments: tuple[str, ...] = ()
     """What follows that argument."""
-    programs: Mapping[str, Path] = field(default_factory=dict)
-    """Python files that an image without entry point has as commands, by name: `train`. They are copied into the
-    container and use nothing but the standard library and what the interpreter has."""
+    package: Path | None = None
+    """A Python package that is copied into the container, where jobs may import it. Of an image without entry point
+    its modules `train` and `serve` are the commands of these names."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that the image itself sets; a job's own go before them."""
     own_code: bool = False
@@ -70,7 +70,7 @@ class Image:
 
         Raises ValidationException where the image has no such program.
         """
-        if not self.entrypoint and kind in self.programs:
+        if not self.entrypoint and self.package is not None and kind != "process":
             return [kind]
         if not self.entrypoint:
             raise ValidationException(
@@ -91,7 +91,7 @@ def _linear_learner_metrics(hyperparameters: dict[str, str]) -> MetricDefinition
 def _managed(name: str, package: str) -> Image:
     """An image that runs users' scripts; `package` is AWS's own that does it there."""
     variables = {"SAGEMAKER_BASE_DIR": "/opt/ml", "SAGEMAKER_TRAINING_MODULE": f"{package}.training:main"}
-    return Image(name, programs={"train": _SCRIPT_MODE}, environment=variables)
+    return Image(name, package=_SCRIPT_MODE, environment=variables)
 
 
 _BUILT_IN: Final = (

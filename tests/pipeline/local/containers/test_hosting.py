@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local import disk
+from pipeline.local import disk, images
 from pipeline.local.containers.fleet import Fleet
 from pipeline.local.faults import Faults
 from pipeline.local.store import Store
@@ -395,11 +395,12 @@ def test_an_image_without_a_serving_program_is_refused(deployer: Deployer) -> No
     assert code == "ValidationException" and "mystery" in message and "linear-learner" in message
 
 
-def test_a_managed_image_has_no_serving_program(deployer: Deployer) -> None:
-    deployer.model("managed", "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1", {})
-    deployer.configuration("managed", "managed")
-    code, message = error_of(deployer.client.create_endpoint, EndpointName="managed", EndpointConfigName="managed")
-    assert code == "ValidationException" and "no serving program" in message and "sagemaker-xgboost=COMMAND" in message
+def test_an_image_for_entry_points_only_has_no_serving_program(deployer: Deployer) -> None:
+    images.register(images.Image("only-jobs"))
+    deployer.model("only-jobs", "only-jobs:1", {})
+    deployer.configuration("only-jobs", "only-jobs")
+    code, message = error_of(deployer.client.create_endpoint, EndpointName="only-jobs", EndpointConfigName="only-jobs")
+    assert code == "ValidationException" and "no serving program" in message and "only-jobs=COMMAND" in message
 
 
 def test_there_is_a_limit_of_endpoints(deployer: Deployer, golden: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,10 +51,11 @@ def test_linear_learner_runs_from_this_project() -> None:
     assert image.own_code and image.builtin
 
 
-def test_the_managed_images_run_entry_points_only() -> None:
+def test_the_managed_images_train_and_serve_by_scripts_and_process_by_entry_points_only() -> None:
     image = images.resolve("x.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
+    assert (image.program("train"), image.program("serve")) == (["train"], ["serve"])
     with pytest.raises(ValidationException, match="give the job a ContainerEntrypoint"):
-        image.program("serve")
+        image.program("process")
 
 
 def test_an_unknown_image_names_those_there_are() -> None:

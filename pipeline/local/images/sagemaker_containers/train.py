@@ -1,8 +1,7 @@
 """The command `train` of the managed scikit-learn and XGBoost images: runs a user's script as their toolkit does.
 
-It is copied into the container of a job and run there, so it uses the standard library only, and boto3 to fetch
-the source archive. Hyperparameters named `sagemaker_...` speak to it, the others become `--name value`; the script
-finds its folders in SM_ variables. What goes wrong is said in /opt/ml/output/failure, in the toolkit's words.
+Hyperparameters named `sagemaker_...` speak to it, the others become `--name value`; the script finds its
+folders in SM_ variables. What goes wrong is said in /opt/ml/output/failure, in the toolkit's words.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ import os
 import shlex
 import subprocess
 import sys
-import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from .source import SourceError, fetch, installation
 
 _OURS: Final = "sagemaker_"
 _OF_EVERY_JOB: Final = (
@@ -49,21 +49,23 @@ def main(base: Path) -> int:
     """Run the script below `base` (/opt/ml); the exit code of the job."""
     try:
         given = decoded(json.loads((base / "input/config/hyperparameters.json").read_text()))
-        program = given.get("sagemaker_program")
+        program = os.environ.get("SAGEMAKER_PROGRAM") or str(given.get("sagemaker_program", ""))
         if not program:
             raise Failure(
                 "framework error: \nlocalhost runs this image in script mode only, and the hyperparameter"
                 " sagemaker_program is not set."
             )
         code = base / "code"
-        fetch(str(given.get("sagemaker_submit_directory", "")), code)
-        requirements = code / "requirements.txt"
-        if requirements.exists():
-            _run([sys.executable, "-m", "pip", "install", "-r", str(requirements)], code, os.environ)
+        try:
+            fetch(str(given.get("sagemaker_submit_directory", "")), code)
+        except SourceError as error:
+            raise Failure(f"framework error: \n{error}") from None
+        if install := installation(code):
+            _run(install, code, os.environ)
         user = {name: value for name, value in given.items() if not name.startswith(_OURS)}
-        if not str(program).endswith(".py") and (code / str(program)).is_file():
-            (code / str(program)).chmod(0o777)
-        _run(command(str(program), user, code), code, os.environ | variables(base, str(program), given, user))
+        if not program.endswith(".py") and (code / program).is_file():
+            (code / program).chmod(0o777)
+        _run(command(program, user, code), code, os.environ | variables(base, program, given, user))
     except Failure as failure:
         (base / "output/failure").write_text(str(failure))
         print(failure, file=sys.stderr)
@@ -81,33 +83,6 @@ def decoded(hyperparameters: Mapping[str, str]) -> dict[str, Any]:
         except ValueError:
             values[name] = text
     return values
-
-
-def fetch(source: str, code: Path) -> None:
-    """Unpack the source archive (in S3, or a folder or archive of the container). Raises Failure."""
-    code.mkdir(parents=True, exist_ok=True)
-    archive = Path(source)
-    if source.startswith("s3://"):
-        import boto3
-
-        bucket, _, key = source.removeprefix("s3://").partition("/")
-        archive = code / ".sourcedir.tar.gz"
-        try:
-            boto3.client("s3").download_file(bucket, key, str(archive))
-        except Exception as error:
-            raise Failure(f"framework error: \n{source} cannot be fetched: {error}") from None
-    if not source or archive.is_dir():
-        # The code lies there already; the program is found from its folder.
-        for entry in archive.iterdir() if source else ():
-            target = code / entry.name
-            if not target.exists():
-                target.symlink_to(entry)
-        return
-    try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(code, filter="data")
-    except (OSError, tarfile.TarError) as error:
-        raise Failure(f"framework error: \n{source} cannot be unpacked: {error}") from None
 
 
 def arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
