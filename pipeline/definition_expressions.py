@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, Final
 
 from pipeline.definition_properties import ANY, OBJECT, STRING, property_kind
-from pipeline.definition_types import UNPARSABLE, Placed, Problem, error, warning
+from pipeline.definition_types import UNPARSABLE, Placed, Problem, error
+from pipeline.errors import did_you_mean
 from pipeline.local.engine.paths import PathError, parse
 
 EXECUTION_VARIABLES: Final = frozenset(
@@ -104,7 +104,7 @@ class Scope:
             return self._parameter(rest, path, problems)
         if root == "Execution":
             if rest not in EXECUTION_VARIABLES:
-                hint = _nearest(rest, EXECUTION_VARIABLES)
+                hint = did_you_mean(rest, EXECUTION_VARIABLES)
                 problems.append(error(path, f"Unknown execution variable [{reference}].", hint))
             return STRING
         if root == "Steps":
@@ -119,7 +119,7 @@ class Scope:
     def _parameter(self, name: str, path: str, problems: list[Problem]) -> str:
         if name not in self.parameters:
             message = f"Parameter [{name}] is referenced but not defined."
-            problems.append(error(path, message, _nearest(name, self.parameters)))
+            problems.append(error(path, message, did_you_mean(name, self.parameters)))
             return ANY
         return self.parameters[name]
 
@@ -142,7 +142,7 @@ class Scope:
         step = self.steps.get(name)
         if step is not None and not (hint := out_of_reach(step, of)):
             return step
-        hint = hint if step else _nearest(name, self.steps)
+        hint = hint if step else did_you_mean(name, self.steps)
         problems.append(error(path, f"Step [{name}] is referenced but not defined.", hint))
         return None
 
@@ -198,7 +198,7 @@ class Scope:
         if step.type != "Processing":
             problems.append(error(path, f"Property file reference [{text}] does not point at a Processing step."))
         elif parts[3] not in (names := property_files(step)):
-            problems.append(error(path, f"Property file [{text}] is not defined.", _nearest(parts[3], names)))
+            problems.append(error(path, f"Property file [{text}] is not defined.", did_you_mean(parts[3], names)))
 
 
 def property_files(step: Placed) -> list[str]:
@@ -235,18 +235,3 @@ def _refuse_others(argument: dict[str, Any], known: tuple[str, ...], path: str, 
     for name in argument:
         if name not in known:
             problems.append(error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'."))
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean {near[0]}?" if near else ""
-
-
-def outcome_of_other_branch(step: Placed, other: Placed, path: str) -> Problem | None:
-    """A step never runs that waits for a step of the branch which excludes its own."""
-    mine = dict(step.within)
-    for condition, branch in other.within:
-        if branch in ("IfSteps", "ElseSteps") and mine.get(condition, branch) != branch:
-            hint = f"they stand in different branches of {condition}"
-            return warning(path, f"{step.name} waits for {other.name} and will never run.", hint)
-    return None

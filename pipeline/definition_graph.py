@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, Final
 
-from pipeline.definition_expressions import gets, out_of_reach, outcome_of_other_branch, referenced_step
+from pipeline.definition_expressions import gets, out_of_reach, referenced_step
 from pipeline.definition_types import UNPARSABLE, Placed, Problem, error, warning
+from pipeline.errors import did_you_mean
 
 _TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
 
@@ -84,8 +84,7 @@ def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -
         if str(entry.get("Trigger", "Completed")) not in _TRIGGERS:
             yield error(path, f"Unknown trigger '{entry['Trigger']}'.", f"there are {', '.join(sorted(_TRIGGERS))}")
     if name not in by_name:
-        near = get_close_matches(name, by_name, n=1)
-        yield error(path, f"Step [{name}] is referenced but not defined.", f"did you mean {near[0]}?" if near else "")
+        yield error(path, f"Step [{name}] is referenced but not defined.", did_you_mean(name, by_name))
     elif hint := out_of_reach(by_name[name], step):
         yield error(path, f"Step [{name}] is referenced but not defined.", hint)
     elif by_name[name].type == "Condition" and name not in dict(step.within):
@@ -99,8 +98,17 @@ def _fail_and_branches(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[
         if other.type == "Fail":
             hint = "a Fail step ends the execution"
             yield error(step.path, f"{step.name} can not depends on {name}", hint)
-        elif never := outcome_of_other_branch(step, other, step.path):
-            yield never
+        else:
+            yield from _never_runs(step, other)
+
+
+def _never_runs(step: Placed, other: Placed) -> Iterator[Problem]:
+    """A step never runs that waits for a step of the branch which excludes its own."""
+    mine = dict(step.within)
+    for condition, branch in other.within:
+        if branch in ("IfSteps", "ElseSteps") and mine.get(condition, branch) != branch:
+            hint = f"they stand in different branches of {condition}"
+            yield warning(step.path, f"{step.name} waits for {other.name} and will never run.", hint)
 
 
 def _cycles(steps: Sequence[Placed], by_name: Mapping[str, Placed]) -> list[Problem]:

@@ -7,10 +7,10 @@ the outputs they declare, ForEach steps have counts and what the steps of their 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, Final
 
 from pipeline.definition_types import STEP_TYPES, Placed
+from pipeline.errors import did_you_mean
 from pipeline.local.shapes import load_model
 
 STRING: Final = "String"
@@ -104,8 +104,7 @@ def _shape_kind(shape_name: str, parts: Sequence[Part]) -> Kind:
     for part in parts:
         if shape["type"] == "structure":
             if part not in shape["members"]:
-                near = get_close_matches(str(part), shape["members"], n=1)
-                return None, f"did you mean {near[0]}?" if near else ""
+                return None, did_you_mean(str(part), shape["members"])
             shape = shapes[shape["members"][part]["shape"]]
         elif shape["type"] in ("list", "map"):
             shape = shapes[shape["member" if shape["type"] == "list" else "value"]["shape"]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any, Final
 
 from pipeline.definition_conditions import condition_problems
 from pipeline.definition_expressions import is_expression
 from pipeline.definition_properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
+from pipeline.errors import did_you_mean
 
 PARAMETER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     STRING: (str,),
@@ -157,8 +157,7 @@ def step_problems(step: Placed) -> Iterator[Problem]:
     if not step.type:
         yield error(step.path, f"{UNPARSABLE} A step has no 'Type'.")
     elif kind is None:
-        near = get_close_matches(step.type, STEP_TYPES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(STEP_TYPES)}"
+        hint = did_you_mean(step.type, STEP_TYPES) or f"there are {', '.join(STEP_TYPES)}"
         yield error(step.path, f"{UNPARSABLE} Unknown step type '{step.type}'.", hint)
     else:
         yield from _unknown(step.step, _STEP_KEYS | kind.keys, step.path)

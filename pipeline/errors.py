@@ -18,6 +18,8 @@ Exit code 2 belongs to `plan --detailed-exitcode` alone: there are changes.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import ClassVar, Final
 
 CHANGES_EXIT_CODE: Final = 2
@@ -91,3 +93,9 @@ class FollowTimeout(ExecutionError):
     """The execution was still running when the time given to follow it was up."""
 
     exit_code = 6
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint about a name that there is not: the nearest of those that there are; empty if none is near."""
+    near = get_close_matches(name, list(known), n=1)
+    return f"did you mean {near[0]}?" if near else ""

@@ -12,11 +12,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, translated
-from pipeline.errors import FollowTimeout, ServiceError, UsageError
+from pipeline.errors import FollowTimeout, ServiceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
@@ -228,8 +227,7 @@ def step_of(execution: Snapshot, name: str) -> StepView:
     found = execution.step(name)
     if found is None:
         names = [step.name for step in execution.steps]
-        near = get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"started so far: {', '.join(names) or 'none'}"
+        hint = did_you_mean(name, names) or f"started so far: {', '.join(names) or 'none'}"
         raise UsageError(f"execution {execution_id(execution.arn)} has not started a step {name}", hint=hint)
     return found
 

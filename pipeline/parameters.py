@@ -239,11 +239,11 @@ def _folded(name: str) -> str:
 
 def _unknown(name: str, parameters: Sequence[Parameter], task: Task) -> UsageError:
     names = [parameter.name for parameter in parameters]
+    meant = named_as(name)
+    if meant and meant not in names:
+        return UsageError(f"there is no parameter {meant} when the task is {task}")
     by_fold = {candidate.casefold(): candidate for candidate in names}
     near = get_close_matches(_folded(name), by_fold, n=1, cutoff=0.6)
     if near:
         return UsageError(f"there is no parameter {name}", hint=f"did you mean {by_fold[near[0]]}?")
-    elsewhere = sorted({other.name for other in _ALL} - set(names))
-    if name in elsewhere:
-        return UsageError(f"there is no parameter {name} when the task is {task}")
     return UsageError(f"there is no parameter {name}", hint=f"the parameters are {', '.join(names)}")

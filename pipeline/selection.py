@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from pipeline.clients import Clients, translated
 from pipeline.definition import upstream
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, did_you_mean
 from pipeline.executions import find
 
 
@@ -39,8 +38,7 @@ def selected(definition: Mapping[str, Any], *, only: Sequence[str], start: str) 
     after = _followers(definition)
     for name in [*only, *([start] if start else [])]:
         if name not in after:
-            near = get_close_matches(name, after, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"the steps are {', '.join(after)}"
+            hint = did_you_mean(name, after) or f"the steps are {', '.join(after)}"
             raise UsageError(f"the pipeline has no step {name}", hint=hint)
     chosen = set(only) | (_reached(start, after) if start else set())
     between = {

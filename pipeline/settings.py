@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pipeline.errors import SettingsError, UsageError
+from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.parameters import Parameter, Task, Value, declared, named_as
 
 DEFAULT_FILE: Final = Path("pipeline.toml")
@@ -266,8 +266,7 @@ def _meant(name: str) -> str:
             f"{parameter} is a parameter: --param {parameter}=VALUE gives it to an execution, "
             "[env.NAME.parameters] in pipeline.toml a default"
         )
-    near = get_close_matches(name, _known(), n=1)
-    return f"did you mean {near[0]}?" if near else f"the settings are {', '.join(_known())}"
+    return did_you_mean(name, _known()) or f"the settings are {', '.join(_known())}"
 
 
 def _origin(name: str, sources: list[tuple[str, dict[str, object]]]) -> str:

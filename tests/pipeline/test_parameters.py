@@ -150,11 +150,20 @@ def test_name_that_resembles_nothing_is_answered_with_all() -> None:
     assert "Epochs" in caught.value.hint and "EndpointName" in caught.value.hint
 
 
-def test_parameter_of_another_task_is_refused() -> None:
-    with pytest.raises(UsageError, match="there is no parameter PositiveClass"):
-        _parse("PositiveClass=1", task=Task.REGRESSION)
-    with pytest.raises(UsageError, match="there is no parameter MaxMae"):
-        _parse("MaxMae=1")
+@pytest.mark.parametrize(
+    ("name", "meant", "task"),
+    [
+        ("PositiveClass", "PositiveClass", Task.REGRESSION),
+        ("positive_class", "PositiveClass", Task.MULTICLASS),
+        ("MaxMae", "MaxMae", Task.BINARY),
+        ("MinR2", "MinR2", Task.BINARY),
+    ],
+)
+def test_parameter_of_another_task_is_refused_as_one_however_near_it_is_to_another(
+    name: str, meant: str, task: Task
+) -> None:
+    with pytest.raises(UsageError, match=f"^there is no parameter {meant} when the task is {task}$"):
+        _parse(f"{name}=1", task=task)
 
 
 @settings(deadline=None)
