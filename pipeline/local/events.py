@@ -16,7 +16,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import moto_models
-from pipeline.local.errors import ApiError
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Events:
             event = self._queue.get()
             try:
                 moto.put_events([event])
-            except Exception as error:  # a target that moto does not know must not end the thread
+            except Exception as error:  # nothing that goes wrong in moto may end the thread
                 print(f"events: {event['DetailType']} was not delivered: {error}", file=sys.stderr)
 
     def _start_pipeline(self, target: Body, event: Body) -> None:
@@ -94,29 +93,38 @@ class Events:
 
 
 def complete_moto() -> None:
-    """Make moto's rules start pipelines, and put the account into the events they deliver, which moto leaves out."""
+    """Let moto's rules start pipelines, put the account into their events, and be disabled; each target is on its own.
+
+    An event is sent to one target after another: one that moto does not know must not keep it from the others.
+    """
     from moto.events.models import Rule
     from moto.events.utils import EventTemplateParser
 
-    if getattr(Rule, "starts_pipelines", False):
-        return
-    moto_sends = Rule.send_to_targets
-    template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
-    if "<account>" not in template:
-        template = template.replace('"region":', '"account": "<account>", "region":')
-        EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template
+    with moto_models.IMPORTING:
+        if getattr(Rule, "starts_pipelines", False):
+            return
+        moto_sends = Rule.send_to_targets
+        template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+        if "<account>" not in template:
+            template = template.replace('"region":', '"account": "<account>", "region":')
+            EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template
 
-    def send_to_targets(self: Any, original_event: Body, transform_input: bool = True) -> None:
-        others = copy.copy(self)
-        others.targets = [target for target in self.targets if not _is_pipeline(target)]
-        if len(others.targets) < len(self.targets) and self.event_pattern.matches_event(original_event):
+        def send_to_targets(self: Any, original_event: Body, transform_input: bool = True) -> None:
+            if self.state == "DISABLED" or not self.event_pattern.matches_event(original_event):
+                return
             for target in self.targets:
-                if _is_pipeline(target):
-                    _start(target, original_event)
-        moto_sends(others, original_event, transform_input)
+                single = copy.copy(self)
+                single.targets = [target]
+                try:
+                    if _is_pipeline(target):
+                        _start(target, original_event)
+                    else:
+                        moto_sends(single, original_event, transform_input)
+                except Exception as error:  # moto raises whatever it likes for what it lacks
+                    print(f"events: nothing was sent to {target['Arn']}: {error}", file=sys.stderr)
 
-    Rule.send_to_targets = send_to_targets
-    Rule.starts_pipelines = True
+        Rule.send_to_targets = send_to_targets
+        Rule.starts_pipelines = True
 
 
 def _is_pipeline(target: Body) -> bool:
@@ -126,9 +134,6 @@ def _is_pipeline(target: Body) -> bool:
 def _start(target: Body, event: Body) -> None:
     _, _, _, region, account, _ = target["Arn"].split(":", 5)
     starter = _starters.get((account, region))
-    try:
-        if starter is None:
-            raise KeyError(f"no service here has {target['Arn']}")
-        starter(target, event)
-    except (ApiError, KeyError) as error:
-        print(f"events: the pipeline {target['Arn']} was not started: {error}", file=sys.stderr)
+    if starter is None:
+        raise LookupError("no service here has this pipeline")
+    starter(target, event)

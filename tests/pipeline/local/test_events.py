@@ -88,3 +88,20 @@ def test_events_of_a_client_start_pipelines_too_and_an_unknown_pipeline_is_no_er
     rule(local, "to-absent", "mine", {"Id": "1", "Arn": arn, "RoleArn": ROLE})
     entry = {"Source": "aws.sagemaker", "DetailType": "mine", "Detail": "{}"}
     assert local.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+
+def test_a_target_that_is_not_here_keeps_no_event_from_others_and_a_disabled_rule_sends_none(
+    local: LocalService,
+) -> None:
+    queue = local.client("sqs").create_queue(QueueName="others")["QueueUrl"]
+    kind, arn = "SageMaker Others State Change", "arn:aws:sqs:us-east-1:123456789012:others"
+    function = {"Id": "1", "Arn": "arn:aws:lambda:us-east-1:123456789012:function:f"}
+    rule(local, "a-function", kind, function)
+    rule(local, "b-disabled", kind, {"Id": "2", "Arn": arn})
+    local.client("events").disable_rule(Name="b-disabled")
+    rule(local, "c-queue", kind, function)
+    local.client("events").put_targets(Rule="c-queue", Targets=[{"Id": "3", "Arn": arn}])
+    for number in (1, 2):
+        local.service.events.emit(kind, [], {"number": number})
+    assert [received(local, queue)["detail"]["number"] for _ in range(2)] == [1, 2]
+    assert "Messages" not in local.client("sqs").receive_message(QueueUrl=queue)
