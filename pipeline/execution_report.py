@@ -59,6 +59,8 @@ class Report:
     approved: Model | None = None
     """The latest approved model of the group, this execution's own left out."""
     figures: tuple[Figure, ...] = ()
+    classes: tuple[str, ...] = ()
+    """The names of the labels 0, 1, ... of a classifier."""
 
     @property
     def id(self) -> str:
@@ -97,9 +99,7 @@ class Report:
         lines += _section(
             "steps", (f"{s.name:<18} {s.status:<10} {s.seconds(self.until):6.1f} s" for s in self.execution.steps)
         )
-        lines += _section(
-            "gate", (f"{g.metric:<12} {g.value:.4f}, {g.side} {g.threshold:g} ({g.parameter})" for g in self.gates)
-        )
+        lines += _section("gate", map(_held, self.gates))
         lines += _section("outputs", (f"{o.step:<18} {o.name:<12} {o.uri}" for o in self.outputs))
         return "\n".join(lines)
 
@@ -136,6 +136,7 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
         registered=registered,
         approved=approved,
         figures=figures(registry.figures_of(metrics), gates, approved),
+        classes=results.classes(clients, outputs),
     )
 
 
@@ -166,6 +167,11 @@ def _step(step: StepView) -> dict[str, Any]:
         "job": step.job_name,
         "reason": step.reason,
     }
+
+
+def _held(gate: results.Gate) -> str:
+    held = "pass" if gate.passed else "miss"
+    return f"{gate.metric:<12} {gate.value:.4f}, {gate.side} {gate.threshold:g} ({gate.parameter}): {held}"
 
 
 def _section(title: str, items: Iterable[str]) -> list[str]:

@@ -43,7 +43,7 @@ def html(report: Report, pictures: tuple[Picture, ...]) -> str:
     return template.render(
         report=report,
         graph=drawn,
-        matrix=_shaded(confusion_matrix(report.metrics)),
+        matrix=_shaded(confusion_matrix(report.metrics, report.classes)),
         pictures=_by_step(pictures),
     )
 

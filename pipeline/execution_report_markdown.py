@@ -73,7 +73,7 @@ def _figure_table(report: Report, found: Sequence[Figure], *, gate: bool) -> str
 
 
 def _confusion(report: Report) -> str:
-    matrix = confusion_matrix(report.metrics)
+    matrix = confusion_matrix(report.metrics, report.classes)
     if not matrix:
         return ""
     columns = list(next(iter(matrix.values())))

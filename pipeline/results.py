@@ -7,7 +7,7 @@ parameters, the steps' jobs say where their outputs are, also those that a cache
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -89,16 +89,27 @@ def download(clients: Clients, uri: str, folder: Path) -> tuple[Path, ...]:
 
 
 def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | None:
-    """The evaluation of the model, `{"binary_classification_metrics": {...}}` or the like.
+    """The evaluation of the model, `{"binary_classification_metrics": {...}}` or the like. None if there is none.
 
-    None if there is none, or none any more: `clean` removes an execution's files. Raises ServiceError.
+    Raises ServiceError.
     """
+    return _document(clients, found, "evaluation", "evaluation.json")
+
+
+def classes(clients: Clients, found: tuple[Output, ...]) -> tuple[str, ...]:
+    """The names of the labels 0, 1, ... of a classifier, as the conversion found them. Raises ServiceError."""
+    inspection = _document(clients, found, "inspection", "inspection.json") or {}
+    return tuple(map(str, inspection.get("classes") or ()))
+
+
+def _document(clients: Clients, found: tuple[Output, ...], name: str, file: str) -> dict[str, Any] | None:
+    """A JSON file of an output; None if there is none, or none any more: `clean` removes an execution's files."""
     from botocore.exceptions import ClientError
 
     for output in found:
-        if output.name == "evaluation":
+        if output.name == name:
             try:
-                return read_json(clients, f"{output.uri.rstrip('/')}/evaluation.json")
+                return read_json(clients, f"{output.uri.rstrip('/')}/{file}")
             except ServiceError as error:
                 cause = error.__cause__
                 if not (isinstance(cause, ClientError) and error_code(cause) in ("NoSuchKey", "NoSuchBucket")):
@@ -131,11 +142,18 @@ def execution_gates(clients: Clients, arn: str, metrics: Mapping[str, Any]) -> t
     return gates(definition_of(clients, arn), parameters_of(clients, arn), metrics)
 
 
-def confusion_matrix(metrics: Mapping[str, Any]) -> dict[str, dict[str, int]] | None:
-    """Actual class -> predicted class -> count; None where there is no such matrix."""
+def confusion_matrix(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> dict[str, dict[str, int]] | None:
+    """Actual class -> predicted class -> count; None where there is no such matrix.
+
+    The classes have their names as far as `classes` names the labels 0, 1, ...
+    """
     for group in metrics.values():
         if isinstance(group, Mapping) and "confusion_matrix" in group:
-            return {actual: dict(row) for actual, row in group["confusion_matrix"].items()}
+            names = {str(label): name for label, name in enumerate(classes)}
+            return {
+                names.get(actual, actual): {names.get(predicted, predicted): count for predicted, count in row.items()}
+                for actual, row in group["confusion_matrix"].items()
+            }
     return None
 
 

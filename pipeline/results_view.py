@@ -31,7 +31,7 @@ def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> 
 
     None where there is no matrix, or one too large for a terminal, which the report shows as a picture.
     """
-    matrix = confusion_matrix(metrics)
+    matrix = confusion_matrix(metrics, classes)
     if matrix is None or len(matrix) > _MOST_CLASSES:
         return None
     from rich.markup import escape
@@ -40,11 +40,10 @@ def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> 
     table = Table(box=None, pad_edge=False)
     table.add_column("actual \\ predicted")
     columns = list(next(iter(matrix.values())))
-    names = dict(zip(map(str, range(len(classes))), classes, strict=True))
     for column in columns:
-        table.add_column(escape(names.get(column, column)), justify="right")
+        table.add_column(escape(column), justify="right")
     for actual, row in matrix.items():
-        table.add_row(escape(names.get(actual, actual)), *(_count(row[column], actual == column) for column in columns))
+        table.add_row(escape(actual), *(_count(row[column], actual == column) for column in columns))
     return table
 
 

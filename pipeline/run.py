@@ -136,11 +136,5 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics)
-    return Finished(end, metrics, gates, folder, tuple(files), _classes(folder), verdict.explain(clients, end))
-
-
-def _classes(folder: Path) -> tuple[str, ...]:
-    try:
-        return tuple(json.loads((folder / "inspection" / "inspection.json").read_text())["classes"])
-    except FileNotFoundError:
-        return ()  # the conversion failed
+    classes = results.classes(clients, found)
+    return Finished(end, metrics, gates, folder, tuple(files), classes, verdict.explain(clients, end))

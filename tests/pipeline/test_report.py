@@ -100,6 +100,13 @@ def test_markdown_has_one_table_a_subject(ran: Ran) -> None:
     assert "](http" not in text, "addresses on localhost are no links for others"
 
 
+def test_classes_of_the_confusion_matrix_have_their_names(ran: Ran) -> None:
+    report = dataclasses.replace(ran.better, classes=("not 7", "7"))
+    assert "| actual \\ predicted | not 7 | 7 |" in markdown(report)
+    assert "| **7** | 2 | 5 |" in markdown(report)
+    assert re.search(r"<th[^>]*>not 7</th>", html(report, ()))
+
+
 def test_every_table_of_the_markdown_is_rectangular(ran: Ran) -> None:
     for report in (ran.approved, ran.better, ran.rejected, ran.failed):
         for table in re.findall(r"(?:^\|.*\|\n?)+", markdown(report), re.M):

@@ -53,6 +53,8 @@ def test_figures_are_compared_with_what_the_execution_was_given(ran: tuple[Clien
     (gate,) = results.execution_gates(clients, execution.arn, metrics)
     assert gate == results.Gate("accuracy", 0.9, "at least", 0.95, "MinAccuracy", passed=False)
     assert results.confusion_matrix(metrics) == {"0": {"0": 90, "1": 3}, "1": {"0": 2, "1": 5}}
+    named = results.confusion_matrix(metrics, ("not 7", "7"))
+    assert named == {"not 7": {"not 7": 90, "7": 3}, "7": {"not 7": 2, "7": 5}}
 
 
 def test_downloaded_files_are_those_below_the_prefix(ran: tuple[Clients, Snapshot], tmp_path: Path) -> None:
@@ -66,6 +68,17 @@ def test_no_evaluation_is_no_error() -> None:
     with aws_alone() as aws:
         assert results.evaluation(aws, (results.Output("A", "train", "s3://b/k/"),)) is None
     assert results.confusion_matrix({}) is None
+
+
+def test_classes_have_the_names_that_the_conversion_found() -> None:
+    output = (results.Output("ConvertData", "inspection", f"s3://{BUCKET}/i/"),)
+    with aws_alone() as aws:
+        aws.s3.create_bucket(Bucket=BUCKET)
+        assert results.classes(aws, output) == ()
+        aws.s3.put_object(Bucket=BUCKET, Key="i/inspection.json", Body=b'{"classes": ["not 7", "7"]}')
+        assert results.classes(aws, output) == ("not 7", "7")
+        aws.s3.put_object(Bucket=BUCKET, Key="i/inspection.json", Body=b'{"classes": null}')
+        assert results.classes(aws, output) == ()
 
 
 def test_an_evaluation_that_was_removed_is_no_error_and_one_that_cannot_be_read_is() -> None:

@@ -100,7 +100,10 @@ def test_timeout_stop_and_retry(commands: _Of, local: LocalService) -> None:
     assert long("stop").out == f"stopping {arn}\n"
     stopped = long("follow")
     assert stopped.code == 5
-    assert masked(stopped.err).splitlines()[-1] == f"hint: `pipeline retry ID --set name=long --set bucket={BUCKET}` resumes it"
+    assert (
+        masked(stopped.err).splitlines()[-1]
+        == f"hint: `pipeline retry ID --set name=long --set bucket={BUCKET}` resumes it"
+    )
     assert long("retry").code == 0
     wait_step(local, arn, "Long", "Executing")
     long("stop", arn[-12:])
@@ -134,7 +137,7 @@ def test_steps_logs_and_executions(commands: _Of) -> None:
 
 def test_describe_tells_figures_as_text_and_as_json(commands: _Of) -> None:
     commands["demo"]("start", "--follow")
-    assert "accuracy     0.9000, at least 0.8 (MinAccuracy)" in commands["demo"]("describe").out
+    assert "accuracy     0.9000, at least 0.8 (MinAccuracy): pass" in commands["demo"]("describe").out
     document = json.loads(commands["demo"]("describe", "--json").out)
     assert (document["status"], document["figures"]["accuracy"]) == ("Succeeded", 0.9)
 
