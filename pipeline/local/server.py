@@ -31,7 +31,7 @@ from pipeline.local.front.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
 from pipeline.local.moto_backend import Moto
 from pipeline.local.parity import Row
-from pipeline.local.signing import Credential, Refused, scope_of, verify
+from pipeline.local.signing import Credential, Refused, claim_of, scope_of, verify
 from pipeline.local.signing import Request as Signed
 
 if TYPE_CHECKING:
@@ -116,10 +116,12 @@ class Front:
     def _signed_answer(self, request: Request, wire: Wire, name: str) -> Answer:
         if wire is Wire.S3:
             return self._s3(request)
+        # Before the body is read, so that who has no key cannot hold a thread by sending it slowly.
+        claim = claim_of(_signed(request, ""), self._secret, self._now())
         limit = PAYLOAD_LIMIT if request.path.startswith(_ENDPOINTS) else _LARGEST_JSON
         body = read_all(request, limit)
         digest = hashlib.sha256(body).hexdigest()
-        credential = self._verified(request, digest)
+        credential = claim.verified(_signed(request, digest))
         if credential.payload_hash not in (digest, "UNSIGNED-PAYLOAD"):
             raise Refused("mismatch", "The body is not the one that was signed.")
         target = request.headers.get("x-amz-target", "")
@@ -164,16 +166,15 @@ class Front:
     def _s3(self, request: Request) -> Answer:
         from pipeline.local import s3
 
-        credential = self._verified(request, "")
+        signed = _signed(request, "")
+        if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
+            credential = signing_v2.verify(signed, self._secret, self._now())
+        else:
+            credential = verify(signed, self._secret, self._now())
         environ = environ_of(request)
         if len(credential.payload_hash) == 64:
             environ["wsgi.input"] = Checked(request.body, request.length, credential.payload_hash)
         return run(lambda given, start: s3.handle(self._service, given, start), environ)
-
-    def _verified(self, request: Request, digest: str) -> Credential:
-        if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
-            return signing_v2.verify(_signed(request, digest), self._secret, self._now())
-        return verify(_signed(request, digest), self._secret, self._now())
 
     def _secret(self, access_key_id: str) -> str | None:
         if access_key_id == self._key.access_key_id:

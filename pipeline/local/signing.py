@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -25,7 +25,7 @@ _ALWAYS_SIGNED: Final = "host"
 
 
 class Refused(Exception):
-    """Who asks cannot be believed; `reason` is one of REASONS, the message is for people."""
+    """Who asks cannot be believed; `reason` is what `protocols` has a code for, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -57,16 +57,41 @@ class Credential:
     """Hex SHA-256 of the body, or UNSIGNED-PAYLOAD, or one of S3's STREAMING-... words."""
 
 
+@dataclass(frozen=True)
+class Claim:
+    """What a request says of its signature: by a key that is known, and not stale, but not yet compared."""
+
+    credential: Credential
+    secret: str
+    signed_headers: list[str]
+    query: str
+    amz_date: str
+    signature: str
+
+    def verified(self, request: Request) -> Credential:
+        """The credential, if the signature is that of the request. Raises Refused."""
+        credential = self.credential
+        if not credential.payload_hash:
+            credential = replace(credential, payload_hash=request.body_hash)
+        _compare(request, credential, self)
+        return credential
+
+
 def verify(request: Request, secrets: Callable[[str], str | None], now: float) -> Credential:
     """The credential that signed the request; `secrets` gives the secret of an access key id, or None.
 
     Raises Refused.
     """
+    return claim_of(request, secrets, now).verified(request)
+
+
+def claim_of(request: Request, secrets: Callable[[str], str | None], now: float) -> Claim:
+    """What can be said of a request before its body has been read. Raises Refused."""
     authorization = request.headers.get("authorization", "")
     if authorization:
-        return _verify_header(request, authorization, secrets, now)
+        return _claim_of_header(request, authorization, secrets, now)
     if "X-Amz-Signature=" in request.query:
-        return _verify_query(request, secrets, now)
+        return _claim_of_query(request, secrets, now)
     raise Refused("missing", "Request is missing Authentication Token")
 
 
@@ -83,9 +108,7 @@ def scope_of(request: Request) -> tuple[str, str]:
     return (parts[-3], parts[-2]) if len(parts) >= 5 else ("", "")
 
 
-def _verify_header(
-    request: Request, authorization: str, secrets: Callable[[str], str | None], now: float
-) -> Credential:
+def _claim_of_header(request: Request, authorization: str, secrets: Callable[[str], str | None], now: float) -> Claim:
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
         raise Refused("malformed", f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
@@ -97,7 +120,7 @@ def _verify_header(
             " ".join(f"Authorization header requires '{name}' parameter." for name in missing),
         )
     amz_date = request.headers.get("x-amz-date", "")
-    payload = request.headers.get("x-amz-content-sha256") or request.body_hash
+    payload = request.headers.get("x-amz-content-sha256", "")
     key_id, date, region, service = _scope(fields["Credential"])
     signed_at = _timestamp(amz_date)
     if abs(now - signed_at) > _SKEW:
@@ -105,19 +128,18 @@ def _verify_header(
     credential = Credential(key_id, date, region, service, payload)
     secret = _secret(key_id, secrets)
     signed = fields["SignedHeaders"].split(";")
-    _compare(request, credential, secret, signed, request.query, amz_date, fields["Signature"])
-    return credential
+    return Claim(credential, secret, signed, request.query, amz_date, fields["Signature"])
 
 
-def _verify_query(request: Request, secrets: Callable[[str], str | None], now: float) -> Credential:
+def _claim_of_query(request: Request, secrets: Callable[[str], str | None], now: float) -> Claim:
     pairs = dict(parse_qsl(request.query, keep_blank_values=True))
     if pairs.get("X-Amz-Algorithm") != ALGORITHM:
-        raise Refused("malformed", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
+        raise Refused("malformed query", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
     key_id, date, region, service = _scope(pairs.get("X-Amz-Credential", ""))
     amz_date = pairs.get("X-Amz-Date", "")
     signed_at, expires = _timestamp(amz_date), pairs.get("X-Amz-Expires", "")
     if not expires.isdecimal() or len(expires) > 6 or int(expires) > _LONGEST_PRESIGNED:
-        raise Refused("malformed", "X-Amz-Expires must be a number of seconds, at most a week (604800)")
+        raise Refused("malformed query", "X-Amz-Expires must be a number of seconds, at most a week (604800)")
     if now > signed_at + int(expires):
         raise Refused("expired", "Request has expired")
     if signed_at > now + _SKEW:
@@ -127,35 +149,30 @@ def _verify_query(request: Request, secrets: Callable[[str], str | None], now: f
     query = "&".join(part for part in request.query.split("&") if not part.startswith("X-Amz-Signature="))
     signed = pairs.get("X-Amz-SignedHeaders", "").split(";")
     secret = _secret(key_id, secrets)
-    _compare(request, credential, secret, signed, query, amz_date, pairs.get("X-Amz-Signature", ""))
-    return credential
+    return Claim(credential, secret, signed, query, amz_date, pairs.get("X-Amz-Signature", ""))
 
 
-def _compare(
-    request: Request,
-    credential: Credential,
-    secret: str,
-    signed: list[str],
-    query: str,
-    amz_date: str,
-    signature: str,
-) -> None:
+def _compare(request: Request, credential: Credential, claim: Claim) -> None:
+    signed, amz_date = claim.signed_headers, claim.amz_date
     if _ALWAYS_SIGNED not in signed or not amz_date.startswith(credential.date):
         raise Refused(
             "malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization, and the dates must agree."
         )
+    if credential.service == "s3" and any(name.startswith("x-amz-") and name not in signed for name in request.headers):
+        # Whoever is given a presigned address to write one object must not make it a copy of another.
+        raise Refused("unsigned header", "There were headers present in the request which were not signed")
     payload = credential.payload_hash
     if not payload:
         raise Refused("malformed", "the payload's hash is not known")
     path = request.path if credential.service == "s3" else _normal(request.path)
     headers = "".join(f"{name}:{_trimmed(request.headers.get(name, ''))}\n" for name in signed)
-    canonical = "\n".join((request.method, path, _canonical_query(query), headers, ";".join(signed), payload))
+    canonical = "\n".join((request.method, path, _canonical_query(claim.query), headers, ";".join(signed), payload))
     scope = f"{credential.date}/{credential.region}/{credential.service}/aws4_request"
     digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
     to_sign = f"{ALGORITHM}\n{amz_date}\n{scope}\n{digest}"
-    key = _signing_key(secret, credential.date, credential.region, credential.service)
+    key = _signing_key(claim.secret, credential.date, credential.region, credential.service)
     expected = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, signature.encode("ascii", "replace").decode()):
+    if not hmac.compare_digest(expected, claim.signature.encode("ascii", "replace").decode()):
         raise Refused(
             "mismatch",
             "The request signature we calculated does not match the signature you provided. "

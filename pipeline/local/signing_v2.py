@@ -39,16 +39,25 @@ def verify(request: Request, secrets: Callable[[str], str | None], now: float) -
     secret = secrets(key_id)
     if secret is None:
         raise Refused("unknown", "The AWS Access Key Id you provided does not exist in our records.")
-    text = _to_sign(request, pairs, expires)
-    digest = hmac.new(secret.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
-    expected = base64.b64encode(digest)
-    if not hmac.compare_digest(expected, pairs.get("Signature", "").encode("utf-8", "replace")):
+    given = pairs.get("Signature", "").encode("utf-8", "replace")
+    if not any(hmac.compare_digest(_signature(secret, request, pairs, path), given) for path in _paths(request.path)):
         raise Refused("mismatch", _MISMATCH)
     return Credential(key_id, "", "", "s3", UNSIGNED_PAYLOAD)
 
 
-def _to_sign(request: Request, pairs: dict[str, str], expires: str) -> str:
-    headers = request.headers
+def _paths(path: str) -> tuple[str, ...]:
+    """What may be signed as the resource: of a bucket, clients sign the name with a slash that they need not send."""
+    return (path, path + "/") if path.count("/") == 1 and path != "/" else (path,)
+
+
+def _signature(secret: str, request: Request, pairs: dict[str, str], path: str) -> bytes:
+    text = _to_sign(request, pairs, path)
+    digest = hmac.new(secret.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
+    return base64.b64encode(digest)
+
+
+def _to_sign(request: Request, pairs: dict[str, str], path: str) -> str:
+    headers, expires = request.headers, pairs.get("Expires", "")
     amz = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     amz |= {name.lower(): value for name, value in pairs.items() if name.lower().startswith("x-amz-")}
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), expires]
@@ -58,5 +67,5 @@ def _to_sign(request: Request, pairs: dict[str, str], expires: str) -> str:
         name, equals, value = part.partition("=")
         if name in _SIGNED_QUERY:
             signed.append(f"{name}={unquote(value)}" if equals and value else name)
-    resource = request.path + ("?" + "&".join(sorted(signed)) if signed else "")
+    resource = path + ("?" + "&".join(sorted(signed)) if signed else "")
     return "\n".join([*lines, resource])

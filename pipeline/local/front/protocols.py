@@ -59,6 +59,12 @@ _CODES: Final[dict[str, dict[Wire, str]]] = {
         Wire.QUERY: "IncompleteSignature",
         Wire.S3: "AuthorizationHeaderMalformed",
     },
+    "malformed query": {
+        Wire.JSON: "IncompleteSignatureException",
+        Wire.QUERY: "IncompleteSignature",
+        Wire.S3: "AuthorizationQueryParametersError",
+    },
+    "unsigned header": {Wire.JSON: "InvalidSignatureException", Wire.S3: "AccessDenied"},
 }
 _S3_TEXTS: Final = {
     "missing": "Access Denied",

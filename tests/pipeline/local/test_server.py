@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -333,6 +334,52 @@ def test_a_presigned_address_serves_one_object_to_whoever_has_it(local: LocalSer
     assert raw(local, "GET", path.replace("text", "html")).status == 403
 
 
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_bucket_is_listed_by_whoever_has_the_presigned_address(local: LocalService, version: str) -> None:
+    from botocore.config import Config
+
+    local.s3.create_bucket(Bucket="presigned-list")
+    local.s3.put_object(Bucket="presigned-list", Key="in/a", Body=b"content")
+    client = local.client("s3", config=Config(signature_version=version))
+    wanted = {"Bucket": "presigned-list", "Prefix": "in/"}
+    path = client.generate_presigned_url("list_objects_v2", Params=wanted).removeprefix(local.url)
+    assert b"<Key>in/a</Key>" in raw(local, "GET", path).body
+    assert raw(local, "GET", path.replace("presigned-list", "presigned")).status == 403
+
+
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_a_presigned_address_to_write_an_object_makes_it_no_copy_of_another(local: LocalService, version: str) -> None:
+    from botocore.config import Config
+
+    local.s3.create_bucket(Bucket="presigned-put")
+    local.s3.put_object(Bucket="presigned-put", Key="secret", Body=b"secret")
+    client = local.client("s3", config=Config(signature_version=version))
+    wanted = {"Bucket": "presigned-put", "Key": f"mine-{version}"}
+    path = client.generate_presigned_url("put_object", Params=wanted).removeprefix(local.url)
+    reply = raw(local, "PUT", path, b"", x_amz_copy_source="/presigned-put/secret")
+    assert reply.status == 403
+    assert "Contents" in local.s3.list_objects_v2(Bucket="presigned-put", Prefix="secret")
+    assert "Contents" not in local.s3.list_objects_v2(Bucket="presigned-put", Prefix=wanted["Key"])
+    assert raw(local, "PUT", path, b"mine").status == 200
+
+
+def test_a_presigned_address_says_what_is_wrong_with_its_parameters(local: LocalService) -> None:
+    from botocore.config import Config
+
+    client = local.client("s3", config=Config(signature_version="s3v4"))
+    wanted = {"Bucket": "presigned", "Key": "k"}
+    address = client.generate_presigned_url("get_object", Params=wanted, ExpiresIn=604_801)
+    assert b"<Code>AuthorizationQueryParametersError</Code>" in raw(local, "GET", address.removeprefix(local.url)).body
+
+
+def test_who_has_no_key_is_refused_before_the_body_is_sent(local: LocalService) -> None:
+    named = {"Content_Length": "1000000", "Content_Type": JSON, "X_Amz_Target": "SageMaker.ListPipelines"}
+    with socket.create_connection(("127.0.0.1", urlsplit(local.url).port or 0), timeout=5) as sock:
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
+        sock.sendall("\r\n".join(["POST / HTTP/1.1", "Host: 127.0.0.1", *lines, "", "{"]).encode())
+        assert sock.recv(4096).startswith(b"HTTP/1.1 403")
+
+
 # traversal and size
 
 
@@ -361,7 +408,7 @@ def test_a_strange_path_is_never_a_500(local: LocalService, path: str) -> None:
 
 def test_a_body_above_the_limit_is_refused_before_it_is_read(local: LocalService) -> None:
     for path, length in (("/", 17 << 20), ("/endpoints/a/invocations", 26_214_401)):
-        reply = raw(local, "POST", path, b"", Content_Length=str(length), X_Amz_Target="SageMaker.ListPipelines")
+        reply = signed(local, "POST", path, b"", Content_Length=str(length), X_Amz_Target="SageMaker.ListPipelines")
         assert reply.status == 413
         assert reply.headers["connection"] == "close"
 
