@@ -6,8 +6,10 @@ Records are kept for some seconds and written together, one object a variant, as
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import random
+import sqlite3
 import threading
 import time
 import uuid
@@ -122,6 +124,8 @@ class Capture:
             name = f"{self._endpoint}/{variant}/{stamp}-{int(now * 1000) % 1000:03}-{uuid.uuid4()}.jsonl"
             try:
                 self._service.objects.put(bucket, "/".join(filter(None, (prefix.rstrip("/"), name))), b"".join(parts))
-            except S3Error as error:
+            except (S3Error, OSError, sqlite3.Error) as error:
                 group = f"/aws/sagemaker/Endpoints/{self._endpoint}"
-                self._service.logs.write(group, f"{variant}/data-log", [(int(now * 1000), f"Data capture: {error}")])
+                line = (int(now * 1000), f"Data capture: {error}")
+                with contextlib.suppress(OSError):  # no room for that either
+                    self._service.logs.write(group, f"{variant}/data-log", [line])

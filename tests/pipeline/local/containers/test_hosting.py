@@ -17,8 +17,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local import disk, images
+from pipeline.local.containers.capture import Capture
+from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.fleet import Fleet
 from pipeline.local.faults import Faults
+from pipeline.local.objects import Objects
 from pipeline.local.store import Store
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import (
@@ -370,6 +373,30 @@ def test_captured_data_reach_s3(deployer: Deployer, monkeypatch: pytest.MonkeyPa
     assert given == {"observedContentType": "text/csv", "mode": "INPUT", "data": BATCH, "encoding": "CSV"}
     assert answered["encoding"] == "BASE64" and answered["mode"] == "OUTPUT"
     assert line["eventMetadata"]["inferenceId"] == "me" and line["eventVersion"] == "0"
+
+
+def test_a_capture_goes_on_after_a_moment_without_room(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[str] = []
+
+    def put(objects: Objects, bucket: str, key: str, data: bytes, **more: Any) -> Any:
+        if not refused:
+            refused.append(key)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return really(objects, bucket, key, data, **more)
+
+    really = Objects.put
+    monkeypatch.setattr(Objects, "put", put)
+    monkeypatch.setattr("pipeline.local.containers.capture.INTERVAL", 0.01)
+    settings = {"InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{BUCKET}/room"}
+    watching = Capture(local.service, "e", settings | {"CaptureOptions": [{"CaptureMode": "Input"}]})
+    try:
+        watching.record("v", {}, b"first", Answer(200))
+        until(lambda: refused, bool, 10)
+        watching.record("v", {}, b"second", Answer(200))
+        found = until(lambda: list(local.service.objects.list(BUCKET, "room/e/v/")), bool, 10)
+        assert b"c2Vjb25k" in local.service.objects.get(BUCKET, found[0].key)
+    finally:
+        watching.close()
 
 
 def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path: Path) -> None:
