@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
-    from pipeline.executions import Snapshot
+    from pipeline.executions import Snapshot, StepView
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
@@ -144,7 +144,7 @@ def logs(
         return
     pause = 0.2 if clients.target.local else 5.0
 
-    def current() -> Any:
+    def current() -> StepView | None:
         now = snapshot(clients, arn)
         return step_of(now, step) if now.done else now.step(step)
 

@@ -9,13 +9,13 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,7 +48,7 @@ class Where:
 
     env: str | None = None
     config: Path | None = None
-    settings: list[str] | None = field(default=None)
+    settings: list[str] | None = None
     local: bool = False
     state: Path = DEFAULT_STATE
 
@@ -181,8 +181,6 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def _assignments(texts: list[str] | None) -> dict[str, str]:
-    from pipeline.errors import UsageError
-
     values = {}
     for text in texts or []:
         name, equals, value = text.partition("=")

@@ -18,7 +18,8 @@ from pipeline.clients import Clients
 from pipeline.executions import Snapshot, StepView
 from pipeline.follow_view import note, plain, show
 from pipeline.logs import JobLogs
-from tests.support.clients import aws_alone, clients_of, refusing
+from tests.support.calls import refusing
+from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import create, start, work
 from tests.support.service import LocalService, local_service
 

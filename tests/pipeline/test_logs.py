@@ -13,7 +13,8 @@ from pipeline import logs
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import StepView, snapshot, step_of
-from tests.support.clients import aws_alone, clients_of, refusing
+from tests.support.calls import refusing
+from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import create, run, start, work
 from tests.support.service import LocalService, local_service
 

@@ -11,7 +11,8 @@ from pipeline.clients import Clients
 from pipeline.errors import ExecutionStopped, GateRejected, StepFailed
 from pipeline.executions import snapshot
 from pipeline.verdict import explain
-from tests.support.clients import clients_of, refusing
+from tests.support.calls import refusing
+from tests.support.clients import clients_of
 from tests.support.executions import create, fail, run, start, wait, wait_step, work
 from tests.support.service import LocalService, local_service
 

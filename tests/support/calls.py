@@ -94,6 +94,17 @@ class Refusing:
 
 
 @contextmanager
+def refusing(client: Any, operation: str, code: str, message: str = "no") -> Iterator[None]:
+    """An operation of a client answers an error of AWS meanwhile."""
+    answer = Refusing(Refusal(operation, code, message)).answer
+    client.meta.events.register_first("before-send", answer)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister("before-send", answer)
+
+
+@contextmanager
 def refused(*refusals: Refusal) -> Iterator[Refusing]:
     """Every client that is made meanwhile, by whatever session, gets these answers to these operations."""
     from botocore import handlers

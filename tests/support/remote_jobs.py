@@ -35,8 +35,6 @@ class Remote:
         """The client of SageMaker."""
         return self.local.sagemaker
 
-    # objects
-
     def put(self, **objects: str | bytes) -> None:
         """Objects of the bucket by key."""
         for key, content in objects.items():
@@ -52,8 +50,6 @@ class Remote:
         """The keys below a prefix, relative to it."""
         found = self.local.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
         return [item["Key"].removeprefix(prefix) for item in found]
-
-    # jobs
 
     def process(
         self,
@@ -122,8 +118,6 @@ class Remote:
     def model(self, name: str) -> dict[str, bytes]:
         """The files of a training job's model.tar.gz."""
         return unpacked(self.get(f"models/{name}/output/model.tar.gz"))
-
-    # logs
 
     def log(self, name: str, host: str = "algo-1") -> list[str]:
         """What one host of a job has printed."""

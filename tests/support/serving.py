@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import tarfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import numpy as np
 from pipeline.local import images
 from pipeline.local.linear_learner import artifact
 from pipeline.local.linear_learner.model import Model
+from tests.support.remote_jobs import until
 from tests.support.service import ROLE, LocalService
 
 IMAGE: Final = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
@@ -179,12 +179,3 @@ class Deployer:
 def variant(model: str, **more: Any) -> dict[str, Any]:
     """A production variant named as its model."""
     return {"VariantName": model, "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1} | more
-
-
-def until(ask: Callable[[], Any], enough: Callable[[Any], bool], timeout: float = 30) -> Any:
-    """Ask until the answer is enough; fails after `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not enough(found := ask()):
-        assert time.monotonic() < end, f"still {found}"
-        time.sleep(0.02)
-    return found

@@ -20,8 +20,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.local import lifecycle
 from pipeline.local.containers.listening import family
 from pipeline.local.linear_learner import artifact
+from tests.support.remote_jobs import until
 from tests.support.service import ROLE, boto_client_of
-from tests.support.serving import IMAGE, JSON_ANSWER, X1, X2, archive, golden_model, until, variant
+from tests.support.serving import IMAGE, JSON_ANSWER, X1, X2, archive, golden_model, variant
 from tests.support.torture import length
 
 BUCKET = "endpoints"
