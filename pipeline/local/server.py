@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
 
@@ -54,6 +55,7 @@ PARITY: Final = (
 
 _LARGEST_JSON: Final = 16 << 20
 _TARGET: Final = "SageMaker."
+_BROWSER: Final = "sec-fetch-dest"
 _ENDPOINTS: Final = "/endpoints/"
 
 
@@ -89,12 +91,17 @@ class Front:
         reason = guard.refusal(request)
         if reason:
             return _forbidden(reason)
+        if bucket := guard.bucket_of(request.headers["host"]):
+            return self._answer(replace(request, bucket=bucket))
         if request.path == "/_health":
             return self._health()
         if request.path == PATH or request.path.startswith(PATH + "/"):
             return self._paged(request)
+        return self._answer(request)
+
+    def _answer(self, request: Request) -> Answer:
         region, name = scope_of(_signed(request, ""))
-        wire = protocols.wire_of(request, name)
+        wire = Wire.S3 if request.bucket else protocols.wire_of(request, name)
         try:
             return self._signed_answer(request, wire, name)
         except Refused as error:
@@ -167,6 +174,8 @@ class Front:
         from pipeline.local import s3
 
         signed = _signed(request, "")
+        if request.bucket and signing_v2.is_presigned(request.query):
+            signed = replace(signed, path=f"/{request.bucket}{request.path}")
         if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
             credential = signing_v2.verify(signed, self._secret, self._now())
         else:
@@ -174,7 +183,11 @@ class Front:
         environ = environ_of(request)
         if len(credential.payload_hash) == 64:
             environ["wsgi.input"] = Checked(request.body, request.length, credential.payload_hash)
-        return run(lambda given, start: s3.handle(self._service, given, start), environ)
+        answer = run(lambda given, start: s3.handle(self._service, given, start), environ)
+        if _BROWSER in request.headers:
+            # What somebody has put into a bucket must not act as a page of the console, which has the same address.
+            answer.headers.append(("Content-Security-Policy", "sandbox"))
+        return answer
 
     def _secret(self, access_key_id: str) -> str | None:
         if access_key_id == self._key.access_key_id:

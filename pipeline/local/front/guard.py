@@ -14,14 +14,24 @@ from pipeline.local.front.messages import Request
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
 _LOOPBACK: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_BUCKET: Final = re.compile(r"([a-z0-9][a-z0-9.\-]{1,61}[a-z0-9])\.localhost(?::[0-9]{1,5})?")
 _CLOSED: Final = ("/moto-api", "/latest/", "/favicon.ico")
 _OWN_SITES: Final = ("none", "same-origin")
+
+
+def bucket_of(host: str) -> str:
+    """The bucket of a Host `<bucket>.localhost`, by which clients of S3 may name it; "" for none.
+
+    Names below localhost are this machine's own (RFC 6761), so that nobody can bind one of them to a page.
+    """
+    found = _BUCKET.fullmatch(host)
+    return found[1] if found else ""
 
 
 def refusal(request: Request) -> str:
     """Why the request is not even looked at, or an empty text."""
     host = request.headers.get("host", "")
-    if not _LOOPBACK.fullmatch(host):
+    if not _LOOPBACK.fullmatch(host) and not bucket_of(host):
         return "The Host must be 127.0.0.1 or localhost."
     if request.method not in METHODS:
         return f"The method {request.method} is not answered here."

@@ -68,3 +68,5 @@ class Request:
     length: int | None
     """Bytes of the body; None when it comes in chunks."""
     body: Body
+    bucket: str = ""
+    """The bucket that the Host names, if it does; it is no part of the path then."""

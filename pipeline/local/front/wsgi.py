@@ -1,7 +1,8 @@
 """Between this server's requests and applications that speak WSGI: the S3 face and moto.
 
 Two things that WSGI alone would lose are kept: the path as it came (RAW_URI), and header names with `_`, which S3's
-metadata may have, as moto expects them and as a list of pairs in `pipeline.headers`.
+metadata may have, as moto expects them and as a list of pairs in `pipeline.headers`. `pipeline.bucket` is the bucket
+that the Host names.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ def environ_of(request: Request) -> Environ:
         "wsgi.run_once": False,
         "wsgi.file_wrapper": FileWrapper,
         "pipeline.headers": request.pairs,
+        "pipeline.bucket": request.bucket,
     }
     preserved: dict[str, str] = {}
     for name, value in request.headers.items():

@@ -1,4 +1,4 @@
-"""The HTTP face of S3, path-style, as a WSGI application over `pipeline.local.objects`.
+"""The HTTP face of S3 as a WSGI application over `pipeline.local.objects`.
 
 Who may ask, and whether a body is the one that was signed, is the business of the front.
 """

@@ -1,4 +1,5 @@
-"""One S3 request as data, path-style: bucket and key come from the undecoded path, so `%2F` and `//` in keys stay.
+"""One S3 request as data: bucket and key come from the undecoded path, so `%2F` and `//` in keys stay, or the bucket
+from the Host (`<bucket>.localhost`), which the front has looked at.
 
 Header names are lower case. A WSGI server folds `_` into `-`; names of metadata that had a `_` come in the
 environ member that moto's request handler sets.
@@ -49,7 +50,8 @@ class Request:
         """The request of a WSGI environ. Raises InvalidURI, InvalidArgument."""
         path = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "/").split("?", 1)[0]
         path = re.sub(r"^https?://[^/]*", "", path) or "/"
-        bucket, _, key = path.removeprefix("/").partition("/")
+        target = f"/{host_bucket}{path}" if (host_bucket := environ.get("pipeline.bucket", "")) else path
+        bucket, _, key = target.removeprefix("/").partition("/")
         headers = _headers(environ)
         return cls(
             method=str(environ["REQUEST_METHOD"]),
