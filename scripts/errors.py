@@ -2,18 +2,22 @@
 
 SageMaker shows the first kilobyte of `/opt/ml/output/message` as a processing job's ExitMessage. A user's error
 (`ScriptError`, or a file that cannot be read or written) becomes that line and exit code 1; anything else is a
-bug, and keeps its traceback in the log.
+bug, and keeps its traceback in the log. A script that is stopped ends by one line too, and leaves no half of a file.
 """
 
 from __future__ import annotations
 
 import errno
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 MESSAGE_BYTES: Final = 1024
+STOPPED: Final = 130
 
 _FULL: Final = "free some space, or give the job a larger volume"
 _REMEDIES: Final[dict[int | None, str]] = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL}
@@ -26,7 +30,10 @@ class ScriptError(Exception):
 def conclude(message: Path | None, work: Callable[[], str]) -> int:
     """Run `work`, write its one-line summary (or the reason why it failed) to `message`; the exit code."""
     try:
-        summary = work()
+        with _stoppable():
+            summary = work()
+    except KeyboardInterrupt:
+        return _fail(message, "stopped before it was done", STOPPED)
     except ScriptError as error:
         return _fail(message, str(error))
     except MemoryError:
@@ -46,19 +53,34 @@ def write_message(message: Path | None, text: str) -> None:
     if message is None:
         return
     message.parent.mkdir(parents=True, exist_ok=True)
-    data = text.encode()
+    data = text.encode(errors="backslashreplace")
     if len(data) > MESSAGE_BYTES:
         data = data[: MESSAGE_BYTES - 3].decode(errors="ignore").encode() + "…".encode()
     message.write_bytes(data)
 
 
-def _fail(message: Path | None, reason: str) -> int:
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM, by which SageMaker stops a job as well as by SIGINT, unwinds the script instead of killing it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _fail(message: Path | None, reason: str, code: int = 1) -> int:
+    # Names of files may hold line breaks, and bytes that are no UTF-8.
+    reason = " ".join(line.strip() for line in reason.splitlines()).encode(errors="backslashreplace").decode()
     print(f"error: {reason}", file=sys.stderr, flush=True)
     try:
         write_message(message, reason)
     except OSError as error:
         print(f"error: {_io_reason(error)}", file=sys.stderr, flush=True)
-    return 1
+    return code
 
 
 def _io_reason(error: OSError) -> str:

@@ -62,7 +62,9 @@ class Outputs:
 
     def write_json(self, path: Path, value: Any) -> None:
         """`value` as JSON, refusing NaN, which no JSON reader need accept."""
-        self.write(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        text = json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False)
+        # A file's name that is no UTF-8 holds lone surrogates, which JSON can spell but UTF-8 cannot.
+        self.write(path, text.encode(errors="backslashreplace") + b"\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -10,14 +10,17 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
 from scripts.files import found
-from scripts.targets import REGRESSOR
+from scripts.targets import MOST_CLASSES, REGRESSOR
+
+_LARGEST: Final = float(np.finfo(np.float32).max)
+_LARGEST_LABEL: Final = 2**31
 
 
 @dataclass(frozen=True)
@@ -45,21 +48,30 @@ def parse_answers(text: bytes, task: str, where: str) -> Answers:
                 f"{where}: line {number}: {json.dumps(value)[:80]} has no {' and '.join(needed)}; was the model "
                 f"trained for the task {task}?"
             )
-    try:
-        scores = np.array([value["score"] for value in values], np.float64)
-        labels = None if task == REGRESSOR else np.array([value["predicted_label"] for value in values]).astype(int)
-    except (ValueError, TypeError):
-        raise ScriptError(f"{where}: its scores and labels are not all numbers of one shape") from None
-    finite = np.isfinite(scores)
+    scores = _numbers([value["score"] for value in values])
+    labels = None if task == REGRESSOR else _numbers([value["predicted_label"] for value in values])
+    if scores is None or scores.ndim > 2 or (task != REGRESSOR and (labels is None or labels.ndim != 1)):
+        raise ScriptError(f"{where}: its scores and labels are not all numbers of one shape")
+    finite = np.abs(scores) <= _LARGEST
     bad = np.flatnonzero(~(finite.all(axis=1) if scores.ndim == 2 else finite))
     if len(bad):
-        raise ScriptError(f"{where}: line {bad[0] + 1}: the score is not finite; the model diverged in training")
-    return Answers(scores, labels)
+        raise ScriptError(
+            f"{where}: line {bad[0] + 1}: the score is not finite in float32; the model diverged in training, so train "
+            "with a lower learning rate"
+        )
+    if labels is None:
+        return Answers(scores, None)
+    if len(bad := np.flatnonzero(~(labels == np.floor(labels)) | (np.abs(labels) > _LARGEST_LABEL))):
+        raise ScriptError(f"{where}: line {bad[0] + 1}: the predicted label {labels[bad[0]]:g} is no class")
+    return Answers(scores, labels.astype(np.int64))
 
 
 def read_answers(folder: Path, task: str) -> Answers:
     """All answers below `folder`, files in the order of their names."""
     parts = [parse_answers(path.read_bytes(), task, path.name) for path in found(folder)]
+    parts = [part for part in parts if len(part)] or parts[:1]
+    if len({part.scores.shape[1:] for part in parts}) > 1:
+        raise ScriptError("the predictions have scores of different numbers of classes; do they come from one model?")
     labels = [part.labels for part in parts if part.labels is not None]
     return Answers(np.concatenate([part.scores for part in parts]), np.concatenate(labels) if labels else None)
 
@@ -69,11 +81,11 @@ def read_labels(folder: Path) -> npt.NDArray[np.float64]:
     values = []
     for path in found(folder):
         for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            try:
-                values.append(float(line))
-            except ValueError:
+            value = _finite(line)
+            if value is None:
                 shown = line.decode(errors="replace")[:40]
-                raise ScriptError(f"{path.name}: line {number}: {shown!r} is no label") from None
+                raise ScriptError(f"{path.name}: line {number}: {shown!r} is no label; convert the data again")
+            values.append(value)
     return np.array(values)
 
 
@@ -88,11 +100,11 @@ def feature_lines(folder: Path) -> Iterator[bytes]:
 def feature_rows(folder: Path, rows: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
     """The features of the chosen rows only; the rest is passed over unparsed."""
     wanted = set(rows)
-    return {
-        number: np.array(line.split(b","), np.float32)
-        for number, line in enumerate(feature_lines(folder))
-        if number in wanted
-    }
+    chosen = {number: line for number, line in enumerate(feature_lines(folder)) if number in wanted}
+    try:
+        return {number: np.array(line.split(b","), np.float32) for number, line in chosen.items()}
+    except ValueError as error:
+        raise ScriptError(f"the features are not all numbers ({error}); convert the data again") from None
 
 
 def aligned(answers: Answers, labels: npt.NDArray[np.float64]) -> None:
@@ -115,7 +127,27 @@ def class_count(answers: Answers, labels: npt.NDArray[np.int64], known: int = 0)
         return width
     if answers.labels.min() < 0:
         raise ScriptError(f"a predicted label is {answers.labels.min()}; labels are whole numbers from 0")
-    return max(width, int(labels.max()) + 1, int(answers.labels.max()) + 1)
+    count = max(width, int(labels.max()) + 1, int(answers.labels.max()) + 1)
+    if count > MOST_CLASSES:
+        raise ScriptError(f"{count:,} classes, where {MOST_CLASSES:,} can be told apart; check the labels and the task")
+    return count
+
+
+def _numbers(values: list[Any]) -> npt.NDArray[np.float64] | None:
+    """The values as an array, if all of them are numbers, or lists of equally many numbers."""
+    try:
+        array = np.array(values)
+    except ValueError:
+        return None
+    return array.astype(np.float64) if array.dtype.kind in "iuf" else None
+
+
+def _finite(line: bytes) -> float | None:
+    try:
+        value = float(line)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
 
 
 def _one(line: bytes, number: int, where: str) -> Any:

@@ -33,6 +33,7 @@ def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
     if len(kinds) != 1:
         raise ScriptError(_unclear(paths, kinds))
     ((kind, files),) = kinds.items()
+    _only_once(files)
     if kind == "IDX":
         return read_idx_folder(files)
     if kind == "csv":
@@ -57,6 +58,15 @@ def _read_csv_files(files: list[Path], place: Path, label_column: str) -> dict[s
     for path, split in splits.items():
         tables.setdefault(split, []).append(read_csv(path, label_column))
     return tables
+
+
+def _only_once(files: list[Path]) -> None:
+    """No file may lie beside itself packed: which of the two counts?"""
+    known: dict[Path, Path] = {}
+    for path in files:
+        other = known.setdefault(path.with_name(path.name.removesuffix(".gz")), path)
+        if other != path:
+            raise ScriptError(f"{other.name} and {path.name} are one file, packed and not; leave one")
 
 
 def _split_of(path: Path, place: Path) -> str:

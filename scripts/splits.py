@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.tables import CHUNK_ROWS, Array, Floats, Table, floats, joined
+from scripts.tables import CHUNK_ROWS, Array, Floats, Table, floats, joined, same_columns
 
 SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
 _TURNS: Final = 10
@@ -47,13 +47,16 @@ def divide(tables: dict[str, list[Table]], *, seed: int, stratify: bool) -> dict
     random = np.random.default_rng(seed)
     source = "all" if "all" in tables else "train"
     if source not in tables or (source == "all" and len(tables) > 1):
-        raise ScriptError(f"the data has {', '.join(sorted(tables))}, but no train")
+        parts = sorted(tables.keys() - {"all"})
+        rest = "; what it has beside them must be called train" if source == "all" else ""
+        raise ScriptError(f"the data has {' and '.join(parts)}, but no train{rest}")
     features, labels = joined(tables[source])
     splits: dict[str, Split] = {}
     for name in SPLITS[1:]:
         if name in tables:
             own, own_labels = joined(tables[name])
             _same_width(own, features.shape[1], tables[name][0])
+            same_columns(tables[source][0], tables[name][0])
             splits[name] = Split(own, own_labels, np.arange(len(own_labels)))
     missing = [name for name in SPLITS[1:] if name not in splits]
     rows = random.permutation(len(labels))

@@ -21,7 +21,7 @@ MULTICLASS: Final = "multiclass_classifier"
 REGRESSOR: Final = "regressor"
 TASKS: Final = (BINARY, MULTICLASS, REGRESSOR)
 
-_MOST_CLASSES: Final = 1000
+MOST_CLASSES: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _multiclass(names: dict[str, Array]) -> Targets:
             f"train: {len(classes)} {'class' if len(classes) == 1 else 'classes'} ({_listed(classes)}), where a "
             "multiclass classifier needs at least 3; with 2, use the task binary_classifier"
         )
-    if len(classes) > _MOST_CLASSES:
+    if len(classes) > MOST_CLASSES:
         raise ScriptError(
             f"train: {len(classes)} different labels; if they are amounts rather than classes, use the task regressor"
         )

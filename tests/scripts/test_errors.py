@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -61,6 +65,37 @@ def test_message_that_cannot_be_written_is_said_on_standard_error(
     (tmp_path / "file").write_text("")
     assert conclude(tmp_path / "file" / "message", lambda: failing(ScriptError("bad"))) == 1
     assert "error: bad\n" in capsys.readouterr().err
+
+
+def test_a_message_is_one_line_of_utf8_whatever_the_files_are_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert conclude(tmp_path / "message", lambda: failing(ScriptError("a\nb\udcff.csv: no rows"))) == 1
+    assert (tmp_path / "message").read_text() == r"a b\udcff.csv: no rows"
+    assert capsys.readouterr().err.count("\n") == 1
+    with Outputs() as outputs:
+        outputs.write_json(tmp_path / "files.json", ["b\udcff.csv"])
+    assert json.loads((tmp_path / "files.json").read_text()) == ["b\udcff.csv"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_script_that_is_stopped_leaves_one_line_and_no_files(tmp_path: Path, how: signal.Signals) -> None:
+    code = (
+        "import sys, time\nfrom pathlib import Path\nfrom scripts.errors import conclude\n"
+        "from scripts.outputs import Outputs\nfolder = Path(sys.argv[1])\n"
+        "def work():\n    with Outputs() as outputs:\n        outputs.write(folder / 'out' / 'a', b'1')\n"
+        "        print('writing', flush=True)\n        time.sleep(60)\n"
+        "sys.exit(conclude(folder / 'message', work))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as script:
+        assert script.stdout is not None
+        assert script.stdout.readline() == "writing\n"
+        script.send_signal(how)
+        _, said = script.communicate(timeout=30)
+    assert (script.returncode, said) == (130, "error: stopped before it was done\n")
+    assert (tmp_path / "message").read_text() == "stopped before it was done"
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_files_appear_together_and_only_on_success(tmp_path: Path) -> None:

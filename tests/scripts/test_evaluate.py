@@ -203,7 +203,16 @@ def test_regression_evaluation(tmp_path: Path) -> None:
         ("predictions/features.csv.out", '{"predicted_label":1,"score":"a"}\n', "not all numbers of one shape"),
         ("predictions/features.csv.out", '{"predicted_label":5,"score":1}\n' * 4, "not of a binary classifier"),
         ("predictions/features.csv.out", '{"predicted_label":1,"score":[1,2]}\n' * 4, "not of a binary classifier"),
+        ("predictions/features.csv.out", '{"predicted_label":1,"score":1e39}\n', "line 1: the score is not finite"),
+        ("predictions/features.csv.out", '{"predicted_label":0.7,"score":1}\n', "the predicted label 0.7 is no class"),
+        ("predictions/features.csv.out", '{"predicted_label":NaN,"score":1}\n', "the predicted label nan is no class"),
+        ("predictions/features.csv.out", '{"predicted_label":"1","score":1}\n', "not all numbers of one shape"),
+        ("predictions/features.csv.out", '{"predicted_label":1,"score":"1"}\n', "not all numbers of one shape"),
+        ("predictions/g.out", '{"predicted_label":1,"score":[1,2]}\n', "scores of different numbers of classes"),
+        ("features/features.csv", "a,b\n" * 4, "the features are not all numbers"),
+        ("labels/_classes.json", '["a"]', "the data has 1 classes, where a binary classifier has 2"),
         ("labels/labels.csv", "1\nx\n", "labels.csv: line 2: 'x' is no label"),
+        ("labels/labels.csv", "1\nnan\n", "labels.csv: line 2: 'nan' is no label"),
         ("labels/labels.csv", "0\n0\n0\n0\n", "the test labels are not 0 and 1, both at least once"),
         ("labels/labels.csv", "0\n1\n2\n0\n", "the test labels are not 0 and 1"),
         ("labels/labels.csv", "1\n", "4 predictions for 1 labels; both must come from the same conversion"),
@@ -215,7 +224,7 @@ def test_input_that_cannot_be_evaluated(tmp_path: Path, file: str, content: str,
     (tmp_path / file).write_text(content)
     assert case.run() == 1
     assert reason in case.message
-    assert not case.output.exists()
+    assert not list(case.output.rglob("*"))
 
 
 def test_multiclass_answers_that_name_no_class(tmp_path: Path) -> None:

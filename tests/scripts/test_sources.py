@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
 import struct
@@ -15,6 +16,7 @@ import pytest
 
 from scripts.errors import ScriptError
 from scripts.sources import read_source
+from scripts.splits import divide
 from scripts.tables import Table, floats
 
 
@@ -73,6 +75,24 @@ def test_idx_with_wrong_magic_or_cut_short(tmp_path: Path) -> None:
     refused(tmp_path, "it starts with nothing")
     images.write_bytes(b"\0\0\x08\x03\0")
     refused(tmp_path, "it is cut short or damaged")
+
+
+@pytest.mark.parametrize("shape", [(1,) * 70, (2**31, 2**31, 4)])
+def test_idx_with_impossible_shapes(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    write_mnist(tmp_path, packed=False)
+    head = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(head + b"\0" * (len(shape) > 3))
+    refused(tmp_path, "^train-images-idx3-ubyte: .*fetch it again")
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "a.csv"])
+def test_a_file_beside_itself_packed_is_refused(tmp_path: Path, name: str) -> None:
+    if name == "a.csv":
+        (tmp_path / name).write_text("1,2\n0,3\n")
+    else:
+        write_mnist(tmp_path, packed=False)
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    refused(tmp_path, f"^{name} and {name}.gz are one file, packed and not; leave one")
 
 
 def test_idx_images_and_labels_must_be_equally_many(tmp_path: Path) -> None:
@@ -177,6 +197,12 @@ def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
     assert {name: len(only(part)) for name, part in read_source(tmp_path, "first").items()} == {"train": 6, "test": 2}
 
 
+def test_npz_may_be_packed_once_more(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.arange(3))
+    (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+    assert only(read_source(tmp_path / "a.npz.gz", "first")["all"]).labels.tolist() == [0, 1, 2]
+
+
 def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones((2, 3)), y=np.array([[b"cat"], [b"dog"]]))
     assert only(read_source(tmp_path, "first")["all"]).labels.tolist() == ["cat", "dog"]
@@ -195,6 +221,11 @@ def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
         ({"x": np.array([[1.0], [1e39]]), "y": np.ones(2)}, r"row 2, feature 1: 1e\+39 is no finite float32"),
         ({"x": np.ones((0, 2)), "y": np.ones(0)}, "no rows"),
         ({"x": np.ones((2, 1)), "y": np.array([1, np.nan])}, "row 2: the label is nan; fill it in"),
+        ({"x": np.ones((2, 1)), "y": np.array([b"a", b"\xff"])}, r"a label is no UTF-8 text \(invalid start byte\)"),
+        ({"x": np.ones((2, 1)), "y": np.ones(2, complex)}, "labels of type complex128, where numbers or names belong"),
+        ({"x": np.ones((2, 1)), "y": np.zeros(2, "M8[s]")}, r"labels of type datetime64\[s\], where"),
+        ({"x": np.ones((2, 1)), "y": np.ones(2), "data": np.ones((2, 1))}, "x and data both are features; leave one"),
+        ({"data": np.ones(2), "indices": np.ones(2), "indptr": np.ones(2)}, "sparse matrix, which is not read; give"),
         (
             {"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)},
             "the array x holds Python objects, which are not read",
@@ -216,6 +247,15 @@ def test_npz_that_is_no_archive(tmp_path: Path) -> None:
     for content in (b"", b"hello", lone, whole[: len(whole) // 2], headless, misled):
         (tmp_path / "a.npz").write_bytes(content)
         refused(tmp_path, "^a.npz: it is no .npz archive, or one that is cut short; fetch it again")
+
+
+def test_npz_that_promises_more_than_memory_holds(tmp_path: Path) -> None:
+    head = io.BytesIO()
+    shape = {"descr": "<f4", "fortran_order": False, "shape": (10**12, 784)}
+    np.lib.format.write_array_header_1_0(head, shape)  # type: ignore[no-untyped-call]
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x.npy", head.getvalue())
+    refused(tmp_path, r"^a.npz: the array x is too large \(Unable to allocate .*\); use a larger instance type")
 
 
 def test_npz_with_a_damaged_member(tmp_path: Path) -> None:
@@ -251,6 +291,11 @@ def test_csv_with_a_header_and_the_label_first_or_named(tmp_path: Path) -> None:
     refused(tmp_path, "data.csv: no column named 'size' in its header", "size")
 
 
+def test_csv_whose_header_has_the_label_twice(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("y,a,y\n1,2,3\n")
+    refused(tmp_path, "^data.csv: its header has more than one 'y'; rename all but the label", "y")
+
+
 def test_csv_blank_lines_are_passed_over(tmp_path: Path) -> None:
     assert csv_table(tmp_path, "\n1,2\n\n0,3\n\n\n").features.tolist() == [[2], [3]]
     assert csv_table(tmp_path, "\r\ny,a\r\n\r\n1,2\r\n").labels.tolist() == ["1"]
@@ -279,6 +324,11 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
         ("y,a,b\n1,2,3\n0,4,-inf\n", "line 3, column 'b': '-inf' is no finite"),
         ("y,a,b\n1,2,3\n ,4,5\n", "line 3, column 'y': the label is empty"),
         ("1\n0\n", "no features beside the label"),
+        ("1,2\n0,1_000\n", "line 2, column 2: '1_000' is no finite float32"),
+        ("1,2\n0,١\n", "line 2, column 2: '١' is no finite float32"),
+        ("y;a\n1;2\n", "its fields are divided by ';'; save it as plain CSV"),
+        ("1\t2\n0\t3\n", r"its fields are divided by '\\t'; save it as plain CSV"),
+        ("1,2\r0,3\r", r"no readable CSV \(new-line character seen in unquoted field\); save it as plain CSV"),
         ('1,"2,3\n0,4,5\n', "data.csv: "),
     ],
 )
@@ -308,6 +358,24 @@ def test_csv_files_are_joined_or_divided_by_their_names(tmp_path: Path) -> None:
     }
     (tmp_path / "more.csv").write_text("1,2\n")
     refused(tmp_path, "more.csv: it is not clear to which split it belongs")
+
+
+@pytest.mark.parametrize("names", [("part-1.csv", "part-2.csv"), ("train.csv", "test.csv")])
+def test_csv_files_with_their_columns_in_another_order_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    (tmp_path / names[0]).write_text("y,a,b\n1,2,3\n0,4,5\n")
+    (tmp_path / names[1]).write_text("b,y,a\n3,1,2\n")
+    with pytest.raises(ScriptError) as caught:
+        divide(read_source(tmp_path, "y"), seed=0, stratify=False)
+    assert str(caught.value) == (
+        f"{names[1]}: feature 1 is 'b', but 'a' in {names[0]}; all files must have the same columns in the same order"
+    )
+
+
+def test_csv_files_of_which_only_the_first_has_a_header_are_joined(tmp_path: Path) -> None:
+    (tmp_path / "part-1.csv").write_text("y,a\n" + "1,2\n" * 8)
+    (tmp_path / "part-2.csv").write_text("0,4\n" * 8)
+    splits = divide(read_source(tmp_path, "first"), seed=0, stratify=True)
+    assert sum(map(len, splits.values())) == 16
 
 
 def test_folder_without_usable_data(tmp_path: Path) -> None:
