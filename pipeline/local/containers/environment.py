@@ -13,6 +13,7 @@ import os
 import shlex
 import shutil
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,8 @@ _LOOPBACK: Final = "127.0.0.1,localhost,::1"
 _OURS: Final = (
     "AWS_ENDPOINT_URL",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
     "AWS_ACCESS_KEY_ID",
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
@@ -69,7 +72,7 @@ PARITY: Final = (
     Row(
         area="jobs",
         subject="AWS variables in a job's Environment",
-        here="Credentials, profiles and endpoints that a job is given are replaced by the service's own; the"
+        here="Credentials, profiles, endpoints and regions that a job is given are replaced by the service's own; the"
         " configuration files show them as given.",
         aws="Taken as they are.",
     ),
@@ -100,6 +103,8 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     region = service.configuration.region
     own = {
         "AWS_ENDPOINT_URL": service.address(),
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
         "AWS_ACCESS_KEY_ID": key.access_key_id,
         "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
         "AWS_CONFIG_FILE": _NONE,
@@ -121,8 +126,6 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
         "PYTHONUNBUFFERED": "1",
         "PIP_TARGET": str(packages),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
     }
     places = (given.get("PYTHONPATH"), str(packages), str(home / _IMAGE), str(tools / "lib"))
     path = os.pathsep.join(filter(None, places))
@@ -157,8 +160,11 @@ def _tools(folder: Path) -> Path:
 
 
 def _write_command(path: Path, arguments: str) -> None:
-    path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{arguments} "$@"\n')
-    path.chmod(0o755)
+    """Whole at every moment: of jobs that start at once each may write the commands that all share."""
+    fresh = path.parent.with_name(f".{path.name}-{threading.get_ident()}")
+    fresh.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)}{arguments} "$@"\n')
+    fresh.chmod(0o755)
+    fresh.replace(path)
 
 
 def _bundled_pip() -> str:

@@ -172,7 +172,10 @@ class Container:
     @property
     def exit_code(self) -> int | None:
         """The job's exit code (128 + signal for a killed one), or None while it runs."""
-        return self._process.returncode if self._ended.is_set() else None
+        if not self._ended.is_set():
+            return None
+        code: int = self._process.returncode
+        return code if code >= 0 else 128 - code
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until the job and all it started have ended and their output was given; None when time is up."""
@@ -195,7 +198,7 @@ class Container:
         if not self._ended.wait(5):
             self._process.kill()
             self._ended.wait()
-        return KILLED if self.exit_code is None or self.exit_code < 0 else self.exit_code
+        return KILLED if self.exit_code is None else self.exit_code
 
     def _say(self, data: bytes) -> None:
         with self._lock:

@@ -176,7 +176,11 @@ class ServingContainer:
 
     def _again(self) -> bool:
         self._on_line(f"The container ended with exit code {self._exit_code()}; it is started again.")
-        return self.start()
+        try:
+            return self.start()
+        except OSError as error:  # no room or no process left, say
+            self._on_line(f"The container cannot be started again: {error}")
+            return False
 
     def _exit_code(self) -> int | None:
         return None if self._container is None else self._container.exit_code

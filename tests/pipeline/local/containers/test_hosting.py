@@ -20,6 +20,7 @@ from pipeline.local import disk, images
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.fleet import Fleet
+from pipeline.local.containers.serving import ServingContainer
 from pipeline.local.faults import Faults
 from pipeline.local.objects import Objects
 from pipeline.local.store import Store
@@ -181,6 +182,24 @@ def test_a_container_that_dies_is_started_again(deployer: Deployer) -> None:
 
     assert until(answers, bool, 15)
     assert deployer.client.describe_endpoint(EndpointName="dying")["EndpointStatus"] == "InService"
+
+
+def test_a_container_that_cannot_be_started_again_makes_the_endpoint_fail(
+    deployer: Deployer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = deployer.model("once", FOREIGN_IMAGE, {"model.json": b"{}"})
+    deployer.endpoint("once", deployer.configuration("once", model))
+
+    def refuse(container: ServingContainer) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(ServingContainer, "_launch", refuse)
+    with pytest.raises(ClientError):
+        deployer.invoke("once", "die")
+    failed = until(
+        lambda: deployer.client.describe_endpoint(EndpointName="once"), lambda found: "FailureReason" in found
+    )
+    assert failed["EndpointStatus"] == "Failed"
 
 
 def test_a_worker_of_linear_learner_that_is_killed_is_replaced(deployer: Deployer, golden: str) -> None:

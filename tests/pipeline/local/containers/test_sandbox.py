@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -67,6 +68,12 @@ def test_what_else_lies_in_opt_stays_visible(kind: Isolation, tmp_path: Path) ->
 @pytest.mark.parametrize(("script", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", 137), ("kill -15 $$", 143)])
 def test_the_exit_code_is_the_programs(kind: Isolation, tmp_path: Path, script: str, code: int) -> None:
     assert shell(kind, tmp_path, script)[0] == code
+
+
+def test_a_container_that_the_kernel_takes_ends_with_137(kind: Isolation, tmp_path: Path) -> None:
+    container = Container.start(["/bin/sleep", "30"], ENV, root=tmp_path, isolation=kind)
+    os.kill(container.pid, signal.SIGKILL)
+    assert container.wait(10) == 137
 
 
 def test_a_program_that_is_not_there_ends_with_127(kind: Isolation, tmp_path: Path) -> None:
