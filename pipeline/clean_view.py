@@ -1,4 +1,7 @@
-"""What a pipeline has left behind, as a table for a terminal."""
+"""What a pipeline has left behind, as a table for a terminal.
+
+What stays has a reason beside it, so that nobody has to guess why a command removed less than was asked.
+"""
 
 from __future__ import annotations
 

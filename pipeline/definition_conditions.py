@@ -1,4 +1,7 @@
-"""The form of a Condition step: its conditions, each with its type and its operands."""
+"""The form of a Condition step: its conditions, each with its type and its operands.
+
+What stands in the branches is checked step by step like any other; here it is only the comparisons.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How the steps hang together: names, dependencies by DependsOn and by reference, cycles, Fail steps, nesting."""
+"""How the steps hang together: names, dependencies by DependsOn and by reference, cycles, Fail steps, nesting.
+
+The rules need the whole definition, not one step of it: the service checks them when a pipeline is created, too.
+"""
 
 from __future__ import annotations
 

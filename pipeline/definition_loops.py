@@ -1,4 +1,7 @@
-"""The form of a ForEach step: its items, how many at once, the selection among its iterations."""
+"""The form of a ForEach step: its items, how many at once, the selection among its iterations.
+
+The steps of a body are checked like others; what is particular to them is what they may refer to.
+"""
 
 from __future__ import annotations
 

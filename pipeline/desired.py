@@ -1,4 +1,7 @@
-"""What is to be deployed, put together from the settings: the definition, the code that it names, role and tags."""
+"""What is to be deployed, put together from the settings: the definition, the code that it names, role and tags.
+
+The definition names the code by its content's hash, so the two are made together.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A pipeline's executions as a table for a terminal."""
+"""A pipeline's executions as a table for a terminal.
+
+Times are those of who reads them, not UTC.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a parameter of the pipeline is: its type, its default, its meaning, and which values it can have."""
+"""What a parameter of the pipeline is: its type, its default, its meaning, and which values it can have.
+
+A value is checked before it is sent, since the service takes a value that a job then fails by.
+"""
 
 from __future__ import annotations
 

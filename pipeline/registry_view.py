@@ -1,4 +1,7 @@
-"""Model packages as tables for a terminal."""
+"""Model packages as tables for a terminal.
+
+Columns are the figures that the versions have, so that every task has a list that fits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The figures of an execution as tables for a terminal: the gate, and the confusion matrix."""
+"""The figures of an execution as tables for a terminal: the gate, and the confusion matrix.
+
+What is too large for a terminal is left to the report.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The charts of a model's quality: curves, scores and residuals, each as the bytes of a PNG."""
+"""The charts of a model's quality: curves, scores and residuals, each as the bytes of a PNG.
+
+What they show is worked out by `scripts.curves`; how they look is `scripts.pictures`' business.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.curves import Sweep, area_under_roc, precision_recall, roc, thinned
-from scripts.pictures import BLUE, GREEN, INK, MUTED, ORANGE, PURPLE, binned, legend, new_axes, new_figure, png
+from scripts.pictures import BLUE, INK, MUTED, ORANGE, SERIES, binned, legend, new_axes, new_figure, png
 
 Array = npt.NDArray[Any]
 
@@ -48,7 +51,7 @@ def threshold_chart(points: Sweep, threshold: float) -> bytes:
     axes = new_axes(figure, "threshold on the score", "", (0.55, 0.55, 0.2, 0.85))
     lines = thinned(points.thresholds, points.precision, points.recall, points.f1, points.accuracy)
     names = ("precision", "recall", "F1", "accuracy")
-    for line, name, color in zip(lines[1:], names, (BLUE, ORANGE, GREEN, PURPLE), strict=True):
+    for line, name, color in zip(lines[1:], names, SERIES, strict=True):
         axes.step(lines[0], line, color=color, linewidth=1.6, label=name, where="post")
     axes.axvline(threshold, color=INK, linewidth=1, linestyle=(0, (2, 2)))
     _unit(axes, x=_is_probability(points.thresholds))
@@ -69,7 +72,7 @@ def threshold_chart(points: Sweep, threshold: float) -> bytes:
 def score_chart(scores: Array, labels: Array, threshold: float) -> bytes:
     """How both classes' scores are spread, on a logarithmic axis, where the few that overlap can be seen."""
     figure = new_figure(4.6, 3.9, "Scores of both classes")
-    axes = new_axes(figure, "score", "rows", (0.72, 0.55, 0.2, 0.85))
+    axes = new_axes(figure, "score", "rows, logarithmic", (0.72, 0.55, 0.2, 0.85))
     span = (0.0, 1.0) if _is_probability(scores) else (float(scores.min()), float(scores.max()))
     edges = np.linspace(*span, 41) if span[0] < span[1] else np.array([span[0] - 0.5, span[0] + 0.5])
     for label, name, color in ((0, "negative", BLUE), (1, "positive", ORANGE)):
@@ -84,9 +87,9 @@ def score_chart(scores: Array, labels: Array, threshold: float) -> bytes:
 def confidence_chart(confidence: Array, right: Array) -> bytes:
     """Several classes: the highest score of each row, for right and wrong answers."""
     figure = new_figure(4.6, 3.9, "How sure the model was")
-    axes = new_axes(figure, "score of the predicted class", "rows", (0.72, 0.55, 0.2, 0.85))
+    axes = new_axes(figure, "score of the predicted class", "rows, logarithmic", (0.72, 0.55, 0.2, 0.85))
     edges = np.linspace(min(0.0, float(confidence.min())), max(1.0, float(confidence.max())), 41)
-    for chosen, name, color in ((right, "right", GREEN), (~right, "wrong", ORANGE)):
+    for chosen, name, color in ((right, "right", BLUE), (~right, "wrong", ORANGE)):
         _histogram(axes, confidence[chosen], edges, name, color)
     _logarithmic(axes)
     axes.grid(False, axis="x")
@@ -107,7 +110,7 @@ def predicted_chart(labels: Array, scores: Array) -> bytes:
 def residual_chart(labels: Array, scores: Array) -> bytes:
     """Regression: the error over the prediction; a pattern means that a straight model misses something."""
     figure = new_figure(4.6, 3.9, "Residuals over predictions")
-    axes = new_axes(figure, "predicted", "predicted - actual")
+    axes = new_axes(figure, "predicted", "predicted − actual")
     _cloud(axes, scores, scores - labels)
     axes.axhline(0, color=INK, linewidth=1, linestyle=(0, (4, 3)))
     return png(figure)
@@ -117,7 +120,7 @@ def residual_histogram(labels: Array, scores: Array) -> bytes:
     """Regression: how the errors are spread, beside the normal curve of the same mean and deviation."""
     errors = scores - labels
     figure = new_figure(4.6, 3.9, "Spread of the residuals")
-    axes = new_axes(figure, "predicted - actual", "rows")
+    axes = new_axes(figure, "predicted − actual", "rows")
     mean, deviation = float(errors.mean()), float(errors.std())
     counts, edges = binned(errors, 40)
     axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.55)
@@ -143,11 +146,14 @@ def _histogram(axes: Any, values: Array, edges: Array, name: str, color: str) ->
 
 
 def _logarithmic(axes: Any) -> None:
-    """Counts from 1 in powers of ten, written as plain numbers."""
+    """Counts from 1, the ticks written as plain numbers: more of them where one power of ten would be alone."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     axes.set_yscale("log")
     axes.set_ylim(0.7, None)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if axes.get_ylim()[1] < 100 else (1,)))
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter("{x:,.0f}")
-    axes.tick_params(axis="y", which="minor", length=0)
 
 
 def _unit(axes: Any, *, x: bool = True) -> None:

@@ -19,7 +19,10 @@ MOST_POINTS: Final = 500
 
 @dataclass(frozen=True)
 class Sweep:
-    """Counts when everything with a score at or above `thresholds[i]` (descending) is called positive."""
+    """Counts when everything with a score at or above `thresholds[i]` (descending) is called positive.
+
+    All arrays, and the figures made of them, are (thresholds,); `positives` and `negatives` count the rows.
+    """
 
     thresholds: Doubles
     true_positives: Doubles
@@ -29,19 +32,23 @@ class Sweep:
 
     @property
     def recall(self) -> Doubles:
+        """The share of the positives that is found."""
         return self.true_positives / max(self.positives, 1)
 
     @property
     def precision(self) -> Doubles:
+        """The share of what is called positive that is."""
         return self.true_positives / (self.true_positives + self.false_positives)
 
     @property
     def accuracy(self) -> Doubles:
+        """The share of all rows that is called rightly."""
         right = self.true_positives + self.negatives - self.false_positives
         return right / (self.positives + self.negatives)
 
     @property
     def f1(self) -> Doubles:
+        """The harmonic mean of precision and recall."""
         return 2 * self.true_positives / (self.true_positives + self.false_positives + self.positives)
 
 

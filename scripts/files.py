@@ -1,4 +1,7 @@
-"""Input files: found in a folder, and opened whether gzipped or not."""
+"""Input files: found in a folder, and opened whether gzipped or not.
+
+Whether a file is gzipped is read from its first bytes, since names lie.
+"""
 
 from __future__ import annotations
 

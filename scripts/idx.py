@@ -1,4 +1,7 @@
-"""IDX, the format of the four original MNIST files: a big-endian head, then the numbers."""
+"""IDX, the format of the four original MNIST files: a big-endian head, then the numbers.
+
+Its files know nothing of each other: which belong together is told by their names.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the report says of each task: sections of text, pictures and tables."""
+"""What the report says of each task: sections of text, pictures and tables.
+
+A section is plain data; `scripts.report` makes a page of them.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,7 @@ class Section:
 
 
 def binary_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
+    """Two classes: right and wrong, every threshold, the surest mistakes; `features` is the folder of the rows."""
     scores, predicted, truth = answers.scores, _labels(answers), labels.astype(np.int64)
     (tn, fp), (fn, tp) = confusion(truth, predicted, 2).tolist()
     points = sweep(truth, scores)
@@ -64,6 +68,7 @@ def binary_sections(answers: Answers, labels: Array, features: Path, classes: Se
 
 
 def multiclass_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
+    """Several classes: the matrix, each class against the rest, the surest mistakes."""
     predicted, truth = _labels(answers), labels.astype(np.int64)
     width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
     matrix = confusion(truth, predicted, class_count(answers, truth, len(classes)))
@@ -104,6 +109,7 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path, classes
 
 
 def regression_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+    """Amounts: predictions over truth, residuals, the rows that are farthest off."""
     scores = answers.scores
     worst = np.argsort(-np.abs(scores - labels), kind="stable")[:_WORST]
     captions = [f"{labels[row]:.4g} → {scores[row]:.4g}" for row in worst]

@@ -1,4 +1,7 @@
-"""ConfigureEndpoint: a new endpoint configuration for the new model, each time."""
+"""ConfigureEndpoint: a new endpoint configuration for the new model, each time.
+
+The one in service stays as it is, so that the endpoint can be put back to it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ConvertData: raw data to recordIO-protobuf channels, the features and labels of the test set, an inspection."""
+"""ConvertData: raw data to recordIO-protobuf channels, the features and labels of the test set, an inspection.
+
+`output_uri` is how other steps find what a processing step wrote.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CreateModel: the trained artefact together with the image that serves it."""
+"""CreateModel: the trained artefact together with the image that serves it.
+
+Batch prediction and endpoint serve this same model.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""DeployEndpoint: creates the endpoint, or moves it to the new configuration without downtime."""
+"""DeployEndpoint: creates the endpoint, or moves it to the new configuration without downtime.
+
+The endpoint's name stays the same from execution to execution.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EvaluateModel: predictions against labels, as `evaluation.json` for the gate and the registry, and a report."""
+"""EvaluateModel: predictions against labels, as `evaluation.json` for the gate and the registry, and a report.
+
+The gate reads its figures through the property file, so the two names here are part of the definition.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""When a step is done again and when it is not done at all: retries and caching, the same for all steps."""
+"""When a step is done again and when it is not done at all: retries and caching, the same for all steps.
+
+Neither is part of a step's cache key.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""PredictTest: batch predictions for the features of the test set, by the serving container itself."""
+"""PredictTest: batch predictions for the features of the test set, by the serving container itself.
+
+Its answers are what the evaluation counts and what the endpoint is held to.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from."""
+"""RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from.
+
+Metrics and code hash go with it, so that a version can be judged without the execution that made it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""RejectModel: ends the execution with the figures beside the thresholds that they missed."""
+"""RejectModel: ends the execution with the figures beside the thresholds that they missed.
+
+It stands in the other branch of the gate; a Fail step is what tells a rejected model from a broken pipeline.
+"""
 
 from __future__ import annotations
 

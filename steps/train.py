@@ -1,4 +1,7 @@
-"""TrainModel: the built-in linear-learner on the train, validation and test channels."""
+"""TrainModel: the built-in linear-learner on the train, validation and test channels.
+
+Hyperparameters come as the strings that the API takes, and what they may be is the parameters' business.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`pipeline plan` and `pipeline upsert`: what would change, and the change."""
+"""`pipeline plan` and `pipeline upsert`: what would change, and the change.
+
+`upsert` shows the same plan that `plan` does, then carries it out.
+"""
 
 from __future__ import annotations
 

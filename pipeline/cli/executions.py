@@ -1,4 +1,7 @@
-"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe, report, graph."""
+"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe, report, graph.
+
+An execution is given by its ARN, its id or the beginning of it; without one it is the latest.
+"""
 
 from __future__ import annotations
 

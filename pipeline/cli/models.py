@@ -1,4 +1,7 @@
-"""`pipeline models`: the registry, listed, compared, approved, rejected."""
+"""`pipeline models`: the registry, listed, compared, approved, rejected.
+
+A version is named by its number within the group.
+"""
 
 from __future__ import annotations
 

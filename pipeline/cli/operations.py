@@ -1,4 +1,7 @@
-"""`pipeline predict`, `pipeline policy` and `pipeline clean`."""
+"""`pipeline predict`, `pipeline policy` and `pipeline clean`.
+
+Around executions: who may run them, what they leave, and what the deployed model answers.
+"""
 
 from __future__ import annotations
 

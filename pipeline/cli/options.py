@@ -1,4 +1,7 @@
-"""Flags that many commands share, and what they stand for: the settings in force, the target, the console."""
+"""Flags that many commands share, and what they stand for: the settings in force, the target, the console.
+
+A command gets all of the shared ones as one `Where`, so none of them is declared twice.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`pipeline run` and `pipeline definition`: what a newcomer types first."""
+"""`pipeline run` and `pipeline definition`: what a newcomer types first.
+
+Neither needs an account, a file of settings or a service that runs already.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`pipeline schedule`: when the pipeline starts by itself."""
+"""`pipeline schedule`: when the pipeline starts by itself.
+
+Planned, then applied, like the pipeline itself: `--plan` only shows what would change.
+"""
 
 from __future__ import annotations
 

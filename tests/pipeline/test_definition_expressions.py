@@ -93,8 +93,7 @@ def test_references_to_nothing(reference: str, message: str, hint: str) -> None:
     given["Steps"].append(processing("Other"))
     found = check(given)
     assert [(problem.level, problem.message) for problem in found] == [("error", message)]
-    if not reference.startswith("Execution"):
-        assert found[0].hint == hint
+    assert found[0].hint == hint
 
 
 @pytest.mark.parametrize(
