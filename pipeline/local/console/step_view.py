@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.engine.expressions import EvaluationError, evaluate, render
@@ -196,13 +196,21 @@ def _log(service: Service, kind: str, name: str) -> tuple[list[str], bool]:
         group += f"/{name}"
     folder = service.logs.path(group, "x/y" if kind == "endpoint" else f"{name}/x").parent
     folder = folder.parent if kind == "endpoint" else folder
-    lines: list[str] = []
-    for path in sorted(folder.rglob("*.log")):
-        with path.open(errors="replace") as file:
-            file.seek(max(0, path.stat().st_size - (_LOG_LINES << 8)))
-            lines += file.read().splitlines()
-    lines.sort(key=lambda line: line[:24])
-    return lines[-_LOG_LINES:], len(lines) > _LOG_LINES
+    timed = [pair for path in sorted(folder.rglob("*.log")) for pair in _tail(path)]
+    timed.sort(key=lambda pair: pair[0])
+    return [line for _, line in timed[-_LOG_LINES:]], len(timed) > _LOG_LINES
+
+
+def _tail(path: Path) -> Iterator[tuple[str, str]]:
+    """The last lines of a log as `pipeline.local.logs` writes it, each with the time of its event."""
+    with path.open("rb") as file:
+        start = max(0, path.stat().st_size - (_LOG_LINES << 8))
+        file.seek(start)
+        lines = file.read().decode("utf-8", "replace").split("\n")
+    stamp = ""
+    for line in lines[1 if start else 0 : -1]:
+        stamp = stamp if line.startswith("\t") else line[:24]
+        yield stamp, line
 
 
 def _split(uri: str) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from pipeline.local.console.access import COOKIE, entry_path
+from pipeline.local.console.step_view import endpoint_log
 from tests.support.service import KEY, ROLE, LocalService, local_service
 
 SCRIPT = "<script>alert('x')</script>"
@@ -229,6 +230,16 @@ def test_the_registry_shows_versions_with_their_figures(local: LocalService, bro
 def test_a_page_that_is_not_there_says_so(browser: Browser) -> None:
     for path in ("/_console/nothing", "/_console/executions/a/b", "/_console/executions", "/_console/../x"):
         assert browser.get(path)[0] == 404
+
+
+def test_lines_of_several_streams_are_in_the_order_of_their_events(local: LocalService) -> None:
+    """A line that a progress bar wrote over, and an event of several lines, stay where they are."""
+    group = "/aws/sagemaker/Endpoints/watched"
+    local.service.logs.write(group, "v/i-1", [(1000, "10%\r20%\nand on"), (3000, "late")])
+    local.service.logs.write(group, "v/i-2", [(2000, "between")])
+    stamp = "1970-01-01T00:00:0{}.000Z {}".format
+    lines = [stamp(1, "10%\r20%"), "\tand on", stamp(2, "between"), stamp(3, "late")]
+    assert endpoint_log(local.service, "watched") == (lines, False)
 
 
 def test_endpoints_are_listed_even_when_there_are_none(browser: Browser) -> None:
