@@ -1,4 +1,4 @@
-"""The arguments of steps that stand for no request of SageMaker's API: Fail, Lambda, Callback, Lineage."""
+"""The arguments of steps that stand for no request of SageMaker's API: Fail, Lambda, Callback, Lineage, Cleanup."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def own_argument_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
             yield from _external(step)
         case "Lineage":
             yield from _lineage(step)
+        case "Cleanup":
+            yield from _cleanup(step, scope)
 
 
 def _fail(step: Placed, scope: Scope) -> Iterator[Problem]:
@@ -45,6 +47,30 @@ def _lineage(step: Placed) -> Iterator[Problem]:
     yield from _unknown(step, _LINEAGE)
     if not any(name in step.arguments for name in _LINEAGE):
         yield error(f"{step.path}.Arguments", f"A Lineage step needs one of {', '.join(_LINEAGE)}.")
+
+
+def _cleanup(step: Placed, scope: Scope) -> Iterator[Problem]:
+    """Sources are steps, each with the objects of it that are to be deleted."""
+    yield from _unknown(step, ("Resources",))
+    resources, path = step.arguments.get("Resources"), f"{step.path}.Arguments.Resources"
+    if not isinstance(resources, dict):
+        yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
+        return
+    sources = resources.get("S3")
+    if not isinstance(sources, list) or not sources:
+        yield error(f"{path}.S3", f"{UNPARSABLE} Expecting start of Json Array.", "it lists steps")
+        return
+    for index, source in enumerate(sources):
+        name = source.get("StepName") if isinstance(source, dict) else None
+        if not isinstance(name, str):
+            yield error(f"{path}.S3[{index}]", f"{UNPARSABLE} Missing required property 'StepName'.")
+        elif name not in scope.steps:
+            yield error(f"{path}.S3[{index}]", f"Step [{name}] is referenced but not defined.")
+        elif not isinstance(uris := source.get("S3Uris", []), list):
+            yield error(f"{path}.S3[{index}].S3Uris", f"{UNPARSABLE} Expecting start of Json Array.")
+        else:
+            for uri in uris:
+                yield from scope.text(uri, f"{path}.S3[{index}].S3Uris", of=step)
 
 
 def _unknown(step: Placed, known: tuple[str, ...]) -> Iterator[Problem]:

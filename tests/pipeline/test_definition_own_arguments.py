@@ -1,4 +1,4 @@
-"""Arguments that are no request of SageMaker's API: those of Fail, Lambda, Callback and Lineage steps."""
+"""Arguments that are no request of SageMaker's API: those of Fail, Lambda, Callback, Lineage and Cleanup steps."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ def test_who_is_told_must_be_named(kind: str, member: str) -> None:
         (step("Fail", {"Message": "no"}), f"{UNPARSABLE} Unknown Argument member 'Message'"),
         (step("Lineage", {"Actions": [], "Models": []}), f"{UNPARSABLE} Unknown Argument member 'Models'"),
         (step("Lineage", {}), "A Lineage step needs one of Actions, Artifacts, Contexts, Associations."),
+        (step("Cleanup", {}), f"{UNPARSABLE} Expecting start of Json Object."),
+        (step("Cleanup", {"Resources": {"S3": []}}), f"{UNPARSABLE} Expecting start of Json Array."),
+        (
+            step("Cleanup", {"Resources": {"S3": [{"S3Uris": ["s3://b/k"]}]}}),
+            f"{UNPARSABLE} Missing required property 'StepName'.",
+        ),
+        (step("Cleanup", {"Resources": {"S3": [{"StepName": "No"}]}}), "Step [No] is referenced but not defined."),
+        (
+            step("Cleanup", {"Resources": {"S3": [{"StepName": "S", "S3Uris": [1]}]}}),
+            f"{UNPARSABLE} Expecting a value of type [String].",
+        ),
         (step("Condition", {"Get": "Parameters.Text"}), f"{UNPARSABLE} Expecting start of Json Object."),
     ],
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pipeline.local import disk
+from pipeline.local.engine.cleanup_steps import run_cleanup
 from pipeline.local.engine.control_steps import run_condition, run_fail
 from pipeline.local.engine.endpoint_steps import Deployment
 from pipeline.local.engine.expressions import EvaluationError
@@ -20,7 +21,7 @@ from pipeline.local.parity import Row
 PARITY: Final = (
     Row(
         area="pipelines",
-        subject="AutoML, QualityCheck, ClarifyCheck, EMR, Bedrock, Cleanup and other step types without an engine here",
+        subject="AutoML, QualityCheck, ClarifyCheck, EMR, Bedrock and other step types without an engine here",
         here="accepted at create, refused at start with the name of the step and its type",
         aws="run",
     ),
@@ -39,6 +40,7 @@ RUNNERS: Final[dict[str, Callable[[StepRun], Ended]]] = {
     "Fail": run_fail,
     "ForEach": run_for_each,
     "Lineage": run_lineage,
+    "Cleanup": run_cleanup,
     "Lambda": run_lambda,
     "Callback": run_callback,
 }
