@@ -333,7 +333,8 @@ def test_what_the_container_refuses_is_the_clients_fault_and_leaves_the_others(b
     stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}"
     log = batch.data_log(name).splitlines()
     assert all(re.match(rf"{stamp}:\[sagemaker logs\]: ", text) for text in log)
-    assert any(f"[sagemaker logs]: {BUCKET}/{name}/in/2: ClientError: 400" in text for text in log)
+    said = [text.partition(f"[sagemaker logs]: {BUCKET}/{name}/in/2: ")[2] for text in log if f"{name}/in/2" in text]
+    assert said == ["ClientError: 400", "", "Message:", "refused"]
     assert not [text for text in log if f"{name}/in/1" in text]
 
 

@@ -206,9 +206,9 @@ class ObjectTransform:
                 return answer
             text = answer.body[:1024].decode("utf-8", "replace")
             if answer.status // 100 == 4:
-                raise ObjectFailed(f"ClientError: {answer.status}\nMessage:\n{text}", CLIENT)
+                raise ObjectFailed(f"ClientError: {answer.status}\n\nMessage:\n{text}", CLIENT)
             failed = ObjectFailed(
-                f"Bad HTTP status received from algorithm: {answer.status}\nMessage:\n{text}", ALGORITHM
+                f"Bad HTTP status received from algorithm: {answer.status}\n\nMessage:\n{text}", ALGORITHM
             )
         raise failed
 
