@@ -9,7 +9,7 @@ from pipeline.local.api import action, endpoint_configs, models, public
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
 from pipeline.local.containers.fleet import describe_variants, plan_variants
-from pipeline.local.containers.hosting import emit_state
+from pipeline.local.containers.hosting import SHOWN, emit_state
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
 from pipeline.local.parity import Row
 from pipeline.local.store import AlreadyExists
@@ -203,8 +203,9 @@ def _deploying(service: Service, configuration: Body, deployment: Body | None) -
         for container in plan["Containers"]:
             check_servable(container)
     deploying = {"EndpointConfigName": configuration["EndpointConfigName"], "Variants": variants}
-    if "DataCaptureConfig" in configuration:
-        deploying["DataCaptureConfig"] = configuration["DataCaptureConfig"]
+    for member in ("DataCaptureConfig", *SHOWN):
+        if member in configuration:
+            deploying[member] = configuration[member]
     if deployment is not None:
         deploying["DeploymentConfig"] = deployment
     return deploying

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.local.api import Body, action
 from pipeline.local.api.lineage import ASSOCIATION, kind_of
 from pipeline.local.api.listing import paged
-from pipeline.local.errors import ValidationException
+from pipeline.local.errors import ResourceNotFound, ValidationException
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -28,6 +28,8 @@ def query_lineage(service: Service, request: Body) -> Body:
     starts = request.get("StartArns", [])
     if not starts:
         raise ValidationException("StartArns must name a resource.")
+    if service.store.by_arn(starts[0]) is None:
+        raise ResourceNotFound(f"Resource '{starts[0]}' does not exist.")
     direction = request.get("Direction", "Both")
     edges = service.store.list(ASSOCIATION)
     reached = list(_reach(edges, starts[0], direction, request.get("MaxDepth", _MAX_DEPTH)))

@@ -166,6 +166,10 @@ class Fleet:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+_SHOWN: Final = ("ManagedInstanceScaling", "RoutingConfig")
+"""What DescribeEndpoint tells of a variant as its configuration has it; localhost does not act on it."""
+
+
 def plan_variants(service: Service, configuration: Body) -> list[Body]:
     """Copy what the variants of an endpoint configuration need, from the models. Raises KeyError(model name)."""
     plans = []
@@ -185,6 +189,7 @@ def plan_variants(service: Service, configuration: Body) -> list[Body]:
             plan["ServerlessConfig"] = variant["ServerlessConfig"]
         if "ContainerStartupHealthCheckTimeoutInSeconds" in variant:
             plan["HealthTimeout"] = variant["ContainerStartupHealthCheckTimeoutInSeconds"]
+        plan["Shown"] = {member: variant[member] for member in _SHOWN if member in variant}
         plans.append(plan)
     return plans
 
@@ -201,6 +206,7 @@ def describe_variants(plans: Sequence[Body], now: float, *, status: str = "") ->
             ],
             "CurrentWeight": float(plan["Weight"]),
             "DesiredWeight": float(plan["Weight"]),
+            **plan.get("Shown", {}),
         }
         if "ServerlessConfig" in plan:
             body["CurrentServerlessConfig"] = plan["ServerlessConfig"]

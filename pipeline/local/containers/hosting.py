@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 Body = dict[str, Any]
 KIND: Final = "endpoint"
+SHOWN: Final = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig")
+"""What DescribeEndpoint tells as the configuration has it; localhost does not act on it."""
+
 RETURN_TIMEOUT: Final = 20.0
 
 PARITY: Final = (
@@ -199,6 +202,7 @@ class Hosting:
             ProductionVariants=describe_variants(deploying["Variants"], now),
             DataCaptureConfig=capture.summary(deploying.get("DataCaptureConfig")),
             LastDeploymentConfig=deploying.get("DeploymentConfig"),
+            **{member: deploying.get(member) for member in SHOWN},
             PendingDeploymentSummary=None,
             FailureReason=None,
             _Variants=deploying["Variants"],

@@ -170,3 +170,26 @@ def test_a_serverless_endpoint_serves(deployer: Deployer) -> None:
     found = deployer.endpoint("less", "less")
     assert found["EndpointStatus"] == "InService"
     assert found["ProductionVariants"][0]["CurrentServerlessConfig"] == serverless
+
+
+def test_an_endpoint_tells_what_its_configuration_says(deployer: Deployer) -> None:
+    deployer.model("told")
+    shown: dict[str, Any] = {
+        "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": f"s3://{BUCKET}/async"}},
+        "ExplainerConfig": {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"MimeType": "text/csv"}}}},
+    }
+    scaling = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 2}
+    routing = {"RoutingStrategy": "RANDOM"}
+    deployer.client.create_endpoint_config(
+        EndpointConfigName="told",
+        ProductionVariants=[variant("told", ManagedInstanceScaling=scaling, RoutingConfig=routing)],
+        **shown,
+    )
+    found = deployer.endpoint("told", "told")
+    assert {member: found[member] for member in shown} == shown
+    told = found["ProductionVariants"][0]
+    assert (told["ManagedInstanceScaling"], told["RoutingConfig"]) == (scaling, routing)
+    deployer.configuration("told-less", "told")
+    deployer.client.update_endpoint(EndpointName="told", EndpointConfigName="told-less")
+    deployer.client.get_waiter("endpoint_in_service").wait(EndpointName="told", WaiterConfig={"Delay": 1})
+    assert not set(shown) & set(deployer.client.describe_endpoint(EndpointName="told"))

@@ -132,6 +132,7 @@ def test_associations_are_listed_and_ended(service: LocalService) -> None:
         (sm.describe_artifact, {"ArtifactArn": data}),
         (sm.delete_association, {"SourceArn": data, "DestinationArn": train}),
         (sm.add_association, {"SourceArn": data, "DestinationArn": train}),
+        (sm.query_lineage, {"StartArns": [data]}),
     ):
         with pytest.raises(ClientError) as caught:
             call(**arguments)
