@@ -32,6 +32,7 @@ GROUP: Final = "pipeline.local.lambdas"
 TIMEOUT: Final = 120.0
 """Seconds that a call may take; the default of a Lambda step."""
 
+_LARGEST_ANSWER: Final = 6_291_556
 _LOOK: Final = 0.2
 """Seconds after which a call looks whether the service goes down."""
 
@@ -45,11 +46,31 @@ class LambdaError(Exception):
 
 @dataclass(frozen=True)
 class Context:
-    """What a function gets beside its event: the members of AWS's context object that mean something here."""
+    """What a function gets beside its event, with the members of AWS's context object."""
 
     function_name: str
     invoked_function_arn: str
     aws_request_id: str
+    deadline: float = 0.0
+    """Epoch seconds at which the call is ended."""
+    function_version: str = "$LATEST"
+    memory_limit_in_mb: str = "128"
+    identity: None = None
+    client_context: None = None
+
+    @property
+    def log_group_name(self) -> str:
+        """The log group of what the function prints."""
+        return f"/aws/lambda/{self.function_name}"
+
+    @property
+    def log_stream_name(self) -> str:
+        """The log stream of this call."""
+        return f"[$LATEST]{self.aws_request_id}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long the call may still take."""
+        return max(0, round((self.deadline - time.time()) * 1000))
 
 
 def parse(settings: Iterable[str]) -> dict[str, str]:
@@ -88,7 +109,7 @@ def invoke(
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise LambdaError(f"Function not found: {arn} (registered on this machine: {there})")
-    context = Context(name, arn, str(uuid.uuid4()))
+    context = Context(name, arn, str(uuid.uuid4()), time.time() + timeout)
     request = json.dumps({"target": known[name], "event": event, "context": vars(context)})
     with tempfile.TemporaryDirectory(prefix="lambda-") as folder:
         return _call(service, request, context, Path(folder), timeout, closing or threading.Event())
@@ -118,7 +139,10 @@ def _call(
     if not ended:
         raise LambdaError(f"{context.aws_request_id} Task timed out after {timeout:.2f} seconds")
     if not answer.exists():
-        raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with status {process.returncode}")
+        how = f"exit status {code}" if (code := process.returncode) >= 0 else f"signal: {signal.strsignal(-code)}"
+        raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with error: {how}")
+    if answer.stat().st_size > _LARGEST_ANSWER:
+        raise LambdaError(f"Response payload size exceeded maximum allowed payload size ({_LARGEST_ANSWER} bytes).")
     result = json.loads(answer.read_bytes())
     if "errorType" in result:
         raise LambdaError(f"{result['errorType']}: {result['errorMessage']}")
@@ -148,7 +172,7 @@ def _log(service: Service, context: Context, output: bytes) -> None:
     now = int(service.clock.now() * 1000)
     lines = [(now, line) for line in output.decode(errors="replace").splitlines()]
     if lines:
-        service.logs.write(f"/aws/lambda/{context.function_name}", f"[$LATEST]{context.aws_request_id}", lines)
+        service.logs.write(context.log_group_name, context.log_stream_name, lines)
 
 
 def main(answer: Path) -> None:
@@ -161,12 +185,20 @@ def main(answer: Path) -> None:
     module, _, attribute = request["target"].partition(":")
     try:
         function = operator.attrgetter(attribute)(importlib.import_module(module))
-        result: dict[str, Any] = {"answer": function(request["event"], Context(**request["context"]))}
-        text = json.dumps(result)
+        result = function(request["event"], Context(**request["context"]))
+        text = _marshalled(result)
     except Exception as error:
         traceback.print_exc()
         text = json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)})
     answer.write_text(text)
+
+
+def _marshalled(result: Any) -> str:
+    try:
+        return json.dumps({"answer": result})
+    except (TypeError, ValueError) as error:
+        text = f"Unable to marshal response: {error}"
+        return json.dumps({"errorType": "Runtime.MarshalError", "errorMessage": text})
 
 
 def _die_with_the_service() -> None:

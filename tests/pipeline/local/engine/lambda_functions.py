@@ -24,6 +24,27 @@ def sleep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {}
 
 
+def tell(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """What the context says."""
+    return {
+        "arn": context.invoked_function_arn,
+        "version": context.function_version,
+        "memory": context.memory_limit_in_mb,
+        "place": [context.log_group_name, context.log_stream_name, context.aws_request_id],
+        "left": context.get_remaining_time_in_millis(),
+    }
+
+
+def give_a_set(event: dict[str, Any], context: Any) -> set[int]:
+    """Answer what is no JSON."""
+    return {1}
+
+
+def give_much(event: dict[str, Any], context: Any) -> str:
+    """Answer more than a function may."""
+    return "x" * 7_000_000
+
+
 def leave(event: dict[str, Any], context: Any) -> None:
     """End the process."""
     os._exit(7)

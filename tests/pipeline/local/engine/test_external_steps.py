@@ -21,7 +21,7 @@ PREFIX = "arn:aws:lambda:us-east-1:123456789012:function:"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     folder: Path = tmp_path_factory.mktemp("external")
-    names = ("double", "raise_it", "sleep", "leave", "gone")
+    names = ("double", "raise_it", "sleep", "leave", "gone", "tell", "give_a_set", "give_much")
     known = lambdas.parse(f"{name}=tests.pipeline.local.engine.lambda_functions:{name}" for name in names)
     with local_service(folder, lambdas=known) as running:
         yield running
@@ -77,7 +77,9 @@ def test_a_function_gets_native_values_and_its_outputs_are_typed(local: LocalSer
     ("step", "words"),
     [
         (function("Bad", "raise_it", n=3), "ValueError: no 3"),
-        (function("Bad", "leave"), "exited with status 7"),
+        (function("Bad", "leave"), "Runtime exited with error: exit status 7"),
+        (function("Bad", "give_a_set"), "MarshalError: Unable to marshal response: Object of type set is not JSON"),
+        (function("Bad", "give_much"), "Response payload size exceeded maximum allowed payload size (6291556 bytes)."),
         (function("Bad", "unknown"), "Function not found"),
         (function("Bad", "gone"), "AttributeError"),
         (function("Bad", "double", ("missing", "String"), n=1), "output parameter missing is missing"),
@@ -114,6 +116,14 @@ def test_a_stop_waits_for_the_function(local: LocalService) -> None:
 def test_a_function_that_takes_too_long_is_ended(local: LocalService) -> None:
     with pytest.raises(lambdas.LambdaError, match=r"Task timed out after 0\.20 seconds"):
         lambdas.invoke(local.service, "sleep", {}, timeout=0.2)
+
+
+def test_a_function_knows_its_context(local: LocalService) -> None:
+    told = lambdas.invoke(local.service, PREFIX + "tell:live", {}, timeout=60)
+    assert (told["arn"], told["version"], told["memory"]) == (PREFIX + "tell:live", "$LATEST", "128")
+    assert 0 < told["left"] <= 60_000
+    group, stream, request = told["place"]
+    assert (group, stream) == ("/aws/lambda/tell", f"[$LATEST]{request}")
 
 
 class Queue:
