@@ -1,13 +1,13 @@
-"""The graph of a definition: its nodes and edges as data, laid out in layers, as SVG or as Mermaid.
+"""The graph of a definition: its nodes and edges as data, as SVG or as Mermaid.
 
-A step stands one layer below the lowest of those that it waits for. The steps of a condition's branches follow the
-condition by an edge that names the branch. Plain Python, no network, no library.
+The steps of a condition's branches follow the condition by an edge that names the branch. Plain Python, no network, no
+library.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -15,17 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.definition_graph import dependencies
 from pipeline.definition_types import Placed, walk
+from pipeline.layering import Grid, Place, direct, places
 
 if TYPE_CHECKING:
     from pipeline.executions import Snapshot
 
 _LABELS: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
 
-_WIDTH: Final = 190
-_HEIGHT: Final = 48
-_GAP_X: Final = 36
-_GAP_Y: Final = 54
-_MARGIN: Final = 16
+_GRID: Final = Grid(width=190, height=48, gap_x=36, gap_y=54, margin=16)
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,9 @@ def of(definition: Mapping[str, Any]) -> Graph:
     """The graph of a definition; references to steps that are not there are left out."""
     steps = {step.name: step for step in walk(definition)}
     nodes = tuple(Node(name, step.step.get("DisplayName") or name, step.type) for name, step in steps.items())
-    return Graph(nodes, tuple(_direct([edge for step in steps.values() for edge in _edges(step, steps)])))
+    edges = [edge for step in steps.values() for edge in _edges(step, steps)]
+    kept = direct({name: [edge.source for edge in edges if edge.target == name] for name in steps})
+    return Graph(nodes, tuple(edge for edge in edges if edge.source in kept[edge.target]))
 
 
 def mermaid(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
@@ -94,17 +93,17 @@ def mermaid(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
 def svg(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
     """The graph as one SVG document that needs nothing else."""
     found = statuses or {}
-    places = layout(graph)
-    width = max((x for x, _ in places.values()), default=0) + _WIDTH + _MARGIN
-    height = max((y for _, y in places.values()), default=0) + _HEIGHT + _MARGIN
+    at = layout(graph)
+    width = max((place.x for place in at.values()), default=0) + _GRID.width + _GRID.margin
+    height = max((place.y for place in at.values()), default=0) + _GRID.height + _GRID.margin
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
         f'height="{height:.0f}" font-family="system-ui, sans-serif" role="img">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
         '<path d="M0,0 L8,4 L0,8 z" fill="#8c959f"/></marker></defs>',
     ]
-    parts += [_drawn_edge(edge, places) for edge in graph.edges]
-    parts += [_drawn_node(node, places[node.name], found.get(node.name)) for node in graph.nodes]
+    parts += [_drawn_edge(edge, at[edge.source], at[edge.target]) for edge in graph.edges]
+    parts += [_drawn_node(node, at[node.name], found.get(node.name)) for node in graph.nodes]
     return "".join([*parts, "</svg>"])
 
 
@@ -116,23 +115,12 @@ def statuses(execution: Snapshot, now: datetime) -> dict[str, Status]:
     }
 
 
-def layout(graph: Graph) -> dict[str, tuple[float, float]]:
+def layout(graph: Graph) -> dict[str, Place]:
     """The left upper corner of each node's box, in pixels."""
-    layers: dict[int, list[str]] = {}
     above: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for edge in graph.edges:
         above[edge.target].append(edge.source)
-    for name, level in _depths(above).items():
-        layers.setdefault(level, []).append(name)
-    _order(layers, above)
-    widest = max((len(names) for names in layers.values()), default=1)
-    full = widest * (_WIDTH + _GAP_X) - _GAP_X
-    places: dict[str, tuple[float, float]] = {}
-    for level, names in layers.items():
-        indent = _MARGIN + (full - (len(names) * (_WIDTH + _GAP_X) - _GAP_X)) / 2
-        for column, name in enumerate(names):
-            places[name] = (indent + column * (_WIDTH + _GAP_X), _MARGIN + level * (_HEIGHT + _GAP_Y))
-    return places
+    return places(above, _GRID)
 
 
 # fill, stroke, the dot beside the title
@@ -154,60 +142,8 @@ def _edges(step: Placed, steps: Mapping[str, Placed]) -> Iterator[Edge]:
             yield Edge(source, step.name, _LABELS.get(around.get(source, ""), ""))
 
 
-def _direct(edges: Sequence[Edge]) -> list[Edge]:
-    """Edges that say something new: one that a longer way implies is left out."""
-    after: dict[str, set[str]] = {}
-    for edge in edges:
-        after.setdefault(edge.source, set()).add(edge.target)
-
-    def reached(start: str) -> set[str]:
-        seen: set[str] = set()
-        waiting = [start]
-        while waiting:
-            for name in after.get(waiting.pop(), ()):
-                if name not in seen:
-                    seen.add(name)
-                    waiting.append(name)
-        return seen
-
-    below = {name: reached(name) for name in after}
-    return [
-        edge
-        for edge in edges
-        if not any(edge.target in below.get(other, ()) for other in after[edge.source] if other != edge.target)
-    ]
-
-
-def _depths(above: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    depth = dict.fromkeys(above, 0)
-    # A definition that was checked has no cycle; the bound keeps one that was not from looping for ever.
-    for _ in above:
-        changed = False
-        for name, sources in above.items():
-            wanted = max((depth[source] + 1 for source in sources), default=0)
-            changed, depth[name] = changed or wanted != depth[name], wanted
-        if not changed:
-            break
-    return depth
-
-
-def _order(layers: dict[int, list[str]], above: Mapping[str, Sequence[str]]) -> None:
-    """Order each layer by the mean position of what its nodes wait for, so that few edges cross."""
-    position: dict[str, float] = {}
-
-    def mean(name: str) -> float:
-        places = [position[source] for source in above[name] if source in position]
-        return sum(places) / len(places) if places else 0.0
-
-    for _, names in sorted(layers.items()):
-        names.sort(key=mean)
-        for place, name in enumerate(names):
-            position[name] = (place + 0.5) / len(names)
-
-
-def _drawn_edge(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
-    (x1, y1), (x2, y2) = places[edge.source], places[edge.target]
-    x1, y1, x2 = x1 + _WIDTH / 2, y1 + _HEIGHT, x2 + _WIDTH / 2
+def _drawn_edge(edge: Edge, up: Place, down: Place) -> str:
+    x1, y1, x2, y2 = up.x + _GRID.width / 2, up.y + _GRID.height, down.x + _GRID.width / 2, down.y
     bend = (y2 - y1) / 2
     path = f"M{x1:.0f},{y1:.0f} C{x1:.0f},{y1 + bend:.0f} {x2:.0f},{y2 - bend:.0f} {x2:.0f},{y2 - 2:.0f}"
     drawn = f'<path d="{path}" fill="none" stroke="#8c959f" stroke-width="1.5" marker-end="url(#tip)"/>'
@@ -218,14 +154,15 @@ def _drawn_edge(edge: Edge, places: Mapping[str, tuple[float, float]]) -> str:
     return drawn
 
 
-def _drawn_node(node: Node, place: tuple[float, float], status: Status | None) -> str:
-    x, y = place
+def _drawn_node(node: Node, place: Place, status: Status | None) -> str:
+    x, y = place.x, place.y
     fill, stroke, dot = _COLOURS.get(status.status, _PLAIN) if status else _PLAIN
     radius = 24 if node.kind in ("Condition", "Fail") else 8
     second = f"{node.kind} · {status.note}" if status and status.note else node.kind
+    size = f'width="{_GRID.width:.0f}" height="{_GRID.height:.0f}"'
     return (
         f'<g data-step="{escape(node.name)}"><title>{escape(node.name)}{escape(f": {status.status}" if status else "")}'
-        f'</title><rect x="{x:.0f}" y="{y:.0f}" width="{_WIDTH}" height="{_HEIGHT}" rx="{radius}" fill="{fill}" '
+        f'</title><rect x="{x:.0f}" y="{y:.0f}" {size} rx="{radius}" fill="{fill}" '
         f'stroke="{stroke}" stroke-width="1.5"/><circle cx="{x + 18:.0f}" cy="{y + 19:.0f}" r="5" fill="{dot}"/>'
         f'<text x="{x + 32:.0f}" y="{y + 23:.0f}" font-size="13" fill="#1f2328">{escape(_fit(node.title, 22))}</text>'
         f'<text x="{x + 32:.0f}" y="{y + 39:.0f}" font-size="11" fill="#57606a">{escape(_fit(second, 26))}</text></g>'

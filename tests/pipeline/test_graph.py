@@ -60,7 +60,7 @@ def test_every_step_stands_below_what_it_waits_for_and_no_two_boxes_share_a_plac
     places = graph.layout(made)
     assert len(set(places.values())) == len(definition["Steps"])
     for edge in made.edges:
-        assert places[edge.source][1] < places[edge.target][1]
+        assert places[edge.source].y < places[edge.target].y
 
 
 def test_the_picture_is_well_formed_and_holds_each_step_with_its_status() -> None:
