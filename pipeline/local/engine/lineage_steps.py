@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.local.engine.calls import patiently
+from pipeline.local.calls import patiently
 from pipeline.local.engine.expressions import EvaluationError, evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun

@@ -12,8 +12,8 @@ import re
 from typing import Any, Final
 
 from pipeline.local import names
+from pipeline.local.calls import patiently
 from pipeline.local.engine import cache, experiments, retries
-from pipeline.local.engine.calls import patiently
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import CACHE, Body
 from pipeline.local.engine.resources import RESOURCES, Resource

@@ -1,10 +1,12 @@
-"""Calls that the engine makes beside the ones that a step stands for: they outlast throttling and passing faults."""
+"""Calls that the service makes of itself beside the ones that it was asked for: they outlast what passes by itself.
+
+Faults made on purpose meet these calls too, and a step or a job must not fail by them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local.engine import retries
 from pipeline.local.errors import ApiError
 
 if TYPE_CHECKING:
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
 
 _ATTEMPTS: Final = 8
 _FIRST_WAIT: Final = 0.02
-_PASSING: Final = (retries.THROTTLING, retries.SERVICE_FAULT)
 
 
 def patiently(service: Service, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -21,7 +22,8 @@ def patiently(service: Service, operation: str, request: dict[str, Any]) -> dict
         try:
             return service.call(operation, request)
         except ApiError as error:
-            if retries.of_error(error) not in _PASSING or attempt == _ATTEMPTS - 1:
+            passing = error.code == "ThrottlingException" or error.status >= 500
+            if not passing or attempt == _ATTEMPTS - 1:
                 raise
             service.clock.sleep(_FIRST_WAIT * 2**attempt)
     raise AssertionError("the last attempt returns or raises")
