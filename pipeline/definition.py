@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition_arguments import argument_problems
-from pipeline.definition_expressions import Scope, within
+from pipeline.definition_expressions import Scope, gets, referenced_step, within
 from pipeline.definition_graph import dependencies, graph_problems
 from pipeline.definition_loops import loop_problems
 from pipeline.definition_own_arguments import own_argument_problems
 from pipeline.definition_properties import STRING
-from pipeline.definition_steps import parameter_problems, step_problems, top_problems
+from pipeline.definition_steps import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.definition_types import UNPARSABLE, Definition, Placed, Problem, error, walk
 from pipeline.local.parity import Row
 
@@ -145,6 +145,7 @@ def _check(definition: Definition) -> list[Problem]:
         {name: str(entry.get("Type", STRING)) for name, entry in parameters(definition).items()},
         {step.name: step for step in placed},
     )
+    problems += _config_references(definition, scope)
     for step in placed:
         problems += step_problems(step)
         problems += loop_problems(step, scope)
@@ -158,4 +159,18 @@ def _references(step: Placed, scope: Scope) -> list[Problem]:
     problems: list[Problem] = []
     for path, expression in within(step.own, step.path):
         scope.kind(expression, path, problems, of=step)
+    return problems
+
+
+def _config_references(definition: Definition, scope: Scope) -> list[Problem]:
+    """What the names of experiments refer to: parameters and the execution, which are known before any step has run."""
+    problems: list[Problem] = []
+    for name in CONFIGS:
+        for path, expression in within(definition.get(name), name):
+            of_steps = [reference for reference in gets(expression) if referenced_step(reference)]
+            for reference in of_steps:
+                hint = "it is needed before any step has run"
+                problems.append(error(path, f"Cannot resolve property reference [{reference}].", hint))
+            if not of_steps:
+                scope.kind(expression, path, problems, of=Placed({}, name))
     return problems

@@ -1,14 +1,19 @@
-"""The arguments of steps that stand for no request of SageMaker's API: Fail, Lambda, Callback, Lineage, Cleanup."""
+"""What steps hold instead of a request of SageMaker's API, or beside one: Fail, Lambda, Callback and the like."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from pipeline.definition_expressions import Scope, is_expression
+from pipeline.definition_expressions import Scope, is_expression, unassignable
+from pipeline.definition_properties import ANY, BOOLEAN
 from pipeline.definition_types import UNPARSABLE, Placed, Problem, error, warning
 
 _LINEAGE: Final = ("Actions", "Artifacts", "Contexts", "Associations")
+_CHECK_TYPES: Final = {
+    "QualityCheck": ("DATA_QUALITY", "MODEL_QUALITY"),
+    "ClarifyCheck": ("DATA_BIAS", "MODEL_BIAS", "MODEL_EXPLAINABILITY"),
+}
 _TARGET: Final = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
 
 
@@ -23,6 +28,8 @@ def own_argument_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
             yield from _lineage(step)
         case "Cleanup":
             yield from _cleanup(step, scope)
+        case "QualityCheck" | "ClarifyCheck":
+            yield from _check(step, scope)
 
 
 def _fail(step: Placed, scope: Scope) -> Iterator[Problem]:
@@ -71,6 +78,22 @@ def _cleanup(step: Placed, scope: Scope) -> Iterator[Problem]:
         else:
             for uri in uris:
                 yield from scope.text(uri, f"{path}.S3[{index}].S3Uris", of=step)
+
+
+def _check(step: Placed, scope: Scope) -> Iterator[Problem]:
+    """What is checked, and the flags that say how; the request of the job itself is checked as such."""
+    known = _CHECK_TYPES[step.type]
+    if (kind := step.step.get("CheckType")) not in known:
+        yield error(f"{step.path}.CheckType", f"Unknown check type {kind!r}.", f"there are {', '.join(known)}")
+    for name in ("SkipCheck", "FailOnViolation", "RegisterNewBaseline"):
+        path = f"{step.path}.{name}"
+        flag: Any = step.step.get(name)
+        if is_expression(flag):
+            found = scope.kind(flag, path, [], of=step)
+            if found not in (BOOLEAN, ANY):
+                yield unassignable(flag, found, BOOLEAN, path)
+        elif not isinstance(flag, bool | None):
+            yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].")
 
 
 def _unknown(step: Placed, known: tuple[str, ...]) -> Iterator[Problem]:

@@ -38,6 +38,8 @@ DURATION: Final = re.compile(r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(
 _RATE: Final = 100_000
 
 _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+_METADATA_KEY: Final = re.compile(r"[A-Za-z0-9\-_]{1,128}")
+_METADATA_VALUE: Final = 1024
 _STEP_KEYS: Final = frozenset(
     {"Name", "Type", "Arguments", "DependsOn", "DisplayName", "Description", "CacheConfig", "RetryPolicies"}
 )
@@ -51,7 +53,7 @@ _PARAMETER_TEXT: Final = 4096
 # What the API shows of a step has these lengths.
 _TEXTS: Final = {"DisplayName": 256, "Description": 3072, "FunctionArn": 256, "SqsQueueUrl": 256}
 _TOP_KEYS: Final = frozenset({"Version", "Metadata", "Parameters", "PipelineExperimentConfig", "MlflowConfig", "Steps"})
-_CONFIGS: Final = {
+CONFIGS: Final = {
     "PipelineExperimentConfig": ("ExperimentName", "TrialName"),
     "MlflowConfig": ("MlflowResourceArn", "MlflowExperimentName"),
 }
@@ -66,7 +68,7 @@ def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
         if not isinstance(definition.get(name, []), list):
             yield error(name, f"{UNPARSABLE} Expecting start of Json Array.")
     yield from _metadata(definition.get("Metadata"))
-    for name, members in _CONFIGS.items():
+    for name, members in CONFIGS.items():
         yield from _config(definition.get(name), name, members)
     if "Steps" not in definition:
         yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
@@ -83,8 +85,13 @@ def _metadata(metadata: Any) -> Iterator[Problem]:
         yield error("Metadata", f"{UNPARSABLE} Expecting start of Json Object.")
         return
     for name, value in (metadata or {}).items():
+        if not _METADATA_KEY.fullmatch(name):
+            yield error("Metadata", f"Metadata name {name!r} is not 1 to 128 letters, digits, hyphens and underscores.")
         if not isinstance(value, str):
             yield error(f"Metadata.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
+        elif len(value) > _METADATA_VALUE:
+            text = f"'{name}' has {len(value)} characters, the most is {_METADATA_VALUE}."
+            yield error(f"Metadata.{name}", text)
 
 
 def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[Problem]:
@@ -233,7 +240,7 @@ def _cache(cache: Any, path: str) -> Iterator[Problem]:
     yield from _unknown(cache, _CACHE_KEYS, path)
     if not isinstance(cache.get("Enabled"), bool):
         yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].", "'Enabled' is true or false")
-    after = cache.get("ExpireAfter")
+    after = cache.get("ExpireAfter") if cache.get("Enabled") else None
     if after is not None and not (isinstance(after, str) and DURATION.fullmatch(after)):
         yield error(path, f"{UNPARSABLE} 'ExpireAfter' is no ISO 8601 duration: {after!r}.", "such as P30D or PT1H")
 

@@ -89,14 +89,8 @@ _CHECK_KEYS: Final = frozenset(
         "ModelName",
     }
 )
-_BASELINES: Final = frozenset(
-    {
-        "CalculatedBaselineConstraints",
-        "CalculatedBaselineStatistics",
-        "BaselineUsedForDriftCheckConstraints",
-        "BaselineUsedForDriftCheckStatistics",
-    }
-)
+_CONSTRAINTS: Final = frozenset({"CalculatedBaselineConstraints", "BaselineUsedForDriftCheckConstraints"})
+_STATISTICS: Final = frozenset({"CalculatedBaselineStatistics", "BaselineUsedForDriftCheckStatistics"})
 
 
 def _job(name: str, job_name: str, **kwargs: Any) -> StepType:
@@ -110,12 +104,12 @@ def _job(name: str, job_name: str, **kwargs: Any) -> StepType:
     )
 
 
-def _check() -> StepType:
+def _check(baselines: frozenset[str]) -> StepType:
     return StepType(
         request="CreateProcessingJobRequest",
         given=_ROLE | {"ProcessingJobName"},
         keys=_CHECK_KEYS,
-        properties=_BASELINES,
+        properties=baselines,
         cached=True,
         retried=True,
     )
@@ -163,8 +157,8 @@ STEP_TYPES: Final[Mapping[str, StepType]] = {
     "Fail": StepType(),
     "Lambda": StepType(keys=frozenset({"FunctionArn", "OutputParameters"}), cached=True),
     "Callback": StepType(keys=frozenset({"SqsQueueUrl", "OutputParameters"}), cached=True),
-    "QualityCheck": _check(),
-    "ClarifyCheck": _check(),
+    "QualityCheck": _check(_CONSTRAINTS | _STATISTICS),
+    "ClarifyCheck": _check(_CONSTRAINTS),
     "EMR": StepType(cached=True, retried=True, free=True),
     "EMRServerless": StepType(cached=True, retried=True, free=True),
     "Lineage": StepType(properties=frozenset({"ActionArns", "ArtifactArns", "ContextArns", "Associations"})),

@@ -94,10 +94,30 @@ def test_integer_is_a_float_too() -> None:
         ({"Steps": {}}, "Unable to parse pipeline definition. Expecting start of Json Array."),
         ({"Steps": [1]}, "Unable to parse pipeline definition. Expecting start of Json Object."),
         ({"Parameters": 1}, "Unable to parse pipeline definition. Expecting start of Json Array."),
+        ({"Metadata": {"a": 1}}, "Unable to parse pipeline definition. Expecting a value of type [String]."),
+        ({"Metadata": {"a": "x" * 1025}}, "'a' has 1025 characters, the most is 1024."),
+        ({"Metadata": {"a b": "x"}}, "Metadata name 'a b' is not 1 to 128 letters, digits, hyphens and underscores."),
+        (
+            {"PipelineExperimentConfig": {"ExperimentName": {"Get": "Parameters.No"}}},
+            "Parameter [No] is referenced but not defined.",
+        ),
+        (
+            {"MlflowConfig": {"MlflowExperimentName": {"Std:Join": {"Values": [{"Get": "Execution.Nmae"}]}}}},
+            "Unknown execution variable [Execution.Nmae].",
+        ),
+        (
+            {"PipelineExperimentConfig": {"TrialName": {"Get": "Steps.Work.ProcessingJobName"}}},
+            "Cannot resolve property reference [Steps.Work.ProcessingJobName].",
+        ),
     ],
 )
 def test_top_of_the_definition(more: dict[str, Any], message: str) -> None:
     assert only_problem({**of(processing()), **more})[::2] == ("error", message)
+
+
+def test_an_experiment_is_named_by_parameters_and_the_execution() -> None:
+    names = {"ExperimentName": {"Get": "Parameters.Text"}, "TrialName": {"Get": "Execution.PipelineExecutionId"}}
+    assert check({**of(processing(), parameters=PARAMETERS), "PipelineExperimentConfig": names}) == []
 
 
 def test_definition_without_steps() -> None:

@@ -1,4 +1,4 @@
-"""Arguments that are no request of SageMaker's API: those of Fail, Lambda, Callback, Lineage and Cleanup steps."""
+"""What is no request of SageMaker's API: arguments of Fail, Lambda, Callback, Lineage and Cleanup steps, checks."""
 
 from __future__ import annotations
 
@@ -82,3 +82,32 @@ def test_a_lineage_step_has_arns_of_what_it_made_and_nothing_else() -> None:
         after = processing(arguments={"AppSpecification": {"ImageUri": word}})
         found = [problem.message for problem in check(of(record, after))]
         assert found == ([] if known else [f"Cannot resolve property reference [Steps.S.{path}]."])
+
+
+def check_step(kind: str, **more: Any) -> dict[str, Any]:
+    own = {"CheckType": "DATA_QUALITY" if kind == "QualityCheck" else "DATA_BIAS"}
+    return step(kind, processing()["Arguments"], **own, **more)
+
+
+def test_flags_of_a_check_are_booleans_or_parameters_of_that_type() -> None:
+    flags = {"SkipCheck": True, "FailOnViolation": {"Get": "Parameters.Flag"}, "RegisterNewBaseline": None}
+    assert check(of(check_step("QualityCheck", **flags), parameters=PARAMETERS)) == []
+    given = of(check_step("QualityCheck", SkipCheck={"Get": "Parameters.Text"}), parameters=PARAMETERS)
+    message = "Cannot assign property reference [Parameters.Text] to argument of type [Boolean]."
+    assert only_problem(given) == ("error", "Steps[S].SkipCheck", message)
+    problem = only_problem(of(check_step("ClarifyCheck", SkipCheck="true")))
+    assert problem == ("error", "Steps[S].SkipCheck", f"{UNPARSABLE} Expecting a value of type [Boolean].")
+
+
+@pytest.mark.parametrize("kind", ["QualityCheck", "ClarifyCheck"])
+def test_what_is_checked_must_be_known(kind: str) -> None:
+    assert only_problem(of(check_step(kind) | {"CheckType": "ALL"}))[2] == "Unknown check type 'ALL'."
+
+
+@pytest.mark.parametrize(("kind", "known"), [("QualityCheck", True), ("ClarifyCheck", False)])
+def test_only_checks_of_quality_have_statistics(kind: str, known: bool) -> None:
+    for baseline in ("CalculatedBaseline", "BaselineUsedForDriftCheck"):
+        for member, expected in (("Constraints", True), ("Statistics", known)):
+            word = {"Std:Join": {"Values": [{"Get": f"Steps.S.{baseline}{member}"}]}}
+            after = processing(arguments={"AppSpecification": {"ImageUri": word}})
+            assert (check(of(check_step(kind), after)) == []) is expected

@@ -103,6 +103,10 @@ def test_what_is_no_duration_is_not(duration: str) -> None:
     assert errors(of(processing(CacheConfig={"Enabled": True, "ExpireAfter": duration})))
 
 
+def test_a_duration_does_not_matter_where_caching_is_off() -> None:
+    assert check(of(processing(CacheConfig={"Enabled": False, "ExpireAfter": "never"}))) == []
+
+
 def test_policies_where_they_have_no_effect_are_warned_of() -> None:
     step = fail("End", CacheConfig={"Enabled": True}, RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"]}])
     assert [(p.level, p.message) for p in check(of(step))] == [
