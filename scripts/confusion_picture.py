@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.pictures import short
+
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
@@ -29,6 +31,8 @@ _RIGHT: Final = 36
 _BOTTOM: Final = 72
 _TEXT: Final = 15
 _MOST_WRITTEN: Final = 20
+_LONGEST_NAME: Final = 18
+_LONGEST_ACROSS: Final = 40
 _STEPS: Final = (1, 5, 10, 50, 100, 500)
 
 
@@ -42,17 +46,27 @@ def confusion_chart(matrix: npt.NDArray[np.int64], names: Sequence[str]) -> byte
     count = len(names)
     cell = _cell(count)
     side = cell * count
-    left = 68 + max(int(_font(_TEXT).getlength(_short(name))) for name in names)
-    image = Image.new("RGB", (left + side + _RIGHT, _TOP + side + _BOTTOM), "white")
+    shown = [short(name, _LONGEST_NAME) for name in names]
+    widest = max(int(_font(_TEXT).getlength(name)) for name in shown)
+    upward = widest > max(cell - 6, _LONGEST_ACROSS)
+    left, bottom = 68 + widest, _BOTTOM + (widest - _TEXT if upward else 0)
+    image = Image.new("RGB", (left + side + _RIGHT, _TOP + side + bottom), "white")
     draw = ImageDraw.Draw(image)
     draw.text((30, 20), "Confusion matrix", _INK, _font(18, bold=True), "lt")
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image.paste(Image.fromarray(_cells(shares, cell)), (left, _TOP))
     if count <= _MOST_WRITTEN:
         _write_counts(draw, matrix, shares, left, cell)
-    _write_names(draw, names, left, cell)
-    draw.text((left + side / 2, _TOP + side + _BOTTOM - 16), "predicted", _MUTED, _font(_TEXT), "ms")
-    _write_upward(image, "actual", 26, _TOP + side // 2)
+    _write_names(draw, shown, left, cell)
+    if upward:
+        for index in range(0, count, _step(cell, _TEXT)):
+            width = int(_font(_TEXT).getlength(shown[index]))
+            middle = left + int((index + 0.5) * cell) - _TEXT // 2 - 4
+            _write_upward(image, shown[index], middle, _TOP + side + 8 + (width + 2) // 2, _INK)
+    else:
+        _write_names_across(draw, shown, left, cell, widest)
+    draw.text((left + side / 2, _TOP + side + bottom - 16), "predicted", _MUTED, _font(_TEXT), "ms")
+    _write_upward(image, "actual", 26, _TOP + side // 2, _MUTED)
     stream = io.BytesIO()
     image.save(stream, "PNG", compress_level=4)
     return stream.getvalue()
@@ -73,22 +87,28 @@ def _write_counts(draw: ImageDraw, matrix: Any, shares: Any, left: int, cell: in
 
 
 def _write_names(draw: ImageDraw, names: Sequence[str], left: int, cell: int) -> None:
-    """All names, or every fifth, tenth, ... where there is no room for more."""
-    widest = max(_font(_TEXT).getlength(_short(name)) for name in names)
-    step = next((step for step in _STEPS if step * cell >= widest + 6), len(names))
-    for index in range(0, len(names), step):
-        middle = (index + 0.5) * cell
-        draw.text((left - 10, _TOP + middle), _short(names[index]), _INK, _font(_TEXT), "rm")
-        draw.text((left + middle, _TOP + cell * len(names) + 8), _short(names[index]), _INK, _font(_TEXT), "mt")
+    """The names of the rows: all, or every fifth, tenth, ... where there is no room for more."""
+    for index in range(0, len(names), _step(cell, _TEXT)):
+        draw.text((left - 10, _TOP + (index + 0.5) * cell), names[index], _INK, _font(_TEXT), "rm")
 
 
-def _write_upward(image: Any, text: str, left: int, middle: int) -> None:
+def _write_names_across(draw: ImageDraw, names: Sequence[str], left: int, cell: int, widest: int) -> None:
+    for index in range(0, len(names), _step(cell, widest)):
+        draw.text((left + (index + 0.5) * cell, _TOP + cell * len(names) + 8), names[index], _INK, _font(_TEXT), "mt")
+
+
+def _step(cell: int, size: int) -> int:
+    """Every which name is written, so that each has so many pixels."""
+    return next((step for step in _STEPS if step * cell >= size + 6), _STEPS[-1])
+
+
+def _write_upward(image: Any, text: str, left: int, middle: int, color: str) -> None:
     from PIL import Image, ImageDraw
 
     font = _font(_TEXT)
     width = int(font.getlength(text)) + 2
     line = Image.new("RGB", (width, _TEXT + 8), "white")
-    ImageDraw.Draw(line).text((0, _TEXT), text, _MUTED, font, "ls")
+    ImageDraw.Draw(line).text((0, _TEXT), text, color, font, "ls")
     image.paste(line.transpose(Image.Transpose.ROTATE_90), (left, middle - width // 2))
 
 
@@ -107,10 +127,6 @@ def _fitting(text: str, width: int, largest: int) -> int:
     """The largest size of type at which the text is no wider than so many pixels, but at least 6."""
     sizes = (size for size in range(largest, 6, -1) if _font(size, bold=True).getlength(text) <= width)
     return next(sizes, 6)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= 9 else f"{name[:8]}…"
 
 
 @cache

@@ -118,8 +118,11 @@ def _pictures(splits: dict[str, Split], targets: Targets, columns: tuple[str, ..
     names = targets.names.get("train")
     if side is None:
         sample = floats(train.features[train.rows[:_SAMPLE_ROWS]])[:, :_MOST_HISTOGRAMS]
+        what = _part("features", sample.shape[1], train.features.shape[1]) + " of train"
+        if len(sample) < len(train):
+            what += f", {len(sample):,} of {len(train):,} rows"
         titles = [columns[i] if columns else f"feature {i + 1}" for i in range(sample.shape[1])]
-        pictures["features.png"] = histograms(sample, titles, title="Features of train")
+        pictures["features.png"] = histograms(sample, titles, title=what)
     elif names is not None:
         pictures["digits.png"] = _examples(train, names, side)
         pictures["mean.png"] = _means(train, names, side)
@@ -134,7 +137,7 @@ def _pictures(splits: dict[str, Split], targets: Targets, columns: tuple[str, ..
 def _class_picture(splits: dict[str, Split], targets: Targets) -> bytes:
     if not targets.names:
         labels = np.concatenate([targets.labels[name] for name in splits])
-        return histograms(labels[:, None], [""], title="Labels")
+        return histograms(labels[:, None], [""], title="Labels of all splits", x="label")
     counted = {name: np.unique(part.astype(str), return_counts=True) for name, part in targets.names.items()}
     totals: dict[str, int] = {}
     for known, counts in counted.values():
@@ -145,7 +148,12 @@ def _class_picture(splits: dict[str, Split], targets: Targets) -> bytes:
     for name, (known, counts) in counted.items():
         count_of = dict(zip(known.tolist(), counts.tolist(), strict=True))
         series.append((name, [count_of.get(key, 0) for key in shown]))
-    return bars(shown, series, title="Rows of each class", y="rows")
+    what = "each class" if len(shown) == len(totals) else f"the {len(shown)} most frequent of {len(totals)} classes"
+    return bars(shown, series, title=f"Rows of {what}", y="rows")
+
+
+def _part(what: str, shown: int, there: int) -> str:
+    return what.capitalize() if shown == there else f"The first {shown} of {there:,} {what}"
 
 
 def _examples(train: Split, names: npt.NDArray[Any], side: int) -> bytes:

@@ -26,8 +26,10 @@ GRID: Final = "#e5e7eb"
 BLUE: Final = "#2563eb"
 ORANGE: Final = "#ea580c"
 GREEN: Final = "#059669"
-PURPLE: Final = "#7c3aed"
+SERIES: Final = (BLUE, ORANGE, GREEN, INK)
+"""Colours that stay apart, beside each other, for eyes that see no red, no green or no blue."""
 
+_LONGEST_NAME: Final = 18
 _DPI: Final = 120
 _SMALLEST_SIDE: Final = 8
 COLUMNS: Final = 10
@@ -71,7 +73,27 @@ def new_axes(figure: Figure, x: str, y: str, box: tuple[float, float, float, flo
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(GRID)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(_large_numbers())
     return axes
+
+
+def _large_numbers() -> Any:
+    """Ticks as matplotlib writes them, but 2.5M where it would write 2.5 and put 1e6 in a corner."""
+    from matplotlib.ticker import EngFormatter, ScalarFormatter
+
+    class Formatter(ScalarFormatter):
+        def set_locs(self, locs: Any) -> None:
+            super().set_locs(locs)
+            self._large = max(map(abs, locs), default=0) >= 1e5 and not self.offset
+
+        def __call__(self, x: Any, pos: Any = None) -> str:
+            return EngFormatter(sep="")(x, pos) if self._large else super().__call__(x, pos)
+
+        def get_offset(self) -> str:
+            return "" if self._large else str(super().get_offset())
+
+    return Formatter()
 
 
 def png(figure: Figure) -> bytes:
@@ -131,21 +153,31 @@ def bars(
     groups: Sequence[str], series: Sequence[tuple[str, Sequence[float]]], *, title: str, y: str, form: str = "{:,.0f}"
 ) -> bytes:
     """Grouped vertical bars, `series` of one value per group; values are written on them where there is room."""
-    figure = new_figure(max(5.2, min(12.0, 1.4 + 0.34 * len(groups) * len(series))), 3.3, title)
-    axes = new_axes(figure, "", y, (0.8, 0.5, 0.2, 0.75))
+    names = [short(name, _LONGEST_NAME) for name in groups]
+    across = max(5.2, min(12.0, 1.4 + 0.34 * len(groups) * len(series)))
+    room, longest = (across - 1) / len(groups), 0.075 * max(map(len, names))
+    upward = longest > room
+    figure = new_figure(across, 3.3 + upward * longest, title)
+    axes = new_axes(figure, "", y, (0.8, 0.5 + upward * longest, 0.2, 0.75))
     width = 0.82 / len(series)
-    colors = (BLUE, ORANGE, GREEN, PURPLE)
     places = np.arange(len(groups))
     for index, (name, values) in enumerate(series):
         offset = (index - (len(series) - 1) / 2) * width
-        drawn = axes.bar(places + offset, values, width * 0.92, color=colors[index % 4], label=name)
+        drawn = axes.bar(places + offset, values, width * 0.92, color=SERIES[index % 4], label=name)
         if len(groups) * len(series) <= 24:
             axes.bar_label(drawn, [form.format(value) for value in values], size=6.5, color=MUTED, padding=1)
-    axes.set_xticks(places, groups, color=INK, rotation=0 if max(map(len, groups)) < 8 else 20)
+    axes.set_xticks(places, names, color=INK, rotation=90 * upward)
     axes.grid(False, axis="x")
     if len(series) > 1:
         legend(axes)
     return png(figure)
+
+
+def short(name: str, longest: int) -> str:
+    """The name, or both of its ends, since names often differ only there."""
+    if len(name) <= longest:
+        return name
+    return f"{name[: longest // 2]}…{name[len(name) - (longest - 1) // 2 :]}"
 
 
 def legend(axes: Any, where: str = "above") -> None:
@@ -157,17 +189,24 @@ def legend(axes: Any, where: str = "above") -> None:
 
 
 def binned(values: Array, most: int) -> tuple[Array, Array]:
-    """Counts and edges of at most so many bins: fewer for few values, one for values too close to tell apart."""
+    """Counts and edges of at most so many bins: fewer for few values, one for values too close to tell apart.
+
+    Whole numbers that are not too far apart have a bin each.
+    """
     values = values.astype(np.float64)
     low, high = float(values.min()), float(values.max())
+    if high - low < most and (values == np.floor(values)).all() and abs(low) < 2**52:
+        return np.histogram(values, np.arange(low - 0.5, high + 1))
     bins = min(most, max(5, math.isqrt(4 * len(values))))
     if (high - low) / bins <= 4 * np.spacing(max(abs(low), abs(high))):
         return np.array([len(values)]), np.array([low - 0.5, high + 0.5])
     return np.histogram(values, bins, (low, high))
 
 
-def histograms(columns: Array, titles: Sequence[str], *, title: str) -> bytes:
-    """One small histogram for each column of (rows, columns)."""
+def histograms(columns: Array, titles: Sequence[str], *, title: str, x: str = "") -> bytes:
+    """One small histogram for each column of (rows, columns); `x` says what all of them are."""
+    from matplotlib.ticker import MaxNLocator
+
     across = min(4, len(titles))
     down = math.ceil(len(titles) / across)
     figure = new_figure(max(4.4, 2.4 * across), 0.45 + 1.75 * down, title)
@@ -175,9 +214,14 @@ def histograms(columns: Array, titles: Sequence[str], *, title: str) -> bytes:
     for index, name in enumerate(titles):
         left = (index % across) * width / across + 0.62
         top = 0.72 + (index // across) * 1.75
-        axes = new_axes(figure, "", "", (left, height - top - 1.05, width - left - width / across + 0.75, top))
-        axes.stairs(*binned(columns[:, index], 30), fill=True, color=BLUE, alpha=0.75)
-        axes.set_title(name if len(name) <= 24 else f"{name[:23]}…", size=8.5, color=INK, loc="left", pad=4)
+        box = (left, height - top - 1.05, width - left - width / across + 0.75, top)
+        axes = new_axes(figure, x, "" if index % across else "rows", box)
+        counts, edges = binned(columns[:, index], 30)
+        axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.75)
+        if (edges % 1 == 0.5).all():
+            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_title(short(name, 26), size=8.5, color=INK, loc="left", pad=4)
         axes.tick_params(labelsize=7)
+        axes.xaxis.get_offset_text().set_fontsize(7)
         axes.grid(False, axis="x")
     return png(figure)

@@ -18,9 +18,12 @@ import numpy.typing as npt
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
-from scripts.report_sections import Section, binary_sections, multiclass_sections, regression_sections
+from scripts.report_sections import Section, amount, binary_sections, multiclass_sections, regression_sections
 
 _CONSTANT: Final = "_best_constant_classifier"
+_ALWAYS: Final = {BINARY_GROUP: "positive", MULTICLASS_GROUP: "the most frequent class"}
+"""What the best constant classifier answers."""
+
 _TITLES: Final = {
     "auc": "AUC",
     "f0_5": "F0.5",
@@ -79,8 +82,8 @@ def write_report(
 def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int) -> str:
     """The whole document."""
     kind = group.removesuffix("_metrics").replace("_", " ")
-    cards = "".join(_card(name, figures) for name in HEADLINES[group])
-    parts = "".join(_section(section) for section in sections) + _section(_all_figures(figures))
+    cards = "".join(_card(name, figures, _ALWAYS.get(group, "")) for name in HEADLINES[group])
+    parts = "".join(map(_section, [*sections, _all_figures(figures, _ALWAYS.get(group, ""))]))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
@@ -98,19 +101,19 @@ def title(name: str) -> str:
 
 
 def number(value: float | str) -> str:
-    """Four digits after the point, or four that matter for a large or tiny number."""
+    """Four digits after the point, or as an amount where it is large or tiny."""
     if isinstance(value, str):
         return "–"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1000 or value == 0 else f"{value:.4g}"
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1000 or value == 0 else amount(value)
 
 
-def _card(name: str, figures: dict[str, Any]) -> str:
+def _card(name: str, figures: dict[str, Any], always: str) -> str:
     figure = figures[name]
     notes = []
     if not isinstance(figure["standard_deviation"], str):
         notes.append(f"± {figure['standard_deviation']:.2g}")
     if constant := figures.get(name + _CONSTANT):
-        notes.append(f"constant answer: {number(constant['value'])}")
+        notes.append(f"{number(constant['value'])} if always {always}")
     shown = html.escape(title(name))
     return (
         f'<div class="card"><span>{shown[:1].upper()}{shown[1:]}</span><b>{number(figure["value"])}</b>'
@@ -118,7 +121,7 @@ def _card(name: str, figures: dict[str, Any]) -> str:
     )
 
 
-def _all_figures(figures: dict[str, Any]) -> Section:
+def _all_figures(figures: dict[str, Any], always: str) -> Section:
     text = "The deviation is that of five random samples of 80 % of the rows"
     shown = [name for name, figure in figures.items() if _is_figure(figure) and not name.endswith(_CONSTANT)]
     rows = [
@@ -126,8 +129,8 @@ def _all_figures(figures: dict[str, Any]) -> Section:
     ]
     head = ["figure", "value", "deviation"]
     if any(name.endswith(_CONSTANT) for name in figures):
-        text += "; the last column is what a classifier reaches that always gives the same answer"
-        head.append("constant answer")
+        text += f"; the last column is what a classifier reaches that always answers {always}"
+        head.append(f"always {always}")
         for name, row in zip(shown, rows, strict=True):
             row.append(number(figures.get(name + _CONSTANT, {"value": "NaN"})["value"]))
     return Section("All figures", f"{text}.", {}, [head, *rows])

@@ -73,12 +73,12 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path, classes
     width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
     matrix = confusion(truth, predicted, class_count(answers, truth, len(classes)))
     names = shown_names(classes, len(matrix))
-    table = per_class(matrix)
+    table, actual, found = per_class(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     confidence = answers.scores.max(axis=1) if width else np.ones(len(truth))
     right = predicted == truth
     rows = [
-        [name, f"{matrix[index].sum():,}", f"{matrix[index, index]:,}"]
-        + [f"{table[key][index]:.4f}" for key in ("precision", "recall", "f1")]
+        [name, f"{actual[index]:,}", f"{matrix[index, index]:,}"]
+        + [f"{table[key][index]:.4f}" if known else "–" for key, known in _known(actual[index], found[index]).items()]
         for index, name in enumerate(names)
     ]
     pictures = {"confusion.png": confusion_chart(matrix, names)}
@@ -108,11 +108,16 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path, classes
     ]
 
 
+def _known(actual: int, predicted: int) -> dict[str, bool]:
+    """Which figures a class has: none to recall without rows, none to be precise about without predictions."""
+    return {"precision": predicted > 0, "recall": actual > 0, "f1": actual + predicted > 0}
+
+
 def regression_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
     """Amounts: predictions over truth, residuals, the rows that are farthest off."""
     scores = answers.scores
     worst = np.argsort(-np.abs(scores - labels), kind="stable")[:_WORST]
-    captions = [f"{labels[row]:.4g} → {scores[row]:.4g}" for row in worst]
+    captions = [f"{amount(labels[row])} → {amount(scores[row])}" for row in worst]
     return [
         Section(
             "Predicted and actual",
@@ -125,6 +130,11 @@ def regression_sections(answers: Answers, labels: Array, features: Path) -> list
         ),
         *_mistakes([("actual → predicted", worst, captions)], features, "The predictions farthest from the truth."),
     ]
+
+
+def amount(value: float) -> str:
+    """A number in its own unit: thousands and millions without a fraction, else four digits that matter."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def threshold_of(scores: Array, predicted: Array) -> float:

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 from scripts import evaluate
-from scripts.predictions import feature_rows, parse_answers
-from scripts.report import number, title
-from scripts.report_sections import threshold_of
+from scripts.metrics import HEADLINES
+from scripts.predictions import Answers, feature_rows, parse_answers
+from scripts.report import number, page, title
+from scripts.report_sections import multiclass_sections, threshold_of
 
 
 class Case:
@@ -276,13 +277,41 @@ def test_figures_are_written_as_people_write_them() -> None:
         "true positive rate",
         "R²",
     ]
-    assert [number(value) for value in (0.98765, 0.0, 1e-5, 123456.0, "NaN")] == [
+    assert [number(value) for value in (0.98765, 0.0, 1e-5, 123456.4, -1234567.0, 1.5e12, "NaN")] == [
         "0.9877",
         "0.0000",
         "1e-05",
-        "1.235e+05",
+        "123,456",
+        "-1,234,567",
+        "1.5e+12",
         "–",
     ]
+
+
+def test_a_class_without_rows_or_predictions_has_no_figures_instead_of_zeros(tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_text("1\n" * 3)
+    answers = Answers(np.array([[0.7, 0.2, 0.1]] * 3), np.array([0, 0, 0]))
+    _, each, *_ = multiclass_sections(answers, np.array([0.0, 0, 1]), tmp_path, ["a", "b", "c"])
+    assert [row[3:] for row in each.table[1:]] == [
+        ["0.6667", "1.0000", "0.8000"],
+        ["–", "0.0000", "0.0000"],
+        ["–", "–", "–"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("group", "words"),
+    [
+        ("binary_classification_metrics", "always positive"),
+        ("multiclass_classification_metrics", "always the most fre"),
+    ],
+)
+def test_the_report_says_what_the_constant_classifier_answers(group: str, words: str) -> None:
+    figure = {"value": 0.25, "standard_deviation": "NaN"}
+    names = HEADLINES[group]
+    shown = page(group, {name: figure for name in (*names, f"{names[0]}_best_constant_classifier")}, [], 4)
+    assert f"<small>0.2500 if {words}" in shown
+    assert f"<th>{words}" in shown
 
 
 def test_runs_as_the_definition_runs_it_without_heavy_imports(tmp_path: Path) -> None:

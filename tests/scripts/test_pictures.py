@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from scripts import charts, pictures
 from scripts.confusion_picture import confusion_chart
 from scripts.curves import sweep
-from scripts.pictures import bars, binned, histograms, image_grid, image_side
+from scripts.pictures import bars, binned, histograms, image_grid, image_side, short
 
 
 def size(data: bytes) -> tuple[int, int]:
@@ -52,7 +53,9 @@ def test_grid_enlarges_by_a_whole_factor_and_draws_ink_dark() -> None:
         ([1.0, 1.0], 1),
         ([3e38, 3e38], 1),
         ([1e16, 1e16 + 2], 1),
-        ([0.0, 1.0], 5),
+        ([0.0, 0.5], 5),
+        ([0.0, 1.0], 2),
+        (list(range(-3, 6)), 9),
         (list(range(10_000)), 30),
         ([-3.4e38, 3.4e38], 5),
     ],
@@ -62,6 +65,76 @@ def test_bins_are_always_finite(values: list[float], bins: int) -> None:
     assert (len(counts), len(edges)) == (bins, bins + 1)
     assert counts.sum() == len(values)
     assert np.isfinite(edges).all()
+
+
+def test_whole_numbers_stand_in_the_middle_of_their_bins() -> None:
+    counts, edges = binned(np.array([3.0, 3, 5, 4, 3]), 30)
+    assert (counts.tolist(), edges.tolist()) == ([3, 1, 1], [2.5, 3.5, 4.5, 5.5])
+
+
+def test_long_names_that_differ_at_an_end_stay_different() -> None:
+    names = ["category number 03", "category number 04", "no category number 3"]
+    assert [short(name, 12) for name in names] == ["catego…er 03", "catego…er 04", "no cat…ber 3"]
+    assert short("cat", 3) == "cat"
+
+
+NAMES = ["a name of a class that is far too long", "another name of a class", "a third name of a class, the last"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 45])
+@pytest.mark.parametrize("kind", ["bars", "confusion"])
+def test_long_names_are_not_cut_off_at_the_edges(kind: str, count: int) -> None:
+    from PIL import Image
+
+    names = [NAMES[index % 3] for index in range(count)]
+    if kind == "bars":
+        drawn = bars(names, [("train", [1] * count), ("test", [2] * count)], title="t", y="rows")
+    else:
+        drawn = confusion_chart(np.eye(count, dtype=np.int64), names)
+    pixels = np.array(Image.open(io.BytesIO(drawn)).convert("L"))
+    assert (np.concatenate([pixels[-4:].ravel(), pixels[:, :4].ravel(), pixels[:, -4:].ravel()]) == 255).all()
+
+
+def test_large_numbers_on_an_axis_are_written_out() -> None:
+    axes = pictures.new_axes(pictures.new_figure(4, 3, "t"), "x", "y")
+    axes.plot([0, 4e6], [0, 400])
+    pictures.png(axes.figure)  # type: ignore[arg-type]
+    assert "2M" in [label.get_text() for label in axes.get_xticklabels()]
+    assert "200" in [label.get_text() for label in axes.get_yticklabels()]
+    assert axes.xaxis.get_offset_text().get_text() == ""
+
+
+def test_a_logarithmic_axis_with_few_rows_has_plain_ticks() -> None:
+    axes = pictures.new_axes(pictures.new_figure(4, 3, "t"), "x", "y")
+    axes.stairs([8, 1, 3], [0, 1, 2, 3])
+    charts._logarithmic(axes)
+    pictures.png(axes.figure)  # type: ignore[arg-type]
+    shown = {label.get_text() for which in ("major", "minor") for label in axes.get_yticklabels(which=which)}
+    assert {"1", "2", "5"} <= shown <= {"", "1", "2", "5", "10", "0"}
+
+
+# What is left of linear red, green and blue where one kind of cone is missing (Machado et al., severity 1).
+SEEN = {
+    "no red": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "no green": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "no blue": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+
+
+@pytest.mark.parametrize("missing", SEEN)
+def test_colours_of_series_stay_apart_for_every_eye(missing: str) -> None:
+    def seen(color: str) -> Any:
+        code = np.array([int(color[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+        linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+        x, y, z = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ np.clip(
+            np.array(SEEN[missing]) @ linear, 0, 1
+        )
+        x, y, z = np.cbrt([x / 0.9505, y, z / 1.089])
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])  # CIELAB
+
+    shown = [seen(color) for color in pictures.SERIES]
+    apart = [np.linalg.norm(one - other) for at, one in enumerate(shown) for other in shown[:at]]
+    assert min(apart) > 20  # blue and violet were 2 apart to an eye without green
 
 
 def test_the_confusion_matrix_colours_each_cell_by_its_share_of_the_actual_class() -> None:
