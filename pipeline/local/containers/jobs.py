@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import disk
-from pipeline.local.containers import processing, sandbox, training, tuning
+from pipeline.local.containers import processing, sandbox, training, transform, tuning
 from pipeline.local.containers.environment import environment
 from pipeline.local.containers.running import (
     INTERNAL,
@@ -66,16 +66,10 @@ PARITY: Final = (
 )
 
 
-def _transform(running: Running) -> None:
-    from pipeline.local.containers.transform import run
-
-    run(running.service, running.name)
-
-
 RUNNERS: Final[dict[Kind, Runner]] = {
     PROCESSING: processing.run,
     TRAINING: training.run,
-    TRANSFORM: _transform,
+    TRANSFORM: transform.run,
     TUNING: tuning.run,
 }
 
@@ -94,15 +88,15 @@ class Jobs:
         self._tuning: list[threading.Thread] = []
         self._closed = False
 
-    def admit(self, request: int = 1) -> None:
+    def admit(self) -> None:
         """Check that one more job may be created. Raises ResourceLimitExceeded."""
         with self._lock:
             waiting = len(self._running)
-        if waiting + request > WAITING + AT_ONCE:
+        if waiting >= WAITING + AT_ONCE:
             raise ResourceLimitExceeded(
                 "The account-level service limit 'Number of jobs on localhost' is"
                 f" {WAITING + AT_ONCE} Instances, with current utilization of {waiting} Instances and a request delta"
-                f" of {request} Instances. Please wait for jobs to end."
+                " of 1 Instances. Please wait for jobs to end."
             )
 
     def start(self, kind: str, name: str) -> None:
@@ -112,13 +106,13 @@ class Jobs:
             if self._closed:
                 return
             self._running[kind, name] = running
-        if running.kind is TUNING:
-            # It only waits for its training jobs, which need the places of the pool.
-            thread = threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}")
-            self._tuning = [other for other in self._tuning if other.is_alive()] + [thread]
-            thread.start()
-        else:
-            self._pool.submit(self._run, running)
+            if running.kind is TUNING:
+                # It only waits for its training jobs, which need the places of the pool.
+                thread = threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}")
+                self._tuning = [other for other in self._tuning if other.is_alive()] + [thread]
+                thread.start()
+            else:
+                self._pool.submit(self._run, running)
 
     def stop(self, kind: str, name: str) -> None:
         """Ask a job to end; its status is Stopped when it has. A job that is not running is passed over."""
@@ -126,12 +120,6 @@ class Jobs:
             running = self._running.get((kind, name))
         if running is not None:
             running.stop()
-
-    def stopping(self, kind: str, name: str) -> threading.Event:
-        """The event that is set when a running job is asked to end."""
-        with self._lock:
-            running = self._running.get((kind, name))
-        return running.stopping if running is not None else threading.Event()
 
     def environment(self, home: Path) -> dict[str, str]:
         """The environment that every container has; `home` becomes its HOME."""

@@ -10,20 +10,17 @@ import json
 import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.local.containers.connection import NoAnswer
 from pipeline.local.containers.model_data import ModelDataError, containers_of
-from pipeline.local.containers.running import TRANSFORM, JobFailure, job_folder
+from pipeline.local.containers.running import JobFailure, Running
 from pipeline.local.containers.serving import STOP_GRACE, ServingContainer
 from pipeline.local.containers.transfer import Source, TransferError, shard, sources, split_uri
 from pipeline.local.containers.transform_log import InstanceLog
 from pipeline.local.containers.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
 from pipeline.local.objects import S3Error
 from pipeline.local.parity import Row
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
 
 Body = dict[str, Any]
 
@@ -46,26 +43,23 @@ MOST_INSTANCES: Final = 8
 _HEALTH_TIMEOUT: Final = 1800.0
 
 
-def run(service: Service, name: str) -> None:
-    """Run a stored transform job to its end. Raises JobFailure, JobStopped."""
-    job = service.store.merge(TRANSFORM.name, name, TransformStartTime=service.clock.now())
-    _Transform(service, name, job).run()
-    now = service.clock.now()
-    service.store.merge(
-        TRANSFORM.name, name, TransformJobStatus="Completed", TransformEndTime=now, LastModifiedTime=now
-    )
+def run(running: Running) -> None:
+    """Run a transform job from start to its final status. Raises JobFailure, JobStopped."""
+    _Transform(running, running.update(TransformStartTime=running.service.clock.now())).run()
+    running.finish("Completed")
 
 
 class _Transform:
     """One job."""
 
-    def __init__(self, service: Service, name: str, job: Body) -> None:
-        self._service = service
-        self._name = name
+    def __init__(self, running: Running, job: Body) -> None:
+        self._service = running.service
+        self._name = running.name
         self._job = job
-        self._stopping = service.jobs.stopping(TRANSFORM.name, name)
-        self._folder = job_folder(service, TRANSFORM, name)
-        self._objects = ObjectTransform(service, name, job, self._stopping, self._folder / "output")
+        self._grace = running.grace
+        self._stopping = running.stopping
+        self._folder = running.folder
+        self._objects = ObjectTransform(running.service, running.name, job, self._stopping, self._folder / "output")
 
     def run(self) -> None:
         found = self._sources()
@@ -129,7 +123,7 @@ class _Transform:
         finally:
             done.set()
             for container in containers:
-                container.stop(min(STOP_GRACE, self._service.jobs.grace))
+                container.stop(min(STOP_GRACE, self._grace))
                 shutil.rmtree(container.folder, ignore_errors=True)
             log.close()
 
@@ -184,5 +178,5 @@ class _Transform:
         while not done.wait(0.1):
             if self._stopping.is_set():
                 for container in containers:
-                    container.stop(self._service.jobs.grace)
+                    container.stop(self._grace)
                 return
