@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local.calls import patiently
 from pipeline.local.containers.running import TERMINAL, TRAINING, Running
 from pipeline.local.errors import ApiError
 from pipeline.local.parity import Row
@@ -190,7 +191,7 @@ def _create(running: Running, candidate: tuple[Body, dict[str, str]], index: int
     request: Body = {member: definition[member] for member in _DEFINITION if member in definition}
     request |= resources_of(definition)
     request |= {"TrainingJobName": name, "HyperParameters": definition.get("StaticHyperParameters", {}) | tuned}
-    service.call("CreateTrainingJob", request)
+    patiently(service, "CreateTrainingJob", request)
     return service.store.merge(
         TRAINING.name,
         name,
@@ -226,7 +227,7 @@ def _end(running: Running) -> None:
     for job in jobs_of(running.service, running.name):
         if job["TrainingJobStatus"] not in TERMINAL:
             try:
-                running.service.call("StopTrainingJob", {"TrainingJobName": job["TrainingJobName"]})
+                patiently(running.service, "StopTrainingJob", {"TrainingJobName": job["TrainingJobName"]})
             except ApiError:
                 # It has ended meanwhile.
                 pass

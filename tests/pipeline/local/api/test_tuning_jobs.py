@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.containers.tuning import candidates, scaled
+from pipeline.local.faults import Faults
 from tests.support.jobs import BUCKET, IMAGE, Bench, channel
 from tests.support.service import ROLE, local_service
 
@@ -93,6 +94,24 @@ def test_grid_search_tries_all_and_tells_the_best(bench: Bench) -> None:
     described = bench.local.sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
     assert described["TuningJobArn"] == job["HyperParameterTuningJobArn"]
     assert described["HyperParameters"] == {"x": "3"}
+
+
+def test_throttling_is_outlasted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, create = bench.local.service, bench.local.sagemaker.create_hyper_parameter_tuning_job
+    create(
+        HyperParameterTuningJobName="throttled",
+        HyperParameterTuningJobConfig=config(),
+        TrainingJobDefinition=definition(),
+    )
+    monkeypatch.setattr(service, "faults", Faults.parse(["throttle=0.4"]))
+    kind = "hyper-parameter-tuning-job"
+
+    def ended() -> Body | None:
+        body = service.store.get(kind, "throttled") or {}
+        return body if body["HyperParameterTuningJobStatus"] in ("Completed", "Failed") else None
+
+    job = service.store.wait(ended, 60, of=(kind, "throttled")) or {}
+    assert (job["HyperParameterTuningJobStatus"], job["TrainingJobStatusCounters"]["Completed"]) == ("Completed", 4)
 
 
 def test_training_jobs_that_fail_are_counted(bench: Bench) -> None:
