@@ -92,8 +92,9 @@ def test_what_others_write_is_never_part_of_a_script(path: Path) -> None:
         ({"PARAMETERS": "Epochs=3 MinAuc=0.9"}, ["--param", "Epochs=3", "--param", "MinAuc=0.9"]),
         ({"FROM": "TrainModel", "NAME": "by hand"}, ["--from", "TrainModel", "--name", "by hand"]),
         ({"PARAMETERS": "A=$(touch x);touch x"}, ["--param", "A=$(touch", "--param", "x);touch", "--param", "x"]),
+        ({"PARAMETERS": "A=*"}, ["--param", "A=*"]),
     ],
-    ids=["nothing", "parameters", "step and name", "no code"],
+    ids=["nothing", "parameters", "step and name", "no code", "no files"],
 )
 def test_what_is_typed_in_reaches_start_as_flags(
     tmp_path: Path, variables: dict[str, str], arguments: list[str]
@@ -102,9 +103,10 @@ def test_what_is_typed_in_reaches_start_as_flags(
     stub.parent.mkdir(parents=True)
     stub.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n', encoding="utf-8")
     stub.chmod(0o755)
-    line = next(line for line in lines(WORKFLOWS[2]) if " start " in line)
-    done = subprocess.run(
-        ["bash", "-e", "-c", line], cwd=tmp_path, env=variables, capture_output=True, text=True, check=True
-    )
+    (tmp_path / "A=file").touch()
+    step = next(step for step in steps(WORKFLOWS[2]) if " start " in step.get("run", ""))
+    (tmp_path / "line").write_text(step["run"], encoding="utf-8")
+    shell = step["shell"].format("line").split()
+    done = subprocess.run(shell, cwd=tmp_path, env=variables, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["start", "--follow", "--logs", "--timeout", "3300", *arguments]
     assert not (tmp_path / "x").exists()
