@@ -1,4 +1,4 @@
-"""ClientRequestToken: the same request with the same token is done once and answered twice."""
+"""ClientRequestToken, ClientToken: the same request with the same token is done once and answered twice."""
 
 from __future__ import annotations
 
@@ -16,24 +16,26 @@ Body = dict[str, Any]
 PARITY: Final = (
     Row(
         area="requests",
-        subject="a ClientRequestToken used again with another request",
+        subject="a ClientRequestToken or ClientToken used again with another request",
         here="ConflictException",
         aws="refused; code and text not established",
     ),
 )
 
 
-def once(service: Service, operation: str, request: Body, work: Callable[[], Body]) -> tuple[Body, bool]:
+def once(
+    service: Service, operation: str, request: Body, work: Callable[[], Body], *, member: str = "ClientRequestToken"
+) -> tuple[Body, bool]:
     """The answer of `work`, done in one transaction, or the answer to the same request before; and whether it is new.
 
     Raises ConflictException if the token was used for another request.
     """
-    token = request.get("ClientRequestToken")
-    asked = {key: value for key, value in request.items() if key != "ClientRequestToken"}
+    token = request.get(member)
+    asked = {key: value for key, value in request.items() if key != member}
     with service.store.transaction():
         if token is not None and (found := service.store.answered(operation, token)) is not None:
             if found[0] != asked:
-                raise ConflictException(f"The ClientRequestToken {token} was used for another {operation} request.")
+                raise ConflictException(f"The {member} {token} was used for another {operation} request.")
             return found[1], False
         answer = work()
         if token is not None:

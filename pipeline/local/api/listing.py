@@ -54,10 +54,9 @@ class Listing:
         kept = [body for body in bodies if self._wanted(body, request)]
         member = self._member(request.get("SortBy", self.sort_by))
         order = request.get("SortOrder", self.sort_order)
-        kept.sort(key=lambda body: _sortable(body.get(member)), reverse=order == "Descending")
         if order == "Descending":
-            # Python's sort is stable even when reversed; of equal times the latest stored comes first.
-            kept = _newest_first_among_equals(kept, member)
+            kept.reverse()  # the sort is stable, reversed too: of equal times the latest stored comes first
+        kept.sort(key=lambda body: _sortable(body.get(member)), reverse=order == "Descending")
         return paged([summary(body) for body in kept], request)
 
     def _member(self, sort_by: str) -> str:
@@ -106,14 +105,3 @@ def _sortable(value: Any) -> tuple[int, Any]:
     if value is None:
         return (0, 0)
     return (2, value) if isinstance(value, str) else (1, value)
-
-
-def _newest_first_among_equals(bodies: list[Body], member: str) -> list[Body]:
-    result: list[Body] = []
-    run: list[Body] = []
-    for body in bodies:
-        if run and run[-1].get(member) != body.get(member):
-            result += reversed(run)
-            run = []
-        run.append(body)
-    return result + list(reversed(run))

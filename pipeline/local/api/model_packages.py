@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.api import Body, action, public
 from pipeline.local.api import model_package_groups as groups
+from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
-from pipeline.local.errors import ConflictException, ValidationException
+from pipeline.local.errors import ValidationException
 from pipeline.local.names import last_part
 from pipeline.local.parity import Row
 from pipeline.local.store import AlreadyExists
@@ -35,12 +36,6 @@ PARITY: Final = (
         subject="ListModelPackages of a group that does not exist",
         here="an empty list",
         aws="not established",
-    ),
-    Row(
-        area="registry",
-        subject="a ClientToken used again with another request",
-        here="ConflictException",
-        aws="refused; code and text not established",
     ),
 )
 
@@ -79,17 +74,10 @@ def create_package(service: Service, request: Body) -> Body:
     """Make a version of a group, or an unversioned package. Raises ValidationException, ConflictException."""
     _check_names(request)
     _check_card(request.get("ModelCard"))
-    token, asked = request.get("ClientToken"), {**request, "ClientToken": ""}
-    with service.store.transaction():
-        if token and (done := service.store.answered("CreateModelPackage", token)):
-            if done[0] != asked:
-                raise ConflictException(f"The ClientToken {token} was used for another CreateModelPackage request.")
-            return done[1]
-        body = _versioned(service, request) if "ModelPackageGroupName" in request else _unversioned(service, request)
-        answer = {"ModelPackageArn": body["ModelPackageArn"]}
-        if token:
-            service.store.answer("CreateModelPackage", token, asked, answer)
-    _announce(service, body)
+    create = _versioned if "ModelPackageGroupName" in request else _unversioned
+    answer, new = once(service, "CreateModelPackage", request, lambda: create(service, request), member="ClientToken")
+    if new:
+        _announce(service, find_package(service, answer["ModelPackageArn"]))
     return answer
 
 
@@ -192,6 +180,7 @@ def _unversioned(service: Service, request: Body) -> Body:
 
 
 def _insert(service: Service, request: Body, body: Body, key: str, *, parent: str) -> Body:
+    """Store a package; the answer to its creation. Raises AlreadyExists."""
     arn = service.arns.of(KIND, key)
     body = {
         # The model of DescribeModelPackage requires a name; a version has that of its group.
@@ -208,7 +197,7 @@ def _insert(service: Service, request: Body, body: Body, key: str, *, parent: st
     }
     service.store.insert(KIND, key, body, arn=arn, parent=parent)
     store_tags(service, arn, request.get("Tags"))
-    return body
+    return {"ModelPackageArn": arn}
 
 
 def _check_names(request: Body) -> None:
