@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pipeline.definition_types import STEP_TYPES
 from pipeline.local.errors import ApiError
 from pipeline.local.parity import Row
 
@@ -58,8 +59,10 @@ class Retries:
 
     @classmethod
     def of(cls, step: dict[str, Any]) -> Retries:
-        """The policies of a step of a definition, the default last."""
-        return cls([*(step.get("RetryPolicies") or []), _DEFAULT])
+        """The policies of a step of a definition, the default last; the default alone for types never retried."""
+        kind = STEP_TYPES.get(str(step.get("Type")))
+        given = (step.get("RetryPolicies") or []) if kind is None or kind.retried else []
+        return cls([*given, _DEFAULT])
 
     def configured(self, exception: str) -> bool:
         """Whether the step has a policy, or there is a default, for this exception type."""

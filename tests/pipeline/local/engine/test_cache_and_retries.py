@@ -122,6 +122,13 @@ def test_a_policy_says_how_often_and_how_long() -> None:
     assert waits([policy | {"MaxAttempts": 0}], retries.CAPACITY_ERROR) == []
 
 
+@pytest.mark.parametrize(("kind", "most"), [("EndpointConfig", 3), ("Training", 3), ("Endpoint", None)])
+def test_policies_of_a_type_that_is_never_retried_do_nothing(kind: str, most: int | None) -> None:
+    policy = {"ExceptionType": [retries.RESOURCE_LIMIT], "IntervalSeconds": 3}
+    assert Retries.of({"Type": kind, "RetryPolicies": [policy]}).wait(retries.RESOURCE_LIMIT, 0) == most
+    assert Retries.of({"Type": kind}).wait(retries.THROTTLING, 0) == 1
+
+
 def test_a_policy_for_throttling_takes_the_place_of_the_default() -> None:
     policy = {"ExceptionType": [retries.THROTTLING], "IntervalSeconds": 5, "BackoffRate": 1.0, "MaxAttempts": 2}
     assert waits([policy], retries.THROTTLING) == [5, 5]
