@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from pipeline.clean import Item, age
+from pipeline.plain_table import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,12 +18,7 @@ if TYPE_CHECKING:
 
 def stays_table(items: Sequence[Item], now: datetime) -> Table:
     """One row a thing that stays: kind, name, age, and why, if its age or a name would not do."""
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("kind", "name", "age", ""):
-        table.add_column(heading, justify="right" if heading == "age" else "left", no_wrap=heading != "")
-    for item in items:
-        table.add_row(item.kind.title, Text(item.name), age(item, now), Text(item.stays, style="dim"))
-    return table
+    rows = ((item.kind.title, item.name, age(item, now), Text(item.stays, style="dim")) for item in items)
+    return plain_table(("kind", "name", "age", ""), rows, right=("age",))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.executions import Summary, execution_id
+from pipeline.plain_table import plain_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,12 +17,9 @@ if TYPE_CHECKING:
 
 def executions_table(summaries: Sequence[Summary]) -> Table:
     """One row an execution: id, status, start, name, reason."""
-    from rich.table import Table
+    return plain_table(("execution", "status", "started", "name", ""), map(_row, summaries))
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("execution", "status", "started", "name", ""):
-        table.add_column(heading, no_wrap=heading != "")
-    for item in summaries:
-        started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(execution_id(item.arn), item.status, started, item.name, item.reason)
-    return table
+
+def _row(item: Summary) -> list[str]:
+    started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return [execution_id(item.arn), item.status, started, item.name, item.reason]

@@ -5,28 +5,22 @@ What is too large for a terminal is left to the report.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.plain_table import plain_table
 from pipeline.results import Gate, confusion_matrix
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
 _MOST_CLASSES: Final = 20
 
 
 def gate_table(gates: Sequence[Gate]) -> Table:
     """Each gated figure beside its threshold, and whether it passed."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("metric", "value", "threshold", "parameter", ""):
-        table.add_column(heading, justify="right" if heading == "value" else "left")
-    for gate in gates:
-        verdict = "[green]pass[/]" if gate.passed else "[red]miss[/]"
-        table.add_row(gate.metric, f"{gate.value:.4f}", f"{gate.side} {gate.threshold:g}", gate.parameter, verdict)
-    return table
+    return plain_table(("metric", "value", "threshold", "parameter", ""), map(_row, gates), right=("value",))
 
 
 def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> Table | None:
@@ -37,20 +31,21 @@ def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> 
     matrix = confusion_matrix(metrics, classes)
     if matrix is None or len(matrix) > _MOST_CLASSES:
         return None
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("actual \\ predicted")
     columns = list(next(iter(matrix.values())))
-    for column in columns:
-        table.add_column(escape(column), justify="right")
-    for actual, row in matrix.items():
-        table.add_row(escape(actual), *(_count(row[column], actual == column) for column in columns))
-    return table
+    rows = ([actual, *_counts({name: row.get(name, 0) for name in columns}, actual)] for actual, row in matrix.items())
+    return plain_table(("actual \\ predicted", *columns), rows, right=columns)
 
 
-def _count(value: int, right: bool) -> str:
-    """A cell of the matrix: what is right stands out, what is nothing recedes."""
-    style = "bold" if right else "dim"
-    return f"[{style}]{value:,}[/]" if right or not value else f"{value:,}"
+def _row(gate: Gate) -> list[str | Text]:
+    from rich.text import Text
+
+    verdict = Text("pass", "green") if gate.passed else Text("miss", "red")
+    return [gate.metric, f"{gate.value:.4f}", f"{gate.side} {gate.threshold:g}", gate.parameter, verdict]
+
+
+def _counts(row: Mapping[str, int], actual: str) -> Iterator[str | Text]:
+    """The cells of a row of the matrix: what is right stands out, what is nothing recedes."""
+    from rich.text import Text
+
+    for predicted, value in row.items():
+        yield Text(f"{value:,}", "bold" if predicted == actual else "" if value else "dim")

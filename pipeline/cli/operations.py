@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.options import Where, composing, console, located
+
+if TYPE_CHECKING:
+    from pipeline.predict import Prediction
 
 
 def register(app: typer.Typer) -> None:
@@ -39,15 +42,14 @@ def predict(
         for answer in answers:
             print(json_module.dumps(vars(answer)))
         return
-    from rich.table import Table
+    from pipeline.plain_table import plain_table
 
-    table = Table(box=None, pad_edge=False)
-    for heading in ("row", "label", "score"):
-        table.add_column(heading, justify="right")
-    for answer in answers:
-        score = f"{max(answer.score):.6f}" if isinstance(answer.score, list) else f"{answer.score:.6f}"
-        table.add_row(str(answer.row), "" if answer.label is None else str(answer.label), score)
-    console().print(table)
+    rows = ((str(answer.row), "" if answer.label is None else str(answer.label), _score(answer)) for answer in answers)
+    console().print(plain_table(("row", "label", "score"), rows, right=("row", "label", "score")))
+
+
+def _score(answer: Prediction) -> str:
+    return f"{max(answer.score) if isinstance(answer.score, list) else answer.score:.6f}"
 
 
 @composing
