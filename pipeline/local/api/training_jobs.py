@@ -144,7 +144,7 @@ def _algorithm(request: Body) -> Body:
             "You can't override the metric definitions for Amazon SageMaker algorithms. Please retry the request"
             " without specifying metric definitions."
         )
-    return given | {"MetricDefinitions": image.metrics(request.get("HyperParameters", {}))}
+    return given | {"MetricDefinitions": image.metrics()}
 
 
 def _channel(service: Service, given: Body, role: str) -> Body:

@@ -62,8 +62,8 @@ class Image:
     """The program is part of this project, which other jobs do not see."""
     builtin: bool = False
     """An Amazon algorithm: it has metric definitions of its own, and its failure files say whose fault it was."""
-    metrics: Callable[[dict[str, str]], MetricDefinitions] | None = None
-    """The metric definitions that the service adds, given the hyperparameters."""
+    metrics: Callable[[], MetricDefinitions] | None = None
+    """The metric definitions that the service adds to its training jobs."""
 
     def program(self, kind: Program) -> list[str]:
         """The command line of `docker run <image> train|serve`, or for `process` of `docker run <image>`.
@@ -79,13 +79,10 @@ class Image:
         return [*self.entrypoint, *([] if kind == "process" else [kind]), *self.arguments]
 
 
-def _linear_learner_metrics(hyperparameters: dict[str, str]) -> MetricDefinitions:
+def _linear_learner_metrics() -> MetricDefinitions:
     from pipeline.local.linear_learner.metrics import metric_definitions
-    from pipeline.local.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 
-    # A wrong type is the container's to refuse.
-    given = hyperparameters.get("predictor_type", "")
-    return metric_definitions(given if given in (BINARY, MULTICLASS, REGRESSOR) else BINARY)
+    return metric_definitions()
 
 
 def _managed(name: str, package: str) -> Image:

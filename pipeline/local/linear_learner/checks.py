@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from typing import Final
+
 import numpy as np
 
 from pipeline.local.linear_learner.channels import unreadable
@@ -11,6 +13,16 @@ from pipeline.local.linear_learner.errors import CustomerError
 from pipeline.local.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.linear_learner.predictor_types import REGRESSOR
 from pipeline.local.linear_learner.rows import Rows
+from pipeline.local.parity import Row
+
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="mini_batch_size above the rows of train, labels outside the classes, train rows of a single class",
+        here="the job fails, with `ClientError: Incorrect ... dataset ...` and both numbers, or the label and its record",
+        aws="too large a mini-batch fails the job; the texts, and what a single class does, are not established",
+    ),
+)
 
 
 def check(channels: Mapping[str, Rows], parameters: Hyperparameters) -> None:
@@ -18,19 +30,14 @@ def check(channels: Mapping[str, Rows], parameters: Hyperparameters) -> None:
     train = channels["train"]
     if train.feature_dim == 0:
         raise unreadable("train", "The records have a label and no feature")
-    dimension = parameters.feature_dim
-    if dimension is not None and dimension != train.feature_dim:
-        raise CustomerError(
-            f"Incorrect configuration or train dataset provided. The value of feature_dim hyperparameter "
-            f"'{dimension}' doesn't match train data dimensionality '{train.feature_dim}'. "
-            "Please set feature_dim to the number of features in train dataset."
-        )
+    # Where it is "auto", train says what it is.
+    dimension = parameters.feature_dim or train.feature_dim
     for name, rows in channels.items():
-        if rows.feature_dim != train.feature_dim:
+        if rows.feature_dim != dimension:
             raise CustomerError(
-                f"Incorrect configuration or {name} dataset provided. The dimensionality of {name} data "
-                f"'{rows.feature_dim}' doesn't match train data dimensionality '{train.feature_dim}'. "
-                f"Please provide {name} data with as many features as train data."
+                f"Incorrect configuration or {name} dataset provided. The value of feature_dim hyperparameter "
+                f"'{dimension}' doesn't match {name} data dimensionality '{rows.feature_dim}'. "
+                f"Please set feature_dim to the number of features in {name} dataset."
             )
     if parameters.mini_batch_size > len(train):
         raise CustomerError(

@@ -60,14 +60,15 @@ class Epochs:
         for epoch in range(self.parameters.epochs):
             started = self.log.clock()
             snapshot, value = self._epoch(ensemble, epoch)
-            if self._improves(stopping, epoch, value):
+            better = self._improves(stopping, epoch, value)
+            if better:
                 best = snapshot
             self._close(epoch, started, stops=stopping.met)
             if stopping.met or self.interruption.requested:
                 break
         if best is None:
             raise AlgorithmError("Training did not converge: the loss of every model is not a finite number.")
-        self._conclude(epoch, value)
+        self._conclude(epoch, value, better=better)
         return best
 
     def _epoch(self, ensemble: Ensemble, epoch: int) -> tuple[Snapshot, float]:
@@ -90,9 +91,7 @@ class Epochs:
     def _improves(self, stopping: EarlyStopping, epoch: int, value: float) -> bool:
         with self.timings.phase("check_early_stopping.time"):
             better = stopping.improves(value)
-        self._log_criterion(epoch, value)
-        if better:
-            self.log.info(f"Epoch {epoch}: Loss improved. Updating best model")
+        self._log_criterion(epoch, value, better=better)
         self.log.info(f"Saving model for epoch: {epoch}")
         self.log.info(CHECKPOINT)
         return better
@@ -110,7 +109,7 @@ class Epochs:
         log.info(f"#throughput_metric: host={HOST}, train throughput={throughput!r} records/second")
         log.flush()
 
-    def _conclude(self, epoch: int, value: float) -> None:
+    def _conclude(self, epoch: int, value: float, *, better: bool) -> None:
         """The container looks at its criterion once more at the end, and at workers that a single host has not."""
         for _ in range(2):
             self.log.record(
@@ -119,13 +118,15 @@ class Epochs:
             )
         if self.judge is not None:
             with self.timings.phase("check_early_stopping.time"):
-                self._log_criterion(epoch, value)
+                self._log_criterion(epoch, value, better=better)
 
     def _log_losses(self, channel: str, epoch: int, losses: list[float]) -> None:
         objective = objective_name(self.parameters.loss)
         self.log.model_objectives(channel, objective, epoch, losses)
         self.log.quality(f"epoch={epoch}, {channel} {objective} <loss>", losses[0])
 
-    def _log_criterion(self, epoch: int, value: float) -> None:
+    def _log_criterion(self, epoch: int, value: float, *, better: bool) -> None:
         name = self.judge.criterion_name if self.judge else objective_name(self.parameters.loss)
         self.log.info(f"#early_stopping_criteria_metric: host={HOST}, epoch={epoch}, criteria={name}, value={value!r}")
+        if better:
+            self.log.info(f"Epoch {epoch}: Loss improved. Updating best model")

@@ -15,7 +15,9 @@ from pipeline.local.linear_learner.errors import CustomerError
 
 Value = str | int | float | bool | None
 
-_INTEGER = re.compile(r"[+-]?\d+")
+# Stricter than int() and float(), which take underscores, blanks around and the digits of other scripts.
+_INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 def refuse(name: str, text: str, expectation: str) -> NoReturn:
@@ -76,10 +78,7 @@ class Number:
     def _number(self, text: str) -> int | float | None:
         if self.integer:
             return int(text) if _INTEGER.fullmatch(text) else None
-        try:
-            return float(text)
-        except ValueError:
-            return None
+        return float(text) if _FLOAT.fullmatch(text) else None
 
     def _admits(self, number: float) -> bool:
         above = number > self.low if self.low_open else number >= self.low

@@ -61,7 +61,7 @@ def read_rows(content_type: str, body: bytes, feature_dim: int) -> Rows:
     kind, _, parameters = (content_type or DEFAULT_CONTENT_TYPE).lower().partition(";")
     reader = _READERS.get(kind.strip())
     if reader is None:
-        raise UnsupportedContentType(content_type)
+        raise UnsupportedContentType(kind.strip())
     try:
         rows = reader(body, _parameters(parameters))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:

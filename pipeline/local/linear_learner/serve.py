@@ -92,6 +92,7 @@ class Application:
             kind, body = responses.encode(self._model.predict(rows), self._wanted(accept))
             return Response(200, body, kind)
         except requests.UnsupportedContentType as error:
+            self._log("ERROR", f"Customer Error: Content-type {error} not supported")
             return Response(415, f"content-type {error} not supported".encode(), _TEXT)
         except requests.BadRequest as error:
             self._log("ERROR", f"Customer Error: {error}")

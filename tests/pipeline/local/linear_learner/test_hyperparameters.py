@@ -19,11 +19,11 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "num_classes": (("0", "1000001", "ten", "3.0"), "expects an integer greater than or equal to "),
     "feature_dim": (("0", "-1", "1.5", "many"), "pattern '^auto$'; or an integer greater than or equal to 1"),
     "mini_batch_size": (("0", "-5", "auto", "1e3", "2.0"), "expects an integer greater than or equal to 1"),
-    "epochs": (("0", "auto", "1.5"), "expects an integer greater than or equal to 1"),
+    "epochs": (("0", "auto", "1.5", " 2", "\u0662"), "expects an integer greater than or equal to 1"),
     "num_models": (("0", "1.5", "all"), "pattern '^auto$'; or an integer greater than or equal to 1"),
     "loss": (("log", "softmax_loss", "squared_loss"), "'auto', 'logistic', 'hinge_loss'"),
     "optimizer": (("adagrad", ""), "accepts one of the following: 'auto', 'sgd', 'adam', 'rmsprop'"),
-    "learning_rate": (("0", "-0.1", "nan", "inf", "fast"), "'^auto$'; or a number greater than 0"),
+    "learning_rate": (("0", "-0.1", "nan", "inf", "1e999", "fast", "1_0", " 0.1", "", "\u0661"), "'^auto$'; or a number greater than 0"),
     "wd": (("-1", "nan", "some"), "'^auto$'; or a number greater than or equal to 0"),
     "l1": (("-1e-9", "inf"), "'^auto$'; or a number greater than or equal to 0"),
     "momentum": (("1", "-0.1"), "'^auto$'; or a number greater than or equal to 0 and less than 1"),
@@ -125,6 +125,12 @@ def test_a_value_that_is_no_string_is_refused() -> None:
 )
 def test_a_loss_of_another_type_is_refused(given: dict[str, str], loss: str) -> None:
     assert f"The value '{loss}' is not valid for the 'loss' hyperparameter" in refusal({**given, "loss": loss})
+
+
+@pytest.mark.parametrize("text", ["1", "+1", "1.", "1.0", "1e0", "10E-1", "0.1e+1"])
+def test_numbers_are_read_in_every_way_of_writing_them(text: str) -> None:
+    assert parse({**BINARY, "init_bias": text}).init_bias == 1.0
+    assert parse({**BINARY, "init_bias": ".5"}).init_bias == 0.5
 
 
 def test_booleans_are_read_in_any_case() -> None:

@@ -27,26 +27,29 @@ DOCUMENTED = {
 }
 
 
-def by_name(kind: str) -> dict[str, str]:
-    return {row["Name"]: row["Regex"] for row in metric_definitions(kind)}
+def by_name() -> dict[str, str]:
+    return {row["Name"]: row["Regex"] for row in metric_definitions()}
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_definitions_keep_the_limits_of_the_api(kind: str) -> None:
-    definitions = metric_definitions(kind)
-    assert len(definitions) <= 40 and len(by_name(kind)) == len(definitions)
+def test_definitions_keep_the_limits_of_the_api() -> None:
+    definitions = metric_definitions()
+    assert len(definitions) == len(by_name()) == 40
     for definition in definitions:
         assert len(definition["Regex"]) <= 500 and re.compile(definition["Regex"]).groups == 1
 
 
 def test_definitions_are_those_of_a_real_job() -> None:
-    binary = by_name("binary_classifier")
-    assert binary["train:progress"] == r"#progress_metric: host=\S+, completed (\S+) %"
-    assert binary["validation:objective_loss"] == (
+    found = by_name()
+    assert found["train:progress"] == r"#progress_metric: host=\S+, completed (\S+) %"
+    assert found["validation:objective_loss"] == (
         r"#quality_metric: host=\S+, epoch=\S+, validation \S+_objective <loss>=(\S+)"
     )
-    assert binary["test:objective_loss"] == r"#quality_metric: host=\S+, test \S+_objective <loss>=(\S+)"
-    assert binary["test:binary_f_beta"] == r"#quality_metric: host=\S+, test binary_f_\S+ <score>=(\S+)"
+    assert found["test:objective_loss"] == r"#quality_metric: host=\S+, test \S+_objective <loss>=(\S+)"
+    assert found["test:binary_f_beta"] == r"#quality_metric: host=\S+, test binary_f_\S+ <score>=(\S+)"
+    assert {name.removeprefix("train:") for name in found if name.startswith("train:")} == {
+        *("progress", "throughput", "objective_loss", "objective_loss:final", "mse", "absolute_loss"),
+        *("binary_classification_accuracy", "binary_f_beta", "precision", "recall"),
+    }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -58,10 +61,10 @@ def test_the_log_of_a_job_holds_every_metric(kind: str, tmp_path: Path) -> None:
     log = train(tmp_path, given, channels).log
     found = {
         name: float(matches[-1])
-        for name, regex in by_name(kind).items()
+        for name, regex in by_name().items()
         if (matches := re.findall(regex, log)) and np.isfinite(float(matches[-1]))
     }
-    expected = {f"{channel}:{name}" for name in DOCUMENTED[kind] for channel in ("validation", "test")}
+    expected = {f"{channel}:{name}" for name in DOCUMENTED[kind] for channel in ("validation", "test")} - {"test:rmse"}
     running = {"train:progress", "train:throughput", "train:objective_loss"}
     losses = {"validation:objective_loss", "validation:objective_loss:final", "test:objective_loss"}
     assert set(found) == expected | running | losses

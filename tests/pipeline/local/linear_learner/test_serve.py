@@ -111,6 +111,7 @@ def test_errors_are_those_of_the_container(port: int) -> None:
     assert post(b"1,2", "text/csv") == (400, b"unable to evaluate payload provided")
     assert post(b"garbage", "application/json") == (400, b"unable to evaluate payload provided")
     assert post(b"x", "application/parquet") == (415, b"content-type application/parquet not supported")
+    assert post(b"x", "Application/Parquet; version=2") == (415, b"content-type application/parquet not supported")
     assert post(b"", "text/csv") == (204, b"")
     assert post(b"0" * (6 * 1024**2 + 1), "text/csv")[0] == 413
     assert ask(port, "GET", "/invocations")[0] == 405

@@ -211,8 +211,12 @@ def test_rows_that_do_not_fit_the_hyperparameters_are_refused(tmp_path: Path, ei
     text = failure(train(tmp_path / "c", BINARY, {"train": (features, labels * 0)}))
     assert "All labels on train dataset are 0." in text
     narrow = {**train_rows, "validation": (features[:, :9], labels)}
-    text = failure(train(tmp_path / "d", BINARY, narrow))
-    assert "The dimensionality of validation data '9' doesn't match train data dimensionality '64'" in text
+    for name, given in (("d", {}), ("e", {"feature_dim": "64"})):
+        assert failure(train(tmp_path / name, {**BINARY, **given}, narrow)) == (
+            "Customer Error: Incorrect configuration or validation dataset provided. The value of feature_dim "
+            "hyperparameter '64' doesn't match validation data dimensionality '9'. Please set feature_dim to the "
+            "number of features in validation dataset."
+        )
 
 
 def test_every_model_diverging_is_an_error(tmp_path: Path, diabetes: Channels) -> None:
