@@ -69,10 +69,17 @@ def _box(name: str, kind: str, place: Place, mark: Mark, base: str) -> str:
         f"<a href={quoteattr(base + name)} class={quoteattr('step ' + status + chosen)}>"
         f"<title>{escape(name)}: {escape(status)}</title>"
         f'<rect x="{place.x:g}" y="{place.y:g}" width="{_GRID.width:g}" height="{_GRID.height:g}" rx="{radius}"/>'
-        f'<circle cx="{place.x + 16:g}" cy="{place.y + _GRID.height / 2:g}" r="5"/>'
+        f"{_sign(status, place.x + 16, place.y + _GRID.height / 2)}"
         f'<text class="name" x="{place.x + 30:g}" y="{place.y + 20:g}">{escape(shown)}</text>'
         f'<text class="note" x="{place.x + 30:g}" y="{place.y + 36:g}">{escape(note)}</text></a>'
     )
+
+
+def _sign(status: str, x: float, y: float) -> str:
+    """A dot, whose colour the style gives; a cross for what failed, since red and green are alike to some eyes."""
+    if status == "Failed":
+        return f'<path class="cross" d="M{x - 4:g},{y - 4:g} l8,8 m0,-8 l-8,8"/>'
+    return f'<circle cx="{x:g}" cy="{y:g}" r="5"/>'
 
 
 def execution_path(arn: str) -> str:

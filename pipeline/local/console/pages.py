@@ -158,7 +158,7 @@ def _answer(status: int, kind: str, body: bytes) -> Answer:
 
 
 def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(seconds))
 
 
 def _size(count: int) -> str:

@@ -7,15 +7,20 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
+import pipeline.local.console
 from pipeline.local.console.access import COOKIE, entry_path
 from pipeline.local.console.step_view import endpoint_log
+from tests.support.executions import create, run, work
 from tests.support.service import KEY, ROLE, LocalService, local_service
 
+TEMPLATES = Path(pipeline.local.console.__file__).parent / "templates"
 SCRIPT = "<script>alert('x')</script>"
 STEPS: dict[str, Any] = {
     "Version": "2020-12-01",
@@ -160,6 +165,22 @@ def test_an_execution_is_shown_as_a_graph_with_the_step_that_failed_chosen(brows
     assert "no &lt;script&gt;" in text
 
 
+def test_a_step_shows_what_its_job_said_at_its_end_and_every_line_of_its_log(
+    local: LocalService, browser: Browser
+) -> None:
+    command = "echo one; printf 'x is <wrong>' > /opt/ml/output/message; echo two; exit 3"
+    name = create(local, work("Read", command), name="said")
+    arn = run(local, name)["PipelineExecutionArn"]
+    text = browser.page(f"/_console/executions/said/{arn.rpartition('/')[2]}")
+    assert '<p class="failure">AlgorithmError: , exit code: 3</p><p class="said">x is &lt;wrong&gt;</p>' in text
+    assert re.search(r"<h3>Log, times in UTC</h3>\s*<pre[^>]*><i>[\d:.]{12}</i> one\n<i>[\d:.]{12}</i> two\n</pre>", text)
+
+
+def test_times_have_their_zone(browser: Browser, execution: str) -> None:
+    assert re.search(r'<td class="time">[\d-]{10} [\d:]{8} \w+</td>', browser.page("/_console"))
+    assert re.search(r"started [\d-]{10} [\d:]{8} \w+", browser.page(execution))
+
+
 def test_a_condition_shows_what_it_compared(browser: Browser, execution: str) -> None:
     text = browser.page(f"{execution}?step=Check")
     assert "<td>Limit = 3</td><td><small>GreaterThan</small></td><td>2</td>" in text
@@ -240,6 +261,11 @@ def test_lines_of_several_streams_are_in_the_order_of_their_events(local: LocalS
     stamp = "1970-01-01T00:00:0{}.000Z {}".format
     lines = [stamp(1, "10%\r20%"), "\tand on", stamp(2, "between"), stamp(3, "late")]
     assert endpoint_log(local.service, "watched") == (lines, False)
+    shown = Environment(autoescape=True, loader=FileSystemLoader(TEMPLATES), trim_blocks=True, lstrip_blocks=True)
+    text = str(shown.get_template("parts.html").module.log(lines, False))  # type: ignore[attr-defined]
+    assert re.sub(r"<.*?>", "", text).strip() == (
+        "00:00:01.000 10%\r20%\n\tand on\n00:00:02.000 between\n00:00:03.000 late"
+    )
 
 
 def test_endpoints_are_listed_even_when_there_are_none(browser: Browser) -> None:

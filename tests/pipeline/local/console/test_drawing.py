@@ -52,6 +52,14 @@ def test_branches_carry_their_outcome_and_texts_are_escaped() -> None:
     assert 'Fail · <&"' in words
 
 
+def test_what_failed_can_be_told_without_its_colour() -> None:
+    graph = graph_of({"A": [], "B": ["A"]})
+    text = drawing(graph, {"A": Mark("Succeeded"), "B": Mark("Failed")}, "?step=")
+    good, bad = text.split('class="step')[1:]
+    assert ("<circle" in good, 'class="cross"' in good) == (True, False)
+    assert ("<circle" in bad, 'class="cross"' in bad) == (False, True)
+
+
 def test_an_empty_definition_is_an_empty_picture() -> None:
     assert Xml.fromstring(drawing(Graph.of({"Steps": []}), {}, "")).tag.endswith("svg")
 
