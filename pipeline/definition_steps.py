@@ -14,6 +14,7 @@ from pipeline.definition_expressions import is_expression
 from pipeline.definition_properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
 from pipeline.errors import did_you_mean
+from pipeline.local.engine.cache import seconds
 
 PARAMETER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     STRING: (str,),
@@ -31,8 +32,6 @@ RETRIED_EXCEPTIONS: Final = frozenset(
         "Emr.RESOURCE_LIMIT",
     }
 )
-# A duration as the documentation's and the SDK's examples have it: the leading P may be missing, any case.
-DURATION: Final = re.compile(r"P?(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?", re.IGNORECASE)
 
 # No limit is documented; beyond it the second wait would be longer than a day.
 _RATE: Final = 100_000
@@ -241,7 +240,7 @@ def _cache(cache: Any, path: str) -> Iterator[Problem]:
     if not isinstance(cache.get("Enabled"), bool):
         yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].", "'Enabled' is true or false")
     after = cache.get("ExpireAfter") if cache.get("Enabled") else None
-    if after is not None and not (isinstance(after, str) and DURATION.fullmatch(after)):
+    if after is not None and (not isinstance(after, str) or seconds(after) is None):
         yield error(path, f"{UNPARSABLE} 'ExpireAfter' is no ISO 8601 duration: {after!r}.", "such as P30D or PT1H")
 
 

@@ -47,7 +47,7 @@ ATTRIBUTES: Final[dict[str, tuple[str, ...]]] = {
 }
 _DURATION: Final = re.compile(
     r"P?(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<weeks>\d+)W)?(?:(?P<days>\d+)D)?"
-    r"(?:T(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
+    r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+)S)?)?",
     re.IGNORECASE,
 )
 _SECONDS: Final = {
@@ -72,7 +72,7 @@ def key(step_type: str, arguments: dict[str, Any]) -> str | None:
 
 def seconds(duration: str) -> float | None:
     """`P30D`, `p30d`, `30dT5h`, `T12H` in seconds (a month has 30 days, a year 365); None if it is no duration."""
-    found = _DURATION.fullmatch(duration.strip())
+    found = _DURATION.fullmatch(duration)
     if found is None or not any(found.groupdict().values()):
         return None
     return float(sum(int(count) * _SECONDS[unit] for unit, count in found.groupdict().items() if count))
