@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,10 +42,11 @@ class TooLate(NoAnswer):
 
 
 class Connections:
-    """A pool of connections to 127.0.0.1:port; threads may share it."""
+    """A pool of connections to 127.0.0.1:port, by `connect(port, timeout)` if given; threads may share it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, connect: Callable[[int, float], socket.socket] | None = None) -> None:
         self.port = port
+        self.by = connect or _outside
         self._idle: list[socket.socket] = []
         self._lock = threading.Lock()
         self._closed = False
@@ -87,7 +88,7 @@ class Connections:
             sock.close()
 
     def _connect(self, timeout: float) -> socket.socket:
-        sock = socket.create_connection(("127.0.0.1", self.port), timeout=min(timeout, 5.0))
+        sock = self.by(self.port, min(timeout, 5.0))
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return sock
 
@@ -114,6 +115,10 @@ class Connections:
                 self._give_back(sock)
             else:
                 sock.close()
+
+
+def _outside(port: int, timeout: float) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=timeout)
 
 
 class _Stale(Exception):

@@ -33,6 +33,9 @@ LENGTH: Final = 10
 def main() -> NoReturn:
     """Read the specification, set the container up, run it, exit with the job's code."""
     spec = json.loads(_exactly(int(_exactly(LENGTH))))
+    door = [spec["door"]] if spec["door"] is not None else []
+    for descriptor in door:
+        os.set_inheritable(descriptor, False)
     if spec["namespace"]:
         try:
             _unshare(spec["namespace"], spec["network"])
@@ -40,7 +43,7 @@ def main() -> NoReturn:
             _end(f"the container cannot be set apart: {error}", _NOT_STARTED)
         inner = os.fork()
         if inner:
-            for descriptor in (LIFELINE, 1, 2):
+            for descriptor in (LIFELINE, 1, 2, *door):
                 os.close(descriptor)
             os._exit(_code(os.waitpid(inner, 0)[1]))
         _prctl(_PDEATHSIG, signal.SIGKILL)
@@ -88,6 +91,16 @@ def _loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         request = struct.pack("16sh14x", b"lo", _UP)
         fcntl.ioctl(any_socket, _SET_FLAGS, request)
+
+
+def _listen_for_the_service(door: int, port: int) -> None:
+    """Give the service a socket that listens, in this network, at its own address outside."""
+    import socket
+
+    with socket.socket(fileno=os.dup(door)) as service, socket.socket() as listening:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+        socket.send_fds(service, [b"L"], [listening.fileno()])
 
 
 def _mount_all(spec: dict[str, Any]) -> None:
@@ -148,6 +161,8 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
 
 def _supervise(spec: dict[str, Any]) -> NoReturn:
     """Run the job as a child; reap, obey the lifeline, kill what is left, exit with the job's code."""
+    if spec["door"] is not None:
+        _listen_for_the_service(spec["door"], spec["service_port"])
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     os.set_blocking(woken, False)
@@ -160,16 +175,18 @@ def _supervise(spec: dict[str, Any]) -> NoReturn:
         _run(spec)
     for descriptor in (1, 2):
         os.close(descriptor)
-    code = _watch(job, woken)
+    code = _watch(job, woken, spec["door"])
     if not spec["namespace"]:
         _kill_descendants(job)
     os._exit(code)
 
 
-def _watch(job: int, woken: int) -> int:
+def _watch(job: int, woken: int, door: int | None) -> int:
     poll = select.poll()
     poll.register(LIFELINE, select.POLLIN | select.POLLHUP)
     poll.register(woken, select.POLLIN)
+    if door is not None:
+        poll.register(door, select.POLLIN)
     while True:
         ready = [descriptor for descriptor, _ in poll.poll()]
         if woken in ready:
@@ -181,6 +198,20 @@ def _watch(job: int, woken: int) -> int:
             if not os.read(LIFELINE, 4096):
                 return _KILLED
             os.kill(job, signal.SIGTERM)
+        if door in ready and not _hand_out(door):
+            poll.unregister(door)
+
+
+def _hand_out(door: int) -> bool:
+    """Give the service a socket of this network that it has asked for; False when it asks no more."""
+    import socket
+
+    with socket.socket(fileno=os.dup(door)) as service:
+        if not service.recv(1):
+            return False
+        with socket.socket() as fresh:
+            socket.send_fds(service, [b"S"], [fresh.fileno()])
+        return True
 
 
 def _reap(job: int) -> int | None:

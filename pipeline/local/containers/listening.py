@@ -15,17 +15,18 @@ _LISTEN: Final = "0A"
 def listening_ports(pid: int) -> set[int]:
     """The ports that process `pid` and its descendants listen on; none where there is no /proc."""
     try:
-        ports = dict(_listening())
+        ports = dict(_listening(pid))
         inodes = {inode for process in family(pid) for inode in _sockets(process)}
     except OSError:
         return set()
     return {ports[inode] for inode in inodes if inode in ports}
 
 
-def _listening() -> list[tuple[str, int]]:
+def _listening(pid: int) -> list[tuple[str, int]]:
+    """The sockets that listen in the network of a process: inode and port."""
     found = []
     for table in ("tcp", "tcp6"):
-        path = Path("/proc/net") / table
+        path = Path(f"/proc/{pid}/net") / table
         for line in path.read_text().splitlines()[1:] if path.exists() else []:
             fields = line.split()
             if fields[3] == _LISTEN:

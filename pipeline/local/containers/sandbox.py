@@ -21,6 +21,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Final
 
+from pipeline.local.containers.doorway import Doorway
 from pipeline.local.parity import Row
 
 GRACE: Final = 120.0
@@ -123,6 +124,7 @@ class Container:
         own_code: bool = False,
         binds: Mapping[str, Path] | None = None,
         network: bool = True,
+        doorway: Doorway | None = None,
         limits: Limits | None = None,
         isolation: Isolation | None = None,
     ) -> Container:
@@ -130,8 +132,8 @@ class Container:
 
         `on_lines` gets as many lines at once as there are, for those who can do more with them than one by one.
         `binds` puts files of this machine at other paths, and without `network` there is none but the container's own
-        loopback; both where there are namespaces. `own_code` is for stand-ins
-        that are part of this project: all other containers do not see its packages.
+        loopback, which has a `doorway` if one is given; all of these where there are namespaces. `own_code` is for
+        stand-ins that are part of this project: all other containers do not see its packages.
         A program that cannot be found ends with exit code 127, one that cannot be executed with 126, as in Docker.
         """
         kind = best_isolation() if isolation is None else isolation
@@ -144,7 +146,9 @@ class Container:
             "cwd": cwd,
             "root": str(root.absolute()),
             "namespace": kind.value,
-            "network": network,
+            "network": network and doorway is None,
+            "door": doorway.theirs.fileno() if doorway is not None else None,
+            "service_port": doorway.service_port if doorway is not None else 0,
             "covers": [] if own_code else _covers(),
             "binds": {target: str(source) for target, source in (binds or {}).items()},
             "limits": asdict(_bounded(limits or Limits(), kind)),
@@ -158,7 +162,10 @@ class Container:
             cwd="/",
             bufsize=0,
             start_new_session=True,
+            pass_fds=[doorway.theirs.fileno()] if doorway is not None else [],
         )
+        if doorway is not None:
+            doorway.theirs.close()
         container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
         text = json.dumps(spec).encode()
         container._say(b"%010d" % len(text) + text)

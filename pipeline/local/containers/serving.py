@@ -13,13 +13,15 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from pipeline.local import images
 from pipeline.local.containers import model_data
 from pipeline.local.containers.connection import Answer, Connections, NoAnswer
+from pipeline.local.containers.doorway import Doorway
 from pipeline.local.containers.environment import environment, install
 from pipeline.local.containers.listening import listening_ports
-from pipeline.local.containers.sandbox import Container
+from pipeline.local.containers.sandbox import Container, Isolation, best_isolation
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ PARITY: Final = (
         area="hosting",
         subject="port of a serving container",
         here="SAGEMAKER_BIND_TO_PORT, a free port of 127.0.0.1; a program that listens on another port is found on"
-        " Linux, but two that want the same one cannot run at once",
+        " Linux. One that ends while port 8080 is taken is started again in a network of its own, where there are"
+        " namespaces, and reaches nothing but the service from there",
         aws="8080 in a network of its own; SAGEMAKER_BIND_TO_PORT in inference pipelines",
     ),
     Row(
@@ -45,6 +48,13 @@ PARITY: Final = (
 STOP_GRACE: Final = 30.0
 HEALTH_TIMEOUT: Final = 240.0
 PING_TIMEOUT: Final = 2.0
+PORT: Final = 8080
+"""Where a container listens on AWS."""
+
+_APART: Final = (
+    f"[localhost] port {PORT} is taken by another program; the container is started again in a network of its own,"
+    " in which it reaches SageMaker on localhost and nothing else."
+)
 _STARTS: Final = 3
 _RESTARTS: Final = 5
 _RESTART_WINDOW: Final = 600.0
@@ -70,6 +80,7 @@ class ServingContainer:
         self._on_line = on_line
         self._environment = dict(more_environment or {})
         self._container: Container | None = None
+        self._doorway: Doorway | None = None
         self._connections = Connections(0)
         self._stopping = threading.Event()
         self._restarted: list[float] = []
@@ -91,13 +102,16 @@ class ServingContainer:
 
     def start(self, timeout: float = HEALTH_TIMEOUT) -> bool:
         """Start the process and wait until it is healthy; False if it dies too often or `timeout` is up."""
-        end = time.monotonic() + timeout
+        end, apart = time.monotonic() + timeout, False
         for _ in range(_STARTS):
-            self._launch()
+            self._launch(apart=apart)
             if self._healthy_by(end):
                 return True
             if self._stopping.is_set() or time.monotonic() >= end:
                 break
+            if not apart and self._can_be_apart() and _is_taken(PORT):
+                apart = True
+                self._on_line(_APART)
         self._end_process()
         return False
 
@@ -116,10 +130,12 @@ class ServingContainer:
         self._stopping.set()
         self._end_process(grace)
 
-    def _launch(self) -> None:
-        port = _free_port()
-        self._connections.close()
-        self._connections = Connections(port)
+    def _launch(self, *, apart: bool) -> None:
+        """Start the process; `apart` gives it a network of its own."""
+        self._disconnect()
+        self._doorway = Doorway(self._service_port) if apart else None
+        port = PORT if apart else _free_port()
+        self._connect_to(port)
         image, home = self._image, self._folder / "home"
         given = {**image.environment, **self._definition.get("Environment", {}), **self._environment}
         whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port))
@@ -131,7 +147,24 @@ class ServingContainer:
             root=self._folder / "ml",
             on_line=self._on_line,
             own_code=image.own_code,
+            doorway=self._doorway,
         )
+
+    def _can_be_apart(self) -> bool:
+        return best_isolation() is not Isolation.NONE and self._service_port != PORT
+
+    @property
+    def _service_port(self) -> int:
+        return urlsplit(self._service.address()).port or 0
+
+    def _connect_to(self, port: int) -> None:
+        self._connections.close()
+        self._connections = Connections(port, self._doorway.connect if self._doorway is not None else None)
+
+    def _disconnect(self) -> None:
+        self._connections.close()
+        if self._doorway is not None:
+            self._doorway.close()
 
     def _healthy_by(self, end: float) -> bool:
         container = self._container
@@ -157,8 +190,7 @@ class ServingContainer:
     def _look_for_port(self, container: Container) -> None:
         ports = listening_ports(container.pid)
         if ports and self._connections.port not in ports:
-            self._connections.close()
-            self._connections = Connections(min(ports))
+            self._connect_to(min(ports))
 
     def _watch(self, on_failure: Callable[[], None]) -> None:
         while not self._stopping.is_set():
@@ -186,7 +218,7 @@ class ServingContainer:
         return None if self._container is None else self._container.exit_code
 
     def _end_process(self, grace: float = STOP_GRACE) -> None:
-        self._connections.close()
+        self._disconnect()
         if self._container is not None:
             self._container.stop(grace)
 
@@ -203,6 +235,13 @@ def ask(containers: Sequence[ServingContainer], headers: Mapping[str, str], body
         if answer.status // 100 != 2:
             break
     return answer
+
+
+def _is_taken(port: int) -> bool:
+    """Whether a program of this machine listens on a port."""
+    with socket.socket() as probe:
+        probe.settimeout(PING_TIMEOUT)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

@@ -20,6 +20,7 @@ from pipeline.local import disk, images
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.fleet import Fleet
+from pipeline.local.containers.sandbox import Isolation, best_isolation
 from pipeline.local.containers.serving import ServingContainer
 from pipeline.local.faults import Faults
 from pipeline.local.objects import Objects
@@ -190,7 +191,7 @@ def test_a_container_that_cannot_be_started_again_makes_the_endpoint_fail(
     model = deployer.model("once", FOREIGN_IMAGE, {"model.json": b"{}"})
     deployer.endpoint("once", deployer.configuration("once", model))
 
-    def refuse(container: ServingContainer) -> None:
+    def refuse(container: ServingContainer, *, apart: bool) -> None:
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     monkeypatch.setattr(ServingContainer, "_launch", refuse)
@@ -427,6 +428,22 @@ def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path:
     model = deployer.model("fixed", FOREIGN_IMAGE, {"model.json": json.dumps({"fixed_port": port}).encode()})
     assert deployer.endpoint("fixed", deployer.configuration("fixed", model))["EndpointStatus"] == "InService"
     assert deployer.invoke("fixed", "hello")["Body"]
+
+
+@pytest.mark.skipif(best_isolation() is Isolation.NONE, reason="two networks need namespaces")
+def test_programs_that_all_want_port_8080_serve_side_by_side_and_replace_one_another(deployer: Deployer) -> None:
+    files = {"model.json": json.dumps({"fixed_port": 8080}).encode()}
+    for name in ("one", "two", "three"):
+        deployer.model(name, FOREIGN_IMAGE, files)
+    found = deployer.endpoint("crowded", deployer.configuration("crowded-1", "one", "two"))
+    assert found["EndpointStatus"] == "InService", found
+    for name in ("one", "two"):
+        assert deployer.invoke("crowded", "hello", TargetVariant=name)["InvokedProductionVariant"] == name
+    deployer.configuration("crowded-2", "three")
+    deployer.client.update_endpoint(EndpointName="crowded", EndpointConfigName="crowded-2")
+    assert deployer.settled("crowded").get("FailureReason") is None
+    assert deployer.invoke("crowded", "hello")["InvokedProductionVariant"] == "three"
+    deployer.client.delete_endpoint(EndpointName="crowded")
 
 
 def test_endpoints_are_listed_by_status_and_name(deployer: Deployer, golden: str) -> None:
