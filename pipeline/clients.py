@@ -167,8 +167,14 @@ class Clients:
 
 
 def connect(*, region: str) -> Clients:
-    """Clients for whatever the environment names: AWS, or localhost by AWS_ENDPOINT_URL."""
+    """Clients for whatever the environment names: AWS, or localhost by AWS_ENDPOINT_URL.
+
+    Localhost stands in for any region; it knows requests that are signed for its own.
+    """
     import boto3
+
+    if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname in _LOOPBACK:
+        region = os.environ.get("AWS_DEFAULT_REGION") or region
 
     with translated():
         return Clients(boto3.Session(region_name=region))

@@ -15,6 +15,8 @@ app: Final = typer.Typer(help="SageMaker on this machine.", no_args_is_help=True
 def start(
     port: Annotated[int, typer.Option(help="The port on 127.0.0.1; 0 lets the system choose.")] = 0,
     state: State = DEFAULT_STATE,
+    region: Annotated[str | None, typer.Option(help="The region of its ARNs; us-east-1 in a new folder.")] = None,
+    account: Annotated[str | None, typer.Option(help="The account of its ARNs; 123456789012 in a new folder.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Go on in the background.")] = False,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault on purpose, e.g. throttle=0.1, capacity:TrainModel=2.")
@@ -29,7 +31,16 @@ def start(
     """Start the service; without --detach it runs until it is interrupted."""
     from pipeline.local import lifecycle
 
-    lifecycle.start(state, port=port, detach=detach, faults=fault or [], images=image or [], lambdas=function or [])
+    lifecycle.start(
+        state,
+        port=port,
+        detach=detach,
+        region=region,
+        account=account,
+        faults=fault or [],
+        images=image or [],
+        lambdas=function or [],
+    )
 
 
 @app.command()

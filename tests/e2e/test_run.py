@@ -60,6 +60,16 @@ def test_the_first_run_goes_through_every_step_and_ends_well(first: Ended) -> No
     assert succeeded(first) == STEPS
 
 
+def test_a_service_of_one_region_runs_a_pipeline_for_another(tmp_path: Path) -> None:
+    """Neither the bucket nor the scripts, whose environment has the pipeline's region, may mind."""
+    assert pipeline("local", "start", "--detach", "--region", "eu-central-1", folder=tmp_path).code == 0
+    try:
+        ended = pipeline("run", "--set", "region=eu-west-1", folder=tmp_path)
+    finally:
+        pipeline("local", "stop", folder=tmp_path)
+    assert (ended.code, succeeded(ended)) == (0, STEPS), ended
+
+
 def test_it_prints_the_figures_beside_their_thresholds_and_the_confusion_matrix(first: Ended) -> None:
     for metric in ("accuracy", "precision", "recall", "f1", "auc"):
         assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +pass", first.out, re.MULTILINE), first

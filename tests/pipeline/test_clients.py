@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from pipeline.clients import translated
+from pipeline.clients import connect, translated
 from pipeline.errors import ServiceError
 
 
@@ -41,3 +41,10 @@ def test_a_wait_that_failed_says_how_to_go_on() -> None:
     with pytest.raises(ServiceError) as raised, translated():
         raise WaiterError("endpoint_deleted", "Max attempts exceeded", {})
     assert raised.value.hint == "repeat the command: it goes on where this one ended"
+
+
+def test_localhost_is_spoken_to_in_its_own_region_whatever_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert connect(region="eu-west-1").session.region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert connect(region="eu-west-1").session.region_name == "us-east-1"

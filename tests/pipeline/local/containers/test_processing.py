@@ -149,7 +149,12 @@ def test_the_environment_is_made_from_nothing(bench: Bench, monkeypatch: pytest.
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
     job = bench.process(
         "import json, os\nprint(json.dumps(dict(os.environ)))\n",
-        env={"MINE": "1", "AWS_PROFILE": "prod", "AWS_ENDPOINT_URL_S3": "https://s3.amazonaws.com"},
+        env={
+            "MINE": "1",
+            "AWS_PROFILE": "prod",
+            "AWS_ENDPOINT_URL_S3": "https://s3.amazonaws.com",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        },
     )
     shown: dict[str, str] = bench.json("Processing", job["ProcessingJobName"])
     key = bench.local.service.configuration.key
