@@ -1,4 +1,4 @@
-"""Executions: start, follow, stop, retry, their steps, and how each one ended. boto3 against AWS or localhost alike.
+"""Executions: found, listed, followed, with their steps, by boto3 against AWS or localhost alike.
 
 An execution is seen as a `Snapshot`: what the service answers at one moment, as plain data. `follow` is an
 iterator of snapshots, one for each change; showing them is somebody else's work.
@@ -6,9 +6,7 @@ iterator of snapshots, one for each change; showing them is somebody else's work
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,38 +77,6 @@ class Snapshot:
         return next((step for step in self.steps if step.status == "Failed"), None)
 
 
-def start(
-    clients: Clients,
-    pipeline: str,
-    parameters: Mapping[str, str],
-    *,
-    token: str | None = None,
-    name: str = "",
-    selected: tuple[str, ...] = (),
-    source: str = "",
-) -> str:
-    """Start an execution and return its ARN.
-
-    `token` makes a repetition harmless (a CI job's id, 32 to 128 characters); `selected` are the steps of a selective
-    execution, whose other inputs come from the execution `source`. Raises ServiceError.
-    """
-    request: dict[str, Any] = {
-        "PipelineName": pipeline,
-        "PipelineParameters": [{"Name": key, "Value": value} for key, value in parameters.items()],
-    }
-    if token:
-        request["ClientRequestToken"] = token
-    if name:
-        request["PipelineExecutionDisplayName"] = name
-    if selected:
-        selective: dict[str, Any] = {"SelectedSteps": [{"StepName": step} for step in selected]}
-        if source:
-            selective["SourcePipelineExecutionArn"] = source
-        request["SelectiveExecutionConfig"] = selective
-    with translated():
-        return clients.sagemaker.start_pipeline_execution(**request)["PipelineExecutionArn"]
-
-
 def snapshot(clients: Clients, arn: str) -> Snapshot:
     """The execution as it is now. Raises ServiceError."""
     with translated():
@@ -156,18 +122,6 @@ def follow(
         sleep(pause)
 
 
-def stop(clients: Clients, arn: str) -> None:
-    """Ask for the execution to stop. Raises ServiceError."""
-    with translated():
-        clients.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
-
-
-def retry(clients: Clients, arn: str) -> None:
-    """Run the failed or stopped steps of the execution again. Raises ServiceError."""
-    with translated():
-        clients.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
-
-
 def find(clients: Clients, pipeline: str, which: str = "") -> str:
     """The ARN of an execution given by ARN, by id (or its beginning), or the latest one.
 
@@ -176,7 +130,9 @@ def find(clients: Clients, pipeline: str, which: str = "") -> str:
     if which.startswith("arn:"):
         return which
     with translated():
-        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline)
+        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
+            PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
+        )
         arns = (item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"])
         fits = []
         for arn in arns:
@@ -207,7 +163,10 @@ def latest(clients: Clients, pipeline: str, count: int) -> tuple[Summary, ...]:
     """The latest executions of a pipeline, newest first. Raises ServiceError."""
     with translated():
         pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
-            PipelineName=pipeline, PaginationConfig={"MaxItems": count}
+            PipelineName=pipeline,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            PaginationConfig={"MaxItems": count},
         )
         return tuple(
             Summary(
@@ -230,11 +189,6 @@ def step_of(execution: Snapshot, name: str) -> StepView:
         hint = did_you_mean(name, names) or f"started so far: {', '.join(names) or 'none'}"
         raise UsageError(f"execution {execution_id(execution.arn)} has not started a step {name}", hint=hint)
     return found
-
-
-def request_token(text: str) -> str:
-    """An idempotency token for any text, a CI job's number for example: the same text gives the same token."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def definition_of(clients: Clients, arn: str) -> dict[str, Any]:

@@ -11,16 +11,17 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline import data, deploy, executions, results, verdict
+from pipeline import data, deploy, execution_control, executions, results, verdict
 from pipeline.clients import Clients, connect_local, error_code, translated
 from pipeline.data import DataSet
 from pipeline.definition_types import walk
 from pipeline.desired import desired
-from pipeline.errors import ExecutionError
+from pipeline.errors import ExecutionError, UsageError
 from pipeline.executions import Snapshot
 from pipeline.logs import JobLogs
 from pipeline.plan import Desired, Plan
@@ -96,7 +97,7 @@ def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: O
 
     with translated():
         try:
-            clients.s3.create_bucket(Bucket=settings.bucket)
+            clients.s3.create_bucket(Bucket=settings.bucket, **_location(clients.target.region))
         except ClientError as error:
             if error_code(error) not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                 raise
@@ -113,7 +114,7 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     plan = deploy.plan(clients, wanted)
     observer.planned(plan)
     deploy.apply(clients, plan, progress=lambda _: None)
-    arn = executions.start(clients, wanted.name, parameters)
+    arn = execution_control.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
@@ -122,7 +123,8 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     except KeyboardInterrupt:
         # Who ends a run wants its jobs to end too.
         observer.say(f"stopping execution {executions.execution_id(arn)}")
-        executions.stop(clients, arn)
+        with suppress(UsageError):  # it is over already
+            execution_control.stop(clients, arn)
         for _ in executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):
             pass
         raise
@@ -138,3 +140,8 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
     gates = results.execution_gates(clients, end.arn, metrics)
     classes = results.classes(clients, found)
     return Finished(end, metrics, gates, folder, tuple(files), classes, verdict.explain(clients, end))
+
+
+def _location(region: str) -> dict[str, Any]:
+    """What CreateBucket is told of the region: S3 wants the first one not to be named."""
+    return {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from pipeline.clients import Clients, error_code, translated
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, did_you_mean
 
 GROUP: Final = "default"
 
@@ -45,6 +46,11 @@ class Schedule:
                 f"{self.expression!r} is no schedule",
                 hint="write rate(1 day), cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR) or at(2027-01-31T06:00:00)",
             )
+        # A machine may have no time zones of its own; then the service is the one that knows.
+        zones = available_timezones()
+        if zones and self.timezone not in zones:
+            hint = did_you_mean(self.timezone, sorted(zones)) or "one such as Europe/Berlin"
+            raise UsageError(f"{self.timezone!r} is no time zone", hint=hint)
 
 
 @dataclass(frozen=True)

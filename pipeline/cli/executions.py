@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
 Logs = Annotated[bool, typer.Option("--logs", help="Print the jobs' logs too; a terminal shows their end anyway.")]
-Timeout = Annotated[float | None, typer.Option(help="Give up following after so many seconds (exit code 6).")]
+Timeout = Annotated[float | None, typer.Option(min=0, help="Give up following after so many seconds (exit code 6).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -46,18 +46,18 @@ def start(
     logs: Logs = False,
 ) -> None:
     """Start an execution."""
-    from pipeline import executions as api
+    from pipeline import execution_control as control
     from pipeline import selection
 
     settings = where.load()
     given = where.given(settings, param)
     clients = where.reach(settings)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
-    arn = api.start(
+    arn = control.start(
         clients,
         settings.name,
         given,
-        token=api.request_token(token) if token else None,
+        token=control.request_token(token) if token else None,
         name=name,
         selected=chosen.steps,
         source=chosen.source,
@@ -87,11 +87,12 @@ def stop(
     which: Which = "",
 ) -> None:
     """Stop an execution."""
-    from pipeline import executions as api
+    from pipeline import execution_control as control
+    from pipeline.executions import find
 
     settings, clients = where.opened()
-    arn = api.find(clients, settings.name, which)
-    api.stop(clients, arn)
+    arn = find(clients, settings.name, which)
+    control.stop(clients, arn)
     print(f"stopping {arn}")
 
 
@@ -104,11 +105,12 @@ def retry(
     logs: Logs = False,
 ) -> None:
     """Run what failed or was stopped again, in the same execution."""
-    from pipeline import executions as api
+    from pipeline import execution_control as control
+    from pipeline.executions import find
 
     settings, clients = where.opened()
-    arn = api.find(clients, settings.name, which)
-    api.retry(clients, arn)
+    arn = find(clients, settings.name, which)
+    control.retry(clients, arn)
     print(arn)
     if follow:
         _follow(where, clients, arn, timeout, logs)
@@ -142,8 +144,11 @@ def logs(
     settings, clients = where.opened()
     arn = find(clients, settings.name, execution)
     if not follow:
-        for line in api.lines(clients, step_of(snapshot(clients, arn), step)):
+        found = step_of(snapshot(clients, arn), step)
+        for line in api.lines(clients, found):
             print(line.text)
+        if not found.job_name:
+            print(f"{step} has no job, and so no log: it is {found.status}. {found.reason}".rstrip(), file=sys.stderr)
         return
     pause = 0.2 if clients.target.local else 5.0
 
@@ -158,14 +163,18 @@ def logs(
 @located
 def executions(
     where: Where,
-    count: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List the pipeline's executions, newest first."""
     from pipeline.executions import latest
     from pipeline.executions_view import executions_table
 
     settings, clients = where.opened()
-    console().print(executions_table(latest(clients, settings.name, count)))
+    found = latest(clients, settings.name, count)
+    if not found:
+        print(where.repeated("no executions: `pipeline start` starts one"), file=sys.stderr)
+        return
+    console().print(executions_table(found))
 
 
 @located

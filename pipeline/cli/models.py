@@ -5,6 +5,7 @@ A version is named by its number within the group.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Final
 
 import typer
@@ -22,14 +23,19 @@ Group = Annotated[str, typer.Option("--group", help="The model package group; th
 def list_(
     where: Where,
     group: Group = "",
-    count: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List the versions with their figures."""
     from pipeline import registry
     from pipeline.registry_view import models_table
 
     settings, clients = where.opened()
-    console().print(models_table(registry.models(clients, group or settings.model_group, count=count)))
+    name = group or settings.model_group
+    found = registry.models(clients, name, count=count)
+    if not found:
+        print(f"no versions in the group {name}: an execution that passes its gate registers one", file=sys.stderr)
+        return
+    console().print(models_table(found))
 
 
 @app.command()

@@ -5,11 +5,15 @@ Planned, then applied, like the pipeline itself: `--plan` only shows what would 
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import sys
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pipeline.cli.options import Parameters, Where, console, located
+
+if TYPE_CHECKING:
+    from pipeline.schedule import Schedule
 
 app: Final = typer.Typer(help="When the pipeline starts by itself.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -23,18 +27,22 @@ def list_(
     where: Where,
 ) -> None:
     """List the pipeline's schedules."""
-    from rich.table import Table
-
     from pipeline import schedule as api
+    from pipeline.plain_table import plain_table
 
     settings, clients = where.opened()
-    table = Table(box=None, pad_edge=False)
-    for heading in ("name", "when", "time zone", "state", "parameters"):
-        table.add_column(heading)
-    for item in api.read(clients, settings.name):
-        given = " ".join(f"{name}={value}" for name, value in item.parameters.items())
-        table.add_row(item.name, item.expression, item.timezone, "on" if item.enabled else "off", given)
-    console().print(table)
+    found = api.read(clients, settings.name)
+    if not found:
+        print(where.repeated("no schedules: `pipeline schedule set` makes one"), file=sys.stderr)
+        return
+    rows = (
+        [item.name, item.expression, item.timezone, "on" if item.enabled else "off", _given(item)] for item in found
+    )
+    console().print(plain_table(("name", "when", "time zone", "state", "parameters"), rows))
+
+
+def _given(item: Schedule) -> str:
+    return " ".join(f"{name}={value}" for name, value in item.parameters.items())
 
 
 @app.command(name="set")
@@ -63,9 +71,10 @@ def set_schedule(
     if change is None:
         print("nothing to do: the schedule is as it is to be")
         return
+    arn = arn_of(clients, settings.name)
     print(api.describe(change))
     if not plan:
-        api.apply(clients, arn_of(clients, settings.name), change)
+        api.apply(clients, arn, change)
 
 
 @app.command()

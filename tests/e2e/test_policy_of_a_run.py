@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import data, deploy, executions, policy
+from pipeline import data, deploy, execution_control, executions, policy
 from pipeline.desired import desired
 from pipeline.local.service import Service
 from pipeline.settings import Settings
@@ -60,7 +60,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call],
         deploy.apply(clients, deploy.plan(clients, wanted), progress=lambda _: None)
         recorded = record(local.service, patch)
         given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
-        arn = executions.start(clients, SETTINGS.name, given)
+        arn = execution_control.start(clients, SETTINGS.name, given)
         end = time.monotonic() + 120
         while (status := status_of(local.service, arn)) not in executions.TERMINAL:
             assert time.monotonic() < end

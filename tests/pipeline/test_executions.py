@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from pipeline import executions
 from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
+from pipeline.execution_control import start
 from pipeline.executions import Snapshot, StepView
 from pipeline.verdict import verdict
 from tests.support.clients import aws_alone, clients_of
@@ -138,12 +139,6 @@ def test_a_timeout_says_what_is_running_and_how_to_go_on() -> None:
     assert "pipeline follow" in raised.value.hint
 
 
-def test_a_token_for_the_same_text_is_the_same_and_as_long_as_the_api_wants() -> None:
-    token = executions.request_token("ci-run-17")
-    assert token == executions.request_token("ci-run-17") != executions.request_token("ci-run-18")
-    assert 32 <= len(token) <= 128
-
-
 @pytest.fixture(params=["localhost", "moto"])
 def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clients]:
     with local_service(tmp_path) if request.param == "localhost" else aws_alone() as found:
@@ -156,7 +151,7 @@ def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clients]
 
 
 def test_an_execution_is_found_by_its_arn_its_id_or_the_beginning_of_it(clients: Clients) -> None:
-    arn = executions.start(clients, "demo", {"Reason": "y"}, name="by-hand")
+    arn = start(clients, "demo", {"Reason": "y"}, name="by-hand")
     identity = executions.execution_id(arn)
     for which in (arn, identity, identity[:6], ""):
         assert executions.find(clients, "demo", which) == arn
@@ -172,7 +167,7 @@ def test_a_pipeline_that_never_ran_has_no_execution(clients: Clients) -> None:
 
 
 def test_a_beginning_that_fits_several_is_refused(clients: Clients) -> None:
-    arns = [executions.start(clients, "demo", {}) for _ in range(40)]
+    arns = [start(clients, "demo", {}) for _ in range(40)]
     beginning = next(letter for letter in {arn[-12] for arn in arns} if sum(arn[-12] == letter for arn in arns) > 1)
     with pytest.raises(UsageError, match="fits"):
         executions.find(clients, "demo", beginning)

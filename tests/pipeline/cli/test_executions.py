@@ -135,6 +135,29 @@ def test_steps_logs_and_executions(commands: _Of) -> None:
     assert (wrong.code, wrong.err.splitlines()[-1]) == (1, "hint: did you mean Work?")
 
 
+def test_a_step_without_a_job_has_no_log_and_says_why(commands: _Of) -> None:
+    commands["gate"]("start", "--follow")
+    said = commands["gate"]("logs", "Reject")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.splitlines()[1:] == [
+        "Reject has no job, and so no log: it is Failed. accuracy 0.9 (at least 0.97)"
+    ]
+
+
+def test_a_pipeline_that_never_ran_says_so(commands: _Of, local: LocalService) -> None:
+    create(local, work("Work"), name="unused")
+    said = commands["unused"]("executions")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.splitlines()[1].startswith("no executions: `pipeline start --set name=unused")
+
+
+@pytest.mark.parametrize("flags", [("executions", "--count", "0"), ("follow", "--timeout", "-1")])
+def test_a_number_that_cannot_be_is_refused(commands: _Of, flags: tuple[str, ...]) -> None:
+    said = commands["plain"](*flags)
+    assert said.code == 1
+    assert flags[1] in said.err
+
+
 def test_describe_tells_figures_as_text_and_as_json(commands: _Of) -> None:
     commands["demo"]("start", "--follow")
     assert "accuracy     0.9000, at least 0.8 (MinAccuracy): pass" in commands["demo"]("describe").out

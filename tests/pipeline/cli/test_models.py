@@ -67,6 +67,12 @@ def test_a_version_that_is_not_there_is_said(models: Commands) -> None:
     ]
 
 
+def test_a_group_without_versions_says_so(models: Commands) -> None:
+    said = models("models", "list", "--group", "nobody")
+    assert (said.code, said.out) == (0, "")
+    assert said.err.splitlines()[1].startswith("no versions in the group nobody")
+
+
 def test_a_rejection_needs_a_reason(models: Commands) -> None:
     said = models("models", "reject", "1")
     assert said.code == 1

@@ -39,7 +39,8 @@ def test_a_schedule_is_planned_set_listed_and_removed(schedules: Commands) -> No
         ["demo-nightly", "cron(0", "6", "*", "*", "?", "*)", "UTC", "on", "Epochs=3"]
     ]
     assert schedules("schedule", "remove", "nightly").out == "- schedule demo-nightly\n"
-    assert len(schedules("schedule", "list").out.splitlines()) == 1
+    none = schedules("schedule", "list")
+    assert (none.out, none.err.splitlines()[1].startswith("no schedules: `pipeline schedule set ")) == ("", True)
 
 
 def test_what_cannot_be_is_said_and_nothing_made(schedules: Commands) -> None:
@@ -49,4 +50,14 @@ def test_what_cannot_be_is_said_and_nothing_made(schedules: Commands) -> None:
     assert (unknown.code, "Epochs" in unknown.err) == (1, True)
     missing = schedules("schedule", "remove", "nightly")
     assert missing.err.splitlines()[1:] == ["error: there is no schedule demo-nightly", "hint: there are: none"]
-    assert len(schedules("schedule", "list").out.splitlines()) == 1
+    zone = schedules("schedule", "set", "nightly", "cron(0 6 * * ? *)", "--timezone", "Europe/Berlinn")
+    assert zone.err.splitlines()[1:] == ["error: 'Europe/Berlinn' is no time zone", "hint: did you mean Europe/Berlin?"]
+    assert schedules("schedule", "list").out == ""
+
+
+def test_a_pipeline_that_is_not_there_gets_no_schedule_and_none_is_announced(
+    local: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = Commands(local, "nowhere", monkeypatch, capsys)("schedule", "set", "nightly", "rate(1 day)")
+    assert (said.code, said.out) == (1, "")
+    assert "`pipeline upsert --set name=nowhere" in said.err
