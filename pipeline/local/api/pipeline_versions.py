@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition import canonical
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.errors import ConflictException, ResourceNotFound, ValidationException
@@ -48,7 +49,8 @@ def latest(service: Service, pipeline: Body) -> Body:
 
 def is_latest(service: Service, pipeline: Body, definition: str) -> bool:
     """Whether a definition says the same as the latest version's."""
-    return bool(json.loads(latest(service, pipeline)["PipelineDefinition"]) == json.loads(definition))
+    # By text: Python holds 1, 1.0 and true to be equal, which a condition does not.
+    return canonical(json.loads(latest(service, pipeline)["PipelineDefinition"])) == canonical(json.loads(definition))
 
 
 def chosen(service: Service, pipeline: Body, request: Body) -> Body:

@@ -219,6 +219,15 @@ def test_each_changed_definition_is_a_new_version(local: LocalService) -> None:
     assert [version["PipelineVersionId"] for version in listed] == [3, 2, 1]
 
 
+def test_a_value_of_another_kind_is_a_new_version(local: LocalService) -> None:
+    texts = [definition(check("A", value, value, [])) for value in (1, True, 1.0)]
+    local.sagemaker.create_pipeline(PipelineName="Kinds", RoleArn=ROLE, PipelineDefinition=texts[0])
+    for number, text in enumerate(texts[1:], start=2):
+        answer = local.sagemaker.update_pipeline(PipelineName="Kinds", PipelineDefinition=text)
+        assert answer["PipelineVersionId"] == number
+        assert local.sagemaker.describe_pipeline(PipelineName="Kinds")["PipelineDefinition"] == text
+
+
 def test_an_execution_runs_the_version_it_was_started_with(local: LocalService) -> None:
     name = create(local, check("A", 1, 1, []))
     local.sagemaker.update_pipeline_version(
