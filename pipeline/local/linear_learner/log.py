@@ -36,7 +36,8 @@ PARITY: Final = (
 HOST: Final = "algo-1"
 DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.7/site-packages/algorithm/resources/default-input.json"
 GIVEN_INPUT: Final = "/opt/ml/input/config/hyperparameters.json"
-
+# Where an object of the container lies in memory: a real log shows one, the same input here always gives the same log.
+_ADDRESS: Final = "0x7f0000000000"
 _ALGORITHM: Final = {"Algorithm": "Linear Learner", "Host": HOST, "Operation": "training"}
 
 
@@ -134,11 +135,11 @@ class Log:
 
     def scaler(self, mean: Floats, stdev: Floats, label: tuple[float | None, float | None]) -> None:
         """The parameters of the scaler, arrays in MXNet's print form."""
-        self.info("Scaler algorithm parameters\n <algorithm.scaler.ScalerAlgorithmStable object>")
+        self.info(f"Scaler algorithm parameters\n <algorithm.scaler.ScalerAlgorithmStable object at {_ADDRESS}>")
         label_mean, label_stdev = (None if value is None else _array([value]) for value in label)
         self.info(
             "Scaling model computed with parameters:\n "
-            f"{{'stdev_label': {label_stdev}, 'stdev_weight': {_array(stdev)}, "
+            f"{{'stdev_weight': {_array(stdev)}, 'stdev_label': {label_stdev}, "
             f"'mean_label': {label_mean}, 'mean_weight': {_array(mean)}}}"
         )
 

@@ -46,7 +46,7 @@ class Scaler:
         shifted = labels - np.float32(self.label_mean or 0.0)
         return np.asarray(shifted / np.float32(self.label_stdev or 1.0), dtype=np.float32)
 
-    def fold(self, weights: Floats, *, use_bias: bool = True) -> tuple[Floats, Floats]:
+    def fold(self, weights: Floats) -> tuple[Floats, Floats]:
         """Weights (columns, outputs) and bias (1, outputs) for raw features and labels.
 
         `weights` (columns + 1, outputs) are those for normalised values, the bias last.

@@ -121,7 +121,6 @@ class _Job:
         batches = -(-len(rows) // self._parameters.mini_batch_size)
         counts.passed(batches)
         figures = self._figures(model, rows, weights)
-        log.epoch_stats("test", 0, log.clock() - started, batches, rows.num_bytes)
         log.metrics(counts.document(records=len(rows)), {"Meta": "test_data_iter"}, start=started)
         log.scores("test", figures)
 

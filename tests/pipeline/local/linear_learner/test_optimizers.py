@@ -87,6 +87,12 @@ def test_l1_makes_exact_zeros_of_weights_but_not_of_the_bias() -> None:
     assert np.allclose(weights[-1], 0.5) and np.allclose(weights[:, 1], 0.5)
 
 
+def test_l1_shrinks_by_the_learning_rate_of_the_moment() -> None:
+    still = np.zeros((4, 3, 1), np.float32)
+    weights = walk(parameters(optimizer="sgd"), [replace(MODEL, l1=0.2)], still)
+    assert np.allclose(weights[:-1], 0.5 - 0.2 * (0.1 + 0.1 + 0.1 + 0.05))
+
+
 def test_columns_of_a_model_share_its_rate() -> None:
     gradients = np.ones((1, 2, 6), np.float32)
     fast = replace(MODEL, learning_rate=0.2)
