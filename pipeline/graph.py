@@ -158,7 +158,9 @@ def _drawn_node(node: Node, place: Place, status: Status | None) -> str:
     x, y = place.x, place.y
     fill, stroke, dot = _COLOURS.get(status.status, _PLAIN) if status else _PLAIN
     radius = 24 if node.kind in ("Condition", "Fail") else 8
-    second = f"{node.kind} · {status.note}" if status and status.note else node.kind
+    # A word for what went wrong, since red and green are alike to some eyes.
+    first = status.status if status and status.status in ("Failed", "Stopped") else node.kind
+    second = f"{first} · {status.note}" if status and status.note else first
     size = f'width="{_GRID.width:.0f}" height="{_GRID.height:.0f}"'
     return (
         f'<g data-step="{escape(node.name)}"><title>{escape(node.name)}{escape(f": {status.status}" if status else "")}'

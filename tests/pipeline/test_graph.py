@@ -68,6 +68,8 @@ def test_the_picture_is_well_formed_and_holds_each_step_with_its_status() -> Non
     document = ElementTree.fromstring(graph.svg(made, {"B": Status("Failed", "1.0 s")}))
     titles = [element.text for element in document.iter("{http://www.w3.org/2000/svg}title")]
     assert titles == ["Convert <raw> & more", "B: Failed"]
+    texts = [element.text for element in document.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts == ["Convert <raw> & more", "Processing", "B", "Failed · 1.0 s"]
 
 
 def test_mermaid_names_nodes_so_that_no_name_is_a_keyword() -> None:
