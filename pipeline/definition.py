@@ -55,6 +55,12 @@ PARITY: Final = (
     ),
     Row(
         area="pipelines",
+        subject="a number or a boolean as the message of a Fail step",
+        here="taken as text, with a warning of `plan`",
+        aws="not established; where an argument of a job is a string they are refused",
+    ),
+    Row(
+        area="pipelines",
         subject="DependsOn a Condition step",
         here="taken, with a warning of `plan`; the step waits until the condition is decided",
         aws="refused in January 2023; may be obsolete",

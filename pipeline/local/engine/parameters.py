@@ -19,8 +19,8 @@ PARITY: Final = (
     ),
 )
 
-_INTEGER: Final = re.compile(r"[+-]?\d{1,300}")
-_FLOAT: Final = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,3})?")
+_INTEGER: Final = re.compile(r"[+-]?\d{1,300}", re.ASCII)
+_FLOAT: Final = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def resolve(definition: Body, supplied: list[Body]) -> Body:

@@ -308,6 +308,7 @@ def test_parameters_are_typed_at_start(local: LocalService) -> None:
         ({"Needed": "1", "Other": "2"}, "Other"),
         ({"Needed": "x"}, "Integer"),
         ({"Needed": "1.5"}, "Integer"),
+        ({"Needed": "\N{ARABIC-INDIC DIGIT THREE}"}, "Integer"),
         ({"Needed": "1", "F": "nan"}, "Float"),
         ({"Needed": "1", "B": "yes"}, "Boolean"),
         ({"Needed": "1", "S": "z"}, "[x, y]"),
