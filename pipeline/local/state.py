@@ -55,6 +55,7 @@ class StateFolder:
         return folder
 
     def _begin(self) -> None:
+        self.root.chmod(0o700)  # it may have been there, empty
         try:
             self._version.write_text(VERSION + "\n")
         except OSError:

@@ -144,6 +144,13 @@ def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals) -> None:
     assert locks.holder(StateFolder(state)) is None
 
 
+def test_an_empty_folder_that_others_could_read_becomes_ones_own(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir(mode=0o755)
+    StateFolder.open(given)
+    assert stat.S_IMODE(given.stat().st_mode) == 0o700
+
+
 def test_who_only_looks_whether_a_service_runs_keeps_none_from_starting(state: Path) -> None:
     folder = StateFolder.open(state)
     with folder.lock.open("a") as looking:

@@ -68,8 +68,8 @@ def array_to_npy(array_like: Any) -> bytes:
 
 
 def npy_to_numpy(content: bytes) -> Any:
-    """The array of an NPY file."""
-    return np.load(io.BytesIO(content), allow_pickle=True)
+    """The array of an NPY file. Raises ValueError for one of objects: a pickle of somebody else's is code."""
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 _ENCODERS: Final[dict[str, Callable[[Any], str | bytes]]] = {
