@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import re
 import threading
+import time
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from pipeline.local import policy_simulation
 from pipeline.local.events import complete_moto
-from pipeline.local.front.messages import Answer, Request
+from pipeline.local.front.messages import Answer, File, Request
 from pipeline.local.front.protocols import Wire, failure
 from pipeline.local.front.wsgi import environ_of, run
 from pipeline.local.moto_models import IMPORTING
@@ -46,6 +48,7 @@ PARITY: Final = (
 )
 
 _WARM_AFTER_SECONDS: Final = 2.0
+_TOKEN_SECONDS: Final = 12 * 3600
 _REFUSED: Final = ("lambda", "batch")
 _LARGEST_NAME: Final = 120
 _TRUST: Final = (
@@ -107,6 +110,8 @@ class Moto:
             return _lacking(wire, request, service, body, f"{type(error).__name__}: {error}")
         if answer.status >= 500 or _is_html(answer):
             return _lacking(wire, request, service, body, "")
+        if service == "ecr" and _action(request, body) == "GetAuthorizationToken":
+            answer = _valid(answer)
         return Answer(answer.status, _clean(answer.headers), answer.body)
 
     def secret_of(self, access_key_id: str) -> str | None:
@@ -156,6 +161,17 @@ def _iam(account: str) -> Any:
         return iam_backends[account]["aws"]
     finally:
         default_user_config["iam"] = before
+
+
+def _valid(answer: Answer) -> Answer:
+    """A token for docker that is good for twelve hours; moto's expired in 2015."""
+    if answer.status != 200 or isinstance(answer.body, File):
+        return answer
+    found = json.loads(answer.body if isinstance(answer.body, bytes) else b"".join(answer.body))
+    for token in found["authorizationData"]:
+        token["expiresAt"] = time.time() + _TOKEN_SECONDS
+    kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
+    return Answer(answer.status, kept, json.dumps(found).encode())
 
 
 def _lacking(wire: Wire, request: Request, service: str, body: bytes, reason: str) -> Answer:

@@ -109,6 +109,22 @@ class InvalidPartNumber(S3Error):
     text = "The requested partnumber is not satisfiable"
 
 
+class MetadataTooLarge(S3Error):
+    """More than 2 KB of metadata."""
+
+    code = "MetadataTooLarge"
+    status = 400
+    text = "Your metadata headers exceed the maximum allowed metadata size"
+
+
+class TooManyTags(S3Error):
+    """More than ten tags."""
+
+    code = "BadRequest"
+    status = 400
+    text = "Object tags cannot be greater than 10"
+
+
 class InvalidTag(S3Error):
     """Tags that S3 does not take."""
 

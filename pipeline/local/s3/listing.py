@@ -45,7 +45,7 @@ def page(objects: Objects, bucket: str, prefix: str, delimiter: str, after: str,
 
 def list_objects_v2(plane: Plane, request: Request) -> Answer:
     """ListObjectsV2."""
-    query, encode = request.query, _encoding(request)
+    query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
     token = query.get("continuation-token")
     after = _from_token(token) if token is not None else query.get("start-after", "")
@@ -65,7 +65,7 @@ def list_objects_v2(plane: Plane, request: Request) -> Answer:
 
 def list_objects(plane: Plane, request: Request) -> Answer:
     """ListObjects, version 1: NextMarker only with a delimiter, as S3 does."""
-    query, encode = request.query, _encoding(request)
+    query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
     prefix, delimiter, marker = (query.get(name, "") for name in ("prefix", "delimiter", "marker"))
     result = page(plane.objects, request.bucket, prefix, delimiter, marker, limit)
@@ -77,7 +77,7 @@ def list_objects(plane: Plane, request: Request) -> Answer:
 
 def list_versions(plane: Plane, request: Request) -> Answer:
     """ListObjectVersions: versions and delete markers, newest first within a key."""
-    query, encode = request.query, _encoding(request)
+    query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, version_marker = query.get("key-marker", ""), query.get("version-id-marker", "")
@@ -86,7 +86,7 @@ def list_versions(plane: Plane, request: Request) -> Answer:
     last: tuple[str, str] | None = None
     truncated = False
     for found in _versions_after(plane.objects, request.bucket, prefix, key_marker, version_marker):
-        common = _common(found.key, prefix, delimiter)
+        common = common_prefix(found.key, prefix, delimiter)
         if common and (common in prefixes or common == key_marker):
             continue
         if len(nodes) + len(prefixes) >= limit:
@@ -120,7 +120,7 @@ def _items(objects: Objects, bucket: str, prefix: str, delimiter: str, after: st
     while True:
         jump = ""
         for found in objects.list(bucket, prefix, after=after):
-            common = _common(found.key, prefix, delimiter)
+            common = common_prefix(found.key, prefix, delimiter)
             if not common:
                 yield found
                 continue
@@ -134,7 +134,8 @@ def _items(objects: Objects, bucket: str, prefix: str, delimiter: str, after: st
         after = jump + "\U0010ffff" * 4
 
 
-def _common(key: str, prefix: str, delimiter: str) -> str:
+def common_prefix(key: str, prefix: str, delimiter: str) -> str:
+    """What a key is rolled up to by a delimiter; "" if it is listed itself."""
     end = key.find(delimiter, len(prefix)) if delimiter else -1
     return key[: end + len(delimiter)] if end >= 0 else ""
 
@@ -196,7 +197,8 @@ def _versions_after(objects: Objects, bucket: str, prefix: str, key: str, versio
             passed = True
 
 
-def _encoding(request: Request) -> Encode:
+def encoding_of(request: Request) -> Encode:
+    """How keys are written, by `encoding-type`. Raises InvalidArgument."""
     kind = request.query.get("encoding-type", "")
     if kind not in ("", "url"):
         raise InvalidArgument(

@@ -7,13 +7,13 @@ import binascii
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from pipeline.local.objects.model import Part
+from pipeline.local.objects.model import Part, Upload
 from pipeline.local.s3 import xml
 from pipeline.local.s3.answer import Answer, checksum_headers, encryption_headers, version_headers
 from pipeline.local.s3.body import new_digest
 from pipeline.local.s3.conditions import byte_range, check_read, write_condition
 from pipeline.local.s3.errors import BadDigest, InvalidArgument, MalformedXML
-from pipeline.local.s3.listing import owner_node
+from pipeline.local.s3.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.object_actions import SOURCE, copy_result, copy_source
 from pipeline.local.s3.properties import properties, with_checksums
 from pipeline.local.s3.request import Plane, Request
@@ -116,38 +116,53 @@ def list_parts(plane: Plane, request: Request) -> Answer:
 
 def list_uploads(plane: Plane, request: Request) -> Answer:
     """ListMultipartUploads."""
-    limit = request.number("max-uploads", 1000)
-    prefix = request.query.get("prefix", "")
+    limit, encode = request.number("max-uploads", 1000), encoding_of(request)
+    prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter", "")
     after = (request.query.get("key-marker", ""), request.query.get("upload-id-marker", ""))
-    found = plane.objects.uploads.in_progress(request.bucket, prefix)
-    if after[1]:
-        passed = [upload.id for upload in found if upload.key <= after[0]]
-        seen = passed[: passed.index(after[1]) + 1] if after[1] in passed else passed
-        found = [upload for upload in found if upload.id not in seen]
-    else:
-        found = [upload for upload in found if upload.key > after[0]]
-    shown, truncated = found[:limit], len(found) > limit
+    items: list[Upload | str] = []
+    for upload in _after(plane.objects.uploads.in_progress(request.bucket, prefix), *after):
+        common = common_prefix(upload.key, prefix, delimiter)
+        if not common:
+            items.append(upload)
+        elif common != after[0] and common not in items:
+            items.append(common)
+    shown, truncated = items[:limit], len(items) > limit > 0
+    last = shown[-1] if truncated else ""
     children: list[xml.Node] = [
         ("Bucket", request.bucket),
-        ("KeyMarker", after[0]),
+        ("KeyMarker", encode(after[0])),
         ("UploadIdMarker", after[1]),
-        ("NextKeyMarker", shown[-1].key if truncated else ""),
-        ("NextUploadIdMarker", shown[-1].id if truncated else ""),
-        ("Prefix", prefix),
+        ("NextKeyMarker", encode(last if isinstance(last, str) else last.key)),
+        ("NextUploadIdMarker", "" if isinstance(last, str) else last.id),
+        ("Prefix", encode(prefix)),
+        *([("Delimiter", encode(delimiter))] if delimiter else []),
+        *([("EncodingType", "url")] if request.query.get("encoding-type") else []),
         ("MaxUploads", str(limit)),
         ("IsTruncated", str(truncated).lower()),
     ]
-    for upload in shown:
-        about: list[xml.Node] = [
-            ("Key", upload.key),
-            ("UploadId", upload.id),
-            ("Initiator", owner_node(plane)[1]),
-            owner_node(plane),
-            ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
-            ("Initiated", xml.timestamp(upload.started)),
-        ]
-        children.append(("Upload", about))
+    children += [("Upload", _upload(plane, item, encode)) for item in shown if not isinstance(item, str)]
+    children += [("CommonPrefixes", [("Prefix", encode(item))]) for item in shown if isinstance(item, str)]
     return Answer.xml("ListMultipartUploadsResult", children)
+
+
+def _after(found: list[Upload], key: str, upload_id: str) -> list[Upload]:
+    """The uploads that come after the markers: of the marker's own key those after its upload."""
+    if not upload_id:
+        return [upload for upload in found if upload.key > key]
+    passed = [upload.id for upload in found if upload.key <= key]
+    seen = passed[: passed.index(upload_id) + 1] if upload_id in passed else passed
+    return [upload for upload in found if upload.id not in seen]
+
+
+def _upload(plane: Plane, upload: Upload, encode: Encode) -> list[xml.Node]:
+    return [
+        ("Key", encode(upload.key)),
+        ("UploadId", upload.id),
+        ("Initiator", owner_node(plane)[1]),
+        owner_node(plane),
+        ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
+        ("Initiated", xml.timestamp(upload.started)),
+    ]
 
 
 def _number(request: Request) -> int:

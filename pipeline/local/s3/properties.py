@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from pipeline.local.objects import Properties
 from pipeline.local.objects.model import DEFAULT_TYPE
 from pipeline.local.s3.answer import META, decode_metadata
-from pipeline.local.s3.errors import InvalidArgument, InvalidTag
+from pipeline.local.s3.errors import InvalidArgument, InvalidTag, MetadataTooLarge, TooManyTags
 from pipeline.local.s3.request import Request
 
 _KEPT: Final = (
@@ -56,12 +56,12 @@ def with_checksums(found: Properties, checksums: dict[str, str], *, kind: str = 
 
 
 def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
-    """The tags, if an object may have them. Raises InvalidTag."""
+    """The tags, if an object may have them. Raises InvalidTag, TooManyTags."""
     tags = dict(pairs)
     if len(tags) != len(pairs):
         raise InvalidTag("Cannot provide multiple Tags with the same key")
     if len(tags) > MAX_TAGS:
-        raise InvalidTag(f"Object tags cannot be greater than {MAX_TAGS}")
+        raise TooManyTags
     for key, value in tags.items():
         if not 1 <= len(key) <= 128:
             raise InvalidTag("The TagKey you have provided is invalid", TagKey=key)
@@ -88,11 +88,7 @@ def _metadata(request: Request) -> dict[str, str]:
     }
     size = sum(len(name.encode()) + len(value.encode()) for name, value in found.items())
     if size > MAX_METADATA:
-        raise InvalidArgument(
-            "Your metadata headers exceed the maximum allowed metadata size",
-            Size=str(size),
-            MaxSizeAllowed=str(MAX_METADATA),
-        )
+        raise MetadataTooLarge(Size=str(size), MaxSizeAllowed=str(MAX_METADATA))
     return found
 
 

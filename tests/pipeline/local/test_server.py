@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import http.client
 import json
 import socket
@@ -153,6 +155,12 @@ def test_the_rest_of_aws_is_there(local: LocalService) -> None:
     assert queue.startswith(local.url)
     local.client("sqs").send_message(QueueUrl=queue, MessageBody="hello")
     assert local.client("sqs").receive_message(QueueUrl=queue)["Messages"][0]["Body"] == "hello"
+
+
+def test_a_token_for_docker_is_one_that_has_not_expired(local: LocalService) -> None:
+    (token,) = local.client("ecr").get_authorization_token()["authorizationData"]
+    assert base64.b64decode(token["authorizationToken"]).startswith(b"AWS:")
+    assert token["expiresAt"] > datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=11)
 
 
 def test_a_policy_of_aws_can_be_attached_to_a_role(tmp_path: Path) -> None:

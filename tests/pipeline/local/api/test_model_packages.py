@@ -84,6 +84,12 @@ def test_versions_count_up_and_await_approval(sm: Any, group: str) -> None:
     assert version(sm, group).endswith("/4")
 
 
+def test_the_name_that_a_version_gives_leads_to_it_again(sm: Any, group: str) -> None:
+    arn = version(sm, group)
+    name = sm.describe_model_package(ModelPackageName=arn)["ModelPackageName"]
+    assert sm.describe_model_package(ModelPackageName=name)["ModelPackageArn"] == arn
+
+
 def test_versions_made_at_once_are_distinct(service: LocalService, group: str) -> None:
     def make(_: int) -> str:
         request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION}

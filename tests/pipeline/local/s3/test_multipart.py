@@ -97,6 +97,23 @@ def test_uploads_are_listed_in_pages(s3: Any, bucket: str) -> None:
     assert [key for key, _ in found] == ["a", "a", "b", "c"]
 
 
+def test_uploads_are_rolled_up_by_a_delimiter_page_by_page(s3: Any, bucket: str) -> None:
+    for key in ("a", "m/1", "m/2", "n/1", "z"):
+        begin(s3, bucket, key)
+    pages: list[list[str]] = []
+    more: dict[str, str] = {}
+    while len(pages) < 9:
+        page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", MaxUploads=2, **more)
+        found = [item["Key"] for item in page.get("Uploads", [])]
+        pages.append(found + [item["Prefix"] for item in page.get("CommonPrefixes", [])])
+        if not page["IsTruncated"]:
+            break
+        more = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+    assert pages == [["a", "m/"], ["z", "n/"]]
+    none = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=0)
+    assert (none.get("Uploads"), none["IsTruncated"]) == (None, False)
+
+
 def test_completing_wrongly_is_refused_and_the_upload_goes_on(s3: Any, bucket: str) -> None:
     upload = begin(s3, bucket)
     etags = [s3.upload_part(**upload, PartNumber=n, Body=b"small")["ETag"] for n in (1, 2)]

@@ -81,10 +81,10 @@ def test_metadata_headers_and_tags_come_back(s3: Any, bucket: str) -> None:
 def test_too_many_tags_and_too_much_metadata_are_refused(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket=bucket, Key="k", Tagging="&".join(f"t{n}=v" for n in range(11)))
-    assert error_of(caught.value) == ("InvalidTag", 400)
+    assert error_of(caught.value) == ("BadRequest", 400)
     with pytest.raises(ClientError) as caught:
         s3.put_object(Bucket=bucket, Key="k", Metadata={"a": "x" * 2048})
-    assert error_of(caught.value) == ("InvalidArgument", 400)
+    assert error_of(caught.value) == ("MetadataTooLarge", 400)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
 
 
