@@ -60,6 +60,26 @@ def test_a_parameter_given_at_the_start_counts_as_a_changed_argument() -> None:
     assert why(made, ran(made, "A", given={"Epochs": "20"}), given={"Epochs": "20"}) == {"A": ""}
 
 
+def test_a_parameter_within_a_list_counts_too_by_its_value_and_type() -> None:
+    made = definition(step("A", AppSpecification=arguments("--flag", {"Get": "Parameters.Flag"})))
+    made["Parameters"] = [{"Name": "Flag", "Type": "Boolean", "DefaultValue": True}]
+    assert why(made, ran(made, "A"), given={"Flag": "true"}) == {"A": ""}
+    changed = "AppSpecification.ContainerArguments[1] was True, is False"
+    assert why(made, ran(made, "A"), given={"Flag": "false"}) == {"A": changed}
+
+
+def test_a_step_of_the_same_name_and_another_type_is_another_step() -> None:
+    old, new = definition(step("A", "Transform")), definition(step("A", "Training"))
+    assert why(new, ran(old, "A")) == {"A": "Type was Transform, is Training"}
+
+
+def test_a_step_in_a_branch_names_the_innermost_condition() -> None:
+    inner = {"Name": "Inner", "Type": "Condition", "Arguments": {"ElseSteps": [step("A")]}}
+    outer = {"Name": "Outer", "Type": "Condition", "Arguments": {"IfSteps": [inner, step("B")]}}
+    found = forecast(definition(outer, step("C")), {}, (), now=NOW)
+    assert {item.step: item.condition for item in found} == {"A": "Inner", "B": "Outer", "C": ""}
+
+
 def test_a_join_of_parameters_is_compared_by_its_value() -> None:
     def made(*values: Any) -> dict[str, Any]:
         join = {"Std:Join": {"On": "/", "Values": list(values)}}
@@ -75,7 +95,7 @@ def test_a_step_fed_by_one_that_runs_again_runs_too() -> None:
         return definition(fed, step("A", AppSpecification=arguments(value)))
 
     found = why(made("2"), ran(made("1"), "A", "B"))
-    assert found["B"] == "it reads what A makes, which runs again"
+    assert found["B"] == "it reads what A makes, which runs too"
     assert why(made("1"), ran(made("1"), "A", "B")) == {"A": "", "B": ""}
 
 
