@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,8 @@ class StateFolder:
         try:
             folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not folder._version.exists():
-                if any(folder.root.iterdir()):
+                # Looked at again after the files: another service may have begun the folder meanwhile.
+                if folder._has_files() and not folder._version.exists():
                     raise LocalServiceError(
                         f"{root} holds files that are no state folder of this service",
                         hint="name an empty or new folder with --state",
@@ -54,12 +56,18 @@ class StateFolder:
             )
         return folder
 
+    def _has_files(self) -> bool:
+        return any(not entry.name.startswith(self._version.name) for entry in self.root.iterdir())
+
     def _begin(self) -> None:
+        """Write the version, whole or not at all, since others may begin the folder or read it at this moment."""
         self.root.chmod(0o700)  # it may have been there, empty
+        fresh = self._version.with_suffix(f".{uuid.uuid4()}")
         try:
-            self._version.write_text(VERSION + "\n")
+            fresh.write_text(VERSION + "\n")
+            fresh.replace(self._version)
         except OSError:
-            self._version.unlink(missing_ok=True)
+            fresh.unlink(missing_ok=True)
             raise
 
     def _check_writable(self) -> None:

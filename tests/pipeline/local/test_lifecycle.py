@@ -241,6 +241,26 @@ def test_a_state_folder_that_cannot_be_written_is_one_line_with_a_remedy(state: 
     ]
 
 
+_BEGIN = """
+import sys, time
+from pathlib import Path
+from pipeline.local.state import StateFolder
+
+folder, start = Path(sys.argv[1]), float(sys.argv[2])
+for number in range(100):
+    while time.time() < start + number / 100:
+        pass
+    StateFolder.open(folder / str(number)).lock.touch()
+"""
+
+
+def test_services_that_begin_a_folder_at_the_same_moment_find_no_fault_with_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _BEGIN, str(tmp_path), str(time.time() + 1)]
+    running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [process.communicate(timeout=60)[1] for process in running] == ["", "", ""]
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "version"}
+
+
 def _without_privileges() -> list[str]:
     """What makes a command obey the modes of files, which root does not."""
     if os.geteuid() != 0:
