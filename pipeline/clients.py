@@ -82,6 +82,11 @@ _BY_MESSAGE: Final = (
         "the token belongs to a start with other parameters: give another --token",
     ),
     (
+        ("ValidationError",),
+        re.compile(r"Endpoint .* not found", re.S),
+        "`pipeline start --param Deploy=true` deploys a model to it; --endpoint names another",
+    ),
+    (
         ("ValidationException",),
         re.compile(r"\brole\b.*(assume|not exist|not found|invalid)|(assume|not exist).*\brole\b", re.I | re.S),
         _ROLE,

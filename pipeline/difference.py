@@ -1,13 +1,17 @@
 """What differs between two definitions, as data: parameters, steps, arguments by path with old and new value.
 
 Lists whose items have a name (steps, inputs, channels, parameters ...) are compared by name, so that an item
-which moved is no change and one that was added does not shift all others. Pure JSON in, dataclasses out.
+which moved is no change; others are aligned, so that one that was added does not shift all that follow it. Pure
+JSON in, dataclasses out.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any, Final, Literal
 
 from pipeline.definition_types import walk
@@ -118,10 +122,17 @@ def _compare_lists(old: list[Any], new: list[Any], path: str) -> Iterator[Change
         for name in [*new_names, *(name for name in old_names if name not in new_names)]:
             yield from compare(old_names.get(name, ABSENT), new_names.get(name, ABSENT), f"{path}[{name}]")
         return
-    for index in range(max(len(old), len(new))):
-        before = old[index] if index < len(old) else ABSENT
-        after = new[index] if index < len(new) else ABSENT
-        yield from compare(before, after, f"{path}[{index}]")
+    old_texts, new_texts = ([json.dumps(item, sort_keys=True) for item in items] for items in (old, new))
+    aligned = SequenceMatcher(None, old_texts, new_texts, autojunk=False)
+    for tag, old_start, old_end, new_start, new_end in aligned.get_opcodes():
+        if tag == "equal":
+            continue
+        for before, after in zip_longest(range(old_start, old_end), range(new_start, new_end)):
+            yield from compare(
+                ABSENT if before is None else old[before],
+                ABSENT if after is None else new[after],
+                f"{path}[{before if after is None else after}]",
+            )
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:

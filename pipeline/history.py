@@ -35,7 +35,9 @@ def _latest(clients: Clients, pipeline: str, limit: int) -> list[str]:
     from botocore.exceptions import ClientError
 
     try:
-        found = clients.sagemaker.list_pipeline_executions(PipelineName=pipeline, MaxResults=limit)
+        found = clients.sagemaker.list_pipeline_executions(
+            PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending", MaxResults=limit
+        )
     except ClientError as error:
         if error_code(error) in ("ResourceNotFound", "ValidationException"):
             return []

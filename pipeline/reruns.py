@@ -77,7 +77,7 @@ def _fate(
         return "its arguments hold what each execution has anew", ""
     fed = [name for name in sources(attributes) if why.get(name)]
     if fed:
-        return f"it reads what {fed[0]} makes, which runs again", ""
+        return f"it reads what {fed[0]} makes, which runs too", ""
     runs = [one for one in past if step["Name"] in one.ended]
     if not runs:
         return "no earlier execution has run it to success", ""
@@ -114,7 +114,9 @@ def _described(changes: Sequence[Change]) -> str:
 
 def _short(value: Any) -> str:
     text = repr(value) if value is ABSENT else str(value)
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+    # Both ends: addresses differ at theirs.
+    half = (_SHOWN - 3) // 2
+    return text if len(text) <= _SHOWN else f"{text[:half]}...{text[-half:]}"
 
 
 def _expired(step: Mapping[str, Any], ended: datetime, now: datetime) -> str:

@@ -43,7 +43,7 @@ def main() -> None:
 def execute(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are printed to standard error, never a traceback."""
     try:
-        answer = app(arguments, standalone_mode=False)
+        answer = app(arguments, prog_name="pipeline", standalone_mode=False)
     except PipelineError as error:
         print(error.show(), file=sys.stderr)
         return error.exit_code

@@ -43,7 +43,7 @@ def plan(
         bool, typer.Option("--detailed-exitcode", help="Exit with 2 if there are changes.")
     ] = False,
 ) -> int:
-    """Show what upsert would change, and which steps the next execution would run again."""
+    """Show what upsert would change and which steps would run again."""
     from pipeline import plan_view
     from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
@@ -68,7 +68,7 @@ def upsert(
     parallelism: Parallelism = None,
     description: Description = None,
 ) -> None:
-    """Show the plan and apply it: create the pipeline, or update what differs."""
+    """Show the plan and apply it. The pipeline is created, or what differs is updated."""
     from pipeline import deploy, plan_view
 
     settings, clients = where.opened(parallelism=parallelism, description=description)

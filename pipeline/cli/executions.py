@@ -74,7 +74,7 @@ def follow(
     timeout: Timeout = None,
     logs: Logs = False,
 ) -> None:
-    """Follow an execution to its end; the exit code says how it ended."""
+    """Follow an execution to its end, which the exit code tells."""
     from pipeline.executions import find
 
     settings, clients = where.opened()
@@ -202,7 +202,7 @@ def report(
         bool, typer.Option("--markdown", help="Print Markdown; without --html it is printed anyway.")
     ] = False,
 ) -> None:
-    """Report an execution: figures beside thresholds and the approved model's, graph, steps, pictures."""
+    """Report an execution: figures, thresholds, graph and pictures. The approved model's figures stand beside."""
     from pipeline import execution_report_markdown
     from pipeline.execution_report import gather
     from pipeline.execution_report_html import html as page
@@ -228,7 +228,7 @@ def graph(
     ] = "",
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid instead of SVG.")] = False,
 ) -> None:
-    """Print the pipeline's graph, with the statuses of an execution if one is named."""
+    """Print the graph, with an execution's statuses if one is named."""
     import json
 
     from pipeline import executions as api

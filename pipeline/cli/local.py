@@ -28,7 +28,7 @@ def start(
         list[str] | None, typer.Option("--lambda", help="A function for Lambda steps: NAME=module:function.")
     ] = None,
 ) -> None:
-    """Start the service; without --detach it runs until it is interrupted."""
+    """Start the service. Without --detach it runs until it is interrupted."""
     from pipeline.local import lifecycle
 
     lifecycle.start(
@@ -45,7 +45,7 @@ def start(
 
 @app.command()
 def env(state: State = DEFAULT_STATE) -> None:
-    """Print export lines for the running service: eval "$(pipeline local env)"."""
+    """Print what a shell evaluates to talk to the service. That is: eval "$(pipeline local env)"."""
     from pipeline.local import lifecycle
 
     print(lifecycle.exports(lifecycle.require(state)))
@@ -53,7 +53,7 @@ def env(state: State = DEFAULT_STATE) -> None:
 
 @app.command()
 def status(state: State = DEFAULT_STATE) -> int:
-    """Say whether the service runs, and where; exit code 1 if it does not."""
+    """Say whether the service runs, and where. Exit code 1 if it does not."""
     from pipeline.local import lifecycle
 
     running = lifecycle.running(state)

@@ -83,7 +83,7 @@ def clean(
     older_than: Annotated[str, typer.Option(help="Remove what is older: 30d, 12h, 2w.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """List what this pipeline made, with age; remove what is named or old. What is in use stays."""
+    """List what this pipeline made; remove what is named or old. What is in use stays."""
     from pipeline import clean as api
     from pipeline.clean_inventory import inventory
     from pipeline.clean_view import stays_table
@@ -94,7 +94,7 @@ def clean(
     now = utc_now()
     chosen = api.plan(inventory(clients, settings), names=names or [], older_than=limit, now=now)
     out = console()
-    if chosen.stay:
+    if chosen.stay and not names:
         out.print(stays_table(chosen.stay, now))
     if not chosen.remove:
         asked = bool(names) or limit is not None

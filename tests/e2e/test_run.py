@@ -164,7 +164,7 @@ def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
     assert ended.code == 4, ended
     reason, hint = ended.err.splitlines()
     assert reason.startswith(f"error: step ConvertData failed: {said}"), ended
-    assert re.fullmatch(r"hint: pipeline logs ConvertData --execution \w{12} --local shows its whole log", hint)
+    assert re.fullmatch(r"hint: `pipeline logs ConvertData --execution \w{12} --local` shows its whole log", hint)
     assert not execution_folder(folder, ended).exists()
     assert not Path("/tmp/ran-from-a-pickle").exists()
 

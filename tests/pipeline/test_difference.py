@@ -60,6 +60,16 @@ def test_a_list_that_grew_shows_what_was_added() -> None:
     assert list(compare(["--a"], ["--a", "--b"], "args")) == [Change("args[1]", ABSENT, "--b")]
 
 
+def test_an_item_that_went_or_came_does_not_shift_those_after_it() -> None:
+    old, new = ["--a", 1, "--b", 2, "--c", 3], ["--b", 5, "--c", 3, "--d"]
+    assert list(compare(old, new, "args")) == [
+        Change("args[0]", "--a", ABSENT),
+        Change("args[1]", 1, ABSENT),
+        Change("args[1]", 2, 5),
+        Change("args[4]", ABSENT, "--d"),
+    ]
+
+
 def test_parameters_tell_added_removed_and_changed() -> None:
     old = {"Parameters": [{"Name": "A", "DefaultValue": 1}, {"Name": "B"}]}
     new = {"Parameters": [{"Name": "A", "DefaultValue": 2}, {"Name": "C"}]}

@@ -140,7 +140,7 @@ def test_reasons_name_what_changed(clients: Clients) -> None:
         "Anew": ("", ""),
         "ReadsFixed": ("", ""),
         "ReadsAnew": ("Environment.version was 1, is 3 (and 1 more)", ""),
-        "Twice": ("it reads what ReadsAnew makes, which runs again", ""),
+        "Twice": ("it reads what ReadsAnew makes, which runs too", ""),
         "Uncached": ("its caching is off", ""),
         "InBranch": ("", "Decides"),
     }

@@ -45,6 +45,8 @@ def test_clean_lists_asks_and_removes(demo: Commands, local: LocalService) -> No
     asked = demo("clean", "--older-than", "0d")
     assert asked.code == 1
     assert asked.err.splitlines()[1:] == ["error: nothing was removed: there is nobody to ask", "hint: give --yes"]
+    named = demo("clean", "demo/2")
+    assert [" ".join(line.split()) for line in named.out.splitlines()] == ["- model package demo/2, 0 min"]
     removed = demo("clean", "demo/2", second, "--yes")
     assert (removed.code, removed.out.splitlines()[-1]) == (0, "removed 2")
     assert removed.err.splitlines()[1:] == ["removing model package demo/2", f"removing execution files {second}"]
@@ -63,6 +65,7 @@ def test_predict_says_that_there_is_no_endpoint(demo: Commands, tmp_path: Path) 
     said = demo("predict", "rows.csv", "--endpoint", "nowhere")
     assert said.code == 1
     assert "nowhere" in said.err
+    assert said.err.splitlines()[2].startswith("hint: `pipeline start --param Deploy=true --set name=demo")
     missing = demo("predict", "nowhere.csv")
     assert (missing.code, missing.err.splitlines()[1]) == (1, "error: there is no file nowhere.csv")
 
