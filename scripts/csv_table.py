@@ -88,9 +88,20 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
     except (ValueError, pd.errors.ParserWarning) as error:
         raise ScriptError(f"{path.name}: no readable CSV ({error}); {_REMEDY}") from None
     return (
-        np.concatenate(features) if features else np.empty((0, width - 1), np.float32),
+        _stacked(features, width - 1),
         np.concatenate(labels) if labels else np.empty(0, object),
     )
+
+
+def _stacked(parts: list[Array], width: int) -> Array:
+    """All rows in one array. The parts are given up one by one, so that there is never twice as much as needed."""
+    rows = np.empty((sum(map(len, parts)), width), np.float32)  # no memory before it is written
+    end = len(rows)
+    while parts:
+        part = parts.pop()
+        rows[end - len(part) : end] = part
+        end -= len(part)
+    return rows
 
 
 def _first_wrong(path: Path, names: list[str], label: int, header: int) -> ScriptError | None:

@@ -7,6 +7,8 @@ import io
 import os
 import pickle
 import struct
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -335,6 +337,22 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
 def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "data.csv").write_text(text)
     refused(tmp_path, f"^data.csv: .*{reason}" if not reason.startswith("data") else reason)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="measures by /proc")
+def test_csv_is_never_in_memory_twice(tmp_path: Path) -> None:
+    with (tmp_path / "a.csv").open("w") as stream:
+        stream.writelines(f"{row % 2}," + ",".join(["5"] * 400) + "\n" for row in range(25_000))
+    code = (
+        "import re, sys, pandas\nfrom pathlib import Path\nfrom scripts import csv_table\n"
+        "def peak(): return 1024 * int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+        "csv_table._CHUNK_VALUES = 500_000\nbefore = peak()\n"
+        "table = csv_table.read_csv(Path(sys.argv[1]), 'first')\n"
+        "print((peak() - before) / table.features.nbytes)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.csv")]
+    grown = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert 0.9 < grown < 1.8
 
 
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
