@@ -50,6 +50,12 @@ PARITY: Final = (
     ),
     Row(
         area="jobs",
+        subject="SIGTERM for a program that does not handle it",
+        here="Ends the job at once. The toolkit of script mode does not pass the signal on to the script.",
+        aws="The first process of a container ignores it then, that toolkit too: the job runs on until it is killed.",
+    ),
+    Row(
+        area="jobs",
         subject="limits",
         here="2,048 processes a container, no core files, a file no larger than VolumeSizeInGB; no memory limit, but"
         " the kernel takes a job before the service when memory runs out.",
