@@ -6,6 +6,7 @@ The sockets of the container's processes are matched with the system's table of 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -37,13 +38,11 @@ def _listening(pid: int) -> list[tuple[str, int]]:
 def family(pid: int) -> list[int]:
     """A process and all below it."""
     children: dict[int, list[int]] = {}
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                stat = Path(entry.path, "stat").read_text()
-            except OSError:
-                continue
-            children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(entry.name))
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError):  # it has ended
+                stat = Path("/proc", name, "stat").read_text()
+                children.setdefault(int(stat.rsplit(")", 1)[1].split()[1]), []).append(int(name))
     family, todo = [], [pid]
     while todo:
         process = todo.pop()
@@ -55,11 +54,10 @@ def family(pid: int) -> list[int]:
 def _sockets(pid: int) -> list[str]:
     """The inodes of a process's sockets."""
     found = []
-    try:
-        for entry in os.scandir(f"/proc/{pid}/fd"):
-            target = os.readlink(entry.path)
-            if target.startswith("socket:["):
-                found.append(target[8:-1])
-    except OSError:
-        pass
+    with suppress(OSError):  # the process has ended
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):  # this file is closed meanwhile
+                target = os.readlink(f"/proc/{pid}/fd/{name}")
+                if target.startswith("socket:["):
+                    found.append(target[8:-1])
     return found
