@@ -50,13 +50,6 @@ class ConflictException(ApiError):
     code = "ConflictException"
 
 
-class AccessDeniedException(ApiError):
-    """The caller may not ask this."""
-
-    code = "AccessDeniedException"
-    status = 403
-
-
 class ThrottlingException(ApiError):
     """Too many requests; clients retry it by themselves."""
 

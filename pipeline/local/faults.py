@@ -76,13 +76,9 @@ class Faults:
                 raise UsageError(f"no fault reads {text!r}", hint=f"known faults: {_KNOWN}")
         return cls(rates["throttle"], rates["service-fault"], limits, failures, slow, rates["slow-endpoint"])
 
-    def throttle(self, operation: str) -> bool:
-        """Whether this request is to be answered ThrottlingException."""
-        return self._chance(self.throttle_rate)
-
     def before(self, operation: str) -> None:
         """Called with each SageMaker request. Raises the ApiError that is its turn."""
-        if self.throttle(operation):
+        if self._chance(self.throttle_rate):
             raise ThrottlingException("Rate exceeded")
         if self._chance(self.service_fault_rate):
             raise InternalFailure("An internal error occurred; it was asked for by a fault of the service.")

@@ -18,7 +18,6 @@ from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
 UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
-EMPTY_HASH: Final = hashlib.sha256(b"").hexdigest()
 _SKEW: Final = 15 * 60
 _LONGEST_PRESIGNED: Final = 7 * 24 * 3600
 _ALWAYS_SIGNED: Final = "host"

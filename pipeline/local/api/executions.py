@@ -215,7 +215,7 @@ def retry(service: Service, request: Body) -> Body:
     """Go on with an execution that Failed or was Stopped: what did not succeed runs again."""
     answer, new = once(service, "RetryPipelineExecution", request, lambda: _retry(service, request))
     if new:
-        service.engine.retry(answer["PipelineExecutionArn"])
+        service.engine.start(answer["PipelineExecutionArn"])
     return answer
 
 

@@ -12,7 +12,6 @@ import threading
 import traceback
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import disk
@@ -20,12 +19,12 @@ from pipeline.local.containers import capture
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
-from pipeline.local.containers.invocation import Invocation, refused
+from pipeline.local.containers.invocation import refused
 from pipeline.local.containers.model_data import ModelDataError
 from pipeline.local.containers.running import INTERNAL, REASON_LIMIT
+from pipeline.local.containers.served import Served
 from pipeline.local.containers.serving import HEALTH_TIMEOUT, STOP_GRACE
 from pipeline.local.errors import ApiError
-from pipeline.local.names import Arns
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -61,35 +60,6 @@ PARITY: Final = (
 )
 
 
-@dataclass(frozen=True)
-class _Served:
-    """What answers for one endpoint, or nothing."""
-
-    fleet: Fleet | None = None
-    capture: Capture | None = None
-
-    def invoke(self, arns: Arns, body: bytes, headers: Mapping[str, str]) -> Answer | None:
-        """The answer, or None where this has been replaced meanwhile."""
-        if self.fleet is None:
-            return None
-        with self.fleet.request() as admitted:
-            if not admitted:
-                return None
-            invocation = Invocation(arns, self.fleet, headers)
-            answer = invocation.answer(body)
-        if self.capture is not None and invocation.variant is not None:
-            self.capture.record(invocation.variant.name, headers, body, answer)
-        return answer
-
-    def end(self, grace: float, *, drain: float = 0.0, keep_files: bool = False) -> None:
-        """Let requests under way end for `drain` seconds, then end the containers."""
-        if self.fleet is not None:
-            self.fleet.drain(drain)
-            self.fleet.stop(grace, keep_files=keep_files)
-        if self.capture is not None:
-            self.capture.close()
-
-
 class Hosting:
     """All endpoints. Threads may share it."""
 
@@ -97,7 +67,7 @@ class Hosting:
         self._service = service
         self._health_timeout = health_timeout
         self._grace = grace
-        self._served: dict[str, _Served] = {}
+        self._served: dict[str, Served] = {}
         self._starting: set[Fleet] = set()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -123,7 +93,7 @@ class Hosting:
 
     def reweigh(self, name: str, weights: Mapping[str, float]) -> None:
         """Share the traffic of a serving endpoint by new weights at once."""
-        fleet = self._served.get(name, _Served()).fleet
+        fleet = self._served.get(name, Served()).fleet
         for variant, weight in weights.items():
             if fleet is not None:
                 fleet.variants[variant].weight = weight
@@ -148,7 +118,7 @@ class Hosting:
         """End all containers; what is stored says that they are to come back."""
         self._closing.set()
         with self._lock:
-            ending = [*self._served.values(), *map(_Served, self._starting)]
+            ending = [*self._served.values(), *map(Served, self._starting)]
             self._served.clear()
             threads = list(self._threads)
         ends = [threading.Thread(target=served.end, args=(5.0,), kwargs={"keep_files": True}) for served in ending]
@@ -212,14 +182,14 @@ class Hosting:
         )
         old.end(self._grace, drain=INVOCATION_TIMEOUT)
 
-    def _install(self, name: str, fleet: Fleet, capturing: Body | None) -> _Served:
+    def _install(self, name: str, fleet: Fleet, capturing: Body | None) -> Served:
         """Let a started fleet serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
         enabled = capturing is not None and capturing.get("EnableCapture")
-        new = _Served(fleet, Capture(self._service, name, capturing) if capturing and enabled else None)
+        new = Served(fleet, Capture(self._service, name, capturing) if capturing and enabled else None)
         with self._lock:
             closing = self._closing.is_set()
             if not closing:
-                old = self._served.pop(name, _Served())
+                old = self._served.pop(name, Served())
                 self._served[name] = new
         if closing:
             new.end(0.5, keep_files=True)
@@ -238,7 +208,7 @@ class Hosting:
 
     def _died(self, name: str, fleet: Fleet, variant: str) -> None:
         with self._lock:
-            if self._closing.is_set() or self._served.get(name, _Served()).fleet is not fleet:
+            if self._closing.is_set() or self._served.get(name, Served()).fleet is not fleet:
                 return
             served = self._served.pop(name)
         reason = f"The primary container for production variant {variant} ended again and again."
@@ -264,7 +234,7 @@ class Hosting:
         if "_Deploying" in body:
             self._deploy(name)
 
-    def _returning(self, name: str) -> _Served | None:
+    def _returning(self, name: str) -> Served | None:
         """What serves an endpoint that comes back after a restart, waiting for it."""
 
         def settled() -> bool | None:
@@ -276,7 +246,7 @@ class Hosting:
 
     def _delete(self, name: str) -> None:
         with self._lock:
-            served = self._served.pop(name, _Served())
+            served = self._served.pop(name, Served())
         served.end(self._grace)
         self._service.store.delete(KIND, name)
 

@@ -16,11 +16,10 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from pipeline.local.objects import NoSuchBucket, NoSuchKey, Objects, S3Error
 
-DataType = Literal["S3Prefix", "ManifestFile"]
 DAMAGED: Final = (EOFError, zlib.error)
 """What unpacking raises, besides OSError, for a gzip file that is cut off or damaged within."""
 

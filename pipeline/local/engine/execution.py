@@ -36,10 +36,6 @@ class Engine:
             run.thread.start()
             self._runs[arn] = run
 
-    def retry(self, arn: str) -> None:
-        """Run an execution again whose unfinished steps were forgotten."""
-        self.start(arn)
-
     def stop(self, arn: str) -> None:
         """Stop an execution that is stored as Stopping; it ends Stopped when its steps have."""
         with self._lock:
