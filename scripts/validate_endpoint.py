@@ -73,10 +73,10 @@ def validate(
     task: str,
 ) -> str:
     """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary."""
-    expected, truth = read_answers(predictions, task), read_labels(labels)
-    aligned(expected, truth)
     config = deployment.wait_in_service()
     try:
+        expected, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
+        aligned(expected, truth)
         replies = ask(deployment, features, rows=len(truth), batches=batches, task=task)
         comparison = compare(expected, replies.answers)
     except ScriptError as error:
@@ -84,7 +84,7 @@ def validate(
     # Before anything is written, which may fail too.
     outcome = deployment.put_back(config) if comparison.reason else ""
     with Outputs() as outputs:
-        _write(outputs, output, deployment.name, config, replies, comparison, truth, read_classes(labels), task)
+        _write(outputs, output, deployment.name, config, replies, comparison, truth, classes, task)
     if comparison.reason:
         raise ScriptError(
             f"endpoint {deployment.name} with {config} does not answer as the batch prediction did: "

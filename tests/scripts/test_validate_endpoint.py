@@ -225,6 +225,26 @@ def test_refused_request_puts_the_endpoint_back_too(case: Path, service: FakeSag
     assert not (case / "output").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "reason"),
+    [
+        ("labels/labels.csv", "1\n", "250 predictions for 1 labels"),
+        ("predictions/features.csv.out", "{", "line 1: '{' is no JSON"),
+        ("features/features.csv", "1,2\n", "1 rows of features for 250 labels"),
+    ],
+)
+def test_what_cannot_be_validated_puts_the_endpoint_back_too(
+    case: Path, service: FakeSageMaker, file: str, content: str, reason: str
+) -> None:
+    service.tags = {"validated-config": "config-1"}
+    (case / file).write_text(content)
+    code, message = run(case)
+    assert code == 1
+    assert reason in message
+    assert message.endswith("; the endpoint was put back to config-1")
+    assert service.config == "config-1"
+
+
 def test_unknown_endpoint_is_one_line(case: Path, service: FakeSageMaker) -> None:
     code, message = run(case, "--endpoint-name", "other")
     assert code == 1
