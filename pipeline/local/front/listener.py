@@ -11,6 +11,7 @@ import contextlib
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Final
 
@@ -86,6 +87,9 @@ class Listener:
             try:
                 stays = self._converse(channel)
             except (OSError, Disconnected):
+                stays = False
+            except Exception:  # a fault of ours is the end of one connection, and must not keep its place
+                traceback.print_exc()
                 stays = False
             channel = self._next(channel, stays)
 

@@ -315,3 +315,16 @@ def test_an_answer_lets_go_of_its_body_when_the_client_is_gone_before_it() -> No
         with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
             sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
         assert closed.wait(3)
+
+
+def test_a_fault_of_a_handler_costs_one_connection_and_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail_or_echo(request: Request) -> Answer:
+        if request.path == "/fail":
+            raise ValueError("a fault of ours")
+        return echo(request)
+
+    with serving(fail_or_echo, connections=1) as port:
+        for _ in range(2):
+            assert exchange(port, b"GET /fail HTTP/1.1\r\nHost: a\r\n\r\n") == b""
+        assert b"200 OK" in exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert "a fault of ours" in capsys.readouterr().err
