@@ -95,6 +95,19 @@ def test_a_job_that_was_deleted_is_run_again(local: LocalService) -> None:
     assert source(again) is None and again["Metadata"] != first["Metadata"]
 
 
+def test_what_refers_to_a_job_that_was_deleted_fails_with_the_reason(local: LocalService) -> None:
+    say = {"Name": "Say", "Type": "Fail", "Arguments": {"ErrorMessage": get("Steps.Only.ProcessingJobName")}}
+    name = create(local, work("Only"), say)
+    earlier = run(local, name)["PipelineExecutionArn"]
+    job = steps(local, earlier)["Only"]["Metadata"]["ProcessingJob"]["Arn"].rsplit("/", 1)[-1]
+    assert steps(local, earlier)["Say"]["FailureReason"] == job
+    local.sagemaker.delete_processing_job(ProcessingJobName=job)
+    selection = {"SourcePipelineExecutionArn": earlier, "SelectedSteps": [{"StepName": "Say"}]}
+    again = run(local, name, SelectiveExecutionConfig=selection)["PipelineExecutionArn"]
+    reason = steps(local, again)["Say"]["FailureReason"]
+    assert reason.startswith("ClientError: Could not find") and job in reason
+
+
 def test_transforms_are_cached_by_the_name_of_their_model(local: LocalService) -> None:
     Deployer(local).model("cached")
     local.s3.put_object(Bucket="bucket", Key="rows/a.csv", Body=b"28,2,133937,9,13,2,0,0,4,1,15024,0,55,37\n")

@@ -55,7 +55,10 @@ def _uris(run: StepRun, name: str, given: Any) -> Iterator[str]:
     row = run.records.step(name)
     if row is None or not row.get("_resource"):
         raise _SkippedError
-    properties = run.scope.properties(name)
+    try:
+        properties = run.scope.properties(name)
+    except EvaluationError:
+        raise _SkippedError from None
     if properties.get("VpcConfig") or (properties.get("NetworkConfig") or {}).get("VpcConfig"):
         raise _RefusedError(f"The step {name} has a VpcConfig; its outputs cannot be cleaned up.")
     if given is None:

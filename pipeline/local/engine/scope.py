@@ -16,6 +16,7 @@ from pipeline.local.engine.iterations import iteration_outputs
 from pipeline.local.engine.paths import lookup
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
+from pipeline.local.errors import ApiError
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ExecutionScope:
         return self.item[0]
 
     def properties(self, step: str) -> Any:
-        """What a step that ran can be asked for. Raises KeyError."""
+        """What a step that ran can be asked for. Raises KeyError; EvaluationError if its resource is gone."""
         row = self.records.step(step)
         if row is None:
             raise KeyError(step)
@@ -81,7 +82,10 @@ class ExecutionScope:
             return row["_properties"]
         if row["_type"] == "ForEach":
             return iteration_outputs(self, step)
-        return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
+        try:
+            return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
+        except ApiError as error:
+            raise EvaluationError(error.message) from error
 
     def property_file(self, step: str, name: str) -> str:
         """The S3 URI of a property file of a Processing step that ran. Raises KeyError, PathError."""
