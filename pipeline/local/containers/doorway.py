@@ -45,12 +45,15 @@ class Doorway:
 
     def close(self) -> None:
         """No more connections, in or out; those that there are last as long as the container."""
-        self._ours.close()
-        self.theirs.close()
-        if self._listening is not None:
-            with contextlib.suppress(OSError):
-                self._listening.shutdown(socket.SHUT_RDWR)
-            self._listening.close()
+        with contextlib.suppress(OSError):
+            self._ours.shutdown(socket.SHUT_RDWR)  # who waits for a socket of the container waits no more
+        with self._lock:
+            self._ours.close()
+            self.theirs.close()
+            if self._listening is not None:
+                with contextlib.suppress(OSError):
+                    self._listening.shutdown(socket.SHUT_RDWR)
+                self._listening.close()
 
     def _received(self) -> socket.socket:
         _, descriptors, _, _ = socket.recv_fds(self._ours, 1, 1)

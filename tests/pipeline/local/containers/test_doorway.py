@@ -117,3 +117,19 @@ def test_nothing_is_left_open(kind: Isolation, outside: int, tmp_path: Path) -> 
 
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_who_waits_for_a_way_in_waits_no_more_when_it_is_closed() -> None:
+    door, ended = Doorway(1), threading.Event()
+
+    def ask() -> None:
+        with pytest.raises(OSError):
+            door.connect(8080, 30.0)
+        ended.set()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    until(door._lock.locked, bool)
+    door.close()
+    assert ended.wait(5)
+    thread.join()
