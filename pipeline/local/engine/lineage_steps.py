@@ -58,13 +58,13 @@ def _associate(run: StepRun, association: Body, made: dict[str, Body]) -> Body:
 
 
 def _arn(end: Any, made: dict[str, Body]) -> str:
-    """The ARN of an end: given, or that of an entity of this step by name and type."""
+    """The ARN of an end: given, or that of an entity of this step by name and type. Raises _RefusedError."""
     if isinstance(end, dict) and "Arn" in end:
         return str(end["Arn"])
     try:
         return str(made[end["Type"]][end["Name"]])
     except (KeyError, TypeError):
-        raise EvaluationError(f"The association's end {end} is no entity of this step.") from None
+        raise _RefusedError(f"ClientError: The association's end {end} is no entity of this step.") from None
 
 
 def _call(run: StepRun, action: str, request: Body) -> Body:

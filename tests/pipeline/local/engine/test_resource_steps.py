@@ -263,6 +263,19 @@ def test_a_lineage_step_records_entities_and_how_they_belong_together(local: Loc
     assert step["FailureReason"].startswith("ClientError: Failed to invoke sagemaker:CreateAction. Error Details: ")
 
 
+def test_a_lineage_step_that_fails_in_the_middle_shows_what_it_made(local: LocalService) -> None:
+    arguments = {
+        "Contexts": [{"ContextName": "kept", "ContextType": "Team", "Source": {"SourceUri": "s3://bucket/kept"}}],
+        "Associations": [
+            {"Source": {"Name": "kept", "Type": "Context"}, "Destination": {"Name": "lost", "Type": "Action"}}
+        ],
+    }
+    done = run(local, create(local, {"Name": "Record", "Type": "Lineage", "Arguments": arguments}))
+    step = steps(local, done["PipelineExecutionArn"])["Record"]
+    assert step["StepStatus"] == "Failed" and "no entity of this step" in step["FailureReason"]
+    assert list(step["Metadata"]["Lineage"]["ContextArns"]) == ["kept"]
+
+
 def test_an_artifact_without_a_name_is_recorded_by_its_own_id(local: LocalService) -> None:
     artifact = {"ArtifactType": "Model", "Source": {"SourceUri": "s3://bucket/nameless"}}
     record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Artifacts": [artifact]}}
