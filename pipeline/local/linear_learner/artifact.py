@@ -51,8 +51,8 @@ PARITY: Final = (
     ),
     Row(
         area="linear-learner",
-        subject="artefact with use_bias=false",
-        here="fc0_bias is written as zeros, so that every reader finds it",
+        subject="artefact with use_bias=false, or with bias_lr_mult or bias_wd_mult",
+        here="fc0_bias is written as zeros, so that every reader finds it; the graph always says `__lr_mult__` 10.0",
         aws="not established",
     ),
 )

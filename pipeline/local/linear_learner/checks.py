@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,7 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="mini_batch_size above the rows of train, labels outside the classes, train rows of a single class",
-        here="the job fails, with `ClientError: Incorrect ... dataset ...` and both numbers, or the label and its record",
+        here="the job fails, with `ClientError: Incorrect ... dataset ...` and the numbers or the label",
         aws="too large a mini-batch fails the job; the texts, and what a single class does, are not established",
     ),
 )

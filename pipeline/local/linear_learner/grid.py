@@ -21,7 +21,8 @@ PARITY: Final = (
         area="linear-learner",
         subject="l1 and wd of models 16..31 of the automatic grid",
         here="(wd 0.0001, l1 0.03) for 16..23 and (wd 0.0001, l1 1.0) for 24..31",
-        aws="real logs show a moderate and a very strong l1 there; the values are not established",
+        aws="real logs show a moderate and a very strong l1 there; the values are not established; l1 up to 0.3 in "
+        "16..23 would fit them too",
     ),
     Row(
         area="linear-learner",

@@ -74,6 +74,16 @@ def test_a_precision_out_of_reach_counts_nothing() -> None:
     assert value[0] == 0.0 and threshold[0] < 0.1
 
 
+def test_a_target_that_is_just_met_is_met() -> None:
+    scores = np.array([[0.9, 0.8, 0.7, 0.6]], np.float32)
+    half = Criterion("precision_at_target_recall", target_recall=0.5)
+    value, threshold = calibrate(scores, np.array([1, 0, 1, 0], np.float32), half)
+    assert value[0] == 1.0 and 0.8 <= threshold[0] < 0.9
+    half = Criterion("recall_at_target_precision", target_precision=0.5)
+    value, threshold = calibrate(scores, np.array([1, 0, 0, 1], np.float32), half)
+    assert value[0] == 1.0 and threshold[0] < 0.6
+
+
 def test_names_of_2017_mean_the_criteria_of_today() -> None:
     made = {}
     for name in CRITERIA:

@@ -23,7 +23,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "num_models": (("0", "1.5", "all"), "pattern '^auto$'; or an integer greater than or equal to 1"),
     "loss": (("log", "softmax_loss", "squared_loss"), "'auto', 'logistic', 'hinge_loss'"),
     "optimizer": (("adagrad", ""), "accepts one of the following: 'auto', 'sgd', 'adam', 'rmsprop'"),
-    "learning_rate": (("0", "-0.1", "nan", "inf", "1e999", "fast", "1_0", " 0.1", "", "\u0661"), "'^auto$'; or a number greater than 0"),
+    "learning_rate": (
+        ("0", "-0.1", "nan", "inf", "1e999", "fast", "1_0", " 0.1", "", "\u0661"),
+        "'^auto$'; or a number greater than 0",
+    ),
     "wd": (("-1", "nan", "some"), "'^auto$'; or a number greater than or equal to 0"),
     "l1": (("-1e-9", "inf"), "'^auto$'; or a number greater than or equal to 0"),
     "momentum": (("1", "-0.1"), "'^auto$'; or a number greater than or equal to 0 and less than 1"),
