@@ -25,9 +25,9 @@ PARITY: Final = (
 )
 
 
-def asks_who(service: str, body: bytes) -> bool:
-    """Whether a request, for the service of its scope, is GetCallerIdentity."""
-    return service == "sts" and parse_qs(body.decode("latin-1")).get("Action") == ["GetCallerIdentity"]
+def asks_who(service: str, query: bytes) -> bool:
+    """Whether a request, for the service of its scope, is GetCallerIdentity, by its form or its presigned address."""
+    return service == "sts" and parse_qs(query.decode("latin-1")).get("Action") == ["GetCallerIdentity"]
 
 
 def answer(account: str) -> Answer:

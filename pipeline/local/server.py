@@ -135,12 +135,14 @@ class Front:
         if target.startswith(_TARGET) or name == "sagemaker":
             self._check_scope(credential)
             return self._sagemaker(request, target, body)
+        if credential.service == "s3":  # moto has an S3 of its own, where nothing of this one's is
+            raise Refused("mismatch", "Credential should be scoped to correct service.")
         if credential.service == "logs":
             # The logs of jobs are files; moto's Logs is a view that is brought up to date when somebody looks.
             self._moto.load()
             self._service.logs.deliver(parsed(body))
         own_key = credential.access_key_id == self._key.access_key_id
-        if own_key and caller.asks_who(credential.service, body):
+        if own_key and caller.asks_who(credential.service, body or request.query.encode()):
             return caller.answer(self._service.configuration.account)
         return self._moto.answer(request, credential.service, body, own_key=own_key)
 

@@ -143,7 +143,9 @@ def _claim_of_query(request: Request, secrets: Callable[[str], str | None], now:
         raise Refused("expired", "Request has expired")
     if signed_at > now + _SKEW:
         raise Refused("stale", _stale(amz_date, now))
-    payload = pairs.get("X-Amz-Content-Sha256") or request.headers.get("x-amz-content-sha256") or UNSIGNED_PAYLOAD
+    payload = pairs.get("X-Amz-Content-Sha256") or request.headers.get("x-amz-content-sha256") or ""
+    if not payload and service == "s3":
+        payload = UNSIGNED_PAYLOAD
     credential = Credential(key_id, date, region, service, payload)
     query = "&".join(part for part in request.query.split("&") if not part.startswith("X-Amz-Signature="))
     signed = pairs.get("X-Amz-SignedHeaders", "").split(";")

@@ -25,13 +25,16 @@ def create(service: Service, request: Body) -> Body:
     name = request["EndpointConfigName"]
     arn = service.arns.of(KIND, name)
     variants = [_variant(service, variant) for variant in request["ProductionVariants"]]
-    names = [variant["VariantName"] for variant in variants]
+    shadows = [_variant(service, variant) for variant in request.get("ShadowProductionVariants", [])]
+    names = [variant["VariantName"] for variant in variants + shadows]
     if len(set(names)) < len(names):
         raise ValidationException("Duplicate variant names are not allowed in an endpoint configuration.")
     if "DataCaptureConfig" in request:
         check_s3(request["DataCaptureConfig"]["DestinationS3Uri"], "DataCaptureConfig")
     body = {key: value for key, value in request.items() if key != "Tags"}
     body |= {"EndpointConfigArn": arn, "ProductionVariants": variants, "CreationTime": service.clock.now()}
+    if shadows:
+        body["ShadowProductionVariants"] = shadows
     body.setdefault("EnableNetworkIsolation", False)
     try:
         with service.store.transaction():

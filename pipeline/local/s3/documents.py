@@ -107,7 +107,7 @@ def put_document(plane: Plane, request: Request, kind: str) -> Answer:
     else:
         _check_policy(body)
     plane.objects.set_document(request.bucket, kind, _text(body))
-    return Answer(204 if kind == "policy" else 200)
+    return Answer(204 if kind in ("policy", "tagging") else 200)
 
 
 def delete_document(plane: Plane, request: Request, kind: str) -> Answer:

@@ -371,6 +371,18 @@ def test_a_presigned_address_to_write_an_object_makes_it_no_copy_of_another(loca
     assert raw(local, "PUT", path, b"mine").status == 200
 
 
+def test_who_has_the_presigned_address_may_learn_who_signed_it(local: LocalService) -> None:
+    address = local.client("sts").generate_presigned_url("get_caller_identity", HttpMethod="GET")
+    path = address.removeprefix(local.url)
+    assert b":assumed-role/pipeline/" in raw(local, "GET", path).body
+    assert raw(local, "GET", path.replace("GetCallerIdentity", "GetSessionToken")).status == 403
+
+
+def test_the_s3_of_moto_is_not_reached(local: LocalService) -> None:
+    reply = signed(local, "POST", "/", b"{}", name="s3", Content_Type=JSON, X_Amz_Target="Other.ListBuckets")
+    assert (reply.status, reply.json["__type"]) == (403, "InvalidSignatureException")
+
+
 def test_a_presigned_address_says_what_is_wrong_with_its_parameters(local: LocalService) -> None:
     from botocore.config import Config
 

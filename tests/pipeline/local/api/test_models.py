@@ -193,3 +193,17 @@ def test_an_endpoint_tells_what_its_configuration_says(deployer: Deployer) -> No
     deployer.client.update_endpoint(EndpointName="told", EndpointConfigName="told-less")
     deployer.client.get_waiter("endpoint_in_service").wait(EndpointName="told", WaiterConfig={"Delay": 1})
     assert not set(shown) & set(deployer.client.describe_endpoint(EndpointName="told"))
+
+
+def test_shadow_variants_are_held_to_what_variants_are_held_to(deployer: Deployer) -> None:
+    deployer.model("shadowed")
+    create, real = deployer.client.create_endpoint_config, [variant("shadowed")]
+    missing = f'Could not find model "{ARN}:model/nobody".'
+    refused = refusal(
+        create, EndpointConfigName="s", ProductionVariants=real, ShadowProductionVariants=[variant("nobody")]
+    )
+    assert refused == missing
+    twice = refusal(
+        create, EndpointConfigName="s", ProductionVariants=real, ShadowProductionVariants=[variant("shadowed")]
+    )
+    assert "Duplicate variant names" in twice
