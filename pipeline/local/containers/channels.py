@@ -67,6 +67,7 @@ class Pipes:
         for pipe in self._pipes:
             pipe.path.parent.mkdir(parents=True, exist_ok=True)
             os.mkfifo(_numbered(pipe, 0))
+        for pipe in self._pipes:
             thread = threading.Thread(target=self._feed, args=(pipe,), daemon=True, name=f"pipe-{pipe.path.name}")
             thread.start()
             self._threads.append(thread)

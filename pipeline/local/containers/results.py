@@ -55,13 +55,15 @@ def _upload_archive(objects: Objects, merged: dict[str, Path], uri: str, folder:
     bucket, key = split_uri(uri)
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         archive = Path(scratch) / "archive.tar.gz"
-        with tarfile.open(archive, "w:gz", compresslevel=_COMPRESSION) as tar:
-            for inner in sorted(merged):
-                tar.add(merged[inner], inner, recursive=False, filter=_of_root)
         try:
+            with tarfile.open(archive, "w:gz", compresslevel=_COMPRESSION) as tar:
+                for inner in sorted(merged):
+                    tar.add(merged[inner], inner, recursive=False, filter=_of_root)
             objects.put(bucket, key, archive)
         except S3Error as error:
             raise TransferError(f"{uri}: {error.message}") from None
+        except OSError as error:
+            raise TransferError(f"{uri}: {error.strerror or error}") from None
 
 
 def _of_root(entry: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import struct
 import tarfile
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -146,6 +148,27 @@ def test_pipes_that_nobody_reads_do_not_keep_a_job_alive(bench: Bench) -> None:
     script = "open('/opt/ml/input/data/train_0').read(5)\n"
     job = bench.train(script, channels=[channel(n, "unread/", InputMode="Pipe") for n in ("train", "never")])
     assert job["TrainingJobStatus"] == "Completed"
+
+
+def test_pipes_that_cannot_all_be_made_leave_nobody_feeding_one(bench: Bench) -> None:
+    """The pipe `train_0` of one channel has the name of another channel's folder."""
+    bench.put("clash/a", b"a")
+    given = [channel(name, "clash/", InputMode="Pipe") for name in ("fed", "train")]
+    job = bench.train("", channels=[*given, channel("train_0", "clash/")])
+    assert job["TrainingJobStatus"] == "Failed"
+    assert not [thread.name for thread in threading.enumerate() if thread.name == "pipe-fed"]
+
+
+def test_a_model_that_cannot_be_read_is_the_customers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job may take the right to read a file away, and the service is not always root."""
+
+    def add(tar: tarfile.TarFile, name: str, *arguments: Any, **more: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", name)
+
+    monkeypatch.setattr(tarfile.TarFile, "add", add)
+    job = bench.train("open('/opt/ml/model/m', 'w').close()")
+    assert (job["TrainingJobStatus"], "Artifact upload failed" in job["FailureReason"]) == ("Failed", True)
+    assert job["FailureReason"].startswith("ClientError: ") and "Permission denied" in job["FailureReason"]
 
 
 def test_metrics_are_the_last_values_that_the_log_mentions(bench: Bench) -> None:
