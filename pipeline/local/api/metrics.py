@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.api import Body
 from pipeline.local.api.experiments import COMPONENT, POINTS, find
 from pipeline.local.errors import ApiError, ValidationException
-from pipeline.local.names import last_part
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
@@ -33,6 +32,7 @@ PARITY: Final = (
 MAX_BATCH: Final = 10
 MAX_QUERIES: Final = 100
 _PERIODS: Final = {"OneMinute": 60.0, "FiveMinute": 300.0, "OneHour": 3600.0, "IterationNumber": 0.0}
+_QUERY: Final = ("MetricName", "ResourceArn", "MetricStat", "Period", "XAxisType")
 _STATISTICS: Final = ("Min", "Max", "Avg", "Count", "StdDev", "Last")
 
 
@@ -71,13 +71,15 @@ def batch_get(service: Service, request: Body) -> Body:
 
 
 def _result(service: Service, query: Any) -> Body:
+    if not isinstance(query, dict) or not all(isinstance(query.get(member), str) for member in _QUERY):
+        return _failed(f"A query needs {', '.join(_QUERY)}.")
+    if not all(_number(query.get(member, 0)) is not None for member in ("Start", "End")):
+        return _failed("Start and End must be numbers.")
+    statistic, period = query["MetricStat"], query["Period"]
+    if statistic not in _STATISTICS or period not in _PERIODS:
+        return _failed("Unknown MetricStat or Period.")
     try:
-        statistic, period = query["MetricStat"], query["Period"]
-        if statistic not in _STATISTICS or period not in _PERIODS:
-            raise ValidationException("Unknown MetricStat or Period.")
-        component = find(service, COMPONENT, last_part(query["ResourceArn"]))
-    except (KeyError, TypeError):
-        return _failed("A query needs MetricName, ResourceArn, MetricStat, Period and XAxisType.")
+        component = find(service, COMPONENT, query["ResourceArn"])
     except ApiError as error:
         return _failed(error.message)
     axis = "Step" if query.get("XAxisType") == "IterationNumber" else "Timestamp"

@@ -108,6 +108,8 @@ def list_packages(service: Service, request: Body) -> Body:
     group = request.get("ModelPackageGroupName")
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     parent = last_part(group) if group else None
+    if group not in (None, parent, service.arns.of(groups.KIND, str(parent))):
+        return {"ModelPackageSummaryList": []}  # of a group of the same name, but in another region or account
     bodies = [body for body in service.store.list(KIND, parent=parent) if _is_listed(body, kind, request)]
     page, token = _LISTING.page(bodies, request, _summary)
     return {"ModelPackageSummaryList": page, **token}

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.api.metrics import _summed
+from pipeline.local.api.metrics import _summed, batch_get
 from tests.support.service import LocalService, local_service
 from tests.support.stores import empty
 
@@ -147,6 +147,21 @@ def test_metrics_are_put_summed_up_and_read_back_as_series(service: LocalService
     assert (failed["Status"], failed["XAxisValues"]) == ("ValidationError", [])
     absent = {"TrialComponentName": "absent", "MetricData": points[:1]}
     refused(metrics.batch_put_metrics, "ResourceNotFound", "absent", **absent)
+
+
+@pytest.mark.parametrize("wrong", [{"ResourceArn": 5}, {"MetricStat": []}, {"Start": "x"}, {"End": None}, "x", None])
+def test_a_query_of_metrics_that_cannot_be_is_answered_as_such(service: LocalService, wrong: Any) -> None:
+    arn = service.sagemaker.describe_trial_component(TrialComponentName="c")["TrialComponentArn"]
+    query = {
+        "MetricName": "loss",
+        "ResourceArn": arn,
+        "MetricStat": "Avg",
+        "Period": "OneHour",
+        "XAxisType": "Timestamp",
+    }
+    request = {"MetricQueries": [query | wrong if isinstance(wrong, dict) else wrong, query]}
+    failed, found = batch_get(service.service, request)["MetricQueryResults"]
+    assert (failed["Status"], found["Status"]) == ("ValidationError", "Complete")
 
 
 def test_the_component_of_a_training_job_tells_of_it(service: LocalService) -> None:

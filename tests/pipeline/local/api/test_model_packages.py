@@ -90,6 +90,13 @@ def test_the_name_that_a_version_gives_leads_to_it_again(sm: Any, group: str) ->
     assert sm.describe_model_package(ModelPackageName=name)["ModelPackageArn"] == arn
 
 
+def test_a_group_of_the_same_name_in_another_region_is_another_one(sm: Any, group: str) -> None:
+    version(sm, group)
+    arn = f"{ARN}:model-package-group/{group}"
+    for name, count in ((group, 1), (arn, 1), (arn.replace("us-east-1", "eu-west-1"), 0)):
+        assert len(sm.list_model_packages(ModelPackageGroupName=name)["ModelPackageSummaryList"]) == count
+
+
 def test_versions_made_at_once_are_distinct(service: LocalService, group: str) -> None:
     def make(_: int) -> str:
         request = {"ModelPackageGroupName": group, "InferenceSpecification": SPECIFICATION}
