@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.local import disk
 from pipeline.local.containers.opt_ml import OptMl
 from pipeline.local.containers.transfer import Mirror, TransferError, files, split_uri
 from pipeline.local.objects import Objects, S3Error
@@ -63,6 +64,8 @@ def _upload_archive(objects: Objects, merged: dict[str, Path], uri: str, folder:
         except S3Error as error:
             raise TransferError(f"{uri}: {error.message}") from None
         except OSError as error:
+            if disk.is_full(error):
+                raise  # whoever ends the job makes room
             raise TransferError(f"{uri}: {error.strerror or error}") from None
 
 
