@@ -78,6 +78,12 @@ def test_mermaid_names_nodes_so_that_no_name_is_a_keyword() -> None:
     assert "    class step_end Succeeded\n" in text
 
 
+def test_conditions_and_failures_have_shapes_of_their_own() -> None:
+    text = graph.mermaid(graph.of({"Steps": [step("A"), condition("If", "A", [], [step("No", kind="Fail")])]}))
+    for line in ('step_A["A"]', 'step_If{{"If"}}', 'step_No(["No"])', "step_If -->|false| step_No"):
+        assert f"    {line}\n" in text
+
+
 def test_a_definition_with_a_cycle_is_drawn_all_the_same() -> None:
     made = graph.of({"Steps": [step("A", "B"), step("B", "A")]})
     assert graph.svg(made).startswith("<svg")

@@ -177,6 +177,22 @@ def test_policies_fit_iams_limits(of: str) -> None:
     assert all(re.fullmatch(r"[A-Za-z0-9]+", sid) for sid in sids)
 
 
+@pytest.mark.parametrize(
+    ("of", "service"), [("pipeline", "sagemaker.amazonaws.com"), ("scheduler", "scheduler.amazonaws.com")]
+)
+def test_a_role_is_assumed_by_its_own_service_for_this_account_alone(of: str, service: str) -> None:
+    (statement,) = policy.trust(of, settings())["Statement"]
+    assert statement["Principal"] == {"Service": service}
+    assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+
+
+def test_only_jobs_in_subnets_may_make_network_interfaces() -> None:
+    subnets: dict[str, Any] = {"subnets": ("s-1",), "security_groups": ("sg-1",)}
+    for members, expected in (({}, False), (subnets, True)):
+        document = policy.policy("pipeline", settings(**members), EVERY_TYPE)
+        assert allows(document, "ec2:CreateNetworkInterface", "*") is expected
+
+
 def test_github_may_assume_the_ci_role_from_one_branch_of_one_repository() -> None:
     document = policy.trust("ci", settings(), repository="owner/name", branch="main")
     subject = document["Statement"][0]["Condition"]["StringEquals"]["token.actions.githubusercontent.com:sub"]
