@@ -151,7 +151,9 @@ class ServingContainer:
         )
 
     def _can_be_apart(self) -> bool:
-        return best_isolation() is not Isolation.NONE and self._service_port != PORT
+        """Whether a network of its own is possible, and of use: this project's programs listen where they are told."""
+        ours = self._image.own_code or self._image.package is not None
+        return not ours and best_isolation() is not Isolation.NONE and self._service_port != PORT
 
     @property
     def _service_port(self) -> int:
