@@ -6,6 +6,7 @@ cannot hold a place by dripping it.
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterable
@@ -18,6 +19,9 @@ from pipeline.local.front.messages import Answer, BadRequest, Disconnected, File
 
 MAX_HEAD: Final = 64 * 1024
 _LINGER_SECONDS: Final = 5.0
+_OLD: Final = re.compile(r"\A[^\r]* HTTP/1\.0\r")
+_TLS: Final = 0x16
+"""The first byte of a client that wants to speak TLS; it would wait for an answer, and so would the server."""
 _CHUNK: Final = 1 << 18
 _NO_LINES: Final = str.maketrans("\r\n\0", "   ")
 """What a client or a container has put into a header must not become a header of its own, or a body."""
@@ -88,6 +92,8 @@ class Channel:
         head = self._head()
         method, path, query, lines = request_line(head)
         pairs, headers = headers_of(lines)
+        if _OLD.search(head):
+            headers.setdefault("connection", "close")
         length = body_length(headers)
         expects = headers.get("expect", "").lower() == "100-continue"
         if expects and length == 0:
@@ -186,12 +192,16 @@ class Channel:
     def _has_head(self) -> bool:
         if not self._buffer:
             return False
-        return len(self._buffer) > MAX_HEAD or b"\r\n\r\n" in self._buffer or self._overdue()
+        if self._buffer[0] == _TLS or len(self._buffer) > MAX_HEAD:
+            return True
+        return b"\r\n\r\n" in self._buffer or self._overdue()
 
     def _overdue(self) -> bool:
         return time.monotonic() > self._since + self._head_seconds
 
     def _head(self) -> str:
+        if self._buffer[0] == _TLS:
+            raise BadRequest(400, "this address speaks HTTP without TLS: it begins with http://")
         end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD + 4)
         if end < 0 and len(self._buffer) > MAX_HEAD:
             raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")

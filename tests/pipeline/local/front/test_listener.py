@@ -128,6 +128,21 @@ def test_a_head_without_end_is_refused() -> None:
         assert exchange(port, b"GET / HTTP/1.1\r\n" + many + b"\r\n").startswith(b"HTTP/1.1 431")
 
 
+def test_a_client_that_speaks_tls_is_told_at_once_that_nobody_here_does() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        assert b"without TLS" in b"".join(iter(lambda: sock.recv(4096), b""))
+
+
+def test_a_connection_of_http_1_0_ends_with_its_answer_unless_it_asks_for_more() -> None:
+    with serving() as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+            sock.sendall(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
+            assert b"".join(iter(lambda: sock.recv(4096), b"")).endswith(b"GET 0 ")
+        asked = exchange(port, b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n" * 2)
+    assert asked.count(b"200 OK") == 2
+
+
 def test_a_dripped_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_HEAD_SECONDS", 0.3)
     with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
