@@ -6,6 +6,7 @@ folder of another version is refused rather than guessed at.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import uuid
@@ -61,7 +62,8 @@ class StateFolder:
 
     def _begin(self) -> None:
         """Write the version, whole or not at all, since others may begin the folder or read it at this moment."""
-        self.root.chmod(0o700)  # it may have been there, empty
+        with contextlib.suppress(PermissionError):  # somebody else's, which we may write to
+            self.root.chmod(0o700)  # it may have been there, empty
         fresh = self._version.with_suffix(f".{uuid.uuid4()}")
         try:
             fresh.write_text(VERSION + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import io
 import json
@@ -149,6 +150,14 @@ def test_an_empty_folder_that_others_could_read_becomes_ones_own(tmp_path: Path)
     given.mkdir(mode=0o755)
     StateFolder.open(given)
     assert stat.S_IMODE(given.stat().st_mode) == 0o700
+
+
+def test_an_empty_folder_of_somebody_else_is_used_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def chmod(path: Path, mode: int, **more: bool) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    assert StateFolder.open(tmp_path / "given").root.is_dir()
 
 
 def test_who_only_looks_whether_a_service_runs_keeps_none_from_starting(state: Path) -> None:
