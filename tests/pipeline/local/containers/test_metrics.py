@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.local.containers import metrics
 from pipeline.local.containers.metrics import MOST, final_metrics, scan
 
 LOSS = [{"Name": "loss", "Regex": r"loss=(\S+)"}]
@@ -53,3 +58,12 @@ def test_a_progress_bar_that_writes_over_its_line_hides_no_metric(tmp_path: Path
     log = tmp_path / "log"
     log.write_bytes(b"2023-11-14T22:13:20.000Z  10%|#\r 20%|##\r100%|##########\n2023-11-14T22:13:20.123Z loss=1\n")
     assert final_metrics([log], LOSS) == [{"MetricName": "loss", "Value": 1.0, "Timestamp": 1700000000.123}]
+
+
+def test_an_expression_that_never_ends_ends_without_the_service_too(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text(f"2026-01-31T12:00:00.000Z {'a' * 60}b\n")
+    question = {"logs": [str(log)], "definitions": [{"Name": "bad", "Regex": "(a+)+$"}], "seconds": 0.2}
+    command = [sys.executable, "-I", "-S", metrics.__file__]
+    done = subprocess.run(command, input=json.dumps(question), text=True, timeout=60)
+    assert done.returncode == -signal.SIGALRM
