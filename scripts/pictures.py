@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -102,7 +103,9 @@ def png(figure: Figure) -> bytes:
 
     stream = io.BytesIO()
     canvas: Any = FigureCanvasAgg(figure)
-    canvas.print_png(stream, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
+    with warnings.catch_warnings():  # letters that the font lacks are boxes, which nobody can help
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        canvas.print_png(stream, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     return stream.getvalue()
 
 
@@ -220,7 +223,7 @@ def histograms(columns: Array, titles: Sequence[str], *, title: str, x: str = ""
         axes.stairs(counts, edges, fill=True, color=BLUE, alpha=0.75)
         if (edges % 1 == 0.5).all():
             axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-        axes.set_title(short(name, 26), size=8.5, color=INK, loc="left", pad=4)
+        axes.set_title(short(name, 24), size=8.5, color=INK, loc="left", pad=4)
         axes.tick_params(labelsize=7)
         axes.xaxis.get_offset_text().set_fontsize(7)
         axes.grid(False, axis="x")

@@ -122,7 +122,7 @@ def _card(name: str, figures: dict[str, Any], always: str) -> str:
 
 
 def _all_figures(figures: dict[str, Any], always: str) -> Section:
-    text = "The deviation is that of five random samples of 80 % of the rows"
+    text = "The deviation, of 200 rows or more, is that of five random samples of 80 % of them"
     shown = [name for name, figure in figures.items() if _is_figure(figure) and not name.endswith(_CONSTANT)]
     rows = [
         [title(name), number(figures[name]["value"]), number(figures[name]["standard_deviation"])] for name in shown

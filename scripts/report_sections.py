@@ -172,7 +172,7 @@ def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path
         lone = len(groups) == 1
         head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]
         table = [
-            [str(row + 1), caption] if lone else [str(row + 1), heading, caption]
+            [str(row + 1), caption] if lone else [str(row + 1), heading.partition(" (")[0], caption]
             for heading, chosen, captions in groups
             for row, caption in zip(chosen.tolist(), captions, strict=True)
         ]

@@ -142,6 +142,8 @@ def test_features_that_are_no_picture_list_the_mistakes_in_a_table(tmp_path: Pat
     case = binary_case(tmp_path, columns=5)
     assert case.run() == 0
     assert not (case.output / "mistakes.png").exists()
+    page = (case.output / "report.html").read_text()
+    assert re.search("<td>Called (positive, but negative|negative, but positive)</td><td>score", page)
     assert "line of features.csv" in (case.output / "report.html").read_text()
 
 

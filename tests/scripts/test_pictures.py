@@ -176,6 +176,7 @@ def sample_pictures() -> dict[str, Callable[[], bytes]]:
         "residuals": lambda: charts.residual_chart(margins, scores),
         "residual histogram": lambda: charts.residual_histogram(margins, margins),
         "bars": lambda: bars(["a long name"] * 3, [("x", [1, 2, 3]), ("y", [0, 0, 0])], title="t", y="rows"),
+        "letters that the font lacks": lambda: bars(["漢字", "b"], [("x", [1, 2])], title="t", y="rows"),
         "histograms": lambda: histograms(np.zeros((3, 2), np.float32), ["x" * 80, "b"], title="t"),
     }
 
