@@ -71,11 +71,12 @@ def find_execution(service: Service, arn: str) -> Body:
 @action("StartPipelineExecution")
 def start(service: Service, request: Body) -> Body:
     """Store an execution of a version of a pipeline, and run it."""
-    answer, new = once(service, "StartPipelineExecution", request, lambda: _start(service, request))
-    if new:
-        arn = answer["PipelineExecutionArn"]
-        Records(service, arn).announce(find_execution(service, arn), None)
-        service.engine.start(arn)
+    with service.engine.admission:
+        answer, new = once(service, "StartPipelineExecution", request, lambda: _start(service, request))
+        if new:
+            arn = answer["PipelineExecutionArn"]
+            Records(service, arn).announce(find_execution(service, arn), None)
+            service.engine.start(arn)
     return answer
 
 
@@ -213,9 +214,10 @@ def _stop(service: Service, request: Body) -> Body:
 @action("RetryPipelineExecution")
 def retry(service: Service, request: Body) -> Body:
     """Go on with an execution that Failed or was Stopped: what did not succeed runs again."""
-    answer, new = once(service, "RetryPipelineExecution", request, lambda: _retry(service, request))
-    if new:
-        service.engine.start(answer["PipelineExecutionArn"])
+    with service.engine.admission:
+        answer, new = once(service, "RetryPipelineExecution", request, lambda: _retry(service, request))
+        if new:
+            service.engine.start(answer["PipelineExecutionArn"])
     return answer
 
 

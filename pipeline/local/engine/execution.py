@@ -20,6 +20,8 @@ class Engine:
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}
         self._closed = False
+        self.admission = threading.Lock()
+        """Held from the look at how many run until one more does."""
 
     @property
     def running(self) -> int:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pipeline.local.engine.execution import Engine
+from pipeline.local.errors import ResourceLimitExceeded
 from tests.support.executions import (
     check,
     create,
@@ -15,6 +19,7 @@ from tests.support.executions import (
     run,
     start,
     steps,
+    token,
     wait,
     wait_step,
     work,
@@ -218,3 +223,32 @@ def test_ten_executions_at_once(local: LocalService) -> None:
     assert len(set(arns)) == 10
     assert {wait(local, arn, seconds=60)["PipelineExecutionStatus"] for arn in arns} == {"Succeeded"}
     assert all(set(steps(local, arn)) == {"A", "B"} for arn in arns)
+
+
+def test_starts_at_the_same_moment_do_not_pass_the_limit(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.api.executions.RUNNING_LIMIT", 2)
+    really, answers = Engine.start, list[str]()
+
+    def start_late(engine: Engine, arn: str) -> None:
+        time.sleep(0.05)
+        really(engine, arn)
+
+    monkeypatch.setattr(Engine, "start", start_late)
+    name = create(local, work("Long", "sleep 30"))
+
+    def ask() -> None:
+        try:
+            answer = local.service.call("StartPipelineExecution", {"PipelineName": name, "ClientRequestToken": token()})
+            answers.append(answer["PipelineExecutionArn"])
+        except ResourceLimitExceeded:
+            pass
+
+    threads = [threading.Thread(target=ask) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for arn in answers:
+        local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
+        wait(local, arn)
+    assert len(answers) == 2
