@@ -7,11 +7,11 @@ What it prints goes to the log group `/aws/lambda/NAME`.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from pipeline.local.containers.sandbox import Container
     from pipeline.local.service import Service
 
 GROUP: Final = "pipeline.local.lambdas"
@@ -36,7 +37,6 @@ _LARGEST_ANSWER: Final = 6_291_556
 _LOOK: Final = 0.2
 """Seconds after which a call looks whether the service goes down."""
 
-_PR_SET_PDEATHSIG: Final = 1
 _TARGET: Final = re.compile(r"(?P<name>[A-Za-z0-9_-]{1,140})=(?P<target>[\w.]+:[\w.]+)")
 
 
@@ -119,27 +119,27 @@ def _call(
     service: Service, request: str, context: Context, folder: Path, timeout: float, closing: threading.Event
 ) -> Any:
     from pipeline.local.containers.environment import environment
+    from pipeline.local.containers.sandbox import Container
 
-    answer, printed = folder / "answer.json", folder / "output"
+    asked, answer, opt_ml = folder / "request.json", folder / "answer.json", folder / "ml"
+    asked.write_text(request)
+    opt_ml.mkdir()
     # A function lies wherever the service finds modules, unlike the code of a container.
     found = {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-    environ = environment(service, folder, found, AWS_LAMBDA_FUNCTION_NAME=context.function_name)
-    (folder / "request.json").write_text(request)
-    with printed.open("wb") as output, (folder / "request.json").open("rb") as given:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.local.lambdas", str(answer)],
-            stdin=given,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environ,
-            start_new_session=True,
-        )
-    ended = _wait(process, timeout, closing)
-    _log(service, context, printed.read_bytes())
-    if not ended:
+    container = Container.start(
+        [sys.executable, "-m", "pipeline.local.lambdas", str(asked), str(answer)],
+        environment(service, folder, found, AWS_LAMBDA_FUNCTION_NAME=context.function_name),
+        root=opt_ml,
+        cwd=Path.cwd(),
+        on_line=functools.partial(_log, service, context),
+        own_code=True,
+    )
+    code = _exit_code(container, timeout, closing)
+    service.logs.finish(context.log_group_name, context.log_stream_name)
+    if code is None:
         raise LambdaError(f"{context.aws_request_id} Task timed out after {timeout:.2f} seconds")
     if not answer.exists():
-        how = f"exit status {code}" if (code := process.returncode) >= 0 else f"signal: {signal.strsignal(-code)}"
+        how = f"signal: {signal.strsignal(code - 128)}" if code > 128 else f"exit status {code}"
         raise LambdaError(f"RequestId: {context.aws_request_id} Error: Runtime exited with error: {how}")
     if answer.stat().st_size > _LARGEST_ANSWER:
         raise LambdaError(f"Response payload size exceeded maximum allowed payload size ({_LARGEST_ANSWER} bytes).")
@@ -149,39 +149,27 @@ def _call(
     return result["answer"]
 
 
-def _wait(process: subprocess.Popen[bytes], timeout: float, closing: threading.Event) -> bool:
-    """Whether the process ended in time; one that did not is killed with all that it started."""
+def _exit_code(container: Container, timeout: float, closing: threading.Event) -> int | None:
+    """How the process ended; None for one that did not in time, which is killed."""
     end = time.monotonic() + timeout
-    try:
-        while not closing.is_set() and (left := end - time.monotonic()) > 0:
-            try:
-                process.wait(min(left, _LOOK))
-                return True
-            except subprocess.TimeoutExpired:
-                continue
-        return False
-    finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        process.wait()
+    while not closing.is_set() and (left := end - time.monotonic()) > 0:
+        if (code := container.wait(min(left, _LOOK))) is not None:
+            return code
+    container.kill()
+    return None
 
 
-def _log(service: Service, context: Context, output: bytes) -> None:
+def _log(service: Service, context: Context, line: str) -> None:
     now = int(service.clock.now() * 1000)
-    lines = [(now, line) for line in output.decode(errors="replace").splitlines()]
-    if lines:
-        service.logs.write(context.log_group_name, context.log_stream_name, lines)
+    service.logs.write(context.log_group_name, context.log_stream_name, [(now, line)])
 
 
-def main(answer: Path) -> None:
-    """The process of one call: the request on standard input, the answer into a file."""
+def main(asked: Path, answer: Path) -> None:
+    """The process of one call: the request in a file, the answer into another."""
     import importlib
     import operator
 
-    _die_with_the_service()
-    request = json.loads(sys.stdin.buffer.read())
+    request = json.loads(asked.read_bytes())
     module, _, attribute = request["target"].partition(":")
     try:
         function = operator.attrgetter(attribute)(importlib.import_module(module))
@@ -201,13 +189,5 @@ def _marshalled(result: Any) -> str:
         return json.dumps({"errorType": "Runtime.MarshalError", "errorMessage": text})
 
 
-def _die_with_the_service() -> None:
-    """On Linux, be killed when the thread that called ends without having waited."""
-    if sys.platform == "linux":
-        import ctypes
-
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

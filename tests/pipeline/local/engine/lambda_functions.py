@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from typing import Any
 
@@ -43,6 +44,12 @@ def give_a_set(event: dict[str, Any], context: Any) -> set[int]:
 def give_much(event: dict[str, Any], context: Any) -> str:
     """Answer more than a function may."""
     return "x" * 7_000_000
+
+
+def start_another(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Leave a process behind, in a session of its own."""
+    subprocess.Popen(["sleep", str(event["seconds"])], start_new_session=True)
+    return {}
 
 
 def leave(event: dict[str, Any], context: Any) -> None:

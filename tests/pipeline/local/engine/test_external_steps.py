@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ PREFIX = "arn:aws:lambda:us-east-1:123456789012:function:"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     folder: Path = tmp_path_factory.mktemp("external")
-    names = ("double", "raise_it", "sleep", "leave", "gone", "tell", "give_a_set", "give_much")
+    names = ("double", "raise_it", "sleep", "leave", "gone", "tell", "give_a_set", "give_much", "start_another")
     known = lambdas.parse(f"{name}=tests.pipeline.local.engine.lambda_functions:{name}" for name in names)
     with local_service(folder, lambdas=known) as running:
         yield running
@@ -124,6 +125,12 @@ def test_a_function_knows_its_context(local: LocalService) -> None:
     assert 0 < told["left"] <= 60_000
     group, stream, request = told["place"]
     assert (group, stream) == ("/aws/lambda/tell", f"[$LATEST]{request}")
+
+
+def test_what_a_function_leaves_running_ends_with_the_call(local: LocalService) -> None:
+    seconds = 876_543_219
+    lambdas.invoke(local.service, "start_another", {"seconds": seconds}, timeout=60)
+    until(lambda: subprocess.run(["pgrep", "-f", f"sleep {seconds}"]).returncode, lambda code: code == 1)
 
 
 class Queue:
