@@ -18,10 +18,12 @@ import random
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
+from pipeline.local.shapes import operations
 
 ANY: Final = "*"
 _STEP_IN_NAME: Final = 20
@@ -67,7 +69,7 @@ class Faults:
             if kind in rates and not colon:
                 rates[kind] = _number(text, value, most=None if kind == "slow-endpoint" else 1.0)
             elif kind == "limit" and subject:
-                limits[subject] = _count(text, value)
+                limits[_action(subject)] = _count(text, value)
             elif kind in _REASONS and subject:
                 failures[kind, subject] = _count(text, value)
             elif kind == "slow-job" and subject:
@@ -114,6 +116,14 @@ class Faults:
 def _names(subject: str, name: str) -> bool:
     """A job of a pipeline carries the first 20 characters of its step's name between hyphens."""
     return subject in (ANY, name) or f"-{subject[:_STEP_IN_NAME]}-" in name
+
+
+def _action(name: str) -> str:
+    known = operations()
+    if name not in known:
+        near = ", ".join(get_close_matches(name, known)) or "CreateTrainingJob and the like"
+        raise UsageError(f"SageMaker has no action {name!r} that could be limited", hint=f"there is {near}")
+    return name
 
 
 def _number(text: str, value: str, *, most: float | None) -> float:

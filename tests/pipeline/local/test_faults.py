@@ -114,10 +114,17 @@ def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) 
 @pytest.mark.parametrize(
     "text",
     ["", "throttle", "throttle=", "throttle=2", "throttle=-1", "throttle=nan", "throttle:x=0.1", "slow-endpoint=inf",
-     "capacity=1", "capacity:=1", "capacity:A=x", "capacity:A=-1", "limit:A=1.5", "nonsense=1", "slow-job:A=x"],
+     "capacity=1", "capacity:=1", "capacity:A=x", "capacity:A=-1", "limit:CreateModel=1.5", "nonsense=1",
+     "slow-job:A=x"],
 )  # fmt: skip
 def test_a_text_that_is_no_fault_is_refused_with_those_that_are(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         Faults.parse([text])
     assert repr(text) in caught.value.message
     assert "capacity:STEP=COUNT" in caught.value.hint
+
+
+def test_an_action_that_does_not_exist_cannot_be_limited() -> None:
+    with pytest.raises(UsageError, match="CreateTrainingJobs") as caught:
+        Faults.parse(["limit:CreateTrainingJobs=1"])
+    assert "CreateTrainingJob," in (caught.value.hint or "")
