@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.errors import ServiceError, SettingsError
+from pipeline.errors import PipelineError, ServiceError, SettingsError
 
 if TYPE_CHECKING:
     import boto3
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 _SIGN_IN: Final = "the credentials have expired: sign in again (`aws sso login`), then repeat the command"
-_NOT_VALID: Final = "the credentials are not valid here: check AWS_PROFILE and the region"
+_NOT_VALID: Final = (
+    'the credentials are not valid here: check AWS_PROFILE and the region; for localhost, eval "$(pipeline local env)"'
+)
 _PERMISSION: Final = "ask for the permission: `pipeline policy engineer` prints what the commands need at least"
 _BUSY: Final = "the service is busy: wait a moment and repeat the command, it is safe to run twice"
 _FAILED: Final = "the service has trouble of its own: wait a moment and repeat the command"
@@ -94,6 +96,39 @@ _BY_MESSAGE: Final = (
 )
 
 
+# botocore's own exceptions, what they become, in which words ({} are botocore's), and the remedy.
+_NOT_SENT: Final[tuple[tuple[tuple[str, ...], type[PipelineError], str, str], ...]] = (
+    (
+        ("NoCredentialsError", "PartialCredentialsError"),
+        ServiceError,
+        "no AWS credentials were found",
+        "sign in (`aws configure`, `aws sso login`), or use --local for the service on this machine",
+    ),
+    (
+        ("NoRegionError",),
+        SettingsError,
+        "no region is set",
+        "set region in pipeline.toml, or give --set region=REGION",
+    ),
+    (
+        ("ProfileNotFound",),
+        SettingsError,
+        "{}",
+        "set AWS_PROFILE to a profile of ~/.aws/config, or unset it",
+    ),
+    (("TokenRetrievalError", "SSOError"), ServiceError, "{}", "sign in again: `aws sso login`"),
+    (("WaiterError",), ServiceError, "{}", "repeat the command: it goes on where this one ended"),
+    (
+        ("HTTPClientError", "EndpointConnectionError"),
+        ServiceError,
+        "the service cannot be reached: {}",
+        "check the network and the region; for localhost, `pipeline local status`",
+    ),
+    (("ParamValidationError",), SettingsError, "a value cannot be sent: {}", ""),
+    (("BotoCoreError",), ServiceError, "{}", "check ~/.aws/config and the AWS_* variables"),
+)
+
+
 @dataclass(frozen=True)
 class Target:
     """One account and region of AWS, or the service on localhost (then `endpoint_url` is set)."""
@@ -105,7 +140,7 @@ class Target:
     @property
     def local(self) -> bool:
         """True for a service on this machine."""
-        return bool(self.endpoint_url) and urlsplit(self.endpoint_url or "").hostname in _LOOPBACK
+        return self.endpoint_url is not None
 
     def describe(self) -> str:
         """What each command says first: where it reads and writes."""
@@ -205,39 +240,29 @@ def connect_local(variables: Mapping[str, str | None], environ: MutableMapping[s
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn boto3's exceptions into ServiceError or SettingsError, with what to do next."""
-    import botocore.exceptions as raised
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         yield
-    except raised.ClientError as error:
+    except ClientError as error:
         raise _refused(error) from error
-    except (raised.NoCredentialsError, raised.PartialCredentialsError) as error:
-        raise ServiceError(
-            "no AWS credentials were found",
-            hint="sign in (`aws configure`, `aws sso login`), or use --local for the service on this machine",
-        ) from error
-    except raised.NoRegionError as error:
-        raise SettingsError("no region is set", hint="set region in pipeline.toml, or give --region") from error
-    except raised.ProfileNotFound as error:
-        raise SettingsError(str(error), hint="set AWS_PROFILE to a profile of ~/.aws/config, or unset it") from error
-    except (raised.TokenRetrievalError, raised.SSOError) as error:
-        raise ServiceError(str(error), hint="sign in again: `aws sso login`") from error
-    except raised.WaiterError as error:
-        raise ServiceError(_first_line_of(error), hint="repeat the command: it goes on where this one ended") from error
-    except (raised.HTTPClientError, raised.EndpointConnectionError) as error:
-        raise ServiceError(
-            f"the service cannot be reached: {error}",
-            hint="check the network and the region; for localhost, `pipeline local status`",
-        ) from error
-    except raised.ParamValidationError as error:
-        raise SettingsError(f"a value cannot be sent: {_first_line_of(error)}") from error
-    except raised.BotoCoreError as error:
-        raise ServiceError(_first_line_of(error), hint="check ~/.aws/config and the AWS_* variables") from error
+    except BotoCoreError as error:
+        raise _not_sent(error) from error
+    except ValueError as error:
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        hint = "set AWS_ENDPOINT_URL to an address such as http://HOST:PORT, or unset it"
+        raise SettingsError(str(error), hint=hint) from error
 
 
 def error_code(error: ClientError) -> str:
     """The code of a service's answer, e.g. `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_absent(error: ClientError) -> bool:
+    """Whether the answer says that there is no such thing; SageMaker has two codes for it."""
+    return error_code(error) in ("ResourceNotFound", "ValidationException")
 
 
 def error_message(error: ClientError) -> str:
@@ -254,13 +279,16 @@ def _refused(error: ClientError) -> ServiceError:
     return ServiceError(f"{error.operation_name} was refused ({code}): {message}", hint=hint)
 
 
+def _not_sent(error: Exception) -> PipelineError:
+    """What never reached a service, by the first of the exception's classes that is known."""
+    classes = {kind.__name__ for kind in type(error).__mro__}
+    kind, words, hint = next((kind, words, hint) for names, kind, words, hint in _NOT_SENT if classes & set(names))
+    return kind(words.format(" ".join(str(error).split())), hint=hint)
+
+
 def _in_a_line(message: str) -> str:
     """A message without line breaks, and without the tags of a page that a proxy or a load balancer sent."""
     return " ".join(_TAG.sub(" ", message).split()) if message.lstrip().startswith("<") else " ".join(message.split())
-
-
-def _first_line_of(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _config() -> Any:

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError, WaiterError
 
 from pipeline.clients import connect, translated
-from pipeline.errors import ServiceError
+from pipeline.errors import ServiceError, SettingsError
 
 
 def refused(code: str, message: str, operation: str = "StartPipelineExecution", **more: str) -> ServiceError:
@@ -41,6 +41,13 @@ def test_a_wait_that_failed_says_how_to_go_on() -> None:
     with pytest.raises(ServiceError) as raised, translated():
         raise WaiterError("endpoint_deleted", "Max attempts exceeded", {})
     assert raised.value.hint == "repeat the command: it goes on where this one ended"
+
+
+def test_an_endpoint_that_is_no_address_is_a_line_and_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "nonsense")
+    with pytest.raises(SettingsError, match="^Invalid endpoint: nonsense$") as raised:
+        _ = connect(region="us-east-1").target
+    assert "AWS_ENDPOINT_URL" in raised.value.hint
 
 
 def test_localhost_is_spoken_to_in_its_own_region_whatever_the_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
