@@ -29,7 +29,7 @@ PROJECT = Path(__file__).parents[2]
 NAME = "linear-learner-dev"
 BUCKET = "linear-learner-pipeline-123456789012"
 DATA = f"s3://{BUCKET}/raw/digits.npz"
-FIGURES = re.compile(r"(?<=\w )[01]\.\d+(?= \()")
+FIGURES = re.compile(r"(?<=\w )[01](\.\d+)?(?= \()")
 PARAMETERS = re.compile(r"(\+ parameter \w+ = .*\n)+")
 UNDER_WAY = re.compile(r" (Starting|Executing)\s*$")
 RUNNING = re.compile(r"(?<=after 0\.1 s: ).*|(?<=\n)\w+ +Succeeded.*\n")
