@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pipeline.cache_view import ANEW, Seen, values
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.definition import check
 from pipeline.errors import DefinitionError
 from pipeline.plan import parsed
@@ -130,7 +130,7 @@ def _asked(ask: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
         try:
             return ask()
         except ClientError as error:
-            if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            if is_absent(error):
                 return {}
             if error_code(error) in ("AccessDenied", "AccessDeniedException"):
                 raise _NotPermittedError from error

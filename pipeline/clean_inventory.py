@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from pipeline.clean import Item, Kind
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.executions import TERMINAL
 from pipeline.settings import Settings
 
@@ -80,7 +80,7 @@ class _Reader:
         try:
             summaries = list(self._all("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group))
         except ClientError as error:
-            if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            if is_absent(error):
                 return
             raise
         for summary in summaries:
@@ -123,7 +123,7 @@ class _Reader:
                 self._all("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=self.settings.name)
             )
         except ClientError as error:
-            if error_code(error) in ("ResourceNotFound", "ValidationException"):
+            if is_absent(error):
                 return {}
             raise
         return {

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, is_absent, translated
 from pipeline.executions import definition_of, execution_id, parameters_of
 from pipeline.reruns import Past
 
@@ -39,7 +39,7 @@ def _latest(clients: Clients, pipeline: str, limit: int) -> list[str]:
             PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending", MaxResults=limit
         )
     except ClientError as error:
-        if error_code(error) in ("ResourceNotFound", "ValidationException"):
+        if is_absent(error):
             return []
         raise
     return [item["PipelineExecutionArn"] for item in found["PipelineExecutionSummaries"]][:limit]
@@ -53,7 +53,7 @@ def _steps(clients: Clients, arn: str) -> Steps:
     try:
         items: Iterable[Any] = [item for page in pages for item in page["PipelineExecutionSteps"]]
     except ClientError as error:
-        if error_code(error) in ("ResourceNotFound", "ValidationException"):
+        if is_absent(error):
             return {}
         raise
     return {item["StepName"]: item for item in items if item["StepStatus"] == "Succeeded"}

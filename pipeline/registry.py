@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, is_absent, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.results import read_json
 
@@ -72,7 +72,7 @@ def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Model
                 MaxResults=2,
             )["ModelPackageSummaryList"]
         except ClientError as error:
-            if error_code(error) in ("ValidationException", "ResourceNotFound"):
+            if is_absent(error):
                 return None
             raise
     arn = next((item["ModelPackageArn"] for item in found if item["ModelPackageArn"] != besides), None)
