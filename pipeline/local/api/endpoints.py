@@ -57,11 +57,6 @@ def create(service: Service, request: Body) -> Body:
         raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
     configuration = endpoint_configs.find(service, request["EndpointConfigName"])
     deploying = _deploying(service, configuration, request.get("DeploymentConfig"))
-    if (there := len(service.store.list(KIND))) >= MOST:
-        raise ResourceLimitExceeded(
-            f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
-            f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
-        )
     now = service.clock.now()
     body = {
         "EndpointName": name,
@@ -75,6 +70,7 @@ def create(service: Service, request: Body) -> Body:
     }
     try:
         with service.store.transaction():
+            _within_limit(service)
             service.store.insert(KIND, name, body, arn=arn)
             store_tags(service, arn, request.get("Tags"))
     except AlreadyExists:
@@ -180,6 +176,14 @@ def find(service: Service, name: str) -> Body:
 def _summary(body: Body) -> Body:
     members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
     return {key: body[key] for key in members}
+
+
+def _within_limit(service: Service) -> None:
+    if (there := len(service.store.list(KIND))) >= MOST:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
+            f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
+        )
 
 
 def _changeable(service: Service, name: str) -> Body:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -19,9 +20,10 @@ from botocore.exceptions import ClientError
 from pipeline.local import disk, images
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
-from pipeline.local.containers.fleet import Fleet
+from pipeline.local.containers.fleet import Fleet, describe_variants
 from pipeline.local.containers.sandbox import Isolation, best_isolation
 from pipeline.local.containers.serving import ServingContainer
+from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.faults import Faults
 from pipeline.local.objects import Objects
 from pipeline.local.store import Store
@@ -470,6 +472,33 @@ def test_there_is_a_limit_of_endpoints(deployer: Deployer, golden: str, monkeypa
     monkeypatch.setattr("pipeline.local.api.endpoints.MOST", 1)
     code, message = error_of(deployer.client.create_endpoint, EndpointName="another", EndpointConfigName=golden)
     assert code == "ResourceLimitExceeded" and "current utilization of" in message
+
+
+def test_endpoints_made_at_the_same_moment_do_not_pass_the_limit(
+    deployer: Deployer, golden: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def describe_late(*arguments: Any, **more: Any) -> Any:
+        time.sleep(0.05)
+        return describe_variants(*arguments, **more)
+
+    monkeypatch.setattr("pipeline.local.api.endpoints.MOST", len(deployer.client.list_endpoints()["Endpoints"]) + 1)
+    monkeypatch.setattr("pipeline.local.api.endpoints.describe_variants", describe_late)
+    made: list[str] = []
+
+    def make(name: str) -> None:
+        with contextlib.suppress(ResourceLimitExceeded):
+            deployer.local.service.call("CreateEndpoint", {"EndpointName": name, "EndpointConfigName": golden})
+            made.append(name)
+
+    threads = [threading.Thread(target=make, args=(f"at-once-{number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in made:
+        deployer.settled(name)
+        deployer.client.delete_endpoint(EndpointName=name)
+    assert len(made) == 1
 
 
 def test_an_update_can_keep_weights_and_counts(deployer: Deployer) -> None:
