@@ -143,6 +143,21 @@ def test_a_connection_of_http_1_0_ends_with_its_answer_unless_it_asks_for_more()
     assert asked.count(b"200 OK") == 2
 
 
+def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"half"
+        raise ValueError("no more")
+
+    def answer(request: Request) -> Answer:
+        return Answer(200, [], broken() if request.path == "/broken" else b"whole")
+
+    with serving(answer, connections=1) as port:
+        for _ in range(3):
+            assert b"half" in exchange(port, b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b"whole" in exchange(port, ASK)
+    assert "ValueError: no more" in capsys.readouterr().err
+
+
 def test_a_dripped_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_HEAD_SECONDS", 0.3)
     with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
