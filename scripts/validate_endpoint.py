@@ -137,8 +137,9 @@ def batches_of(lines: Iterator[bytes], rows: int, batches: int) -> Iterator[list
             ends.pop(0)
             if not ends:
                 break
-    if done < rows:
-        raise ScriptError(f"{done} rows of features for {rows} labels; both must come from the same conversion")
+    if done < rows or next(lines, None) is not None:
+        there = f"{done}" if done < rows else f"more than {done}"
+        raise ScriptError(f"{there} rows of features for {rows} labels; both must come from the same conversion")
 
 
 def compare(expected: Answers, got: Answers) -> Comparison:

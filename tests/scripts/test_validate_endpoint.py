@@ -231,6 +231,7 @@ def test_refused_request_puts_the_endpoint_back_too(case: Path, service: FakeSag
         ("labels/labels.csv", "1\n", "250 predictions for 1 labels"),
         ("predictions/features.csv.out", "{", "line 1: '{' is no JSON"),
         ("features/features.csv", "1,2\n", "1 rows of features for 250 labels"),
+        ("features/features.csv", "".join(f"{row},0.5\n" for row in range(251)), "more than 250 rows of features"),
     ],
 )
 def test_what_cannot_be_validated_puts_the_endpoint_back_too(
