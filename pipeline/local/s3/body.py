@@ -28,6 +28,7 @@ CHUNK: Final = 1 << 18
 MAX_DOCUMENT: Final = 2 << 20
 _MAX_SKIPPED: Final = 64 << 20
 _PREFIX: Final = "x-amz-checksum-"
+_BYTES: Final = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
@@ -85,19 +86,24 @@ class Body:
         streaming = self._headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
         return streaming or "aws-chunked" in encoding
 
-    def chunks(self) -> Iterator[bytes]:
-        """The body. Raises at its end what makes it unacceptable: IncompleteBody, BadDigest ..."""
-        checks = _Checks(self._headers)
+    def chunks(self, *, of_object: bool = False) -> Iterator[bytes]:
+        """The body. Raises at its end what makes it unacceptable: IncompleteBody, BadDigest ...
+
+        With `of_object` the checksums in the headers are those of an object that the body only speaks of.
+        """
+        checks = _Checks(
+            {name: value for name, value in self._headers.items() if not (of_object and name.startswith(_PREFIX))}
+        )
         for chunk in self._unframed() if self.framed else self._raw.chunks():
             checks.update(chunk)
             yield chunk
         checks.finish(self._trailers, length=self._headers.get("x-amz-decoded-content-length") if self.framed else None)
         self.checksums = checks.claimed
 
-    def document(self) -> bytes:
+    def document(self, *, of_object: bool = False) -> bytes:
         """A short body, whole. Raises EntityTooLarge and what `chunks` raises."""
         parts, size = [], 0
-        for chunk in self.chunks():
+        for chunk in self.chunks(of_object=of_object):
             size += len(chunk)
             if size > MAX_DOCUMENT:
                 raise EntityTooLarge(MaxSizeAllowed=str(MAX_DOCUMENT))
@@ -193,6 +199,9 @@ class _Checks:
             for name, value in headers.items()
             if name.startswith(_PREFIX) and name not in (f"{_PREFIX}type", f"{_PREFIX}algorithm", f"{_PREFIX}mode")
         }
+        for algorithm, value in self.claimed.items():
+            if not _can_be(algorithm, value):
+                raise InvalidRequest(f"Value for {_PREFIX}{algorithm} header is invalid.")
         self._digests: dict[str, Digest] = {}
         for trailer in headers.get("x-amz-trailer", "").lower().split(","):
             self._watch(trailer.strip().removeprefix(_PREFIX))
@@ -226,6 +235,14 @@ class _Checks:
         digest = new_digest(algorithm)
         if digest is not None:
             self._digests[algorithm] = digest
+
+
+def _can_be(algorithm: str, value: str) -> bool:
+    """Whether a text may be a checksum of that kind."""
+    try:
+        return len(base64.b64decode(value, validate=True)) == _BYTES.get(algorithm, -1)
+    except ValueError:
+        return False
 
 
 def _length(headers: Mapping[str, str]) -> int | None:

@@ -61,13 +61,13 @@ def complete_upload(plane: Plane, request: Request) -> Answer:
     """CompleteMultipartUpload: no byte is copied."""
     uploads = plane.objects.uploads
     upload = uploads.get(request.bucket, request.key, request.query["uploadId"])
-    listed = xml.parse(request.body.document(), "CompleteMultipartUpload").findall("Part")
+    listed = xml.parse(request.body.document(of_object=True), "CompleteMultipartUpload").findall("Part")
     wanted = [_wanted(part) for part in listed]
     if not wanted:
         raise MalformedXML
     parts = {part.number: part for part in uploads.parts(upload)}
     _check_parts(listed, parts)
-    checksums, kind = _combined(request, [parts[number] for number, _ in wanted if number in parts])
+    checksums, kind = _combined(plane, request, [parts[number] for number, _ in wanted if number in parts])
     stored = uploads.complete(
         upload,
         wanted,
@@ -193,7 +193,7 @@ def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
                 raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
 
 
-def _combined(request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
+def _combined(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
     """The checksum of the whole: the client's for FULL_OBJECT, else the checksum of the parts' checksums."""
     given = {
         name.removeprefix("x-amz-checksum-"): value
@@ -201,6 +201,7 @@ def _combined(request: Request, parts: list[Part]) -> tuple[dict[str, str], str]
         if name.startswith("x-amz-checksum-") and not name.endswith(("-type", "-algorithm"))
     }
     if request.headers.get("x-amz-checksum-type") == "FULL_OBJECT":
+        _check_whole(plane, given, parts)
         return given, "FULL_OBJECT"
     shared = set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
     combined: dict[str, str] = {}
@@ -215,6 +216,19 @@ def _combined(request: Request, parts: list[Part]) -> tuple[dict[str, str], str]
             raise BadDigest(f"The {name.upper()} of a part is no base64.") from None
         combined[name] = f"{base64.b64encode(digest.digest()).decode()}-{len(parts)}"
     return combined, "COMPOSITE"
+
+
+def _check_whole(plane: Plane, given: dict[str, str], parts: list[Part]) -> None:
+    """The checksums of a whole object, as far as Python computes them. Raises BadDigest."""
+    blobs = [part.blob for part in parts]
+    for name, value in given.items():
+        digest = new_digest(name)
+        if digest is None:
+            continue
+        for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
+            digest.update(chunk)
+        if base64.b64encode(digest.digest()).decode() != value:
+            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
 
 
 def _part(part: Part) -> list[xml.Node]:

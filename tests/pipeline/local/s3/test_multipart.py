@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
+import zlib
 from typing import Any
 
 import pytest
@@ -95,6 +97,24 @@ def test_uploads_are_listed_in_pages(s3: Any, bucket: str) -> None:
     found = [(upload["Key"], upload["UploadId"]) for page in pages for upload in page.get("Uploads", [])]
     assert sorted(found) == sorted(wanted)
     assert [key for key, _ in found] == ["a", "a", "b", "c"]
+
+
+def test_the_checksum_of_a_whole_object_is_given_when_its_upload_is_completed(s3: Any, bucket: str) -> None:
+    parts = (b"x" * (5 << 20), b"end")
+    whole = base64.b64encode(zlib.crc32(b"".join(parts)).to_bytes(4, "big")).decode()
+    upload = {"Bucket": bucket, "Key": "whole"}
+    made = s3.create_multipart_upload(**upload, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
+    upload["UploadId"] = made["UploadId"]
+    sent = [s3.upload_part(**upload, PartNumber=n, Body=part) for n, part in enumerate(parts, 1)]
+    listed = {"Parts": [{"PartNumber": n, "ETag": part["ETag"]} for n, part in enumerate(sent, 1)]}
+    with pytest.raises(ClientError) as caught:
+        s3.complete_multipart_upload(
+            **upload, MultipartUpload=listed, ChecksumType="FULL_OBJECT", ChecksumCRC32="AAAAAA=="
+        )
+    assert error_of(caught.value) == ("BadDigest", 400)
+    s3.complete_multipart_upload(**upload, MultipartUpload=listed, ChecksumType="FULL_OBJECT", ChecksumCRC32=whole)
+    found = s3.head_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")
+    assert (found["ChecksumCRC32"], found["ChecksumType"]) == (whole, "FULL_OBJECT")
 
 
 def test_uploads_are_rolled_up_by_a_delimiter_page_by_page(s3: Any, bucket: str) -> None:

@@ -315,3 +315,13 @@ def test_actions_that_localhost_does_not_have_name_themselves(s3: Any, bucket: s
             InputSerialization={"CSV": {}},
             OutputSerialization={"CSV": {}},
         )
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"ChecksumCRC32C": "AAAA"}, {"ChecksumSHA256": "%%%"}, {"ChecksumCRC64NVME": "AA=="}]
+)
+def test_what_can_be_no_checksum_is_refused(s3: Any, bucket: str, wrong: dict[str, str]) -> None:
+    with pytest.raises(ClientError, match="header is invalid") as caught:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", **wrong)
+    assert error_of(caught.value) == ("InvalidRequest", 400)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
