@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -106,7 +107,8 @@ class JobActions:
             if status not in TERMINAL:
                 raise ResourceInUse(f"The request was rejected because the {self.word} is in status {status}.")
             service.store.delete(self.kind.name, name)
-        service.jobs.remove(self.kind, name)
+            folder = service.jobs.set_aside(self.kind, name)
+        shutil.rmtree(folder, ignore_errors=True)
         return {}
 
     def page(

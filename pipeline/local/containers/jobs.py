@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import sys
 import threading
 import traceback
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -149,9 +149,13 @@ class Jobs:
             thread.join(10)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def remove(self, kind: Kind, name: str) -> None:
-        """Delete the folder of a job."""
-        shutil.rmtree(job_folder(self._service, kind, name), ignore_errors=True)
+    def set_aside(self, kind: Kind, name: str) -> Path:
+        """Take the folder of a job away from its name, which another job may have at once; where it is now."""
+        folder = job_folder(self._service, kind, name)
+        aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(aside)
+        return aside
 
     def _run(self, running: Running) -> None:
         try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -219,3 +221,20 @@ def test_tags_of_the_request_are_the_jobs(bench: Bench) -> None:
     arn = bench.local.sagemaker.create_processing_job(**request("tagged"), Tags=[{"Key": "k", "Value": "v"}])
     tags = bench.local.sagemaker.list_tags(ResourceArn=arn["ProcessingJobArn"])["Tags"]
     assert tags == [{"Key": "k", "Value": "v"}]
+
+
+def test_a_name_that_is_used_again_at_once_keeps_its_new_folder(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.process("", ProcessingJobName="again")
+    really, again = shutil.rmtree, list[str]()
+
+    def rmtree(path: Path, **more: Any) -> None:
+        if not again:
+            again.append(str(path))
+            bench.process("", ProcessingJobName="again")
+        really(path, **more)
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    bench.local.service.call("DeleteProcessingJob", {"ProcessingJobName": "again"})
+    folder = bench.local.service.state.jobs / "processing-job"
+    assert again and (folder / "again" / "log").exists()
+    assert not [path for path in folder.iterdir() if path.name.startswith(".")]
