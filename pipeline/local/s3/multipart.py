@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -24,7 +25,9 @@ _DIGITS: Final = 10
 
 def create_upload(plane: Plane, request: Request) -> Answer:
     """CreateMultipartUpload: the headers are those of the object to be."""
-    upload = plane.objects.uploads.create(request.bucket, request.key, properties(request))
+    kind = request.headers.get("x-amz-checksum-type", "")
+    described = replace(properties(request), checksums={"type": kind} if kind else {})
+    upload = plane.objects.uploads.create(request.bucket, request.key, described)
     headers = encryption_headers(upload.properties.headers)
     for name in ("x-amz-checksum-algorithm", "x-amz-checksum-type"):
         if value := request.headers.get(name):
@@ -67,7 +70,9 @@ def complete_upload(plane: Plane, request: Request) -> Answer:
         raise MalformedXML
     parts = {part.number: part for part in uploads.parts(upload)}
     _check_parts(listed, parts)
-    checksums, kind = _combined(plane, request, [parts[number] for number, _ in wanted if number in parts])
+    kind = request.headers.get("x-amz-checksum-type") or upload.properties.checksums.get("type", "")
+    chosen = [parts[number] for number, _ in wanted if number in parts]
+    checksums, kind = _whole(plane, request, chosen) if kind == "FULL_OBJECT" else _combined(chosen)
     stored = uploads.complete(
         upload,
         wanted,
@@ -193,19 +198,34 @@ def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
                 raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
 
 
-def _combined(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
-    """The checksum of the whole: the client's for FULL_OBJECT, else the checksum of the parts' checksums."""
+def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
+    """The checksums of the whole object: those that the client gives, else those that its parts have.
+
+    Raises BadDigest for one that is not the object's, as far as Python computes them.
+    """
     given = {
         name.removeprefix("x-amz-checksum-"): value
         for name, value in request.headers.items()
         if name.startswith("x-amz-checksum-") and not name.endswith(("-type", "-algorithm"))
     }
-    if request.headers.get("x-amz-checksum-type") == "FULL_OBJECT":
-        _check_whole(plane, given, parts)
-        return given, "FULL_OBJECT"
-    shared = set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
+    blobs = [part.blob for part in parts]
+    found = dict(given)
+    for name in given or _shared(parts):
+        digest = new_digest(name)
+        if digest is None:
+            continue
+        for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
+            digest.update(chunk)
+        found[name] = base64.b64encode(digest.digest()).decode()
+        if given.get(name, found[name]) != found[name]:
+            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
+    return found, "FULL_OBJECT"
+
+
+def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
+    """The checksums of the parts' checksums."""
     combined: dict[str, str] = {}
-    for name in sorted(shared):
+    for name in sorted(_shared(parts)):
         digest = new_digest(name)
         if digest is None:
             continue
@@ -218,17 +238,9 @@ def _combined(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[s
     return combined, "COMPOSITE"
 
 
-def _check_whole(plane: Plane, given: dict[str, str], parts: list[Part]) -> None:
-    """The checksums of a whole object, as far as Python computes them. Raises BadDigest."""
-    blobs = [part.blob for part in parts]
-    for name, value in given.items():
-        digest = new_digest(name)
-        if digest is None:
-            continue
-        for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
-            digest.update(chunk)
-        if base64.b64encode(digest.digest()).decode() != value:
-            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
+def _shared(parts: list[Part]) -> set[str]:
+    """The kinds of checksums that all parts have."""
+    return set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
 
 
 def _part(part: Part) -> list[xml.Node]:

@@ -99,7 +99,8 @@ def test_uploads_are_listed_in_pages(s3: Any, bucket: str) -> None:
     assert [key for key, _ in found] == ["a", "a", "b", "c"]
 
 
-def test_the_checksum_of_a_whole_object_is_given_when_its_upload_is_completed(s3: Any, bucket: str) -> None:
+@pytest.mark.parametrize("given", [True, False], ids=["given", "computed"])
+def test_an_upload_may_have_the_checksum_of_the_whole_object(s3: Any, bucket: str, given: bool) -> None:
     parts = (b"x" * (5 << 20), b"end")
     whole = base64.b64encode(zlib.crc32(b"".join(parts)).to_bytes(4, "big")).decode()
     upload = {"Bucket": bucket, "Key": "whole"}
@@ -112,7 +113,8 @@ def test_the_checksum_of_a_whole_object_is_given_when_its_upload_is_completed(s3
             **upload, MultipartUpload=listed, ChecksumType="FULL_OBJECT", ChecksumCRC32="AAAAAA=="
         )
     assert error_of(caught.value) == ("BadDigest", 400)
-    s3.complete_multipart_upload(**upload, MultipartUpload=listed, ChecksumType="FULL_OBJECT", ChecksumCRC32=whole)
+    asked = {"ChecksumType": "FULL_OBJECT", "ChecksumCRC32": whole} if given else {}
+    s3.complete_multipart_upload(**upload, MultipartUpload=listed, **asked)
     found = s3.head_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")
     assert (found["ChecksumCRC32"], found["ChecksumType"]) == (whole, "FULL_OBJECT")
 
