@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers import transfer
+from pipeline.local.containers.records import RECORDIO_MAGIC
 from pipeline.local.containers.transfer import Source
 from pipeline.local.objects import Objects, S3Error
 
 Body = dict[str, Any]
-_MAGIC: Final = 0xCED7230A
 _GZIP: Final = 31
 """zlib's number for a gzip header."""
 _POLL: Final = 0.01
@@ -151,4 +151,4 @@ def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _wrapped(content: bytes) -> bytes:
     """A file as one RecordIO record: magic number, length, content, padding to four bytes."""
-    return struct.pack("<II", _MAGIC, len(content)) + content + bytes(-len(content) % 4)
+    return struct.pack("<II", RECORDIO_MAGIC, len(content)) + content + bytes(-len(content) % 4)

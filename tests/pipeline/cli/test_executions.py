@@ -139,9 +139,7 @@ def test_a_step_without_a_job_has_no_log_and_says_why(commands: _Of) -> None:
     commands["gate"]("start", "--follow")
     said = commands["gate"]("logs", "Reject")
     assert (said.code, said.out) == (0, "")
-    assert said.err.splitlines()[1:] == [
-        "Reject has no job, and so no log: it is Failed. accuracy 0.9 (at least 0.97)"
-    ]
+    assert said.err.splitlines()[1:] == ["Reject has no job, and so no log: it is Failed. accuracy 0.9 (at least 0.97)"]
 
 
 def test_a_pipeline_that_never_ran_says_so(commands: _Of, local: LocalService) -> None:
