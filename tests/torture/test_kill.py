@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -192,12 +193,13 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
                 _with_bucket(found)
             verify(found, rounds[-1])
             rounds.append(Acknowledged())
-            _under_load(found, rounds[-1], str(number), lambda: _kill(child, randomness.uniform(0.2, LONGEST)))
+            after = randomness.uniform(0, LONGEST)
+            kill = partial(_kill, child, rounds[-1], after, busy=number % 2 == 1)
+            _under_load(found, rounds[-1], str(number), kill)
     with process(state) as (found, _):
         for done in rounds:
             verify(found, done)
-    assert sum(len(done.executions) for done in rounds) > 2
-    assert sum(len(done.objects) for done in rounds) > 5
+    assert any(done.executions for done in rounds) and any(done.objects for done in rounds)
 
 
 def _with_bucket(found: Running) -> None:
@@ -229,7 +231,11 @@ def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[]
     assert not failures, failures[0]
 
 
-def _kill(child: subprocess.Popen[str], after: float) -> None:
+def _kill(child: subprocess.Popen[str], done: Acknowledged, after: float, *, busy: bool) -> None:
+    """Some seconds into the round or, where it is to be busy however slow the machine, after its first execution."""
+    end = time.monotonic() + 30
+    while busy and not done.executions and time.monotonic() < end:
+        time.sleep(0.005)
     time.sleep(after)
     with contextlib.suppress(ProcessLookupError):
         os.kill(child.pid, signal.SIGKILL)
