@@ -54,10 +54,14 @@ def test_of_equal_thresholds_the_one_nearest_to_the_natural_cut_is_taken() -> No
     scores = np.concatenate([np.linspace(0, 0.2, 50), np.linspace(0.7, 1, 50)]).astype(np.float32)[np.newaxis]
     value, threshold = calibrate(scores, labels, Criterion("accuracy"))
     assert value[0] == 1.0 and threshold[0] == pytest.approx(0.45)
-    # One row in a hundred is no reason to move the cut away.
-    scores[0, 50] = 0.05
+    # One row in a hundred is no reason to move the cut away: 2 are wrong at 0.4, 1 at 0.8; a second row is one.
+    scores[0, 48:51] = 0.7, 0.7, 0.6
+    scores[0, 51:] = np.linspace(0.9, 1, 49)
     value, threshold = calibrate(scores, labels, Criterion("accuracy"))
-    assert 0.4 < threshold[0] < 0.5
+    assert value[0] == 0.99 and threshold[0] == pytest.approx(0.4, abs=0.01)
+    scores[0, 47] = 0.7
+    value, threshold = calibrate(scores, labels, Criterion("accuracy"))
+    assert value[0] == 0.99 and threshold[0] == pytest.approx(0.8)
 
 
 def test_models_are_judged_apart_and_a_broken_one_last() -> None:

@@ -61,6 +61,17 @@ def test_multiclass_figures() -> None:
     )
 
 
+def test_a_class_that_is_nowhere_does_not_count_and_one_that_is_only_predicted_does() -> None:
+    labels = np.array([0, 0, 1, 1], np.float32)
+    score = np.eye(5, dtype=np.float32)[[0, 2, 1, 1]] * 0.5 + 0.1
+    predicted = score.argmax(axis=1)
+    given = parse({"predictor_type": "multiclass_classifier", "num_classes": "5"})
+    figures = {figure.name: figure.value for figure in multiclass_metrics(score, labels, given)}
+    for name, rule in (("macro_recall", oracle.recall_score), ("macro_precision", oracle.precision_score)):
+        assert figures[name] == pytest.approx(rule(labels, predicted, average="macro", zero_division=0))
+    assert figures["multiclass_balanced_accuracy"] == pytest.approx(0.75)
+
+
 def test_regression_figures() -> None:
     labels = SOURCE.normal(20, 5, 300).astype(np.float32)
     score = (labels + SOURCE.normal(0, 2, 300)).astype(np.float32)
