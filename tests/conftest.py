@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,9 @@ settings.load_profile("suite")
 
 _LOOPBACK = ("127.", "::1", "localhost")
 
+# A shell that starts the tests in the background has them ignore SIGINT, and what they start would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # A file stays on one worker, and a worker takes the next file in this order: what lasts longest must not come last.
 _FIRST = ("test_readme.py", "e2e/", "conformance/")
 
@@ -34,6 +39,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, name in enumerate(_FIRST) if file.startswith(name)), len(_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_images_end_with_their_module() -> Iterator[None]:
+    yield
+    catalog = sys.modules.get("pipeline.local.images.catalog")
+    if catalog is not None:
+        catalog._registered.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +66,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = dict(os.environ)
     for name in before:
-        if name.startswith(("AWS_", "PIPELINE_")) and name != "PIPELINE_TORTURE":
+        if name.startswith(("AWS_", "PIPELINE_")) and not name.startswith("PIPELINE_TORTURE"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)

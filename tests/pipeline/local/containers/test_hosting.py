@@ -481,7 +481,8 @@ def test_endpoints_made_at_the_same_moment_do_not_pass_the_limit(
         time.sleep(0.05)
         return describe_variants(*arguments, **more)
 
-    monkeypatch.setattr("pipeline.local.api.endpoints.MOST", len(deployer.client.list_endpoints()["Endpoints"]) + 1)
+    there = len(deployer.local.service.store.list("endpoint"))
+    monkeypatch.setattr("pipeline.local.api.endpoints.MOST", there + 1)
     monkeypatch.setattr("pipeline.local.api.endpoints.describe_variants", describe_late)
     made: list[str] = []
 
