@@ -109,8 +109,10 @@ def test_a_logarithmic_axis_with_few_rows_has_plain_ticks() -> None:
     axes.stairs([8, 1, 3], [0, 1, 2, 3])
     charts._logarithmic(axes)
     pictures.png(axes.figure)  # type: ignore[arg-type]
-    shown = {label.get_text() for which in ("major", "minor") for label in axes.get_yticklabels(which=which)}
-    assert {"1", "2", "5"} <= shown <= {"", "1", "2", "5", "10", "0"}
+    low, high = axes.get_ylim()
+    ticks = [tick for which in ("major", "minor") for tick in axes.get_yticklabels(which=which)]
+    shown = {tick.get_text() for tick in ticks if low <= tick.get_position()[1] <= high}
+    assert shown - {""} == {"1", "2", "5"}
 
 
 # What is left of linear red, green and blue where one kind of cone is missing (Machado et al., severity 1).
