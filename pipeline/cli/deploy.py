@@ -37,6 +37,10 @@ def plan(
     param: Parameters = None,
     parallelism: Parallelism = None,
     description: Description = None,
+    like: Annotated[
+        str | None,
+        typer.Option("--like", help="Forecast with the parameters of this execution; latest for the latest."),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     detailed_exitcode: Annotated[
@@ -52,7 +56,7 @@ def plan(
     settings = where.load(parallelism=parallelism, description=description)
     given = where.given(settings, param)
     clients = where.reach(settings)
-    made, forecast = _plan(clients, settings, given, where.definitions)
+    made, forecast = _plan(clients, settings, given, where.definitions, like=like)
     if json:
         print(plan_view.as_json(made, forecast, clients.target.describe()))
     elif markdown:
@@ -80,8 +84,24 @@ def upsert(
     print(arn)
 
 
+def _parameters_of(clients: Clients, settings: Settings, which: str) -> dict[str, str]:
+    """What an execution was started with, as far as the pipeline still has such parameters.
+
+    Nothing where the latest is asked for and there is none. Raises UsageError for an execution that there is not.
+    """
+    from pipeline import executions
+
+    if which != "latest":
+        arns = [executions.find(clients, settings.name, which)]
+    else:
+        arns = [found.arn for found in executions.latest(clients, settings.name, 1)]
+    there = {parameter.name for parameter in settings.declared}
+    started = executions.parameters_of(clients, arns[0]) if arns else {}
+    return {name: value for name, value in started.items() if name in there}
+
+
 def _plan(
-    clients: Clients, settings: Settings, given: Mapping[str, str], cache: Path | None
+    clients: Clients, settings: Settings, given: Mapping[str, str], cache: Path | None, *, like: str | None = None
 ) -> tuple[Plan, tuple[Forecast, ...]]:
     import json
 
@@ -91,4 +111,6 @@ def _plan(
     wanted = desired(settings, cache=cache)
     made = deploy.plan(clients, wanted)
     past = () if made.new else history.past(clients, wanted.name)
+    if like is not None and not made.new:
+        given = {**_parameters_of(clients, settings, like), **given}
     return made, reruns.forecast(json.loads(wanted.definition), given, past, now=datetime.now(UTC))

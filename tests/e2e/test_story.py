@@ -171,6 +171,10 @@ def test_05_a_parameter_is_predicted_to_run_its_step_again_and_no_other_and_so_i
     ended = desk.run("start", "--local", "--follow", *given(Epochs=4))
     assert ended.code == 0, ended
     assert desk.reused() == will_be_reused(predicted)
+    assert will_be_reused(desk.plan("--like", "latest")) == ["ConvertData", "TrainModel"]
+    assert will_be_reused(desk.plan("--like", "latest", "--param", "Epochs=6")) == ["ConvertData"]
+    unknown = desk.run("plan", "--local", "--like", "none")
+    assert (unknown.code, unknown.err.splitlines()[1]) == (1, f"error: {NAME} has no execution 'none'")
 
 
 def test_06_an_edit_of_the_code_is_planned_with_the_files_and_the_steps_that_run_again(desk: Desk) -> None:
