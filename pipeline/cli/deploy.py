@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,7 +17,7 @@ from pipeline.cli.options import Parameters, Where, located
 if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.plan import Plan
-    from pipeline.reruns import Forecast
+    from pipeline.reruns import Forecast, Past
     from pipeline.settings import Settings
 
 
@@ -84,20 +84,19 @@ def upsert(
     print(arn)
 
 
-def _parameters_of(clients: Clients, settings: Settings, which: str) -> dict[str, str]:
-    """What an execution was started with, as far as the pipeline still has such parameters.
+def _started(clients: Clients, settings: Settings, which: str, past: Sequence[Past]) -> dict[str, str]:
+    """What an execution was started with, as far as the pipeline still has such parameters; `past` is newest first.
 
     Nothing where the latest is asked for and there is none. Raises UsageError for an execution that there is not.
     """
-    from pipeline import executions
+    from pipeline.executions import find, parameters_of
 
-    if which != "latest":
-        arns = [executions.find(clients, settings.name, which)]
+    if which == "latest":
+        given = past[0].parameters if past else {}
     else:
-        arns = [found.arn for found in executions.latest(clients, settings.name, 1)]
+        given = parameters_of(clients, find(clients, settings.name, which))
     there = {parameter.name for parameter in settings.declared}
-    started = executions.parameters_of(clients, arns[0]) if arns else {}
-    return {name: value for name, value in started.items() if name in there}
+    return {name: value for name, value in given.items() if name in there}
 
 
 def _plan(
@@ -112,5 +111,5 @@ def _plan(
     made = deploy.plan(clients, wanted)
     past = () if made.new else history.past(clients, wanted.name)
     if like is not None and not made.new:
-        given = {**_parameters_of(clients, settings, like), **given}
+        given = {**_started(clients, settings, like, past), **given}
     return made, reruns.forecast(json.loads(wanted.definition), given, past, now=datetime.now(UTC))
