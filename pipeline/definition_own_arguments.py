@@ -1,4 +1,7 @@
-"""What steps hold instead of a request of SageMaker's API, or beside one: Fail, Lambda, Callback and the like."""
+"""What steps hold instead of a request of SageMaker's API, or beside one: Fail, Lambda, Callback and the like.
+
+No shape of botocore's model says what they may hold, so it is written out here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The Cleanup step: deletes objects that earlier steps wrote to S3, and says of each step what became of them."""
+"""The Cleanup step: deletes objects that earlier steps wrote to S3, and says of each step what became of them.
+
+Nothing is deleted that does not lie below an output of the step that is named.
+"""
 
 from __future__ import annotations
 
