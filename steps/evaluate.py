@@ -1,6 +1,7 @@
 """EvaluateModel: predictions against labels, as `evaluation.json` for the gate and the registry, and a report.
 
-The gate reads its figures through the property file, so the two names here are part of the definition.
+The gate and a rejection's message read the figures through property files, so the names here are part of the
+definition.
 """
 
 from __future__ import annotations
