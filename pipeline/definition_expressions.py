@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipeline.definition_properties import ANY, OBJECT, STRING, property_kind
 from pipeline.definition_types import UNPARSABLE, Placed, Problem, error
 from pipeline.errors import did_you_mean
-from pipeline.local.engine.paths import PathError, parse
+from pipeline.local.engine.paths import PathError, beyond_json_path, parse
 
 EXECUTION_VARIABLES: Final = frozenset(
     {
@@ -176,6 +176,8 @@ class Scope:
             problems.append(
                 error(path, f"{UNPARSABLE} Expecting a string for 'Path'.", "a path cannot be an expression")
             )
+        elif refused := beyond_json_path(argument["Path"]):
+            problems.append(error(path, f"Cannot parse json path [{argument['Path'][:200]}].", refused))
         if ("PropertyFile" in argument) == ("S3Uri" in argument):
             problems.append(error(path, f"{UNPARSABLE} Std:JsonGet needs either 'PropertyFile' or 'S3Uri'."))
         elif "PropertyFile" in argument:

@@ -206,6 +206,10 @@ _FILES = [{"PropertyFileName": "Report", "OutputName": "out", "FilePath": "r.jso
             {"S3Uri": {"Get": "Parameters.Count"}, "Path": "a"},
             "Cannot assign property reference [Parameters.Count] to argument of type [String].",
         ),
+        (
+            {"S3Uri": "s3://b/f.json", "Path": "m[?(@.n =~ '(a+)+$')]"},
+            "Cannot parse json path [m[?(@.n =~ '(a+)+$')]].",
+        ),
         ({"Path": "a"}, "Unable to parse pipeline definition. Std:JsonGet needs either 'PropertyFile' or 'S3Uri'."),
     ],
 )

@@ -10,7 +10,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
-from pipeline.local.engine.paths import PathError, json_path, lookup, parse
+from pipeline.local.engine.json_paths import MOST, NoJson, Refused, json_path
+from pipeline.local.engine.paths import PathError, lookup, parse
 from pipeline.local.parity import Row
 
 PARITY: Final = (
@@ -51,8 +52,8 @@ class Scope(Protocol):
     def property_file(self, step: str, name: str) -> str:
         """The S3 URI of a property file of a step that has run. Raises KeyError."""
 
-    def read(self, uri: str) -> bytes:
-        """An S3 object. Raises EvaluationError."""
+    def read(self, uri: str, most: int) -> bytes:
+        """An S3 object of at most that many bytes. Raises EvaluationError."""
 
 
 def function(value: Any) -> str | None:
@@ -154,11 +155,11 @@ def _json_get(body: Any, scope: Scope) -> Any:
         raise EvaluationError("Std:JsonGet needs an object with PropertyFile or S3Uri, and Path.")
     uri = _json_location(body, scope)
     try:
-        document = json.loads(scope.read(uri))
-    except (ValueError, RecursionError):
+        return json_path(scope.read(uri, MOST), body["Path"])
+    except NoJson:
         raise EvaluationError(f"Contents of file {uri} are not in valid JSON format.") from None
-    try:
-        return json_path(document, body["Path"])
+    except Refused as error:
+        raise EvaluationError(f"Invalid json path '{body['Path'][:200]}': {error}.") from None
     except PathError:
         raise EvaluationError(f"Invalid json path '{body['Path']}'") from None
 

@@ -1,8 +1,8 @@
 """Property paths and JSON paths: how `Steps.Train.FinalMetricDataList['auc'].Value` finds its value.
 
 Members follow dots; list elements are found by `[0]` or, in the lists that the service names naturally, by the key of
-the element (`Outputs['train']` is the output whose OutputName is `train`). JSON paths beyond members and indexes
-(wildcards, filters) are left to the jsonpath library.
+the element (`Outputs['train']` is the output whose OutputName is `train`). Of JSON paths, `json_paths` reads more
+than members and indexes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ Part = str | int
 _TOKEN: Final = re.compile(
     r"\.?(?P<member>[^.\[\]]+)|\[(?P<index>[0-9]+)\]|\[(?P<quote>['\"])(?P<key>.*?)(?P=quote)\]", re.DOTALL
 )
-# What may match several values: wildcards, descendants, filters, slices and unions. An index from the end does not.
-_SEVERAL: Final = re.compile(r"\*|\.\.|\?|:|,")
+_QUOTED: Final = re.compile(r"'[^']*'|\"[^\"]*\"")
 NATURAL_KEYS: Final = (
     "OutputName",
     "InputName",
@@ -70,33 +69,9 @@ def _element(value: Any, part: Part) -> Any:
     raise PathError(f"there is no {part!r}")
 
 
-def json_path(document: Any, path: str) -> Any:
-    """What a Std:JsonGet path finds; several matches of an indefinite path come as a list. Raises PathError."""
-    stripped = path.removeprefix("$")
-    try:
-        parts = parse(stripped)
-    except PathError:
-        return _indefinite(document, path)
-    if any(isinstance(part, str) and part in ("*", "") for part in parts) or ".." in stripped:
-        return _indefinite(document, path)
-    for part in parts:
-        if isinstance(document, dict) and isinstance(part, str) and part in document:
-            document = document[part]
-        elif isinstance(document, list) and isinstance(part, int) and part < len(document):
-            document = document[part]
-        else:
-            raise PathError(f"there is no {part!r}")
-    return document
-
-
-def _indefinite(document: Any, path: str) -> Any:
-    from jsonpath_ng.exceptions import JSONPathError
-    from jsonpath_ng.ext import parse as parse_json_path
-
-    try:
-        found = [match.value for match in parse_json_path(path).find(document)]
-    except (JSONPathError, ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise PathError(str(error)) from error
-    if not found:
-        raise PathError("nothing matches")
-    return found if _SEVERAL.search(path) else found[0]
+def beyond_json_path(path: str) -> str:
+    """Why a path is refused that the JSONPath library takes and AWS is not known to; "" if it is not."""
+    bare = _QUOTED.sub("", path)
+    if "=~" in bare:
+        return "regular expressions are not supported in a JSONPath"
+    return "functions are not supported in a JSONPath" if "`" in bare else ""

@@ -95,13 +95,18 @@ class ExecutionScope:
                 return f"{str(lookup(self.properties(step), output)).rstrip('/')}/{file['FilePath']}"
         raise KeyError(name)
 
-    def read(self, uri: str) -> bytes:
-        """An object in S3. Raises EvaluationError."""
+    def read(self, uri: str, most: int) -> bytes:
+        """An object in S3 of at most that many bytes. Raises EvaluationError."""
         from pipeline.local.objects import S3Error
 
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
-            return self.service.objects.get(bucket, key)
+            with self.service.objects.reading(bucket, key) as found:
+                if found.size > most:
+                    raise EvaluationError(
+                        f"File {uri} has {found.size} bytes; at most {most} can be read by Std:JsonGet."
+                    )
+                return b"".join(self.service.objects.blobs.read(found.blobs, 0, found.size))
         except S3Error as error:
             text = f"Received an error while reading file {uri} from S3: {error.code}: {error.message}"
             raise EvaluationError(text) from error

@@ -27,7 +27,7 @@ class Nothing:
     def property_file(self, step: str, name: str) -> str:
         raise KeyError(name)
 
-    def read(self, uri: str) -> bytes:
+    def read(self, uri: str, most: int) -> bytes:
         raise EvaluationError(uri)
 
 

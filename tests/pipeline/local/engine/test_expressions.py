@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.local.engine import json_paths
 from pipeline.local.engine.expressions import EvaluationError, evaluate, references, render
-from pipeline.local.engine.paths import PathError, json_path, lookup, parse
+from pipeline.local.engine.json_paths import json_path
+from pipeline.local.engine.json_search import answered
+from pipeline.local.engine.paths import PathError, lookup, parse
 
 
 @dataclass
@@ -37,7 +42,7 @@ class Known:
     def property_file(self, step: str, name: str) -> str:
         return {("Eval", "Report"): "s3://b/eval/evaluation.json"}[step, name]
 
-    def read(self, uri: str) -> bytes:
+    def read(self, uri: str, most: int) -> bytes:
         return self.objects[uri]
 
 
@@ -145,6 +150,42 @@ def test_json_get_of_a_path_that_leads_nowhere(path: str) -> None:
         _json_get(path)
 
 
+BACKTRACKING = '{"m": [{"n": "' + "a" * 60 + '!"}]}'
+DEEP = '{"m": ' * 200 + "1" + "}" * 200
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "reason"),
+    [
+        pytest.param(BACKTRACKING, "m[?(@.n =~ '(a+)+$')]", "regular expressions", id="backtracking"),
+        pytest.param(BACKTRACKING, "m[0].n.`sub(/(a+)+$/, b)`", "functions", id="function"),
+        pytest.param(DEEP, "$" + "..m" * 30, "takes too long", id="descendants of descendants"),
+        pytest.param(f'{{"m": [{"1," * 600_000}1]}}', "m[*]", "it finds more than", id="large answer"),
+    ],
+)
+def test_a_path_is_followed_with_a_bound_on_time_and_size(document: str, path: str, reason: str) -> None:
+    with pytest.raises(EvaluationError, match=rf"^Invalid json path '.*{reason}"):
+        evaluate({"Std:JsonGet": {"S3Uri": "s3://b/k", "Path": path}}, Known(objects={"s3://b/k": document.encode()}))
+
+
+def test_a_small_document_and_a_plain_path_need_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_paths, "_SEARCH", Path("/none"))
+    assert _json_get("$.list[1]['k']") == "v"
+    with pytest.raises(EvaluationError):
+        _json_get("list[-1]")
+
+
+def test_a_large_document_is_read_by_a_process_of_its_own() -> None:
+    text = json.dumps({"m": {"acc": 0.5}, "rest": ["x"] * 200_000}).encode()
+    assert json_path(text, "$.m.acc") == 0.5
+    with pytest.raises(json_paths.NoJson):
+        json_path(text + b"}", "$.m.acc")
+
+
+def test_an_operator_within_quotes_is_text() -> None:
+    assert json_path(b'{"a": [{"n": "x=~`y", "v": 1}]}', "a[?(@.n == 'x=~`y')].v") == [1]
+
+
 def test_json_get_of_what_is_no_json_or_no_property_file() -> None:
     with pytest.raises(EvaluationError, match="Contents of file s3://b/bad.json are not in valid JSON format."):
         _json_get("a", S3Uri="s3://b/bad.json")
@@ -202,13 +243,12 @@ def test_a_path_written_down_leads_back_to_its_value(parts: list[str | int], lea
     assert parse(text) == parts
     assert lookup(document, parse(text)) == leaf
     if not {"*", "$"} & {part for part in parts if isinstance(part, str)}:
-        assert json_path(document, "$" + text) == leaf
+        assert json_path(json.dumps(document).encode(), "$" + text) == leaf
 
 
 @given(st.text(max_size=30))
 def test_no_text_of_a_path_breaks_the_reader(text: str) -> None:
-    for read in (lambda: parse(text), lambda: json_path({"a": [1]}, text)):
-        try:
-            read()
-        except PathError:
-            pass
+    with contextlib.suppress(PathError):
+        parse(text)
+    parts = json_paths.definite(text)
+    assert answered({"path": text, "parts": parts}, b'{"a": [1]}').keys() <= {"found", "error"}
