@@ -28,6 +28,25 @@ def send(
     sent: bytes | None = None,
 ) -> Reply:
     """Sign a request for `target` (quoted path and query) and send it; `sent` replaces the body after signing."""
+    head = signed_head(
+        service,
+        method,
+        target,
+        headers={"Content-Length": str(len(body)), "Connection": "close", **(headers or {})},
+        payload_hash=payload_hash,
+    )
+    return exchange(service, head + (body if sent is None else sent))
+
+
+def signed_head(
+    service: LocalService,
+    method: str,
+    target: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    payload_hash: str = "UNSIGNED-PAYLOAD",
+) -> bytes:
+    """The head of a request, signed."""
     from botocore.auth import S3SigV4Auth
     from botocore.awsrequest import AWSRequest
     from botocore.credentials import Credentials
@@ -39,16 +58,12 @@ def send(
             return payload_hash
 
     key = service.service.configuration.key
-    request = AWSRequest(
-        method,
-        service.url + target,
-        headers={"Content-Length": str(len(body)), **(headers or {})},
-    )
+    request = AWSRequest(method, service.url + target, headers=dict(headers or {}))
     Signer(Credentials(key.access_key_id, key.secret_access_key), "s3", "us-east-1").add_auth(request)
     host = urlsplit(service.url).netloc
-    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    head = f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    return exchange(service, head.encode("latin-1") + b"\r\n" + (body if sent is None else sent))
+    return head.encode("latin-1") + b"\r\n"
 
 
 def exchange(service: LocalService, message: bytes) -> Reply:

@@ -19,7 +19,7 @@ from pipeline.local.console import views
 from pipeline.local.console.access import COOKIE, PATH, Sessions
 from pipeline.local.console.step_view import endpoint_log
 from pipeline.local.front.messages import Answer, Request
-from pipeline.local.objects import NoSuchBucket
+from pipeline.local.objects import NoSuchBucket, NoSuchKey, S3Error
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -127,7 +127,10 @@ class Console:
         headers = [("Content-Security-Policy", _SANDBOX), ("Content-Type", kind), *_SECURITY]
         if not kind.startswith(("text/", "image/")):
             headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}"))
-        return Answer(200, headers, self._service.objects.get(bucket, key))
+        try:
+            return Answer(200, headers, self._service.objects.get(bucket, key))
+        except S3Error as error:  # damaged, or gone since
+            return self._told(404 if isinstance(error, NoSuchKey) else 500, error.message)
 
     def _page(self, template: str, status: int = 200, **values: Any) -> Answer:
         text = self._templates.get_template(template).render(**values)

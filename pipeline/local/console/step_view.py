@@ -176,7 +176,7 @@ def _listed(service: Service, bucket: str, prefix: str) -> Iterator[Any]:
 
 def figures_of(service: Service, uri: str) -> list[tuple[str, float]]:
     """The figures of such a file in S3; none if it is not there or no such file."""
-    from pipeline.local.objects import NoSuchBucket, NoSuchKey
+    from pipeline.local.objects import S3Error
 
     bucket, key = _split(uri)
     if not key:
@@ -186,7 +186,7 @@ def figures_of(service: Service, uri: str) -> list[tuple[str, float]]:
         if head is None or head.size > _LARGEST_FIGURES:
             return []
         return figures_in(json.loads(service.objects.get(bucket, key)))
-    except (NoSuchBucket, NoSuchKey, ValueError):
+    except (S3Error, ValueError):
         return []
 
 

@@ -12,14 +12,14 @@ import random
 import struct
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers import transfer
 from pipeline.local.containers.records import RECORDIO_MAGIC
-from pipeline.local.containers.transfer import Source
+from pipeline.local.containers.transfer import DAMAGED, Source, TransferError
 from pipeline.local.objects import Objects, S3Error
 
 Body = dict[str, Any]
@@ -57,9 +57,13 @@ def sources(objects: Objects, channel: Body, index: int, count: int) -> list[Sou
 class Pipes:
     """While it is entered, a thread for each pipe feeds whoever opens it."""
 
-    def __init__(self, objects: Objects, pipes: list[Pipe]) -> None:
+    def __init__(self, objects: Objects, pipes: list[Pipe], broken: Callable[[], object]) -> None:
+        """`broken` is called where an object cannot be read to its end: its reader would take a part for the whole."""
         self._objects = objects
         self._pipes = pipes
+        self._broken = broken
+        self.failure = ""
+        """After the end: why a pipe did not give all of its channel, or nothing."""
         self._end = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -87,8 +91,9 @@ class Pipes:
                 for chunk in _content(self._objects, pipe):
                     if not self._written(descriptor, chunk):
                         break
-            except (S3Error, zlib.error):
-                # An object is gone or broken: the reader sees the end.
+            except (S3Error, TransferError, OSError) as error:
+                self.failure = str(error)
+                self._broken()
                 return
             finally:
                 os.close(descriptor)
@@ -130,7 +135,10 @@ def _content(objects: Objects, pipe: Pipe) -> Iterator[bytes]:
         chunks = _object(objects, source)
         if pipe.gunzip:
             chunks = _plain(chunks)
-        yield from [_wrapped(b"".join(chunks))] if pipe.wrapper == "RecordIO" else chunks
+        try:
+            yield from [_wrapped(b"".join(chunks))] if pipe.wrapper == "RecordIO" else chunks
+        except DAMAGED as error:
+            raise TransferError(f"s3://{source.bucket}/{source.key}: {error}") from None
 
 
 def _object(objects: Objects, source: Source) -> Iterator[bytes]:
@@ -139,14 +147,17 @@ def _object(objects: Objects, source: Source) -> Iterator[bytes]:
 
 
 def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """What a stream of gzip members holds."""
-    unpack = zlib.decompressobj(_GZIP)
+    """What a stream of gzip members holds. Raises DAMAGED."""
+    unpack, begun = zlib.decompressobj(_GZIP), False
     for chunk in chunks:
         while chunk:
             yield unpack.decompress(chunk)
             chunk = unpack.unused_data
+            begun = not unpack.eof
             if unpack.eof:
                 unpack = zlib.decompressobj(_GZIP)
+    if begun:
+        raise EOFError("the gzip file is cut off")
 
 
 def _wrapped(content: bytes) -> bytes:

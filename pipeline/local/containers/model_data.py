@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.containers.transfer import DAMAGED, TransferError, download, sources, split_uri
-from pipeline.local.objects import NoSuchBucket, NoSuchKey
+from pipeline.local.objects import NoSuchBucket, S3Error
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -72,7 +72,7 @@ def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
                 packed.unlink(missing_ok=True)
         else:
             download(service.objects, sources(service.objects, url), folder)
-    except (NoSuchBucket, NoSuchKey, tarfile.TarError, OSError, *DAMAGED, ModelDataError, TransferError) as error:
+    except (S3Error, tarfile.TarError, OSError, *DAMAGED, ModelDataError, TransferError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelDataError(
             f'Failed to download model data for container "{container.get("ContainerHostname", "container_1")}" '

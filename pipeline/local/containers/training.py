@@ -80,10 +80,13 @@ def run(running: Running) -> None:
     if running.stopping.is_set():
         raise JobStopped(running.name)
     enter(running, "Training")
-    with channels.Pipes(running.service.objects, pipes), Uploads(checkpoints):
+    feeding = channels.Pipes(running.service.objects, pipes, broken=running.stop)
+    with feeding, Uploads(checkpoints):
         _start(running, body, image, names)
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
     running.close_logs()
+    if feeding.failure:
+        raise JobFailure(f"ClientError: Data download failed:{feeding.failure}")
     enter(running, "Uploading")
     status, reason = _verdict(ending, image, roots)
     metrics = final_metrics(_logs(running, names), body["AlgorithmSpecification"].get("MetricDefinitions", []))

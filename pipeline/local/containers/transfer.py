@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pipeline.local.objects import NoSuchBucket, NoSuchKey, Objects, S3Error
+from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects, S3Error
 
 DAMAGED: Final = (EOFError, zlib.error)
 """What unpacking raises, besides OSError, for a gzip file that is cut off or damaged within."""
@@ -93,6 +93,8 @@ def download(objects: Objects, found: list[Source], folder: Path, *, gunzip: boo
                 _gunzip(target)
         except (NoSuchBucket, NoSuchKey):
             raise TransferError(f"s3://{source.bucket}/{source.key} is gone") from None
+        except Damaged as error:
+            raise TransferError(error.message) from None
         except (OSError, *DAMAGED) as error:
             why = getattr(error, "strerror", None) or str(error)
             raise TransferError(f"s3://{source.bucket}/{source.key}: {why}") from None
@@ -189,6 +191,8 @@ def _manifest(objects: Objects, uri: str) -> list[Source]:
         entries = json.loads(objects.get(bucket, key))
     except NoSuchKey:
         return []
+    except Damaged as error:
+        raise TransferError(error.message) from None
     except ValueError as error:
         raise TransferError(f"the manifest {uri} is no JSON: {error}") from None
     if (

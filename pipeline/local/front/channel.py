@@ -127,7 +127,8 @@ class Channel:
             self.sock.sendall(head + body)
         elif isinstance(body, File):
             self.sock.sendall(head)
-            self.sock.sendfile(body.file, body.offset, body.length)
+            if self.sock.sendfile(body.file, body.offset, body.length) != body.length:
+                raise Disconnected  # the file was shortened: what comes next would be read as its rest
         else:
             self._write_parts(head, body, chunked)
 

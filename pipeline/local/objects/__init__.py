@@ -5,8 +5,18 @@ The service, its jobs and the engine use `Objects`; the HTTP face (`pipeline.loc
 
 from __future__ import annotations
 
-from pipeline.local.objects.errors import NoSuchBucket, NoSuchKey, S3Error
+from pipeline.local.objects.errors import Damaged, NoSuchBucket, NoSuchKey, S3Error
 from pipeline.local.objects.model import ObjectSummary, Properties, StoredObject
-from pipeline.local.objects.plane import Objects
+from pipeline.local.objects.plane import Objects, whole
 
-__all__ = ["NoSuchBucket", "NoSuchKey", "ObjectSummary", "Objects", "Properties", "S3Error", "StoredObject"]
+__all__ = [
+    "Damaged",
+    "NoSuchBucket",
+    "NoSuchKey",
+    "ObjectSummary",
+    "Objects",
+    "Properties",
+    "S3Error",
+    "StoredObject",
+    "whole",
+]

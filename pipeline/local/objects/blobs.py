@@ -1,7 +1,8 @@
 """Bodies as files: written once, in order, under a name that no client has a say in; read in chunks; never changed.
 
 A blob that is being read can be released: its file goes when the last reader has let go. A row of the database
-makes a blob part of an object, so a file that no row names is a leftover of a crash, and `sweep` removes it.
+makes a blob part of an object, so a file that no row names is a leftover of a crash, and `sweep` removes it. A file
+that is not as long as its row says has been damaged from outside: it is `Broken`, and none of it is given out.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from typing import BinaryIO, Final
 from pipeline.local.objects.model import Blob
 
 CHUNK: Final = 1 << 20
+
+
+class Broken(Exception):
+    """The file of a blob has gone or has another length than was acknowledged; the text says which."""
 
 
 class Blobs:
@@ -78,33 +83,44 @@ class Blobs:
             (self._folder / name).unlink(missing_ok=True)
 
     def read(self, blobs: Iterable[Blob], start: int, length: int) -> Iterator[bytes]:
-        """`length` bytes from `start` on of the blobs laid end to end, in chunks of at most 1 MiB."""
+        """`length` bytes from `start` on of the blobs laid end to end, in chunks of at most 1 MiB. Raises Broken."""
         for blob, offset, count in _pieces(blobs, start, length):
-            with open(self._folder / blob.name, "rb", buffering=0) as file:
+            with self._opened(blob) as file:
                 file.seek(offset)
                 while count:
                     chunk = file.read(min(CHUNK, count))
                     if not chunk:
-                        raise OSError(f"the blob {blob.name} is shorter than its row says")
+                        raise Broken(f"a file of {blob.size} bytes was shortened while it was read")
                     count -= len(chunk)
                     yield chunk
 
     def open(self, blobs: Iterable[Blob], start: int, length: int) -> BinaryIO | None:
-        """A file that stands where those bytes begin, if they lie in one blob; it stays readable without a pin."""
+        """A file that stands where those bytes begin, if they lie in one blob; it stays readable without a pin.
+
+        Raises Broken for any blob of those bytes, before the first of them has been read.
+        """
         pieces = list(_pieces(blobs, start, length))
         if len(pieces) != 1:
+            for blob, _, _ in pieces:
+                self._opened(blob).close()
             return None
         blob, offset, _ = pieces[0]
-        file = open(self._folder / blob.name, "rb", buffering=0)
+        file = self._opened(blob)
         file.seek(offset)
         return file
 
-    def copy(self, blobs: Iterable[Blob], path: Path) -> None:
-        """Write the blobs laid end to end to `path`, by the kernel (and by reference where the file system can)."""
+    def copy(self, blobs: Collection[Blob], path: Path) -> None:
+        """Write the blobs laid end to end to `path`, by the kernel (and by reference where the file system can).
+
+        Raises Broken, then with a part of them written.
+        """
         with open(path, "wb") as target:
             for blob in blobs:
-                with open(self._folder / blob.name, "rb") as source:
+                with self._opened(blob) as source:
                     _copy(source.fileno(), target.fileno(), blob.size)
+            done, size = os.fstat(target.fileno()).st_size, sum(blob.size for blob in blobs)
+        if done != size:
+            raise Broken(f"{done} of {size} bytes could be copied")
 
     def sweep(self, known: Collection[str], stop: threading.Event) -> None:
         """Remove the files of earlier runs that no row names; `known` must hold all names of the database."""
@@ -118,6 +134,18 @@ class Blobs:
                     file.unlink(missing_ok=True)
             if not any(folder.iterdir()):
                 folder.rmdir()
+
+    def _opened(self, blob: Blob) -> BinaryIO:
+        """The file of a blob, which is whole. Raises Broken."""
+        try:
+            file = open(self._folder / blob.name, "rb", buffering=0)
+        except FileNotFoundError:
+            raise Broken(f"a file of {blob.size} bytes is missing") from None
+        size = os.fstat(file.fileno()).st_size
+        if size != blob.size:
+            file.close()
+            raise Broken(f"a file has {size} bytes instead of {blob.size}")
+        return file
 
     @contextmanager
     def pinned(self, blobs: Collection[Blob]) -> Iterator[None]:

@@ -26,6 +26,16 @@ class NoSuchBucket(S3Error):
     text = "The specified bucket does not exist"
 
 
+class Damaged(S3Error):
+    """The files below an object have gone, or have another length than was acknowledged; the text names the object."""
+
+    def __init__(self, bucket: str, key: str, found: str) -> None:
+        super().__init__(
+            f"The body of s3://{bucket}/{key} is damaged on the disk of SageMaker on localhost: {found}. "
+            "Upload the object again."
+        )
+
+
 class NoSuchKey(S3Error):
     """No object of that key."""
 

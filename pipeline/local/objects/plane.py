@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.local.clock import Clock
-from pipeline.local.objects.blobs import CHUNK, Blobs
+from pipeline.local.objects.blobs import CHUNK, Blobs, Broken
 from pipeline.local.objects.buckets import Buckets
 from pipeline.local.objects.database import COLUMNS, Database, from_object, to_object
-from pipeline.local.objects.errors import BucketNotEmpty, NoSuchKey, NoSuchVersion
+from pipeline.local.objects.errors import BucketNotEmpty, Damaged, NoSuchKey, NoSuchVersion
 from pipeline.local.objects.model import NULL_VERSION, Blob, Properties, StoredObject, check_key
 from pipeline.local.objects.uploads import Uploads
 
@@ -141,14 +141,15 @@ class Objects(Buckets):
         return to_object(rows[0])
 
     def get(self, bucket: str, key: str) -> bytes:
-        """The body of an object. Raises NoSuchBucket, NoSuchKey."""
+        """The body of an object. Raises NoSuchBucket, NoSuchKey, Damaged."""
         with self.reading(bucket, key) as found:
             return b"".join(self.blobs.read(found.blobs, 0, found.size))
 
     def fetch(self, bucket: str, key: str, path: Path) -> None:
         """Write an object to a file, quickly; changes to the file never reach the object.
 
-        Raises NoSuchBucket, NoSuchKey, OSError. A hard link would let root, whom no mode stops, write to the blob.
+        Raises NoSuchBucket, NoSuchKey, Damaged, OSError. A hard link would let root, whom no mode stops, write to the
+        blob.
         """
         with self.reading(bucket, key) as found:
             self.blobs.copy(found.blobs, path)
@@ -157,10 +158,11 @@ class Objects(Buckets):
     def reading(self, bucket: str, key: str, version: str | None = None) -> Iterator[StoredObject]:
         """The object, whose blobs stay readable until the end even if it is overwritten or deleted meanwhile.
 
-        Raises NoSuchBucket, NoSuchKey (also for a delete marker), NoSuchVersion.
+        Raises NoSuchBucket, NoSuchKey (also for a delete marker), NoSuchVersion; Damaged, from within, for a body
+        that is not as long as it was when it was stored.
         """
         found = self.pin(bucket, key, version)
-        with self.blobs.pinned(found.blobs):
+        with self.blobs.pinned(found.blobs), whole(bucket, key):
             if found.marker:
                 raise NoSuchKey(Key=key)
             yield found
@@ -260,6 +262,15 @@ class Objects(Buckets):
             if len(rows) < size:
                 return
             after, size = rows[-1][1], _BATCH
+
+
+@contextmanager
+def whole(bucket: str, key: str) -> Iterator[None]:
+    """Names the object whose blobs are read within. Raises Damaged."""
+    try:
+        yield
+    except Broken as error:
+        raise Damaged(bucket, key, str(error)) from None
 
 
 def _chunks(data: bytes | Path | BinaryIO) -> Iterable[bytes]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
+from pipeline.local.objects import whole
 from pipeline.local.objects.model import Part, Upload
 from pipeline.local.s3 import xml
 from pipeline.local.s3.answer import Answer, checksum_headers, encryption_headers, version_headers
@@ -214,8 +215,9 @@ def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str,
         digest = new_digest(name)
         if digest is None:
             continue
-        for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
-            digest.update(chunk)
+        with whole(request.bucket, request.key):
+            for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
+                digest.update(chunk)
         found[name] = base64.b64encode(digest.digest()).decode()
         if given.get(name, found[name]) != found[name]:
             raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")

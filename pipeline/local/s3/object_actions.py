@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 from urllib.parse import unquote
 
-from pipeline.local.objects import NoSuchKey, Objects, StoredObject
+from pipeline.local.objects import NoSuchKey, Objects, StoredObject, whole
 from pipeline.local.objects.errors import MethodNotAllowed
 from pipeline.local.objects.model import Blob
 from pipeline.local.s3 import xml
@@ -84,14 +84,16 @@ def get_object(plane: Plane, request: Request) -> Answer:
         for name in _OVERRIDES:
             if value := request.query.get(f"response-{name.lower()}"):
                 headers[name] = value
+        start, length = span or (0, found.size)
+        headers["Content-Length"] = str(length)
+        if span:
+            headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{found.size}"
+        with whole(found.bucket, found.key):
+            body = _body(plane.objects, request, found, start, length)
     except BaseException:
         plane.objects.blobs.unpin(found.blobs)
         raise
-    start, length = span or (0, found.size)
-    headers["Content-Length"] = str(length)
-    if span:
-        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{found.size}"
-    return Answer(206 if span else 200, headers, _body(plane.objects, request, found, start, length))
+    return Answer(206 if span else 200, headers, body)
 
 
 def delete_object(plane: Plane, request: Request) -> Answer:

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.local.containers.model_data import ModelDataError, fetch, missing, unpack
 from pipeline.local.objects import Objects
+from tests.support.damage import shorten
 from tests.support.serving import archive
 
 
@@ -91,6 +92,14 @@ def test_what_cannot_be_trusted_is_refused_and_leaves_nothing(service: Any, tmp_
         fetch(service, {"ModelDataUrl": "s3://models/evil.tar.gz"}, tmp_path / "ml" / "model")
     assert not (tmp_path / "ml" / "model").exists()
     assert not (tmp_path / "outside").exists() and not (tmp_path / "ml" / "outside").exists()
+
+
+def test_an_archive_that_is_damaged_on_disk_is_named_and_leaves_nothing(service: Any, tmp_path: Path) -> None:
+    service.objects.put("models", "a/model.tar.gz", archive({"model_algo-1": b"x" * 1000}))
+    shorten(service.objects, "models", "a/model.tar.gz", 20)
+    with pytest.raises(ModelDataError, match="s3://models/a/model.tar.gz is damaged"):
+        fetch(service, {"ModelDataUrl": "s3://models/a/model.tar.gz"}, tmp_path / "ml" / "model")
+    assert list((tmp_path / "ml").iterdir()) == []
 
 
 def test_absolute_names_stay_inside(service: Any, tmp_path: Path) -> None:

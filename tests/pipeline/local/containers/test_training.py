@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.training import failure_reason
+from tests.support.damage import shorten
 from tests.support.jobs import BUCKET, IMAGE, LINEAR_LEARNER, Bench, channel
 from tests.support.service import local_service
 
@@ -148,6 +149,28 @@ def test_pipes_that_nobody_reads_do_not_keep_a_job_alive(bench: Bench) -> None:
     script = "open('/opt/ml/input/data/train_0').read(5)\n"
     job = bench.train(script, channels=[channel(n, "unread/", InputMode="Pipe") for n in ("train", "never")])
     assert job["TrainingJobStatus"] == "Completed"
+
+
+@pytest.mark.parametrize("mode", ["File", "Pipe"])
+def test_an_object_that_is_damaged_on_disk_fails_the_job_and_is_named(bench: Bench, mode: str) -> None:
+    """A program that reads to the end would learn from a part of the data, and never know."""
+    bench.put(f"damaged-{mode}/a", b"a" * 100_000)
+    shorten(bench.local.service.objects, BUCKET, f"damaged-{mode}/a", 40_000)
+    script = "import glob\nfor name in glob.glob('/opt/ml/input/data/train_0'): open(name).read()\n"
+    job = bench.train(script, channels=[channel("train", f"damaged-{mode}/", InputMode=mode)])
+    assert job["TrainingJobStatus"] == "Failed"
+    assert job["FailureReason"].startswith("ClientError: Data download failed:")
+    assert f"s3://{BUCKET}/damaged-{mode}/a is damaged" in job["FailureReason"]
+
+
+def test_a_pipe_of_an_archive_that_is_cut_off_fails_the_job(bench: Bench) -> None:
+    bench.put("cut/a.gz", gzip.compress(b"b" * 100_000)[:-20])
+    job = bench.train(
+        "open('/opt/ml/input/data/train_0').read()\n",
+        channels=[channel("train", "cut/", InputMode="Pipe", CompressionType="Gzip")],
+    )
+    assert job["TrainingJobStatus"] == "Failed"
+    assert f"s3://{BUCKET}/cut/a.gz: the gzip file is cut off" in job["FailureReason"]
 
 
 def test_pipes_that_cannot_all_be_made_leave_nobody_feeding_one(bench: Bench) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline.local.containers import transfer
 from pipeline.local.containers.transfer import Mirror, Source, TransferError
 from pipeline.local.objects import Objects
+from tests.support.damage import shorten
 
 
 @pytest.fixture
@@ -91,6 +92,15 @@ def test_an_archive_of_gzip_members_is_unpacked_and_others_stay(objects: Objects
 def test_an_object_whose_bucket_went_away_is_a_transfer_error(objects: Objects, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="s3://gone/k"):
         transfer.download(objects, [Source("gone", "k", "k")], tmp_path)
+
+
+def test_a_damaged_object_or_manifest_is_a_transfer_error_that_names_it(objects: Objects, tmp_path: Path) -> None:
+    objects.put("bucket", "list", b'[{"prefix": "s3://bucket/"}, "a"]')
+    shorten(objects, "bucket", "list", 20)
+    with pytest.raises(TransferError, match="s3://bucket/list is damaged"):
+        transfer.sources(objects, "s3://bucket/list", "ManifestFile")
+    with pytest.raises(TransferError, match="s3://bucket/list is damaged"):
+        transfer.download(objects, [Source("bucket", "list", "list")], tmp_path / "in")
 
 
 def test_a_mirror_sends_what_changed(objects: Objects, tmp_path: Path) -> None:

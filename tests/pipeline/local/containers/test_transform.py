@@ -14,6 +14,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts import recordio
+from tests.support.damage import shorten
 from tests.support.service import LocalService, local_service
 from tests.support.serving import (
     BUCKET,
@@ -162,6 +163,15 @@ def test_an_object_that_is_damaged_within_fails_the_job_and_no_other_object(batc
         "ClientError: See job logs for more information",
     )
     assert batches.outputs(name) == {"b.gz.out": JSONLINES_ANSWER}
+
+
+def test_an_object_that_is_damaged_on_disk_is_not_transformed_in_part(batches: Batches) -> None:
+    batches.local.s3.put_object(Bucket=BUCKET, Key="short/a.csv", Body=ROWS)
+    shorten(batches.local.service.objects, BUCKET, "short/a.csv", ROWS.index("\n") + 1)
+    source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/short/"}}
+    name, job = batches.run({}, given=csv(DataSource=source), output=lines())
+    assert job["TransformJobStatus"] == "Failed"
+    assert batches.outputs(name) == {}
 
 
 def test_recordio_is_split_by_its_frames(batches: Batches) -> None:

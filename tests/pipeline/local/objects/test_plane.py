@@ -13,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.objects import NoSuchBucket, NoSuchKey, Objects
+from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects
 from pipeline.local.objects.errors import BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidBucketName, KeyTooLong
+from tests.support.damage import shorten
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30)
 
@@ -156,6 +157,18 @@ def test_a_body_that_breaks_off_stores_nothing(objects: Objects, tmp_path: Path)
         objects.blobs.write(broken())
     assert objects.get("bucket", "k") == b"old"
     assert len(files(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("size", [0, 4, 11], ids=str)
+def test_a_body_of_another_length_than_was_stored_is_never_given_out(
+    objects: Objects, tmp_path: Path, size: int
+) -> None:
+    objects.put("bucket", "k", b"0123456789")
+    shorten(objects, "bucket", "k", size)
+    with pytest.raises(Damaged, match=f"s3://bucket/k is damaged .* {size} bytes instead of 10"):
+        objects.get("bucket", "k")
+    with pytest.raises(Damaged, match="s3://bucket/k"):
+        objects.fetch("bucket", "k", tmp_path / "fetched")
 
 
 def test_a_fetched_file_can_be_changed_without_changing_the_object(objects: Objects, tmp_path: Path) -> None:
