@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import sys
@@ -31,7 +32,35 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 _FIRST = ("test_readme.py", "e2e/", "conformance/")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Longer text says less as an id than the name of its parameter.
+_LONGEST_ID = 80
+_LINE_ENDS = dict.fromkeys(map(ord, "\r\n\t"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--shuffle", metavar="SEED", help="run the files, and the tests of each, in an order drawn from SEED"
+    )
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """What is not short text is called by its parameter's name, which pytest numbers.
+
+    The workers of one run must collect the same ids, so bytes that hold a time or an address may not enter them.
+    """
+    text = val.decode("latin-1") if isinstance(val, bytes) else val
+    if not isinstance(text, str) or len(text) <= _LONGEST_ID and text.translate(_LINE_ENDS).isprintable():
+        return None
+    return argname
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        order = random.Random(seed)
+        files = {item.path: order.random() for item in items}
+        items.sort(key=lambda item: (files[item.path], item.path, order.random()))
+        return
     tests = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
