@@ -7,15 +7,19 @@ something ended waits here until there is room.
 from __future__ import annotations
 
 import errno
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 
 FULL: Final = "There is no space left on the disk of SageMaker on localhost; free some."
 AGAIN_SECONDS: Final = 0.5
+_RESERVE: Final = 256 << 20
+"""What is left for the service's own writing by those who do not know how much they will write."""
 
 
 def is_full(error: Exception) -> bool:
@@ -23,6 +27,11 @@ def is_full(error: Exception) -> bool:
     if isinstance(error, sqlite3.OperationalError):
         return error.sqlite_errorcode == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def room(folder: Path) -> int:
+    """The bytes that something whose size nobody knows beforehand may take on the disk of a folder."""
+    return max(0, shutil.disk_usage(folder).free - _RESERVE)
 
 
 def once_there_is_room(

@@ -18,13 +18,16 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers import transfer
-from pipeline.local.containers.records import RECORDIO_MAGIC
+from pipeline.local.containers.records import RECORDIO_MAGIC, RecordError
 from pipeline.local.containers.transfer import DAMAGED, Source, TransferError
-from pipeline.local.objects import Objects, S3Error
+from pipeline.local.objects import Objects, S3Error, StoredObject
 
 Body = dict[str, Any]
 _GZIP: Final = 31
 """zlib's number for a gzip header."""
+_MOST: Final = 1 << 20
+"""The bytes that are unpacked at once: a chunk of zeros can become a thousand times as long."""
+_RECORD_LIMIT: Final = (1 << 29) - 1
 _POLL: Final = 0.01
 
 
@@ -132,34 +135,40 @@ def _content(objects: Objects, pipe: Pipe) -> Iterator[bytes]:
     for source in pipe.sources:
         if source.path.endswith("/"):
             continue
-        chunks = _object(objects, source)
-        if pipe.gunzip:
-            chunks = _plain(chunks)
         try:
-            yield from [_wrapped(b"".join(chunks))] if pipe.wrapper == "RecordIO" else chunks
-        except DAMAGED as error:
+            with objects.reading(source.bucket, source.key) as found:
+                if pipe.wrapper == "RecordIO":
+                    yield struct.pack("<II", RECORDIO_MAGIC, size := _record_size(objects, found, pipe))
+                yield from _chunks(objects, found, pipe)
+                if pipe.wrapper == "RecordIO":
+                    yield bytes(-size % 4)
+        except (RecordError, *DAMAGED) as error:
             raise TransferError(f"s3://{source.bucket}/{source.key}: {error}") from None
 
 
-def _object(objects: Objects, source: Source) -> Iterator[bytes]:
-    with objects.reading(source.bucket, source.key) as found:
-        yield from objects.blobs.read(found.blobs, 0, found.size)
+def _chunks(objects: Objects, found: StoredObject, pipe: Pipe) -> Iterator[bytes]:
+    chunks = objects.blobs.read(found.blobs, 0, found.size)
+    return _plain(chunks) if pipe.gunzip else chunks
+
+
+def _record_size(objects: Objects, found: StoredObject, pipe: Pipe) -> int:
+    """How long the object is as one record. What is packed is read for it, since its own word is not to be trusted."""
+    size = sum(map(len, _chunks(objects, found, pipe))) if pipe.gunzip else found.size
+    if size > _RECORD_LIMIT:
+        raise RecordError("the object is larger than a RecordIO record can be")
+    return size
 
 
 def _plain(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """What a stream of gzip members holds. Raises DAMAGED."""
     unpack, begun = zlib.decompressobj(_GZIP), False
     for chunk in chunks:
-        while chunk:
-            yield unpack.decompress(chunk)
-            chunk = unpack.unused_data
-            begun = not unpack.eof
+        data = b""
+        while chunk or (begun and len(data) == _MOST):
+            data = unpack.decompress(chunk, _MOST)
+            yield data
+            chunk, begun = unpack.unconsumed_tail, not unpack.eof
             if unpack.eof:
-                unpack = zlib.decompressobj(_GZIP)
+                chunk, unpack = unpack.unused_data, zlib.decompressobj(_GZIP)
     if begun:
         raise EOFError("the gzip file is cut off")
-
-
-def _wrapped(content: bytes) -> bytes:
-    """A file as one RecordIO record: magic number, length, content, padding to four bytes."""
-    return struct.pack("<II", RECORDIO_MAGIC, len(content)) + content + bytes(-len(content) % 4)

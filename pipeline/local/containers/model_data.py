@@ -1,24 +1,27 @@
 """The model of a serving container: fetched from S3 and laid below its /opt/ml/model.
 
-An archive comes from anywhere, so it is unpacked with suspicion: nothing outside the folder, no devices, no
-more bytes than a limit, and nothing is left of one that is refused.
+An archive comes from anywhere, so it is unpacked with suspicion (`archive` says how), in a container of its own, and
+nothing is left of one that is refused.
 """
 
 from __future__ import annotations
 
 import shutil
-import tarfile
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local.containers.transfer import DAMAGED, TransferError, download, sources, split_uri
+from pipeline.local import disk
+from pipeline.local.containers.sandbox import Container, Limits, visible
+from pipeline.local.containers.transfer import TransferError, download, sources, split_uri
+from pipeline.local.images.sagemaker_containers import archive
 from pipeline.local.objects import NoSuchBucket, S3Error
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
 
-UNPACKED_LIMIT: Final = 64 * 1024**3
+_MEMORY: Final = 1 << 30
 
 
 class ModelDataError(Exception):
@@ -44,12 +47,12 @@ def missing(service: Service, container: Mapping[str, Any]) -> str:
 
     A bucket that is not here may be there on AWS: such a model can be created here, but not deployed.
     """
-    url, archive = location(container)
+    url, packed = location(container)
     if not url:
         return ""
     bucket, key = split_uri(url)
     try:
-        there = service.objects.head(bucket, key) if archive else next(iter(service.objects.list(bucket, key)), None)
+        there = service.objects.head(bucket, key) if packed else next(iter(service.objects.list(bucket, key)), None)
     except NoSuchBucket:
         return ""
     return "" if there else url
@@ -58,21 +61,21 @@ def missing(service: Service, container: Mapping[str, Any]) -> str:
 def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
     """Fill `folder` (made if need be) with the model data. Raises ModelDataError, then leaves no folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    url, archive = location(container)
+    url, packed = location(container)
     if not url:
         return
     bucket, key = split_uri(url)
     try:
-        if archive:
-            packed = folder.with_name("model.tar.gz")
+        if packed:
+            path = folder.with_name("model.tar.gz")
             try:
-                service.objects.fetch(bucket, key, packed)
-                unpack(packed, folder)
+                service.objects.fetch(bucket, key, path)
+                unpack(path, folder)
             finally:
-                packed.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
         else:
             download(service.objects, sources(service.objects, url), folder)
-    except (S3Error, tarfile.TarError, OSError, *DAMAGED, ModelDataError, TransferError) as error:
+    except (S3Error, OSError, ModelDataError, TransferError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelDataError(
             f'Failed to download model data for container "{container.get("ContainerHostname", "container_1")}" '
@@ -81,12 +84,28 @@ def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
         ) from error
 
 
-def unpack(archive: Path, folder: Path, *, limit: int = UNPACKED_LIMIT) -> None:
-    """Unpack a tar file, compressed or not. Raises TarError, EOFError or ModelDataError for one not to be trusted."""
-    left = limit
-    with tarfile.open(archive, "r:*") as tar:
-        for member in tar:
-            left -= member.size
-            if left < 0:
-                raise ModelDataError(f"it unpacks to more than {limit} bytes")
-            tar.extract(member, folder, filter="data")
+def unpack(packed: Path, folder: Path, *, limit: int = archive.LIMIT) -> None:
+    """Unpack a tar file that lies beside `folder`, in a container of its own. Raises ModelDataError.
+
+    Whatever an archive does to the program that reads it, it does there, with bounded memory.
+    """
+    inside = Path(visible(folder.parent))
+    limit = min(limit, disk.room(folder))
+    program = [
+        sys.executable,
+        "-I",
+        "-S",
+        archive.__file__,
+        *map(str, (inside / packed.name, inside / folder.name, limit)),
+    ]
+    said: list[str] = []
+    unpacking = Container.start(
+        program,
+        {},
+        root=folder.parent,
+        on_line=said.append,
+        own_code=True,
+        limits=Limits(file_size=limit, address_space=_MEMORY),
+    )
+    if unpacking.wait() != 0:
+        raise ModelDataError(said[-1] if said else f"it ended the program that unpacks it ({unpacking.exit_code})")

@@ -10,7 +10,6 @@ import gzip
 import json
 import os
 import re
-import shutil
 import stat
 import zlib
 from collections.abc import Iterator
@@ -18,11 +17,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from pipeline.local import disk
 from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects, S3Error
 
 DAMAGED: Final = (EOFError, zlib.error)
 """What unpacking raises, besides OSError, for a gzip file that is cut off or damaged within."""
 
+_READ: Final = 1 << 20
 _SCHEME: Final = "s3://"
 _HTTPS: Final = re.compile(r"https://(?:(?P<bucket>[^/]+)\.)?s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<key>.*)\Z", re.S)
 
@@ -223,7 +224,12 @@ def _gunzip(path: Path) -> None:
         if packed.read(2) != b"\x1f\x8b":
             return
     plain = path.with_name(path.name + ".part")
+    limit = left = disk.room(path.parent)
     with gzip.open(path, "rb") as source, plain.open("wb") as target:
-        shutil.copyfileobj(source, target, 1 << 20)
+        while data := source.read(_READ):
+            left -= len(data)
+            if left < 0:
+                raise TransferError(f"{path.name} unpacks to more than the {limit} bytes that there is room for")
+            target.write(data)
     path.unlink()
     plain.rename(path.with_name(path.name.removesuffix(".gz")))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-import tarfile
 from pathlib import Path
+
+from .archive import ArchiveError, unpack
 
 
 class SourceError(Exception):
@@ -32,9 +33,8 @@ def fetch(source: str, code: Path) -> None:
                 target.symlink_to(entry)
         return
     try:
-        with tarfile.open(archive) as tar:
-            tar.extractall(code, filter="data")
-    except (OSError, tarfile.TarError) as error:
+        unpack(archive, code)
+    except ArchiveError as error:
         raise SourceError(f"{source} cannot be unpacked: {error}") from None
 
 

@@ -110,6 +110,7 @@ def test_absolute_names_stay_inside(service: Any, tmp_path: Path) -> None:
 
 def test_an_archive_that_grows_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "bomb.tar.gz"
+    (tmp_path / "bomb").mkdir()
     packed.write_bytes(archive({"zeros": bytes(1_000_000)}))
     with pytest.raises(ModelDataError, match="more than 1000 bytes"):
         unpack(packed, tmp_path / "bomb", limit=1000)
