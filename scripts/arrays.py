@@ -1,12 +1,7 @@
-"""NumPy archives (.npz) and the pickle in which mnist.pkl.gz comes: arrays, and nothing that could run.
-
-A pickle is a program. This one is read by an unpickler that knows how to build arrays and refuses every other name,
-for pickles of Python 2 (latin-1 bytes) and of either layout of NumPy's modules.
-"""
+"""NumPy archives (.npz): which of their arrays are features and labels, and of which split."""
 
 from __future__ import annotations
 
-import pickle
 import re
 import zipfile
 import zlib
@@ -88,64 +83,3 @@ def _member(archive: Any, name: str, path: Path) -> Any:
     if not isinstance(array, np.ndarray):
         raise ScriptError(f"{path.name}: {name} is no array; write the file by numpy.savez")
     return array
-
-
-def read_pickle(path: Path) -> dict[str, list[Table]]:
-    """The three pairs of mnist.pkl.gz: train, validation, test, each (features, labels)."""
-    with opened(path) as stream:
-        try:
-            content = _ArraysOnly(stream, encoding="latin1").load()
-        except ScriptError as error:
-            raise ScriptError(f"{path.name}: {error}") from None
-        except EOFError as error:
-            raise ScriptError(f"{path.name}: the file is cut short ({error}); fetch it again") from None
-        except Exception as error:  # unpickling damaged bytes can raise nearly anything
-            raise ScriptError(
-                f"{path.name}: no readable pickle ({type(error).__name__}: {error}); fetch it again, or give .npz"
-            ) from None
-    if not isinstance(content, tuple | list) or len(content) != 3:
-        raise ScriptError(
-            f"{path.name}: it does not hold three pairs (train, validation, test) as mnist.pkl.gz does; "
-            "give other arrays as .npz"
-        )
-    tables = {}
-    for split, pair in zip(("train", "validation", "test"), content, strict=True):
-        good = isinstance(pair, tuple | list) and len(pair) == 2
-        if not good or not all(isinstance(array, np.ndarray) for array in pair):
-            raise ScriptError(f"{path.name}: its {split} part is no pair of arrays (features, labels)")
-        tables[split] = [checked(Table(path.name, pair[0], pair[1], unit=f"{split} row"))]
-    return tables
-
-
-def _latin1(text: str, encoding: str) -> bytes:
-    if encoding.lower().replace("-", "") != "latin1":
-        raise ScriptError(f"the pickle encodes by {encoding!r}, which arrays never do")
-    return text.encode("latin-1")
-
-
-def _admitted() -> dict[tuple[str, str], Any]:
-    # NumPy's own functions, which lie in other modules from version to version.
-    reconstruct: Any = np.zeros(1).__reduce__()[0]
-    scalar: Any = np.float64(0).__reduce__()[0]
-    buffer: Any = np.zeros(1).__reduce_ex__(5)[0]
-    names: dict[tuple[str, str], Any] = {
-        ("numpy", "ndarray"): np.ndarray,
-        ("numpy", "dtype"): np.dtype,
-        ("_codecs", "encode"): _latin1,
-    }
-    for core in ("numpy.core", "numpy._core"):
-        names[f"{core}.multiarray", "_reconstruct"] = reconstruct
-        names[f"{core}.multiarray", "scalar"] = scalar
-        names[f"{core}.numeric", "_frombuffer"] = buffer
-    return names
-
-
-class _ArraysOnly(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        admitted = _admitted()
-        if (module, name) not in admitted:
-            raise ScriptError(
-                f"the pickle asks for {module}.{name}; only plain NumPy arrays are read, since a pickle can run "
-                "any code. Convert it to .npz where you trust it"
-            )
-        return admitted[module, name]

@@ -1,16 +1,19 @@
 """Input files: found in a folder, and opened whether gzipped or not.
 
-Whether a file is gzipped is read from its first bytes, since names lie.
+Whether a file is gzipped is read from its first bytes, since names lie. What it unpacks to is bounded by the memory of
+the machine, since every reader keeps it there and a small archive can unpack to anything.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 from scripts.errors import ScriptError
 
@@ -44,7 +47,47 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP_MAGIC
     try:
-        with cast(IO[bytes], gzip.open(path) if packed else path.open("rb")) as stream:
+        with cast(IO[bytes], io.BufferedReader(_Unpacked(path)) if packed else path.open("rb")) as stream:
             yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ScriptError(f"{path.name}: the gzip archive is damaged or cut short ({error}); fetch it again") from None
+
+
+def memory() -> int:
+    """The bytes of memory that the machine has."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+class _Unpacked(io.RawIOBase):
+    """What a gzip file holds, as long as it can be held."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = gzip.open(path)
+        self._limit = memory()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(len(buffer))
+        if self._file.tell() > self._limit:
+            raise ScriptError(
+                f"{self._path.name}: it unpacks to more than the {self._limit} bytes of memory that there are; check "
+                "the file, or use a larger instance type"
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

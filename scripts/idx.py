@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -20,6 +20,7 @@ _NAME: Final = re.compile(r"(?P<split>train|t10k|test)-(?P<part>images|labels)[-
 _TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _VALIDATION_SHARE: Final = 6
 _MOST_AXES: Final = 32
+_READ: Final = 1 << 24
 
 
 def is_idx(path: Path) -> bool:
@@ -53,20 +54,31 @@ def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
 def read_idx(path: Path) -> Array:
     """The array in one file, in its own shape and the machine's byte order."""
     with opened(path) as stream:
-        data = stream.read()
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in _TYPES or not 0 < data[3] <= _MOST_AXES:
+        start = stream.read(4)
+        if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _TYPES or not 0 < start[3] <= _MOST_AXES:
+            raise ScriptError(
+                f"{path.name}: it starts with {start.hex(' ') or 'nothing'}, which no IDX file does; fetch it again"
+            )
+        dtype, sizes = np.dtype(_TYPES[start[2]]), stream.read(4 * start[3])
+        shape = tuple(int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4"))
+        data, more = _content(stream, dtype.itemsize * math.prod(shape))
+    wanted = dtype.itemsize * math.prod(shape)
+    if len(sizes) != 4 * start[3] or len(data) != wanted or more:
+        head = 4 + len(sizes)
+        there = f"more than {head + wanted}" if more else head + len(data)
         raise ScriptError(
-            f"{path.name}: it starts with {data[:4].hex(' ') or 'nothing'}, which no IDX file does; fetch it again"
-        )
-    dtype, head = np.dtype(_TYPES[data[2]]), 4 + 4 * data[3]
-    shape = tuple(int(size) for size in np.frombuffer(data[4:head], ">u4")) if len(data) >= head else ()
-    wanted = head + dtype.itemsize * math.prod(shape)
-    if len(data) != wanted or not shape:
-        raise ScriptError(
-            f"{path.name}: {len(data)} bytes, where its head promises {wanted} ({'x'.join(map(str, shape))}); "
+            f"{path.name}: {there} bytes, where its head promises {head + wanted} ({'x'.join(map(str, shape))}); "
             "it is cut short or damaged, fetch it again"
         )
-    return np.frombuffer(data, dtype, offset=head).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+
+
+def _content(stream: IO[bytes], size: int) -> tuple[bytearray, bool]:
+    """At most `size` bytes, with memory for those that there are, and whether there are more."""
+    data = bytearray()
+    while len(data) < size and (part := stream.read(min(size - len(data), _READ))):
+        data += part
+    return data, bool(stream.read(1))
 
 
 def _pair(images: Path, labels: Path) -> Table:

@@ -11,7 +11,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from scripts.arrays import read_npz, read_pickle
+from scripts.array_pickle import read_pickle
+from scripts.arrays import read_npz
 from scripts.csv_table import read_csv
 from scripts.errors import ScriptError
 from scripts.files import base_name, found

@@ -9,6 +9,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,69 @@ def test_pickle_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path, 
 def test_pickle_asking_for_any_other_name_is_refused(tmp_path: Path, attack: bytes) -> None:
     (tmp_path / "mnist.pkl").write_bytes(attack)
     refused(tmp_path, "mnist.pkl: ")
+
+
+def array_pickle(kind: bytes, state: bytes, data: bytes = b"A" * 8) -> bytes:
+    """Protocol 0: three pairs of one array, whose type the file describes and gives a state."""
+    dtype = b"cnumpy\ndtype\n(S'%s'\nI0\nI1\ntR%sb" % (kind, state)
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'b'\ntR(I1\n(I1\nt%sI00\nS'%s'\ntb" % (
+        dtype,
+        data,
+    )
+    return b"(" + (b"(" + array * 2 + b"t") * 3 + b"t."
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [
+        array_pickle(b"O8", b"(I3\nS'|'\nNNNI-1\nI-1\nI0\nt"),
+        array_pickle(b"V8", b"(I3\nS'|'\nN(S'a'\ntS'b'\nI8\nI1\nI63\nt"),
+        array_pickle(b"f8", b"(I4\nS'<'\nNNNI-1\nI-1\nI63\n}t"),
+        array_pickle(b"f8", b"(I3\nS'<'\n(S'O'\nI1\ntNNI-1\nI-1\nI63\nt"),
+        array_pickle(b"f8", b"(I3\nS'<'\nNNNI-1\nI-1\nI0\nt", b"A" * 4000),
+        b"(" * 3 + b"t" + b"\x85" * 90_000 + b"}(" + b"t" + b"\x85" * 9 + b"NusN.",
+        b"}" + b"(t" + b"\x85" * 90_000 + b"Ns.",
+        b"(t" + b"\x85" * 90_000 + b"cnumpy\ndtype\n2R.",
+        b"N" * 1_000_000 + b".",
+        b"Nr\xff\xff\xff\x7f.",
+        b"\x80\x05\x96" + (1 << 40).to_bytes(8, "little") + b"x.",
+        b"\x80\x05\x8e" + (1 << 62).to_bytes(8, "little") + b"x.",
+        b"\x80\x04\x95" + (1 << 62).to_bytes(8, "little") + b"x.",
+        b"I" + b"9" * 100_000 + b"\n.",
+    ],
+    ids=[
+        *(
+            "objects",
+            "fields",
+            "flags",
+            "subtype",
+            "more bytes than the shape",
+            "set of tuples",
+            "hash of a deep tuple",
+        ),
+        *("deep argument", "flood", "note at a large number", "bytearray", "bytes", "frame", "number"),
+    ],
+)
+def test_pickle_that_would_crash_or_fill_its_reader_is_refused_in_a_line(tmp_path: Path, attack: bytes) -> None:
+    (tmp_path / "mnist.pkl").write_bytes(attack)
+    began = time.monotonic()
+    refused(tmp_path, r"\Amnist.pkl: [^\n]{,300}\Z")
+    assert time.monotonic() - began < 5
+
+
+def test_pickle_keeps_the_order_of_bytes_and_axes(tmp_path: Path) -> None:
+    features = np.asfortranarray(np.arange(6, dtype=">f4").reshape(3, 2))
+    for protocol in (2, 5):
+        (tmp_path / "mnist.pkl").write_bytes(pickle.dumps(((features, np.arange(3, dtype=">i2")),) * 3, protocol))
+        assert only(read_source(tmp_path, "first")["test"]).features.tolist() == features.tolist()
+
+
+def test_a_small_archive_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scripts.files.memory", lambda: 5_000_000)
+    head = bytes([0, 0, 8, 3]) + b"".join(size.to_bytes(4, "big") for size in (60_000, 1000, 1000))
+    write_mnist(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(head + bytes(10_000_000), mtime=0))
+    refused(tmp_path, "train-images-idx3-ubyte.gz: it unpacks to more than the 5000000 bytes of memory")
 
 
 @pytest.mark.parametrize(

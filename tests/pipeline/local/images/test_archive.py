@@ -1,4 +1,4 @@
-"""Archives of model data and source code are unpacked inside their folder, whatever they hold and whatever reads them."""
+"""Archives are unpacked inside their folder, whatever they hold and whatever version of Python reads them."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_damage_after_the_first_member_is_an_error_not_the_end(folder: Path) -> 
 
 def test_every_cut_of_a_packed_archive_is_an_error(folder: Path) -> None:
     whole = tar(folder.parent / "packed", [file("a", "a" * 3000), file("b")]).read_bytes()
-    for length in range(0, len(whole)):
+    for length in range(len(whole)):
         (folder.parent / "packed").write_bytes(whole[:length])
         with pytest.raises(ArchiveError):
             unpack(folder.parent / "packed", folder)
