@@ -48,6 +48,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         task=task,
         positive_class=p.get("PositiveClass"),
         label_column=p["LabelColumn"],
+        header=p["CsvHeader"],
         seed=p["SplitSeed"].to_string(),
         **script,
     )

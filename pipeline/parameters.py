@@ -77,7 +77,20 @@ _ALL: Final[tuple[Parameter, ...]] = (
         "Data",
         _S3,
     ),
-    _text("LabelColumn", "first", 'The label of a CSV: "first" for the first column, else a header name.', "Data"),
+    _text(
+        "LabelColumn",
+        "auto",
+        'The label of a CSV: a name in its header, "first" or "last"; "auto" for the one that a header calls label, '
+        "target, class or y, and without a header the first.",
+        "Data",
+    ),
+    _choice(
+        "CsvHeader",
+        "auto",
+        ("auto", "true", "false"),
+        'Whether a CSV has a header; "auto": if its first line holds names alone.',
+        "Data",
+    ),
     *_only(_BINARY, _text("PositiveClass", "0", "The class to be told from all others.", "Data")),
     *_only(
         _MULTICLASS,

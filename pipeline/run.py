@@ -118,6 +118,7 @@ def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], o
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+    snapshots = executions.telling(clients, snapshots, "ConvertData", lambda text: observer.say(f"data: {text}"))
     try:
         return observer.follow(snapshots, steps, JobLogs(clients))
     except KeyboardInterrupt:

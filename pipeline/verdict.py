@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Final
 
 from pipeline import logs
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
-from pipeline.executions import Snapshot, StepView, execution_id
+from pipeline.executions import Snapshot, StepView, execution_id, exit_message
 
 _LAST_LINES: Final = 10
 _LONGEST: Final = 300
@@ -62,19 +62,12 @@ def _said(clients: Clients, step: StepView) -> str:
     if reason.startswith(_TELLING) and _NOT_TELLING not in reason:
         return reason
     try:
-        message = _exit_message(clients, step)
+        message = exit_message(clients, step)
         if message:
             return message
         return "\n".join([reason, *_end_of_log(clients, step)])
     except ServiceError as error:
         return f"{reason}\nwhat its job said cannot be read: {error.message}"
-
-
-def _exit_message(clients: Clients, step: StepView) -> str:
-    if step.kind != "ProcessingJob":
-        return ""
-    with translated():
-        return clients.sagemaker.describe_processing_job(ProcessingJobName=step.job_name).get("ExitMessage", "").strip()
 
 
 def _end_of_log(clients: Clients, step: StepView) -> list[str]:

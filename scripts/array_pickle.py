@@ -64,7 +64,8 @@ def read_pickle(path: Path) -> dict[str, list[Table]]:
         if not good or not all(isinstance(array, _Array) for array in pair):
             raise ScriptError(f"{path.name}: its {split} part is no pair of arrays (features, labels)")
         features, labels = (array.whole(f"{path.name}: its {split} part") for array in pair)
-        tables[split] = [checked(Table(path.name, features, labels, unit=f"{split} row"))]
+        table = Table(path.name, features, labels, unit=f"{split} row", label="of each pair's second array")
+        tables[split] = [checked(table)]
     return tables
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Final
@@ -21,27 +22,36 @@ _SPLITS: Final = {
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
+    "dev": "validation",
     "test": "test",
+    "testing": "test",
 }
-_FEATURES: Final = ("x", "data", "features", "images")
-_LABELS: Final = ("y", "target", "labels", "label")
-_NAME: Final = re.compile(rf"({'|'.join((*_FEATURES, *_LABELS))})(?:_({'|'.join(_SPLITS)}))?")
+_FEATURES: Final = ("x", "data", "features", "images", "inputs")
+_LABELS: Final = ("y", "target", "targets", "labels", "label")
+_PART: Final = rf"(?P<part>{'|'.join((*_FEATURES, *_LABELS))})"
+_SPLIT: Final = rf"(?P<split>{'|'.join(_SPLITS)})"
+# x_train and Xtrain, train_x and train_images.
+_NAMES: Final = (re.compile(rf"{_PART}(?:[_.-]?{_SPLIT})?"), re.compile(rf"{_SPLIT}[_.-]?{_PART}"))
+_UNNAMED: Final = re.compile(r"arr_\d+")
+# What numpy.savez calls arrays without a name: pairs of features and labels, as Keras' load_data gives them.
+_PAIRS: Final = {2: ("all",), 4: ("train", "test"), 6: ("train", "validation", "test")}
+
+Place = tuple[str, str]
 
 
 def read_npz(path: Path) -> dict[str, list[Table]]:
-    """Arrays `x` and `y`, or `x_train`, `y_train`, `x_test`, ... (also data/target, images/labels)."""
-    arrays: dict[tuple[str, str], Any] = {}
-    names: dict[tuple[str, str], str] = {}
+    """Arrays `x` and `y`, or `x_train`, `y_train`, `train_images`, ... (also data/target), or pairs without names."""
+    arrays: dict[Place, Any] = {}
+    names: dict[Place, str] = {}
     with opened(path) as stream, _archive(stream, path) as archive:
         if {"indices", "indptr"} <= set(archive.files):
             raise ScriptError(f"{path.name}: it is a sparse matrix, which is not read; give dense arrays x and y")
-        for name in archive.files:
-            if match := _NAME.fullmatch(name.lower()):
-                place = _SPLITS.get(match[2] or "", "all"), "x" if match[1] in _FEATURES else "y"
-                if (other := names.setdefault(place, name)) != name:
-                    what = "features" if place[1] == "x" else "labels"
-                    raise ScriptError(f"{path.name}: {other} and {name} both are {what}; leave one, or rename it")
-                arrays[place] = _member(archive, name, path)
+        for name, place in _places(archive.files).items():
+            array = _member(archive, name, path)
+            if (other := names.setdefault(place, name)) != name and not _same(arrays[place], array):
+                what = "features" if place[1] == "x" else "labels"
+                raise ScriptError(f"{path.name}: {other} and {name} both are {what}; leave one, or rename it")
+            arrays.setdefault(place, array)
     tables = {}
     for split in sorted({split for split, _ in arrays}):
         ending = "" if split == "all" else f"_{split}"
@@ -51,12 +61,31 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
             raise ScriptError(
                 f"{path.name}: there is an array for {there}{ending}, but none for {missing}{ending}; add it"
             )
-        tables[split] = [checked(Table(path.name, arrays[split, "x"], arrays[split, "y"]))]
+        label = f"of the array {names[split, 'y']}"
+        tables[split] = [checked(Table(path.name, arrays[split, "x"], arrays[split, "y"], label=label))]
     if not tables:
         raise ScriptError(
             f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test; give its arrays these names"
         )
     return tables
+
+
+def _places(names: Sequence[str]) -> dict[str, Place]:
+    """Each array's split, and x for features or y for labels; what is neither is left out."""
+    if len(names) in _PAIRS and all(_UNNAMED.fullmatch(name) for name in names):
+        order = sorted(names, key=lambda name: int(name.removeprefix("arr_")))
+        places = [(split, part) for split in _PAIRS[len(names)] for part in "xy"]
+        return dict(zip(order, places, strict=True))
+    found: dict[str, Place] = {}
+    for name in names:
+        if match := next(filter(None, (form.fullmatch(name.lower()) for form in _NAMES)), None):
+            found[name] = _SPLITS.get(match["split"] or "", "all"), "x" if match["part"] in _FEATURES else "y"
+    return found
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two arrays are the same rows, as scikit-learn's digits are in `data` and `images`."""
+    return one.shape[:1] == other.shape[:1] and np.array_equal(one.ravel(), other.ravel())
 
 
 def _archive(stream: IO[bytes], path: Path) -> Any:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.classes import write_classes
+from scripts.csv_head import AUTO, HEADERS
 from scripts.csv_lines import csv_lines, label_lines
-from scripts.csv_table import FIRST
 from scripts.errors import conclude
-from scripts.inspection import inspect
+from scripts.inspection import described, inspect
 from scripts.outputs import Outputs
 from scripts.recordio import write_dense
 from scripts.sources import read_source
@@ -25,10 +25,17 @@ from scripts.targets import REGRESSOR, TASKS, make_targets
 
 
 def convert(
-    data: Path, output: Path, *, task: str, positive_class: str, label_column: str = FIRST, seed: int = 0
+    data: Path,
+    output: Path,
+    *,
+    task: str,
+    positive_class: str,
+    label_column: str = AUTO,
+    header: str = AUTO,
+    seed: int = 0,
 ) -> str:
-    """Convert the data at `data` into folders below `output`; a one-line summary."""
-    tables = read_source(data, label_column)
+    """Convert the data at `data` into folders below `output`; a line that says what was taken for what."""
+    tables = read_source(data, label_column, header)
     splits = divide(tables, seed=seed, stratify=task != REGRESSOR)
     targets = make_targets(task, splits, positive_class)
     with Outputs() as outputs:
@@ -40,8 +47,7 @@ def convert(
         outputs.write(output / "labels" / "labels.csv", label_lines(targets.labels["test"]))
         write_classes(outputs, output / "labels", targets.classes)
         inspect(outputs, output / "inspection", splits, targets, task=task, tables=tables, seed=seed)
-    rows = ", ".join(f"{name} {len(split)}" for name, split in splits.items())
-    return f"converted {splits['train'].features.shape[1]} features: {rows} rows"
+    return described(splits, targets, tables)
 
 
 def write_channel(outputs: Outputs, path: Path, split: Split, labels: Floats) -> None:
@@ -57,7 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder whose subfolders are the outputs")
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--positive-class", default="1", help="binary: the class that counts as 1")
-    parser.add_argument("--label-column", default=FIRST, help="CSV: 'first', or a name in the header")
+    parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
+    parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order of train")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
@@ -69,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             task=options.task,
             positive_class=options.positive_class,
             label_column=options.label_column,
+            header=options.csv_header,
             seed=options.seed,
         ),
     )

@@ -1,4 +1,4 @@
-"""CSV with the label in the first or a named column, with or without a header, gzipped or not.
+"""The rows of a CSV, gzipped or not, once its head is known.
 
 pandas' C parser does the work, in chunks of bounded size. Where it fails, the file is read once more by the slow and
 careful parser of the standard library, only to say which line and column are wrong.
@@ -6,66 +6,55 @@ careful parser of the standard library, only to say which line and column are wr
 
 from __future__ import annotations
 
-import codecs
-import csv
 import math
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
+from scripts.csv_head import REMEDY, Head, is_number, rows
 from scripts.errors import ScriptError
 from scripts.files import opened
 from scripts.tables import Array, Table, checked
 
-FIRST: Final = "first"
-_REMEDY: Final = "save it as plain CSV: UTF-8, commas, a row a line"
 _CHUNK_VALUES: Final = 8_000_000
+_FEWEST_COUNTED: Final = 10
 _LARGEST: Final = float(np.finfo(np.float32).max)
 
 
-def read_csv(path: Path, label_column: str) -> Table:
-    """All rows of one file. `label_column` is "first" or a name in the header; a header is found by itself.
-
-    Blank lines are passed over. `ScriptError` names the first line that is wrong.
-    """
-    names, header = _head(path, label_column)
-    label = 0 if label_column == FIRST else names.index(label_column)
-    columns = tuple(name for index, name in enumerate(names) if index != label) if header else ()
+def read_csv(path: Path, head: Head) -> Table:
+    """All rows of one file. Blank lines are passed over. `ScriptError` names the first line that is wrong."""
+    columns = tuple(head.names[place] for place in head.features) if head.lines else ()
     try:
-        features, labels = _parse(path, len(names), label, header)
+        features, labels = _parse(path, head)
         if not all(isinstance(value, str) and value.strip() for value in labels):
             raise ScriptError(f"{path.name}: a label is empty")
-        return checked(Table(path.name, features, labels, columns))
+        _not_an_index(path, head, labels)
+        return checked(Table(path.name, features, labels, columns, label=head.described()))
     except ScriptError as error:
-        raise _first_wrong(path, names, label, header) or error from None
+        raise _first_wrong(path, head) or error from None
 
 
-def _head(path: Path, label_column: str) -> tuple[list[str], int]:
-    """The fields of the first line, and how many lines the header is the end of: 0 where there is none."""
-    with opened(path) as stream:
-        line, first = next(_rows(stream, path), (0, []))
-    if not first:
-        raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-    if len(first) == 1 and (other := next((mark for mark in ";\t|" if mark in first[0]), None)):
-        raise ScriptError(f"{path.name}: its fields are divided by {other!r}; {_REMEDY}")
-    if label_column == FIRST:
-        return first, line if any(not _is_number(cell) for cell in first[1:]) else 0
-    if label_column not in first:
-        shown = ", ".join(first[:12]) + (", ..." if len(first) > 12 else "")
-        raise ScriptError(f"{path.name}: no column named {label_column!r} in its header ({shown}); choose one of these")
-    if first.count(label_column) > 1:
-        raise ScriptError(f"{path.name}: its header has more than one {label_column!r}; rename all but the label")
-    return first, line
+def _not_an_index(path: Path, head: Head, labels: Array) -> None:
+    """A column that nobody called the label is none where it only counts the rows, as pandas' index does."""
+    if head.given or head.lines or len(labels) < _FEWEST_COUNTED or not labels[0].isdecimal():
+        return
+    start = int(labels[0])
+    if all(label == str(number) for number, label in enumerate(labels, start)):
+        raise ScriptError(
+            f"{path.name}: column {head.label + 1}, the label where there is no header, only counts the rows "
+            f"({start}, {start + 1}, ...); remove it, or give LabelColumn=first if it is the label"
+        )
 
 
-def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Array]:
+def _parse(path: Path, head: Head) -> tuple[Array, Array]:
     import pandas as pd
 
+    width = len(head.names)
     names = [str(column) for column in range(width)]
-    types: dict[str, Any] = dict.fromkeys(names, np.float32) | {str(label): str}
+    wanted = [names[place] for place in head.features]
+    types: dict[str, Any] = dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32)
     features, labels = [], []
     try:
         with opened(path) as stream, warnings.catch_warnings(), np.errstate(over="ignore"):
@@ -73,7 +62,7 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
             frames = pd.read_csv(
                 stream,
                 header=None,
-                skiprows=header,
+                skiprows=head.lines,
                 names=names,
                 dtype=types,
                 index_col=False,
@@ -83,12 +72,12 @@ def _parse(path: Path, width: int, label: int, header: int) -> tuple[Array, Arra
                 encoding="utf-8",
             )
             for frame in frames:
-                labels.append(frame.pop(str(label)).to_numpy(object))
-                features.append(frame.to_numpy(np.float32))
+                labels.append(frame[names[head.label]].to_numpy(object))
+                features.append(frame[wanted].to_numpy(np.float32))
     except (ValueError, pd.errors.ParserWarning) as error:
-        raise ScriptError(f"{path.name}: no readable CSV ({error}); {_REMEDY}") from None
+        raise ScriptError(f"{path.name}: no readable CSV ({error}); {REMEDY}") from None
     return (
-        _stacked(features, width - 1),
+        _stacked(features, len(wanted)),
         np.concatenate(labels) if labels else np.empty(0, object),
     )
 
@@ -104,50 +93,29 @@ def _stacked(parts: list[Array], width: int) -> Array:
     return rows
 
 
-def _first_wrong(path: Path, names: list[str], label: int, header: int) -> ScriptError | None:
+def _first_wrong(path: Path, head: Head) -> ScriptError | None:
     """The first line that is wrong, found by the careful parser."""
     with opened(path) as stream:
-        rows = _rows(stream, path)
-        if header:
-            next(rows)
-        for line, cells in rows:
-            if reason := _reason(cells, names, label, header):
+        lines = rows(stream, path)
+        if head.lines:
+            next(lines)
+        for line, cells in lines:
+            if reason := _reason(cells, head):
                 return ScriptError(f"{path.name}: line {line}{reason}")
     return None
 
 
-def _reason(cells: list[str], names: list[str], label: int, header: int) -> str:
+def _reason(cells: list[str], head: Head) -> str:
     """What is wrong with a line, as the end of a sentence; empty where nothing is."""
-    if len(cells) != len(names):
-        return f" has {len(cells)} fields where the first line has {len(names)}; every line needs the same columns"
-    for column, cell in enumerate(cells):
-        name = repr(names[column]) if header else str(column + 1)
-        if column == label and (not cell.strip() or _is_number(cell) and not math.isfinite(float(cell))):
+    if len(cells) != len(head.names):
+        return f" has {len(cells)} fields where the first line has {len(head.names)}; every line needs the same columns"
+    for column in sorted((head.label, *head.features)):
+        cell = cells[column]
+        name = repr(head.names[column]) if head.lines else str(column + 1)
+        if column == head.label and (not cell.strip() or is_number(cell) and not math.isfinite(float(cell))):
             return f", column {name}: the label is {cell.strip() or 'empty'}; fill it in or remove the line"
-        if column != label and not (_is_number(cell) and abs(float(cell)) <= _LARGEST):
-            other = " (if it is the label, choose it as label column)" if header and label == 0 and cell.strip() else ""
+        if column != head.label and not (is_number(cell) and abs(float(cell)) <= _LARGEST):
+            where = "LabelColumn=NAME" if head.lines else "LabelColumn=last" if column == len(cells) - 1 else ""
+            other = f" (if it is the label, give {where})" if where and not head.given and cell.strip() else ""
             return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line{other}"
     return ""
-
-
-def _rows(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each line that is not blank: its number in the file, from 1, and its fields."""
-    rows = csv.reader(codecs.iterdecode(stream, "utf-8-sig"))
-    try:
-        yield from ((rows.line_num, cells) for cells in rows if cells)
-    except UnicodeDecodeError as error:
-        raise ScriptError(
-            f"{path.name}: line {rows.line_num + 1} is no UTF-8 text ({error.reason}); save the file as UTF-8"
-        ) from None
-    except csv.Error as error:
-        reason = str(error).partition(" - ")[0]  # what follows is advice to programmers
-        raise ScriptError(f"{path.name}: no readable CSV ({reason}); {_REMEDY}") from None
-
-
-def _is_number(cell: str) -> bool:
-    """Whether pandas reads it as a number too, which knows neither 1_000 nor the digits of other scripts."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and "_" not in cell

@@ -17,6 +17,7 @@ from typing import IO, Any, Final, cast
 
 from scripts.errors import ScriptError
 
+_PART_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -39,6 +40,17 @@ def found(place: Path) -> list[Path]:
 def base_name(path: Path) -> str:
     """The file's name in lower case, without `.gz`."""
     return path.name.lower().removesuffix(".gz")
+
+
+def same_content(one: Path, other: Path) -> bool:
+    """Whether two files hold the same bytes once they are unpacked."""
+    with opened(one) as first, opened(other) as second:
+        while True:
+            part = first.read(_PART_BYTES)
+            if part != second.read(_PART_BYTES):
+                return False
+            if not part:
+                return True
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Final
 
@@ -16,7 +17,10 @@ from scripts.errors import ScriptError
 from scripts.files import base_name, opened
 from scripts.tables import Array, Table, checked
 
-_NAME: Final = re.compile(r"(?P<split>train|t10k|test)-(?P<part>images|labels)[-.]idx\d-\w+")
+# As MNIST's are called; EMNIST's have the name of their set before: emnist-digits-train-images-idx3-ubyte.
+_NAME: Final = re.compile(
+    r"(?:(?P<set>[a-z][a-z0-9_-]*)-)?(?P<split>train|t10k|test)-(?P<part>images|labels)[-.]idx\d-\w+"
+)
 _TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _VALIDATION_SHARE: Final = 6
 _MOST_AXES: Final = 32
@@ -34,7 +38,11 @@ def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
     for path in paths:
         if match := _NAME.fullmatch(base_name(path)):
             split = "train" if match["split"] == "train" else "test"
-            files.setdefault((split, match["part"]), path)
+            other = files.setdefault((split, match["part"]), path)
+            if other != path:
+                raise ScriptError(
+                    f"{other.name} and {path.name} both are {match['part']} of {split}; leave the four files of one set"
+                )
     for split, name in (("train", "train"), ("test", "t10k")):
         for part, kind in (("images", "idx3"), ("labels", "idx1")):
             if (split, part) not in files:
@@ -45,8 +53,8 @@ def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
     train, test = (_pair(files[split, "images"], files[split, "labels"]) for split in ("train", "test"))
     cut = len(train) - len(train) // _VALIDATION_SHARE
     return {
-        "train": [Table(train.file, train.features[:cut], train.labels[:cut])],
-        "validation": [Table(train.file, train.features[cut:], train.labels[cut:], first=cut + 1)],
+        "train": [replace(train, features=train.features[:cut], labels=train.labels[:cut])],
+        "validation": [replace(train, features=train.features[cut:], labels=train.labels[cut:], first=cut + 1)],
         "test": [test],
     }
 
@@ -82,4 +90,4 @@ def _content(stream: IO[bytes], size: int) -> tuple[bytearray, bool]:
 
 
 def _pair(images: Path, labels: Path) -> Table:
-    return checked(Table(images.name, read_idx(images), read_idx(labels), unit="image"))
+    return checked(Table(images.name, read_idx(images), read_idx(labels), unit="image", label=f"of {labels.name}"))

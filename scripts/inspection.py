@@ -6,6 +6,7 @@ spread of the features is. Statistics are those of train, in the units that the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from scripts.targets import BINARY, Targets
 
 _EXAMPLES: Final = 40
 _MOST_LISTED: Final = 100
+_MOST_NAMED: Final = 12
+_LONGEST_NAME: Final = 40
 _MOST_BARS: Final = 30
 _MOST_HISTOGRAMS: Final = 12
 _SAMPLE_ROWS: Final = 5000
@@ -37,7 +40,8 @@ def inspect(
 ) -> None:
     """Write `inspection.json` and its pictures below `folder`."""
     train = splits["train"]
-    columns = next(iter(tables.values()))[0].columns
+    first = next(iter(tables.values()))[0]
+    columns = first.columns
     pictures = _pictures(splits, targets, columns)
     for name, data in pictures.items():
         outputs.write(folder / name, data)
@@ -46,10 +50,12 @@ def inspect(
         "task": task,
         "seed": seed,
         "files": sorted({table.file for part in tables.values() for table in part}),
+        "label": first.label,
         "classes": list(targets.classes),
         "splits": {name: _split_summary(name, split, targets) for name, split in splits.items()},
         "features": {
             "count": int(train.features.shape[1]),
+            "names": list(columns),
             "image_side": image_side(train.features.shape[1]),
             "scale": float(PIXEL_SCALE) if pixels else 1.0,
             **_statistics(train, columns),
@@ -59,6 +65,28 @@ def inspect(
     if task == BINARY:
         summary["positive_class"] = targets.classes[1]
     outputs.write_json(folder / "inspection.json", summary)
+
+
+def described(splits: dict[str, Split], targets: Targets, tables: dict[str, list[Table]]) -> str:
+    """One line: where the label is from, how many features there are and their names, rows per split, classes."""
+    train, table = splits["train"], next(iter(tables.values()))[0]
+    width = train.features.shape[1]
+    names = f" ({_shortened(table.columns)})" if table.columns else ""
+    rows = ", ".join(f"{name} {len(split)}" for name, split in splits.items())
+    if targets.classes:
+        what = f"classes {_shortened(targets.classes)}"
+    else:
+        low, high = (float(bound(targets.labels["train"])) for bound in (np.min, np.max))
+        what = f"values {low:.6g} to {high:.6g}"
+    return f"label {table.label}; {width} feature{'s' * (width != 1)}{names}; rows: {rows}; {what}"
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Names as far as a line takes them: the first ones and the last."""
+    shown = [name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…" for name in names]
+    if len(shown) > _MOST_NAMED:
+        shown = [*shown[: _MOST_NAMED - 1], "...", shown[-1]]
+    return ", ".join(shown)
 
 
 def _split_summary(name: str, split: Split, targets: Targets) -> dict[str, Any]:

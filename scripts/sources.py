@@ -13,9 +13,10 @@ from typing import Final
 
 from scripts.array_pickle import read_pickle
 from scripts.arrays import read_npz
+from scripts.csv_head import AUTO, read_heads
 from scripts.csv_table import read_csv
 from scripts.errors import ScriptError
-from scripts.files import base_name, found
+from scripts.files import base_name, found, same_content
 from scripts.idx import is_idx, read_idx_folder
 from scripts.tables import Table
 
@@ -23,8 +24,8 @@ _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECAS
 _SUFFIXES: Final = {".pkl": "pickle", ".pickle": "pickle", ".npz": "npz", ".csv": "csv"}
 
 
-def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
-    """The data at `place`, a file or folder; `label_column` matters to CSV only."""
+def read_source(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
+    """The data at `place`, a file or folder; `label_column` and `header` matter to CSV only."""
     kinds: dict[str, list[Path]] = {}
     paths = found(place)
     for path in paths:
@@ -34,11 +35,11 @@ def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
     if len(kinds) != 1:
         raise ScriptError(_unclear(paths, kinds))
     ((kind, files),) = kinds.items()
-    _only_once(files)
+    files = _only_once(files)
     if kind == "IDX":
         return read_idx_folder(files)
     if kind == "csv":
-        return _read_csv_files(files, place, label_column)
+        return _read_csv_files(files, place, label_column, header)
     if len(files) > 1:
         raise ScriptError(
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
@@ -46,7 +47,7 @@ def read_source(place: Path, label_column: str) -> dict[str, list[Table]]:
     return read_npz(files[0]) if kind == "npz" else read_pickle(files[0])
 
 
-def _read_csv_files(files: list[Path], place: Path, label_column: str) -> dict[str, list[Table]]:
+def _read_csv_files(files: list[Path], place: Path, label_column: str, header: str) -> dict[str, list[Table]]:
     splits = {path: _split_of(path, place) for path in files}
     names = set(splits.values())
     if "all" in names and len(names) > 1:
@@ -55,19 +56,21 @@ def _read_csv_files(files: list[Path], place: Path, label_column: str) -> dict[s
             f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
             "(train..., validation..., test...), or none"
         )
+    heads = read_heads(files, label_column, header)
     tables: dict[str, list[Table]] = {}
     for path, split in splits.items():
-        tables.setdefault(split, []).append(read_csv(path, label_column))
+        tables.setdefault(split, []).append(read_csv(path, heads[path]))
     return tables
 
 
-def _only_once(files: list[Path]) -> None:
-    """No file may lie beside itself packed: which of the two counts?"""
+def _only_once(files: list[Path]) -> list[Path]:
+    """The files without those that lie beside themselves packed, as torchvision leaves them; both must be equal."""
     known: dict[Path, Path] = {}
-    for path in files:
+    for path in files:  # sorted: a file comes before its packed self
         other = known.setdefault(path.with_name(path.name.removesuffix(".gz")), path)
-        if other != path:
-            raise ScriptError(f"{other.name} and {path.name} are one file, packed and not; leave one")
+        if other != path and not same_content(other, path):
+            raise ScriptError(f"{other.name} and {path.name} are one file, packed and not, but differ; leave one")
+    return list(known.values())
 
 
 def _split_of(path: Path, place: Path) -> str:

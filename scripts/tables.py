@@ -23,7 +23,10 @@ PIXEL_SCALE: Final = np.float32(1 / 256)
 
 @dataclass(frozen=True)
 class Table:
-    """Features (rows, columns), labels (rows,) of numbers or strings; `unit` and `first` say where row 0 was."""
+    """Features (rows, columns), labels (rows,) of numbers or strings; `unit` and `first` say where row 0 was.
+
+    `label` says where the labels are from, for people.
+    """
 
     file: str
     features: Array
@@ -31,6 +34,7 @@ class Table:
     columns: tuple[str, ...] = ()
     unit: str = "row"
     first: int = 1
+    label: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

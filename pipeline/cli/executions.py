@@ -272,4 +272,7 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
 
     names = list(steps(api.definition_of(clients, arn)))
     moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)
+    moments = api.telling(
+        clients, moments, "ConvertData", lambda text: out.print(f"data: {text}", markup=False, soft_wrap=True)
+    )
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

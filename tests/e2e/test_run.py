@@ -60,6 +60,11 @@ def test_the_first_run_goes_through_every_step_and_ends_well(first: Ended) -> No
     assert succeeded(first) == STEPS
 
 
+def test_it_says_before_training_what_was_taken_for_label_and_features(first: Ended) -> None:
+    said = "data: label of the array y; 784 features; rows: train 4000, validation 500, test 500; classes not 0, 0\n"
+    assert first.out.index(said) < first.out.index("TrainModel"), first
+
+
 def test_a_service_of_one_region_runs_a_pipeline_for_another(tmp_path: Path) -> None:
     """Neither the bucket nor the scripts, whose environment has the pipeline's region, may mind."""
     assert pipeline("local", "start", "--detach", "--region", "eu-central-1", folder=tmp_path).code == 0
@@ -152,7 +157,7 @@ class _Runs:
     [
         ("digits.npz", b"PK\x03\x04 cut off", "digits.npz: it is no .npz archive, or one that is cut short"),
         ("mnist.pkl.gz", gzip.compress(pickle.dumps(_Runs())), "mnist.pkl.gz: the pickle asks for posix.system"),
-        ("rows.csv", b"0,1,2\n" * 20 + b"0,1\n", "rows.csv: line 21 has 2 fields where the first line has 3"),
+        ("rows.csv", b"0,7,2\n" * 20 + b"0,1\n", "rows.csv: line 21 has 2 fields where the first line has 3"),
     ],
     ids=["damaged", "dangerous", "ragged"],
 )

@@ -63,7 +63,9 @@ def test_writes_every_output_of_the_contract(tmp_path: Path) -> None:
         "train/part-00000.recordio",
         "validation/part-00000.recordio",
     ]
-    assert (tmp_path / "message").read_text() == "converted 64 features: train 160, validation 20, test 20 rows"
+    assert (tmp_path / "message").read_text() == (
+        "label of the array y; 64 features; rows: train 160, validation 20, test 20; classes not 3, 3"
+    )
     rows = {name: channel(tmp_path / "out", name) for name in SPLITS}
     everything = np.concatenate([features for features, _ in rows.values()])
     assert sorted(map(tuple, everything.tolist())) == sorted(map(tuple, (x / np.float32(256)).tolist()))
@@ -110,6 +112,21 @@ def test_regressor_keeps_real_labels(tmp_path: Path) -> None:
     assert [feature["name"] for feature in summary["features"]["each"]] == ["y", "b"]
     written = np.loadtxt(tmp_path / "out" / "labels" / "labels.csv")
     np.testing.assert_array_equal(written.astype(np.float32), channel(tmp_path / "out", "test")[1])
+
+
+def test_says_what_was_taken_for_label_and_features(tmp_path: Path) -> None:
+    lines = [f"{row},{row * 2}.5,{row % 3}" for row in range(50)]
+    (tmp_path / "a.csv").write_text("\n".join([",size,target", *lines]) + "\n")
+    assert run(tmp_path / "a.csv", tmp_path / "out", "--label-column", "auto", task="regressor") == 0
+    assert (tmp_path / "message").read_text() == (
+        "label 'target' (column 3 of 3, the unnamed first column left out); 1 feature (size); "
+        "rows: train 40, validation 5, test 5; values 0 to 2"
+    )
+    summary = json.loads((tmp_path / "out" / "inspection" / "inspection.json").read_text())
+    assert (summary["label"], summary["features"]["names"]) == (
+        "'target' (column 3 of 3, the unnamed first column left out)",
+        ["size"],
+    )
 
 
 def test_inspection_states_true_statistics(tmp_path: Path) -> None:

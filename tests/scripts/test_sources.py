@@ -43,9 +43,9 @@ def only(tables: list[Table]) -> Table:
     return tables[0]
 
 
-def refused(place: Path, pattern: str, label_column: str = "first") -> None:
+def refused(place: Path, pattern: str, label_column: str = "first", header: str = "auto") -> None:
     with pytest.raises(ScriptError, match=pattern) as caught:
-        read_source(place, label_column)
+        read_source(place, label_column, header)
     assert "\n" not in str(caught.value)
 
 
@@ -89,19 +89,49 @@ def test_idx_with_impossible_shapes(tmp_path: Path, shape: tuple[int, ...]) -> N
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "a.csv"])
-def test_a_file_beside_itself_packed_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_beside_itself_packed_is_read_once_and_refused_where_they_differ(tmp_path: Path, name: str) -> None:
     if name == "a.csv":
         (tmp_path / name).write_text("1,2\n0,3\n")
     else:
         write_mnist(tmp_path, packed=False)
-    (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
-    refused(tmp_path, f"^{name} and {name}.gz are one file, packed and not; leave one")
+    content = (tmp_path / name).read_bytes()
+    before = {split: sum(map(len, tables)) for split, tables in read_source(tmp_path).items()}
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
+    assert {split: sum(map(len, tables)) for split, tables in read_source(tmp_path).items()} == before
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content[:-1] + b"\x07"))
+    refused(tmp_path, f"^{name} and {name}.gz are one file, packed and not, but differ; leave one")
 
 
 def test_idx_images_and_labels_must_be_equally_many(tmp_path: Path) -> None:
     write_mnist(tmp_path, packed=False)
     write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(59, np.uint8))
     refused(tmp_path, "train-images-idx3-ubyte: 60 rows of features, but 59 labels")
+
+
+def test_idx_of_torchvision_and_of_emnist(tmp_path: Path) -> None:
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    images, _ = write_mnist(raw)
+    for path in list(raw.glob("*.gz")):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+    np.testing.assert_array_equal(only(read_source(tmp_path)["test"]).features, images[:10].reshape(10, 16))
+    emnist = tmp_path / "emnist"
+    emnist.mkdir()
+    for path in raw.glob("*.gz"):
+        path.rename(emnist / f"emnist-digits-{path.name.replace('t10k', 'test')}")
+    np.testing.assert_array_equal(only(read_source(emnist)["test"]).features, images[:10].reshape(10, 16))
+
+
+def test_idx_of_two_sets_in_one_folder_is_refused(tmp_path: Path) -> None:
+    write_mnist(tmp_path)
+    for path in list(tmp_path.glob("*.gz")):
+        for name in ("digits", "letters"):
+            (tmp_path / f"emnist-{name}-{path.name}").write_bytes(path.read_bytes())
+        path.unlink()
+    refused(
+        tmp_path,
+        "^emnist-digits-t10k-images-idx3-ubyte.gz and emnist-letters-t10k-images-idx3-ubyte.gz both are images of test",
+    )
 
 
 def test_damaged_gzip_names_the_file(tmp_path: Path) -> None:
@@ -263,6 +293,37 @@ def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
     assert {name: len(only(part)) for name, part in read_source(tmp_path, "first").items()} == {"train": 6, "test": 2}
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+        ("train_X", "train_y", "test_X", "test_y"),
+        ("trainX", "trainY", "testX", "testY"),
+        ("data_train", "target_train", "data_test", "target_test"),
+        ("train.data", "train.targets", "test.data", "test.targets"),
+        ("arr_0", "arr_1", "arr_2", "arr_3"),
+    ],
+    ids="-".join,
+)
+def test_npz_of_splits_by_every_way_to_name_them(tmp_path: Path, names: tuple[str, ...]) -> None:
+    x, y = np.arange(24).reshape(6, 2, 2), np.arange(6)
+    np.savez(tmp_path / "a.npz", **dict(zip(names, (x, y, x[:2], y[:2]), strict=True)))
+    splits = read_source(tmp_path)
+    assert {split: only(part).features.tolist() for split, part in splits.items()} == {
+        "train": x.reshape(6, 4).tolist(),
+        "test": x[:2].reshape(2, 4).tolist(),
+    }
+
+
+def test_npz_of_one_pair_without_names_and_of_the_same_features_twice(tmp_path: Path) -> None:
+    x, y = np.arange(24).reshape(6, 2, 2), np.arange(6)
+    np.savez(tmp_path / "a.npz", x, y)
+    assert only(read_source(tmp_path)["all"]).labels.tolist() == y.tolist()
+    np.savez(tmp_path / "a.npz", data=x.reshape(6, 4), images=x, target=y)
+    assert only(read_source(tmp_path)["all"]).features.tolist() == x.reshape(6, 4).tolist()
+
+
 def test_npz_may_be_packed_once_more(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.arange(3))
     (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
@@ -290,7 +351,7 @@ def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
         ({"x": np.ones((2, 1)), "y": np.array([b"a", b"\xff"])}, r"a label is no UTF-8 text \(invalid start byte\)"),
         ({"x": np.ones((2, 1)), "y": np.ones(2, complex)}, "labels of type complex128, where numbers or names belong"),
         ({"x": np.ones((2, 1)), "y": np.zeros(2, "M8[s]")}, r"labels of type datetime64\[s\], where"),
-        ({"x": np.ones((2, 1)), "y": np.ones(2), "data": np.ones((2, 1))}, "x and data both are features; leave one"),
+        ({"x": np.ones((2, 1)), "y": np.ones(2), "data": np.zeros((2, 1))}, "x and data both are features; leave one"),
         ({"data": np.ones(2), "indices": np.ones(2), "indptr": np.ones(2)}, "sparse matrix, which is not read; give"),
         (
             {"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)},
@@ -335,11 +396,13 @@ def test_npz_with_a_damaged_member(tmp_path: Path) -> None:
     refused(tmp_path, "^a.npz: x is no array")
 
 
-def csv_table(tmp_path: Path, text: str, label_column: str = "first", *, packed: bool = False) -> Table:
+def csv_table(
+    tmp_path: Path, text: str, label_column: str = "first", header: str = "auto", *, packed: bool = False
+) -> Table:
     data = text.encode()
     path = tmp_path / ("data.csv.gz" if packed else "data.csv")
     path.write_bytes(gzip.compress(data) if packed else data)
-    return only(read_source(tmp_path, label_column)["all"])
+    return only(read_source(tmp_path, label_column, header)["all"])
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -378,15 +441,15 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
     [
         ("", "no rows"),
         ("y,a\n", "no rows"),
-        ("1,2,3\n0,4\n", "line 2 has 2 fields where the first line has 3"),
-        ("1,2,3\n0,4,5,6\n", "line 2 has 4 fields where the first line has 3"),
-        ("1,2,3\n0,4,5\n1,2,3,\n", "line 3 has 4 fields"),
-        ("1,2,3\n\n0,4\n", "line 3 has 2 fields"),
-        ("\n1,2,3\n\n0,4,1e39\n", "line 4, column 3: '1e39' is no finite float32"),
+        ("7,2,3\n0,4\n", "line 2 has 2 fields where the first line has 3"),
+        ("7,2,3\n0,4,5,6\n", "line 2 has 4 fields where the first line has 3"),
+        ("7,2,3\n0,4,5\n1,2,3,\n", "line 3 has 4 fields"),
+        ("7,2,3\n\n0,4\n", "line 3 has 2 fields"),
+        ("\n7,2,3\n\n0,4,1e39\n", "line 4, column 3: '1e39' is no finite float32"),
         ('y,a\n"two\nlines",1\nx,z\n', "line 4, column 'a': 'z' is no finite float32"),
         ("y,a,b\n1,2,3\n0,x,5\n", "line 3, column 'a': 'x' is no finite float32"),
-        ("1,2,3\n0,,5\n", "line 2, column 2: '' is no finite float32"),
-        ("1,2,3\n0,nan,5\n", "line 2, column 2: 'nan' is no finite"),
+        ("7,2,3\n0,,5\n", "line 2, column 2: '' is no finite float32"),
+        ("7,2,3\n0,nan,5\n", "line 2, column 2: 'nan' is no finite"),
         ("y,a,b\n1,2,3\n0,4,-inf\n", "line 3, column 'b': '-inf' is no finite"),
         ("y,a,b\n1,2,3\n ,4,5\n", "line 3, column 'y': the label is empty"),
         ("1\n0\n", "no features beside the label"),
@@ -408,13 +471,15 @@ def test_csv_is_never_in_memory_twice(tmp_path: Path) -> None:
         stream.writelines(f"{row % 2}," + ",".join(["5"] * 400) + "\n" for row in range(25_000))
     code = (
         "import re, resource, sys, pandas\nfrom pathlib import Path\nfrom scripts import csv_table\n"
+        "from scripts.csv_head import read_heads\n"
         "status = Path('/proc/self/status')\n"
         "def peak():\n"
         "    if status.exists():  # there the other figure holds what the process was before, too\n"
         "        return 1024 * int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1])\n"
         "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "csv_table._CHUNK_VALUES = 500_000\nbefore = peak()\n"
-        "table = csv_table.read_csv(Path(sys.argv[1]), 'first')\n"
+        "path = Path(sys.argv[1])\n"
+        "table = csv_table.read_csv(path, read_heads([path])[path])\n"
         "print((peak() - before) / table.features.nbytes)"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "a.csv")]
@@ -461,6 +526,84 @@ def test_csv_files_of_which_only_the_first_has_a_header_are_joined(tmp_path: Pat
     (tmp_path / "part-2.csv").write_text("0,4\n" * 8)
     splits = divide(read_source(tmp_path, "first"), seed=0, stratify=True)
     assert sum(map(len, splits.values())) == 16
+
+
+def test_csv_without_a_header_and_the_label_elsewhere_than_in_that_of_another_file(tmp_path: Path) -> None:
+    (tmp_path / "part-1.csv").write_text("a,b,target\n2,3,1\n")
+    (tmp_path / "part-2.csv").write_text("4,5,0\n")
+    tables = read_source(tmp_path)["all"]
+    assert [(table.features.tolist(), table.labels.tolist()) for table in tables] == [
+        ([[2, 3]], ["1"]),
+        ([[4, 5]], ["0"]),
+    ]
+    (tmp_path / "part-2.csv").write_text("4,5,6,0\n")
+    refused(tmp_path, "^part-2.csv: 4 columns and no header, where other files have a header of 3", "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "columns", "labels"),
+    [
+        ("age,bmi,target\n1,2,3\n", "auto", ("age", "bmi"), ["3"]),
+        ("Class,f1\n5,1\n", "auto", ("f1",), ["5"]),
+        ("Na,NA,Y\n1,2,3\n", "auto", ("Na", "NA"), ["3"]),
+        ("5,1.5,3\n", "auto", (), ["5"]),
+        ("cat,1.5,3\n", "auto", (), ["cat"]),
+        (",label,f1\n0,7,2\n1,8,3\n", "auto", ("f1",), ["7", "8"]),
+        ("Unnamed: 0,f1,label\nx,2,7\ny,3,8\n", "auto", ("f1",), ["7", "8"]),
+        (",a,b\n0,7,2\n", "b", ("a",), ["2"]),
+        ("a,b,c\n1,2,3\n", "last", ("a", "b"), ["3"]),
+        ("5.1,3.5,setosa\n", "last", (), ["setosa"]),
+        ("0,1,2,3\n7,8,9,10\n", "2", ("0", "1", "3"), ["9"]),
+    ],
+)
+def test_csv_head_says_what_is_label_features_and_header(
+    tmp_path: Path, text: str, label: str, columns: tuple[str, ...], labels: list[str]
+) -> None:
+    table = csv_table(tmp_path, text, label)
+    assert (table.columns, table.labels.tolist()) == (columns, labels)
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "reason"),
+    [
+        ("5,1,,3\n4,1,2,3\n", "auto", "line 1, column 3: '' is no finite float32; fill it in or remove the line"),
+        ("5,NA,2\n4,1,2\n", "auto", "line 1, column 2: 'NA' is no finite float32"),
+        ("5,?,2\n4,1,2\n", "auto", r"line 1, column 2: '\?' is no finite float32"),
+        ("5,2,null\n4,1,2\n", "auto", "line 1, column 3: 'null' is no finite float32"),
+        (",1,2\n4,1,2\n", "first", "counts the columns"),
+        (",7,2\n4,1,2\n", "first", "line 1, column 1: the label is empty"),
+        (
+            "a,b\n1,2\n",
+            "auto",
+            r"none of its columns is called label, target, class or y; .* LabelColumn=NAME, one of a, b$",
+        ),
+        ("y,label,f\n1,2,3\n", "auto", "'y' and 'label' both may be the label; say which is the label by LabelColumn="),
+        (",label,f1\n0,7,2\n", "first", "the first column has no name, .* give LabelColumn=NAME, one of label, f1$"),
+        (
+            "0,1,2,3\n7,8,9,10\n",
+            "auto",
+            r"line 1 counts the columns \(0, 1, 2, 3\): .*CsvHeader=true or CsvHeader=false",
+        ),
+        ("label,0,1,2\n7,8,9,10\n", "auto", "line 1 counts the columns"),
+        (",0,1,2\n7,8,9,10\n", "auto", "line 1 counts the columns"),
+        ("5,a,7\n1,2,3\n", "auto", "line 1 has the name 'a' beside '5': .* give CsvHeader=true or CsvHeader=false"),
+        ("y,a,\n1,2,3\n", "auto", "line 1 has the name 'a' beside an empty field"),
+        ("5.1,3.5,setosa\n", "auto", "the name 'setosa' in its last field alone; give LabelColumn=last"),
+        ("".join(f"{row},{row % 3}.5\n" for row in range(10)), "auto", "column 1, .* only counts the rows .0, 1, ...."),
+        ("5,6\n7,8\n", "size", "no column named 'size': its first line holds values"),
+    ],
+)
+def test_csv_head_that_can_be_read_in_two_ways_is_refused(tmp_path: Path, text: str, label: str, reason: str) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    refused(tmp_path, f"^data.csv: .*{reason}", label)
+
+
+def test_csv_head_is_what_it_is_said_to_be(tmp_path: Path) -> None:
+    assert csv_table(tmp_path, "0,1,2\n7,8,9\n", header="false").labels.tolist() == ["0", "7"]
+    assert csv_table(tmp_path, "0,1,2\n7,8,9\n", header="true").columns == ("1", "2")
+    assert csv_table(tmp_path, "y,1999,rate\n7,8,9\n", "auto", "true").columns == ("1999", "rate")
+    rows = "".join(f"{row},{row % 3}.5\n" for row in range(12))
+    assert len(csv_table(tmp_path, rows, "first")) == 12
 
 
 def test_folder_without_usable_data(tmp_path: Path) -> None:

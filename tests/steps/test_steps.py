@@ -53,6 +53,7 @@ def test_convert_is_called_so() -> None:
         "--task": "binary_classifier",
         "--positive-class": {"Get": "Parameters.PositiveClass"},
         "--label-column": {"Get": "Parameters.LabelColumn"},
+        "--csv-header": {"Get": "Parameters.CsvHeader"},
         "--seed": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.SplitSeed"}]}},
         "--message": "/opt/ml/output/message",
     }
