@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,24 @@ def test_named_items_are_compared_by_name_whatever_their_order() -> None:
         Change("Inputs[b].uri", 2, 3),
         Change("Inputs[c]", ABSENT, {"InputName": "c", "uri": 4}),
     ]
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        "Name",
+        "InputName",
+        "OutputName",
+        "ChannelName",
+        "PropertyFileName",
+        "VariantName",
+        "StepName",
+        "Key",
+    ],
+)
+def test_every_kind_of_item_is_known_by_its_name(member: str) -> None:
+    old, new = [{member: "a", "v": 1}, {member: "b", "v": 2}], [{member: "b", "v": 2}, {member: "a", "v": 3}]
+    assert list(compare(old, new)) == [Change("[a].v", 1, 3)]
 
 
 def test_items_that_share_a_name_are_compared_by_position() -> None:

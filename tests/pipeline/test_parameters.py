@@ -155,6 +155,7 @@ def test_name_that_resembles_nothing_is_answered_with_all() -> None:
     [
         ("PositiveClass", "PositiveClass", Task.REGRESSION),
         ("positive_class", "PositiveClass", Task.MULTICLASS),
+        ("positive-class", "PositiveClass", Task.MULTICLASS),
         ("MaxMae", "MaxMae", Task.BINARY),
         ("MinR2", "MinR2", Task.BINARY),
     ],

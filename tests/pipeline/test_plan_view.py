@@ -96,4 +96,6 @@ def test_the_json_is_whole(name: str) -> None:
 
 
 def test_a_plan_without_executions_shows_no_forecast() -> None:
-    assert plan_view.text(PLANS["nothing"], ()) == "Nothing to do: what is deployed is what is built."
+    headline = "Nothing to do: what is deployed is what is built."
+    assert plan_view.text(PLANS["nothing"], ()) == headline
+    assert plan_view.markdown(PLANS["nothing"], (), WHERE) == f"### Plan for `demo` on {WHERE}\n\n{headline}"

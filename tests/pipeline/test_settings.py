@@ -148,7 +148,7 @@ def test_without_a_file_there_is_no_environment_but_dev(
     assert load(environment="dev", variables={}).environment == "dev"
 
 
-@pytest.mark.parametrize("name", ["positive_class", "PositiveClass", "positiveclass"])
+@pytest.mark.parametrize("name", ["positive_class", "positive-class", "PositiveClass", "positiveclass"])
 def test_a_parameter_that_is_taken_for_a_setting_is_pointed_out(name: str) -> None:
     with pytest.raises(SettingsError) as raised:
         load(flags={name: "3"}, variables={})

@@ -52,10 +52,6 @@ _RECORDS: Final = {
     "PipelineExecution": ("pipeline-execution", "PipelineExecution"),
     "PipelineVersion": ("pipeline-version", "PipelineVersion"),
 }
-_ARNS: Final = frozenset(
-    "TrainingJobArn HyperParameterTuningJobArn ExperimentArn TrialArn TrialComponentArn EndpointArn ModelArn "
-    "ModelPackageArn ModelPackageGroupArn PipelineArn PipelineExecutionArn".split()
-)
 _MAX_SUGGESTIONS: Final = 20
 
 
@@ -100,14 +96,8 @@ def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
         elif kind == "pipeline-execution":
             body = {"PipelineParameters": body.get("_parameters", []), **body}
         record = {name: value for name, value in body.items() if name in members}
-        tags = tagged.get(_arn(body), {})
         if "Tags" in members:
+            tags = tagged.get(body[f"{member}Arn"], {})
             record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
         records.append(record)
     return member, records
-
-
-def _arn(body: Body) -> str:
-    """The ARN of a body: among several, such as a pipeline's and its execution's, its own is the longest."""
-    arns = [value for key, value in body.items() if key in _ARNS and isinstance(value, str)]
-    return max(arns, key=len, default="")

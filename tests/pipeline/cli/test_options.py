@@ -59,6 +59,11 @@ def test_a_misspelt_parameter_is_said_before_anything_is_asked(
     assert capsys.readouterr().err == "error: there is no parameter Epoch\nhint: did you mean Epochs?\n"
 
 
+def test_a_setting_may_be_spelt_with_hyphens(capsys: pytest.CaptureFixture[str]) -> None:
+    assert execute(["plan", "--set", "security-groups=sg-1"]) == 1
+    assert capsys.readouterr().err.startswith("error: subnets and security_groups go together")
+
+
 def test_a_setting_that_is_taken_for_a_parameter_is_pointed_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["plan", "--param", "region=eu-west-1"]) == 1
     assert capsys.readouterr().err.splitlines() == [

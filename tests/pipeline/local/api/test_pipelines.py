@@ -176,12 +176,16 @@ def test_a_definition_that_cannot_be_is_refused_and_nothing_is_stored(
     assert refused(local.sagemaker.describe_pipeline, PipelineName="Bad")[0] == "ResourceNotFound"
 
 
-def test_step_types_without_an_engine_are_taken_at_create_and_refused_at_start(local: LocalService) -> None:
-    step = {
+@pytest.mark.parametrize("where", ["by itself", "in a loop"])
+def test_step_types_without_an_engine_are_taken_at_create_and_refused_at_start(local: LocalService, where: str) -> None:
+    step: dict[str, Any] = {
         "Name": "Big",
         "Type": "EMR",
         "Arguments": {"ClusterId": "j-1", "StepConfig": {"HadoopJarStep": {"Jar": "s3://b/j"}}},
     }
+    if where == "in a loop":
+        loop = {"IterableItems": ["1"], "MaxConcurrency": 1, "ForEachBody": [step]}
+        step = {"Name": "Each", "Type": "ForEach", "Arguments": loop}
     name = create(local, step)
     code, message = refused(local.sagemaker.start_pipeline_execution, PipelineName=name)
     assert code == "ValidationException" and "Step Big is of type EMR" in message

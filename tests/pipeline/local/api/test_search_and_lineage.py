@@ -41,21 +41,25 @@ def test_search_finds_tags_sorts_and_pages(service: LocalService) -> None:
     assert first == "e4"
 
 
-def test_search_of_each_kind_answers_with_its_own_member(service: LocalService) -> None:
+def test_search_of_each_kind_answers_with_its_own_member_and_tags(service: LocalService) -> None:
     sm, store = service.sagemaker, service.service.store
     for kind, member, resource in (
         ("training-job", "TrainingJob", "TrainingJob"),
+        ("hyper-parameter-tuning-job", "HyperParameterTuningJob", "HyperParameterTuningJob"),
+        ("experiment", "Experiment", "Experiment"),
         ("pipeline", "Pipeline", "Pipeline"),
-        ("pipeline-execution", "PipelineExecution", "PipelineExecution"),
         ("endpoint", "Endpoint", "Endpoint"),
         ("experiment-trial", "Trial", "ExperimentTrial"),
         ("experiment-trial-component", "TrialComponent", "ExperimentTrialComponent"),
+        ("model-package", "ModelPackage", "ModelPackage"),
         ("model-package-group", "ModelPackageGroup", "ModelPackageGroup"),
     ):
         arn = f"arn:aws:sagemaker:us-east-1:123456789012:{kind}/n"
         store.insert(kind, "n", {f"{member}Arn": arn, "CreationTime": 1.5, "_own": 1, "Unknown": 2}, arn=arn)
-        results = sm.search(Resource=resource)["Results"]
-        assert [found[member][f"{member}Arn"] for found in results] == [arn]
+        tags = [{"Key": "kind", "Value": kind}]
+        sm.add_tags(ResourceArn=arn, Tags=tags)
+        (found,) = sm.search(Resource=resource)["Results"]
+        assert (found[member][f"{member}Arn"], found[member]["Tags"]) == (arn, tags)
     assert sm.search(Resource="FeatureGroup")["Results"] == []
     assert sm.search(Resource="Endpoint", CrossAccountFilterOption="CrossAccount")["Results"] == []
 
@@ -67,6 +71,8 @@ def test_the_tags_of_an_execution_are_not_those_of_its_pipeline(service: LocalSe
     store.insert("pipeline", "p", {"PipelineArn": pipeline}, arn=pipeline)
     store.insert("pipeline-execution", execution, body, arn=execution)
     sm.add_tags(ResourceArn=pipeline, Tags=[{"Key": "of", "Value": "pipeline"}])
+    (record,) = sm.search(Resource="PipelineExecution")["Results"]
+    assert record["PipelineExecution"]["PipelineExecutionArn"] == execution
     found = [{"Name": "Tags.of", "Operator": "Exists"}]
     assert sm.search(Resource="PipelineExecution", SearchExpression={"Filters": found})["Results"] == []
     assert len(sm.search(Resource="Pipeline", SearchExpression={"Filters": found})["Results"]) == 1

@@ -74,7 +74,7 @@ def test_tags_have_bounds_and_nothing_is_stored_beyond_them(service: LocalServic
     assert caught.value.response["Error"]["Code"] == "ResourceLimitExceeded"
     assert len(sm.list_tags(ResourceArn=arn)["Tags"]) == 49
     sm.add_tags(ResourceArn=arn, Tags=[tag("x"), tag("k0", "again")])
-    for wrong in ([tag("d"), tag("d")], [tag("aws:x")]):
+    for wrong in ([tag("d"), tag("d")], [tag("aws:x")], [tag("AWS:x")]):
         with pytest.raises(ClientError) as caught:
             sm.add_tags(ResourceArn=arn, Tags=wrong)
         assert caught.value.response["Error"]["Code"] == "ValidationException"

@@ -234,7 +234,7 @@ def test_whatever_is_rendered_is_text(value: Any) -> None:
 KEYS = st.text(st.characters(exclude_characters=".[]'\"", exclude_categories=["Cs"]), min_size=1, max_size=6)
 
 
-@given(st.lists(KEYS | st.integers(0, 5), min_size=1, max_size=5), st.integers())
+@given(st.lists(KEYS | st.integers(0, 12), min_size=1, max_size=5), st.integers())
 def test_a_path_written_down_leads_back_to_its_value(parts: list[str | int], leaf: int) -> None:
     document: Any = leaf
     for part in reversed(parts):
@@ -244,6 +244,11 @@ def test_a_path_written_down_leads_back_to_its_value(parts: list[str | int], lea
     assert lookup(document, parse(text)) == leaf
     if not {"*", "$"} & {part for part in parts if isinstance(part, str)}:
         assert json_path(json.dumps(document).encode(), "$" + text) == leaf
+
+
+def test_an_index_has_as_many_digits_as_it_likes() -> None:
+    assert parse("a[12].b") == ["a", 12, "b"]
+    assert parse("a[123456789012]") == ["a", 10**9]
 
 
 @given(st.text(max_size=30))
