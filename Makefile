@@ -21,6 +21,12 @@ test: $(INSTALLED) $(IMAGE_INSTALLED) ## run the tests, those of the scripts als
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(IMAGE)/python -m pytest tests/scripts
 
+coverage: $(INSTALLED) ## run the tests, then list the lines that none of them reaches
+	@mkdir -p build/coverage && rm -f build/coverage/data*
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 check: $(INSTALLED) ## lint, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,7 +42,7 @@ torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
 bench: $(INSTALLED) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks
 
-.PHONY: help install run test check docs torture bench
+.PHONY: help install run test coverage check docs torture bench
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed: make PYTHON=python3.12")'
