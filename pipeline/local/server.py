@@ -54,6 +54,8 @@ PARITY: Final = (
 )
 
 _LARGEST_JSON: Final = 16 << 20
+_GRACE_SECONDS: Final = 1.0
+"""For the answers under way when the service ends."""
 _TARGET: Final = "SageMaker."
 _BROWSER: Final = "sec-fetch-dest"
 _ENDPOINTS: Final = "/endpoints/"
@@ -84,7 +86,7 @@ class Front:
 
     def close(self) -> None:
         """Stop listening."""
-        self._listener.close()
+        self._listener.close(_GRACE_SECONDS)
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request; never raises but for a client that is gone."""

@@ -1,30 +1,24 @@
 """One connection: requests read from it with deadlines, answers written to it.
 
-Bounded: a head of more than 64 KB is refused, and it has one deadline from its first byte to its last, so that a client
-cannot hold a place by dripping it.
+Bounded: a head has one deadline from its first byte to its last, so that a client cannot hold a place by dripping it,
+and of a body no more is read than somebody asks for.
 """
 
 from __future__ import annotations
 
-import re
 import socket
 import time
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from pipeline.local.front.bodies import Chunked, Sized
-from pipeline.local.front.heads import body_length, headers_of, request_line
+from pipeline.local.front.bodies import Streamed
 from pipeline.local.front.messages import Answer, BadRequest, Disconnected, File, Request
+from pipeline.local.front.parsing import RequestParser, head_of
 
-MAX_HEAD: Final = 64 * 1024
 _LINGER_SECONDS: Final = 5.0
-_OLD: Final = re.compile(r"\A[^\r]* HTTP/1\.0\r")
-_TLS: Final = 0x16
-"""The first byte of a client that wants to speak TLS; it would wait for an answer, and so would the server."""
+_HEAD: Final = 1 << 16
 _CHUNK: Final = 1 << 18
-_NO_LINES: Final = str.maketrans("\r\n\0", "   ")
-"""What a client or a container has put into a header must not become a header of its own, or a body."""
 
 
 class Channel:
@@ -34,9 +28,10 @@ class Channel:
         self.sock = sock
         self._head_seconds = head_seconds
         self._body_seconds = body_seconds
-        self._buffer = bytearray()
+        self._parser = RequestParser()
         self._since = time.monotonic()
         self._lingers = False
+        self._keeps = True
 
     @property
     def lingers(self) -> bool:
@@ -46,13 +41,18 @@ class Channel:
     @property
     def has_begun(self) -> bool:
         """Whether a part of a request has come."""
-        return bool(self._buffer)
+        return self._parser.has_begun
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the client wants to send another request after the one that was read last."""
+        return self._keeps
 
     def deadline(self, idle_seconds: float) -> float:
         """When this connection, from now on without a request, has waited long enough; by the monotonic clock."""
         if self._lingers:
             return self._since + _LINGER_SECONDS
-        return self._since + self._head_seconds if self._buffer else time.monotonic() + idle_seconds
+        return self._since + self._head_seconds if self.has_begun else time.monotonic() + idle_seconds
 
     def fill(self, seconds: float) -> bool:
         """Wait for a head; False if it is not there in time. Raises Disconnected."""
@@ -68,7 +68,7 @@ class Channel:
     def feed(self) -> bool:
         """Take in what has come; whether `read_request` has something to say of it. Raises Disconnected."""
         try:
-            part = self.sock.recv(65536)
+            part = self.sock.recv(_HEAD)
         except (TimeoutError, BlockingIOError):
             return self._has_head()
         except OSError as error:
@@ -77,9 +77,9 @@ class Channel:
             raise Disconnected
         if self._lingers:
             return False
-        if not self._buffer:
+        if not self.has_begun:
             self._since = time.monotonic()
-        self._buffer += part
+        self._parser.feed(part)
         return self._has_head()
 
     def linger(self) -> None:
@@ -89,38 +89,38 @@ class Channel:
 
     def read_request(self) -> Request:
         """The request whose head has come. Raises BadRequest, also for a head that did not come in time."""
-        head = self._head()
-        method, path, query, lines = request_line(head)
-        pairs, headers = headers_of(lines)
-        if _OLD.search(head):
-            headers.setdefault("connection", "close")
-        length = body_length(headers)
+        if not self._parser.waiting:
+            raise self._parser.problem or BadRequest(408, "the request's head did not arrive in time")
+        incoming = self._parser.waiting.popleft()
+        self._since, self._keeps = time.monotonic(), incoming.keep_alive
+        headers = incoming.by_name()
+        length = _length(headers)
         expects = headers.get("expect", "").lower() == "100-continue"
         if expects and length == 0:
             # Nobody will read this body. Without the 100, botocore takes the status of this answer for that of the
             # next one on the connection.
             self.proceed()
-        body = Sized(self, length, expects) if length is not None else Chunked(self, expects)
-        return Request(method, path, query, pairs, headers, length, body)
+        path, _, query = incoming.target.partition("?")
+        body = Streamed(self, incoming, expects and length != 0)
+        return Request(incoming.method, path, query, incoming.headers, headers, length, body)
 
     def write(self, answer: Answer, *, head_only: bool, close: bool) -> None:
         """Send the answer. Raises OSError."""
         self.sock.settimeout(self._body_seconds)
         body = answer.body
-        lines = [f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Unknown')}", f"Date: {_date()}"]
-        lines += [f"{name}: {value}".translate(_NO_LINES) for name, value in answer.headers]
+        headers = [("Date", _date()), *answer.headers]
         named = {name.lower() for name, _ in answer.headers}
         chunked = False
         if "content-length" not in named and answer.status not in (204, 304):
             if isinstance(body, bytes):
-                lines.append(f"Content-Length: {len(body)}")
+                headers.append(("Content-Length", str(len(body))))
             elif isinstance(body, File):
-                lines.append(f"Content-Length: {body.length}")
+                headers.append(("Content-Length", str(body.length)))
             else:
                 chunked = True
-                lines.append("Transfer-Encoding: chunked")
-        lines.append("Connection: close\r\n\r\n" if close else "Connection: keep-alive\r\n\r\n")
-        head = "\r\n".join(lines).encode("latin-1", "replace")
+                headers.append(("Transfer-Encoding", "chunked"))
+        headers.append(("Connection", "close" if close else "keep-alive"))
+        head = head_of(f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, 'Unknown')}", headers)
         if head_only or answer.status in (204, 304):
             self.sock.sendall(head)
         elif isinstance(body, bytes):
@@ -148,70 +148,35 @@ class Channel:
         except OSError as error:
             raise Disconnected from error
 
-    def receive(self, size: int) -> bytes:
-        """At least one and at most `size` bytes of the body. Raises Disconnected."""
-        if self._buffer:
-            part = bytes(self._buffer[:size])
-            del self._buffer[:size]
-            return part
+    def more(self) -> None:
+        """Read on in a body. Raises BadRequest, Disconnected."""
+        if self._parser.problem is not None:
+            raise self._parser.problem
         self.sock.settimeout(self._body_seconds)
         try:
-            part = self.sock.recv(min(size, _CHUNK))
+            part = self.sock.recv(_CHUNK)
         except OSError as error:
             raise Disconnected from error
         if not part:
             raise Disconnected
-        return part
-
-    def line(self, limit: int = 1024) -> bytes:
-        """A line of the body's framing, without its end. Raises BadRequest, Disconnected."""
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            if len(self._buffer) > limit:
-                raise BadRequest(400, "a line of the chunked body is too long")
-            self._buffer += self.receive_more()
-        found = bytes(self._buffer[:end])
-        del self._buffer[: end + 2]
-        return found
-
-    def receive_more(self) -> bytes:
-        """More bytes from the socket, whatever is buffered. Raises Disconnected."""
-        self.sock.settimeout(self._body_seconds)
-        try:
-            part = self.sock.recv(65536)
-        except OSError as error:
-            raise Disconnected from error
-        if not part:
-            raise Disconnected
-        return part
-
-    def discard(self, size: int) -> int:
-        """Drop at most `size` bytes of those that have come; how many they were."""
-        dropped = min(size, len(self._buffer))
-        del self._buffer[:dropped]
-        return dropped
+        self._parser.feed(part)
 
     def _has_head(self) -> bool:
-        if not self._buffer:
-            return False
-        if self._buffer[0] == _TLS or len(self._buffer) > MAX_HEAD:
-            return True
-        return b"\r\n\r\n" in self._buffer or self._overdue()
+        parser = self._parser
+        return bool(parser.waiting) or parser.problem is not None or (parser.has_begun and self._overdue())
 
     def _overdue(self) -> bool:
         return time.monotonic() > self._since + self._head_seconds
 
-    def _head(self) -> str:
-        if self._buffer[0] == _TLS:
-            raise BadRequest(400, "this address speaks HTTP without TLS: it begins with http://")
-        end = self._buffer.find(b"\r\n\r\n", 0, MAX_HEAD + 4)
-        if end < 0 and len(self._buffer) > MAX_HEAD:
-            raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
-        if end < 0:
-            raise BadRequest(408, "the request's head did not arrive in time")
-        head = self._buffer[:end].decode("latin-1")
-        del self._buffer[: end + 4]
-        self._since = time.monotonic()
-        return head
+
+def _length(headers: dict[str, str]) -> int | None:
+    """The body's length; None for one in chunks. Raises BadRequest for a coding that nobody here undoes."""
+    coding = headers.get("transfer-encoding")
+    if coding is None:
+        return int(headers.get("content-length", 0))
+    if coding.lower() != "chunked":
+        raise BadRequest(400, "Transfer-Encoding must be chunked")
+    return None
 
 
 _PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

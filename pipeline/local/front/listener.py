@@ -51,17 +51,21 @@ class Listener:
         self._sock.listen(_BACKLOG)
         self._waiting.start()
 
-    def close(self) -> None:
-        """Stop accepting and close every connection."""
+    def close(self, grace: float = 0.0) -> None:
+        """Stop accepting and close every connection; the answers under way get `grace` seconds, new requests none."""
         with self._lock:
             self._closing = True
             for channel in self._served:
-                _shut(channel.sock)
+                _shut(channel.sock, socket.SHUT_RD)
             for channel in self._ready:
                 channel.sock.close()
             self._ready.clear()
             self._lock.notify_all()
         self._waiting.close()
+        with self._lock:
+            self._lock.wait_for(lambda: not self._served, grace)
+            for channel in self._served:
+                _shut(channel.sock, socket.SHUT_RDWR)
 
     def _begin(self, channel: Channel) -> None:
         """Serve a connection that has a request, now or when a thread is free.
@@ -100,7 +104,7 @@ class Listener:
             following = self._ready.popleft() if self._ready and not self._closing else None
             if following is not None:
                 self._served.add(following)
-                self._lock.notify()
+            self._lock.notify_all()
         if stays and not self._closing:
             self._waiting.add(served)
         else:
@@ -127,7 +131,7 @@ class Listener:
         except BadRequest as error:
             answer, keep = _refusal(error), False
         else:
-            keep = request.headers.get("connection", "").lower() != "close" and not self._closing
+            keep = channel.keeps and not self._closing
         try:
             drained = request.body.drained()
             channel.write(answer, head_only=request.method == "HEAD", close=not (keep and drained))
@@ -163,8 +167,6 @@ def _channel(sock: socket.socket) -> Channel:
     return Channel(sock, head_seconds=_HEAD_SECONDS, body_seconds=_BODY_SECONDS)
 
 
-def _shut(sock: socket.socket) -> None:
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
+def _shut(sock: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):
+        sock.shutdown(how)

@@ -20,9 +20,11 @@ from typing import Final, NoReturn
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers are the parallelism; must be set before numpy
 
+from pipeline.local.front.listener import Listener  # noqa: E402
+from pipeline.local.front.messages import Answer, Request  # noqa: E402
+from pipeline.local.front.payload import read_all  # noqa: E402
 from pipeline.local.linear_learner import artifact, requests, responses  # noqa: E402
 from pipeline.local.linear_learner.errors import LinearLearnerError  # noqa: E402
-from pipeline.local.linear_learner.http_loop import HttpLoop, Request, Response  # noqa: E402
 from pipeline.local.linear_learner.model import Model  # noqa: E402
 from pipeline.local.parity import Row  # noqa: E402
 
@@ -51,7 +53,10 @@ DEFAULT_PORT: Final = 8080
 DEFAULT_LIMIT: Final = 6 * 1024**2
 REFUSAL: Final = b"unable to evaluate payload provided"
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_TEXT: Final = "text/html; charset=utf-8"
+_LOOK_SECONDS: Final = 1.0
+"""How often a worker looks whether its parent still lives."""
+_GRACE_SECONDS: Final = 20.0
+"""For the answers under way when it is told to end; who told it kills it after thirty."""
 
 Log = Callable[[str, str], None]
 
@@ -68,45 +73,55 @@ class Application:
 
     def __init__(self, model: Model, environ: Mapping[str, str], workers: int, log: Log) -> None:
         self._model = model
+        self._limit = body_limit(environ)
+        self._lock = threading.Lock()
         self._accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", responses.JSON)
         self._workers = workers
         self._log = log
 
-    def __call__(self, request: Request) -> Response:
-        """Answer one request."""
+    def __call__(self, request: Request) -> Answer:
+        """Answer one request. Raises BadRequest for a body that is too large, Disconnected."""
+        body = read_all(request, self._limit)
+        with self._lock:  # one at a time: the workers are the parallelism, and clients who send slowly hold nobody
+            return self._answer(request, body)
+
+    def _answer(self, request: Request, body: bytes) -> Answer:
         method, path = request.method, request.path
         if path == "/invocations":
-            return self._invoke(request) if method == "POST" else Response(405)
+            return self._invoke(request.headers, body) if method == "POST" else Answer(405)
         if path == "/ping":
-            return Response(200, content_type=_TEXT) if method == "GET" else Response(405)
+            return _text(200) if method == "GET" else Answer(405)
         if path == "/execution-parameters":
-            return self._parameters() if method == "GET" else Response(405)
-        return Response(404)
+            return self._parameters() if method == "GET" else Answer(405)
+        return Answer(404)
 
-    def _invoke(self, request: Request) -> Response:
-        if not request.body:
-            return Response(204)
+    def _invoke(self, headers: Mapping[str, str], body: bytes) -> Answer:
+        if not body:
+            return Answer(204)
         try:
-            rows = requests.read_rows(request.headers.get("content-type", ""), request.body, self._model.feature_dim)
-            accept = request.headers.get("accept", "")
-            kind, body = responses.encode(self._model.predict(rows), self._wanted(accept))
-            return Response(200, body, kind)
+            rows = requests.read_rows(headers.get("content-type", ""), body, self._model.feature_dim)
+            kind, found = responses.encode(self._model.predict(rows), self._wanted(headers.get("accept", "")))
+            return Answer(200, [("Content-Type", kind)], found)
         except requests.UnsupportedContentType as error:
             self._log("ERROR", f"Customer Error: Content-type {error} not supported")
-            return Response(415, f"content-type {error} not supported".encode(), _TEXT)
+            return _text(415, f"content-type {error} not supported".encode())
         except requests.BadRequest as error:
             self._log("ERROR", f"Customer Error: {error}")
-            return Response(400, REFUSAL, _TEXT)
+            return _text(400, REFUSAL)
         except Exception as error:
             self._log("ERROR", f"Algorithm Error: {type(error).__name__}: {error}")
-            return Response(500, b"Internal Server Error", _TEXT)
+            return _text(500, b"Internal Server Error")
 
     def _wanted(self, accept: str) -> str:
         return self._accept if accept.strip() in ("", "*/*") else accept
 
-    def _parameters(self) -> Response:
+    def _parameters(self) -> Answer:
         answer = {"MaxConcurrentTransforms": self._workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
-        return Response(200, json.dumps(answer).encode(), responses.JSON)
+        return Answer(200, [("Content-Type", responses.JSON)], json.dumps(answer).encode())
+
+
+def _text(status: int, body: bytes = b"") -> Answer:
+    return Answer(status, [("Content-Type", "text/html; charset=utf-8")], body)
 
 
 def body_limit(environ: Mapping[str, str]) -> int:
@@ -132,16 +147,15 @@ def main(root: Path, environ: Mapping[str, str] = os.environ, log: Log = print_l
         return 1
     application = Application(model, environ, workers, log)
     with socket.create_server(("127.0.0.1", port), backlog=256) as listener:
-        return _Workers(listener, application, body_limit(environ), workers).run()
+        return _Workers(listener, application, workers).run()
 
 
 class _Workers:
     """The parent of the serving processes: starts them, replaces one that died, ends them on SIGTERM."""
 
-    def __init__(self, listener: socket.socket, application: Application, limit: int, count: int) -> None:
+    def __init__(self, listener: socket.socket, application: Application, count: int) -> None:
         self._listener = listener
         self._application = application
-        self._limit = limit
         self._count = count
         self._children: set[int] = set()
         self._stopping = False
@@ -180,9 +194,16 @@ class _Workers:
                 return
 
     def _work(self, parent: int) -> NoReturn:
-        loop = HttpLoop(self._listener, self._application, body_limit=self._limit)
+        woken, waker = socket.socketpair()
+        server = Listener(self._listener, self._application)
         for number in _SIGNALS:
-            signal.signal(number, lambda *_: loop.stop())
+            signal.signal(number, lambda *_: waker.send(b"x"))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        loop.run(alive=lambda: os.getppid() == parent)
+        server.start()
+        woken.settimeout(_LOOK_SECONDS)
+        while os.getppid() == parent:
+            with contextlib.suppress(TimeoutError):
+                woken.recv(1)
+                break
+        server.close(_GRACE_SECONDS)
         os._exit(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import os
 import signal
@@ -17,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.local.front.messages import Request
 from pipeline.local.linear_learner import artifact
-from pipeline.local.linear_learner.http_loop import Request
 from pipeline.local.linear_learner.model import Model
 from pipeline.local.linear_learner.serve import Application
 from scripts import recordio
@@ -199,13 +200,18 @@ def test_many_classes_and_regression_through_the_application() -> None:
     weight = np.array([[1, 0, -1], [0, 1, 0]], np.float32)
     classes = Model(weight, np.zeros((1, 3), np.float32), "multiclass_classifier", "softmax_loss")
     line = Model(weight[:, :1], np.ones((1, 1), np.float32), "regressor", "squared_loss")
-    asked = Request(
-        "POST", "/invocations", {"content-type": "text/csv", "accept": "application/jsonlines"}, b"9,0\n0,9"
-    )
+
+    class Body(io.BytesIO):
+        comes = True
+
+        def drained(self) -> bool:
+            return True
 
     def answer(model: Model) -> list[dict[str, object]]:
+        headers = {"content-type": "text/csv", "accept": "application/jsonlines"}
+        asked = Request("POST", "/invocations", "", [], headers, 7, Body(b"9,0\n0,9"))
         response = Application(model, {}, 1, lambda level, text: quiet.append(text))(asked)
-        assert response.status == 200
+        assert response.status == 200 and isinstance(response.body, bytes)
         return [json.loads(text) for text in response.body.splitlines()]
 
     first, second = answer(classes)
