@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.clients import Clients, is_absent, translated
 from pipeline.errors import ServiceError, UsageError
-from pipeline.results import read_json
+from pipeline.results import number, read_json
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,9 @@ def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
     """The single figures of an evaluation by their names, those of constant guesses left out."""
     groups = [group for group in evaluation.values() if isinstance(group, Mapping)]
     return {
-        name: float(item["value"])
+        name: value
         for group in groups
         for name, item in group.items()
-        if isinstance(item, Mapping) and isinstance(item.get("value"), int | float) and "_best_constant_" not in name
+        if isinstance(item, Mapping) and "_best_constant_" not in name
+        if not isinstance(item.get("value"), str) and (value := number(item.get("value"))) is not None
     }

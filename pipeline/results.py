@@ -61,7 +61,7 @@ def read_json(clients: Clients, uri: str) -> dict[str, Any]:
         body = clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise ServiceError(f"{uri} holds no JSON object")
@@ -99,7 +99,8 @@ def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | 
 def classes(clients: Clients, found: tuple[Output, ...]) -> tuple[str, ...]:
     """The names of the labels 0, 1, ... of a classifier, as the conversion found them. Raises ServiceError."""
     inspection = _document(clients, found, "inspection", "inspection.json") or {}
-    return tuple(map(str, inspection.get("classes") or ()))
+    names = inspection.get("classes")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _document(clients: Clients, found: tuple[Output, ...], name: str, file: str) -> dict[str, Any] | None:
@@ -148,13 +149,21 @@ def confusion_matrix(metrics: Mapping[str, Any], classes: Sequence[str] = ()) ->
     The classes have their names as far as `classes` names the labels 0, 1, ...
     """
     for group in metrics.values():
-        if isinstance(group, Mapping) and "confusion_matrix" in group:
+        if isinstance(group, Mapping) and _is_matrix(group.get("confusion_matrix")):
             names = {str(label): name for label, name in enumerate(classes)}
             return {
                 names.get(actual, actual): {names.get(predicted, predicted): count for predicted, count in row.items()}
                 for actual, row in group["confusion_matrix"].items()
             }
     return None
+
+
+def number(value: Any) -> float | None:
+    """A figure as a number, also one that is written as text; None for what is none or too large for one."""
+    try:
+        return None if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -183,12 +192,18 @@ def _gate(kind: str, path: str, parameter: str, values: Mapping[str, Any], metri
     figure: Any = metrics
     for part in path.split("."):
         figure = figure.get(part) if isinstance(figure, Mapping) else None
-    if not isinstance(figure, int | float) or values.get(parameter) is None:
-        return None
     side, holds = SIDES[kind]
-    threshold = float(values[parameter])
+    value, threshold = number(figure), number(values.get(parameter))
+    if value is None or threshold is None:
+        return None
     name = path.removesuffix(".value").rpartition(".")[2]
-    return Gate(name, float(figure), side, threshold, parameter, holds(float(figure), threshold))
+    return Gate(name, value, side, threshold, parameter, holds(value, threshold))
+
+
+def _is_matrix(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(row, Mapping) and all(isinstance(count, int) for count in row.values()) for row in value.values()
+    )
 
 
 def _is_figure(value: Any) -> bool:

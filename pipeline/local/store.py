@@ -86,6 +86,7 @@ class Store:
 
     def insert(self, kind: str, name: str, body: Body, *, arn: str = "", parent: str = "") -> None:
         """Add a resource. Raises AlreadyExists."""
+        body = _stored(body)
         with self.transaction():
             self._changed.add((kind, name))
             try:
@@ -106,6 +107,7 @@ class Store:
 
     def put(self, kind: str, name: str, body: Body) -> None:
         """Replace the body of a resource that exists. Raises KeyError."""
+        body = _stored(body)
         with self.transaction():
             self._changed.add((kind, name))
             done = self._db.execute(
@@ -139,12 +141,12 @@ class Store:
             return True
 
     def list(self, kind: str, *, parent: str | None = None) -> list[Body]:
-        """All bodies of a kind (below one parent), oldest first."""
-        query, values = "SELECT body FROM resource WHERE kind = ?", [kind]
+        """All bodies of a kind (below one parent), oldest first; `_seq` tells which was stored before which."""
+        query, values = "SELECT body, seq FROM resource WHERE kind = ?", [kind]
         if parent is not None:
             query, values = query + " AND parent = ?", [kind, parent]
         with self._lock:
-            return [json.loads(row[0]) for row in self._db.execute(query + " ORDER BY seq", values)]
+            return [json.loads(row[0]) | {"_seq": row[1]} for row in self._db.execute(query + " ORDER BY seq", values)]
 
     # tags
 
@@ -232,3 +234,7 @@ class Store:
             return None
         body: Body = json.loads(row[0])
         return body
+
+
+def _stored(body: Body) -> Body:
+    return {key: value for key, value in body.items() if key != "_seq"}

@@ -103,8 +103,11 @@ def test_a_model_whose_evaluation_is_gone_has_no_figures(clients: Clients) -> No
         (b'{"version": 0.0, "binary_classification_metrics": {"accuracy": {"value": 0.5}}}', {"accuracy": 0.5}),
         (b"[1]", {}),
         (b"\xff", {}),
+        (b'{"g": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", {}),
+        (b'{"g": {"a": {"value": 1' + b"0" * 400 + b'}, "b": {"value": true}, "c": {"value": "1"}, "d": []}}', {}),
+        (b'{"g": {"confusion_matrix": [[1]], "f1": {"value": 0.5}}, "h": null}', {"f1": 0.5}),
     ],
-    ids=["Model Monitor's", "a list", "no text"],
+    ids=["Model Monitor's", "a list", "no text", "nested deeply", "no numbers", "another matrix"],
 )
 def test_the_evaluation_of_a_model_that_others_registered_may_be_anything(
     clients: Clients, document: bytes, figures: dict[str, float]

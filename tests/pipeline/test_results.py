@@ -131,6 +131,19 @@ def test_a_figure_at_the_threshold_is_as_the_condition_says(kind: str, value: fl
     assert (gate.metric, gate.passed) == ("accuracy", passed)
 
 
+@pytest.mark.parametrize("figure", [10**400, True, None, [], "x"], ids=["huge", "true", "null", "list", "text"])
+def test_what_is_no_figure_is_no_gate(figure: Any) -> None:
+    left = {"Std:JsonGet": {"Path": "g.accuracy.value"}}
+    condition = {"Type": "GreaterThan", "LeftValue": left, "RightValue": {"Get": "Parameters.T"}}
+    step = {"Name": "C", "Type": "Condition", "Arguments": {"Conditions": [condition], "IfSteps": [], "ElseSteps": []}}
+    assert results.gates({"Steps": [step]}, {"T": "0.5"}, {"g": {"accuracy": {"value": figure}}}) == ()
+
+
+@pytest.mark.parametrize("matrix", [[[1]], {"0": [1]}, {"0": {"0": "many"}}, None], ids=str)
+def test_a_matrix_of_another_form_is_none(matrix: Any) -> None:
+    assert results.confusion_matrix({"g": {"confusion_matrix": matrix}}) is None
+
+
 @pytest.mark.parametrize("path", ["accuracy", "g.accuracy", "g.accuracy.value"])
 def test_a_figure_is_called_by_the_last_name_of_its_path(path: str) -> None:
     condition = {

@@ -53,7 +53,8 @@ def list_steps(service: Service, request: Body) -> Body:
 def list_parameters(service: Service, request: Body) -> Body:
     """The parameters that the start of the execution gave."""
     body = find_execution(service, request["PipelineExecutionArn"])
-    page, token = paged(body["_parameters"], request, default=_PAGE)
+    given = [((index,), parameter) for index, parameter in enumerate(body["_parameters"])]
+    page, token = paged(given, request, default=_PAGE)
     return {"PipelineParameters": page} | token
 
 

@@ -72,7 +72,13 @@ def find_execution(service: Service, arn: str) -> Body:
 def start(service: Service, request: Body) -> Body:
     """Store an execution of a version of a pipeline, and run it."""
     with service.engine.admission:
-        answer, new = once(service, "StartPipelineExecution", request, lambda: _start(service, request))
+        answer, new = once(
+            service,
+            "StartPipelineExecution",
+            request,
+            lambda: _start(service, request),
+            made="PipelineExecutionArn",
+        )
         if new:
             arn = answer["PipelineExecutionArn"]
             Records(service, arn).announce(find_execution(service, arn), None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import trees
 from pipeline.local.api import public
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
@@ -108,7 +108,7 @@ class JobActions:
                 raise ResourceInUse(f"The request was rejected because the {self.word} is in status {status}.")
             service.store.delete(self.kind.name, name)
             folder = service.jobs.set_aside(self.kind, name)
-        shutil.rmtree(folder, ignore_errors=True)
+        trees.remove(folder)
         return {}
 
     def page(
@@ -124,6 +124,7 @@ class JobActions:
             status=self.kind.status_member,
             sort_order=self.sort_order,
             sort_by=self.sort_by,
+            status_last=True,
         )
         shown = (
             self.kind.name_member,

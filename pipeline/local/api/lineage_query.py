@@ -33,11 +33,12 @@ def query_lineage(service: Service, request: Body) -> Body:
     direction = request.get("Direction", "Both")
     edges = service.store.list(ASSOCIATION)
     reached = list(_reach(edges, starts[0], direction, request.get("MaxDepth", _MAX_DEPTH)))
-    vertices = [_vertex(service, arn) for arn in reached if _wanted(service, arn, request.get("Filters", {}))]
-    shown, token = paged(vertices, request)
+    filters = request.get("Filters", {})
+    found = [(place, _vertex(service, place[-1])) for place in reached if _wanted(service, place[-1], filters)]
+    shown, token = paged(found, request)
     answer: Body = {"Vertices": shown, "Edges": [], **token}
     if request.get("IncludeEdges", True):
-        known = {vertex["Arn"] for vertex in vertices} | {starts[0]}
+        known = {vertex["Arn"] for _, vertex in found} | {starts[0]}
         answer["Edges"] = [
             {key: edge[key] for key in ("SourceArn", "DestinationArn", "AssociationType") if key in edge}
             for edge in edges
@@ -46,23 +47,21 @@ def query_lineage(service: Service, request: Body) -> Body:
     return answer
 
 
-def _reach(edges: list[Body], start: str, direction: str, depth: int) -> Iterator[str]:
-    """Each ARN once, by distance; ascendants and descendants are followed apart, so siblings are not reached."""
+def _reach(edges: list[Body], start: str, direction: str, depth: int) -> Iterator[tuple[int, int, str]]:
+    """Way, distance and ARN, each ARN once; ascendants and descendants are followed apart, so siblings are missed."""
     seen = {start}
-    for near, far, way in (
-        ("DestinationArn", "SourceArn", "Ascendants"),
-        ("SourceArn", "DestinationArn", "Descendants"),
-    ):
+    ways = (("DestinationArn", "SourceArn", "Ascendants"), ("SourceArn", "DestinationArn", "Descendants"))
+    for index, (near, far, way) in enumerate(ways):
         if direction not in ("Both", way):
             continue
         border = {start}
-        for _ in range(depth):
+        for distance in range(depth):
             found = {edge[far] for edge in edges if edge[near] in border}
             border = found - seen
             if not border:
                 break
             seen |= border
-            yield from sorted(border)
+            yield from ((index, distance, arn) for arn in sorted(border))
 
 
 def _vertex(service: Service, arn: str) -> Body:

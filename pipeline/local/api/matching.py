@@ -29,16 +29,10 @@ def matches(record: Body, expression: Body) -> bool:
     return any(results) or not results if expression.get("Operator") == "Or" else all(results)
 
 
-def ordered(records: list[Body], sort_by: str, *, descending: bool) -> list[Body]:
-    """By a property; of equals the first stored comes last when descending; records without it come at the end."""
-
-    keyed = [(_sortable(next(iter(values(record, sort_by)), None)), record) for record in records]
-    having = [pair for pair in keyed if pair[0] is not None]
-    without = [record for key, record in keyed if key is None]
-    if descending:
-        having.reverse()
-    having.sort(key=lambda pair: pair[0] or (0, 0), reverse=descending)
-    return [record for _, record in having] + without
+def place(record: Body, sort_by: str, *, descending: bool) -> tuple[Any, ...]:
+    """Where a record comes in the order by a property; those without it come at the end."""
+    found = _sortable(next(iter(values(record, sort_by)), None))
+    return (found is None) != descending, *(found or (0, 0))
 
 
 def values(record: Any, path: str) -> Iterator[Any]:

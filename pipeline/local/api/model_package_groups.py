@@ -103,14 +103,15 @@ def delete_group(service: Service, request: Body) -> Body:
 @action("PutModelPackageGroupPolicy")
 def put_policy(service: Service, request: Body) -> Body:
     """Keep a resource policy. Raises ValidationException if it is no JSON object."""
-    group = _with_policy(service, request)
     try:
         valid = isinstance(json.loads(request["ResourcePolicy"]), dict)
     except (ValueError, RecursionError):
         valid = False
-    if not valid:
-        raise ValidationException("Invalid resource policy: it is not a JSON object.")
-    service.store.merge(KIND, group["ModelPackageGroupName"], _policy=request["ResourcePolicy"])
+    with service.store.transaction():
+        group = _with_policy(service, request)
+        if not valid:
+            raise ValidationException("Invalid resource policy: it is not a JSON object.")
+        service.store.merge(KIND, group["ModelPackageGroupName"], _policy=request["ResourcePolicy"])
     return {"ModelPackageGroupArn": group["ModelPackageGroupArn"]}
 
 
@@ -126,8 +127,9 @@ def get_policy(service: Service, request: Body) -> Body:
 @action("DeleteModelPackageGroupPolicy")
 def delete_policy(service: Service, request: Body) -> Body:
     """Remove the resource policy; no error if there is none."""
-    group = _with_policy(service, request)
-    service.store.merge(KIND, group["ModelPackageGroupName"], _policy=None)
+    with service.store.transaction():
+        group = _with_policy(service, request)
+        service.store.merge(KIND, group["ModelPackageGroupName"], _policy=None)
     return {}
 
 

@@ -87,7 +87,14 @@ def create_package(service: Service, request: Body) -> Body:
     _check_names(request)
     _check_card(request.get("ModelCard"))
     create = _versioned if "ModelPackageGroupName" in request else _unversioned
-    answer, new = once(service, "CreateModelPackage", request, lambda: create(service, request), member="ClientToken")
+    answer, new = once(
+        service,
+        "CreateModelPackage",
+        request,
+        lambda: create(service, request),
+        member="ClientToken",
+        made="ModelPackageArn",
+    )
     if new:
         _announce(service, find_package(service, answer["ModelPackageArn"]))
     return answer

@@ -70,7 +70,9 @@ def create(service: Service, request: Body) -> Body:
     """Store a pipeline and its first version."""
     # Checking takes its time; the store is not locked meanwhile.
     definition = given_definition(service, request)
-    return once(service, "CreatePipeline", request, lambda: _create(service, request, definition))[0]
+    return once(service, "CreatePipeline", request, lambda: _create(service, request, definition), made="PipelineArn")[
+        0
+    ]
 
 
 def _create(service: Service, request: Body, definition: str | None) -> Body:

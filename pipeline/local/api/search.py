@@ -60,11 +60,20 @@ def search(service: Service, request: Body) -> Body:
     """The records that the expression matches, by default the last modified first."""
     member, records = _records(service, request)
     expression = request.get("SearchExpression", {})
-    found = [record for record in records if matching.matches(record, expression)]
     sort_by = request.get("SortBy", "LastModifiedTime")
-    found = matching.ordered(found, sort_by, descending=request.get("SortOrder", "Descending") == "Descending")
-    page, token = paged([{member: record} for record in found], request)
-    return {"Results": page, "TotalHits": {"Value": len(found), "Relation": "EqualTo"}, **token}
+    descending = request.get("SortOrder", "Descending") == "Descending"
+    found = [
+        ((*matching.place(record, sort_by, descending=descending), seq), record)
+        for seq, record in records
+        if matching.matches(record, expression)
+    ]
+    found.sort(key=lambda pair: pair[0], reverse=descending)
+    page, token = paged(found, request, descending=descending)
+    return {
+        "Results": [{member: record} for record in page],
+        "TotalHits": {"Value": len(found), "Relation": "EqualTo"},
+        **token,
+    }
 
 
 @action("GetSearchSuggestions")
@@ -73,12 +82,13 @@ def suggestions(service: Service, request: Body) -> Body:
     query = request.get("SuggestionQuery", {}).get("PropertyNameQuery", {})
     hint = query.get("PropertyNameHint", "").lower()
     _, records = _records(service, request)
-    names = {name for record in records for name in matching.property_names(record)}
+    names = {name for _, record in records for name in matching.property_names(record)}
     wanted = sorted(name for name in names if name.lower().startswith(hint))
     return {"PropertyNameSuggestions": [{"PropertyName": name} for name in wanted[:_MAX_SUGGESTIONS]]}
 
 
-def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
+def _records(service: Service, request: Body) -> tuple[str, list[tuple[int, Body]]]:
+    """The member of a result that holds such a record, and the records, each with its place among what was stored."""
     resource = request["Resource"]
     if resource not in _RECORDS or request.get("CrossAccountFilterOption") == "CrossAccount":
         return resource, []
@@ -89,6 +99,7 @@ def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
     tagged = service.store.tagged()
     records = []
     for body in service.store.list(kind):
+        seq = body["_seq"]
         if kind == "model":
             body = {"Model": public(body), **body}
         elif kind == "experiment-trial-component":
@@ -99,5 +110,5 @@ def _records(service: Service, request: Body) -> tuple[str, list[Body]]:
         if "Tags" in members:
             tags = tagged.get(body[f"{member}Arn"], {})
             record["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-        records.append(record)
+        records.append((seq, record))
     return member, records

@@ -41,7 +41,8 @@ def add_tags(service: Service, request: Body) -> Body:
 def list_tags(service: Service, request: Body) -> Body:
     """The tags of a resource, by key."""
     _require(service, request["ResourceArn"])
-    page, token = paged(tag_list(service, request["ResourceArn"]), request, default=MAX_TAGS)
+    tags = [((tag["Key"],), tag) for tag in tag_list(service, request["ResourceArn"])]
+    page, token = paged(tags, request, default=MAX_TAGS)
     return {"Tags": page, **token}
 
 

@@ -108,6 +108,7 @@ def list_training_jobs(service: Service, request: Body) -> Body:
         sort_by="Name",
         sort_order="Ascending",
         members={"FinalObjectiveMetricValue": "_Value"},
+        status_last=True,
     )
     summaries, token = listing.page(jobs, request, summary)
     return {"TrainingJobSummaries": summaries, **token}

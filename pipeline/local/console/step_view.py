@@ -86,11 +86,15 @@ def figures_in(document: Any) -> list[tuple[str, float]]:
     group = next(iter(document.values()))
     if not isinstance(group, dict):
         return []
-    return [
-        (name, float(metric["value"]))
-        for name, metric in group.items()
-        if isinstance(metric, dict) and isinstance(metric.get("value"), (int, float)) and not name.endswith(_COMPARED)
-    ]
+    values = {name: _number(metric.get("value")) for name, metric in group.items() if isinstance(metric, dict)}
+    return [(name, value) for name, value in values.items() if value is not None and not name.endswith(_COMPARED)]
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    except OverflowError:  # an integer of hundreds of digits
+        return None
 
 
 def step_view(service: Service, execution: Body, graph: Graph, row: Body) -> StepView:
@@ -186,7 +190,7 @@ def figures_of(service: Service, uri: str) -> list[tuple[str, float]]:
         if head is None or head.size > _LARGEST_FIGURES:
             return []
         return figures_in(json.loads(service.objects.get(bucket, key)))
-    except (S3Error, ValueError):
+    except (S3Error, ValueError, RecursionError):
         return []
 
 

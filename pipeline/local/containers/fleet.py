@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 import secrets
-import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local import trees
 from pipeline.local.containers.connection import Answer
 from pipeline.local.containers.model_data import containers_of
 from pipeline.local.containers.serving import HEALTH_TIMEOUT, ServingContainer, ask
@@ -163,7 +163,7 @@ class Fleet:
         for thread in threads:
             thread.join()
         if not keep_files:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            trees.remove(self.folder)
 
 
 _SHOWN: Final = ("ManagedInstanceScaling", "RoutingConfig")

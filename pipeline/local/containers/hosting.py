@@ -7,14 +7,13 @@ what serves now, `_Deploying` what is on its way, so that a restart can make the
 from __future__ import annotations
 
 import re
-import shutil
 import threading
 import traceback
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local import disk
+from pipeline.local import disk, trees
 from pipeline.local.containers import capture
 from pipeline.local.containers.capture import Capture
 from pipeline.local.containers.connection import Answer
@@ -104,7 +103,7 @@ class Hosting:
         kept = {body.get("_Folder") for body in bodies if body["EndpointStatus"] != "Deleting"}
         for folder in self._service.state.endpoints.glob("*"):
             if folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
+                trees.remove(folder)
         for body in bodies:
             name = body["EndpointName"]
             if body["EndpointStatus"] == "Deleting":

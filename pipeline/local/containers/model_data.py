@@ -6,13 +6,12 @@ nothing is left of one that is refused.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local import disk
+from pipeline.local import disk, trees
 from pipeline.local.containers.sandbox import Container, Limits, visible
 from pipeline.local.containers.transfer import TransferError, download, sources, split_uri
 from pipeline.local.images.sagemaker_containers import archive
@@ -76,7 +75,7 @@ def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
         else:
             download(service.objects, sources(service.objects, url), folder)
     except (S3Error, OSError, ModelDataError, TransferError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
+        trees.remove(folder)
         raise ModelDataError(
             f'Failed to download model data for container "{container.get("ContainerHostname", "container_1")}" '
             f'from URL: "{url}". Please ensure that there is an object located at the URL and that the role passed '

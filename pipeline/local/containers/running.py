@@ -7,7 +7,6 @@ an expected failure is `JobFailure`, whose text becomes the FailureReason.
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local import logs
+from pipeline.local import logs, trees
 from pipeline.local.containers import sandbox
 from pipeline.local.containers.environment import environment, install
 from pipeline.local.containers.opt_ml import OptMl, hosts
@@ -157,7 +156,7 @@ class Running:
     def opt_ml(self, host: str) -> OptMl:
         """A new, empty /opt/ml for one of its containers."""
         root = self.folder / host / "ml"
-        shutil.rmtree(self.folder / host, ignore_errors=True)
+        trees.remove(self.folder / host)
         root.mkdir(parents=True)
         return OptMl(root, sandbox.visible(root, self.isolation))
 

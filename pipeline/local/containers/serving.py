@@ -6,7 +6,6 @@ it is found by the sockets that its processes listen on (Linux). A process that 
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.local import images
+from pipeline.local import images, trees
 from pipeline.local.containers import model_data
 from pipeline.local.containers.connection import Answer, Connections, NoAnswer
 from pipeline.local.containers.doorway import Doorway
@@ -95,7 +94,7 @@ class ServingContainer:
         done = self._folder / "prepared"
         if done.exists():
             return
-        shutil.rmtree(self._folder, ignore_errors=True)
+        trees.remove(self._folder)
         self._folder.mkdir(parents=True)
         model_data.fetch(self._service, self._definition, self._folder / "ml" / "model")
         done.touch()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Final
+
+from pipeline.local import trees
 
 _INPUTS: Final = ("ml/processing/input", "ml/input/data")
 
@@ -14,6 +15,6 @@ def sweep(folder: Path, *, keep: bool) -> None:
     for host in folder.glob("algo-*"):
         if keep:
             for path in _INPUTS:
-                shutil.rmtree(host / path, ignore_errors=True)
+                trees.remove(host / path)
         else:
-            shutil.rmtree(host, ignore_errors=True)
+            trees.remove(host)

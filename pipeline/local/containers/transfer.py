@@ -10,14 +10,13 @@ import gzip
 import json
 import os
 import re
-import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pipeline.local import disk
+from pipeline.local import disk, trees
 from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects, S3Error
 
 DAMAGED: Final = (EOFError, zlib.error)
@@ -147,18 +146,18 @@ class Mirror:
 
 
 def files(folder: Path) -> Iterator[tuple[Path, str]]:
-    """The regular files below a folder with their names relative to it, sorted; links are not followed."""
+    """The regular files below a folder with their names relative to it, sorted; links are not followed.
+
+    Raises TransferError for folders that are nested too deeply to be read.
+    """
     if not is_plain(folder):
         return
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            path = Path(parent, name)
-            try:
-                if stat.S_ISREG(path.lstat().st_mode):
-                    yield path, path.relative_to(folder).as_posix()
-            except FileNotFoundError:
-                continue
+    try:
+        for entry in trees.walk(folder):
+            if entry.is_file(follow_symlinks=False):
+                yield Path(entry.path), Path(entry.path).relative_to(folder).as_posix()
+    except OSError as error:
+        raise TransferError(f"the folders below {folder.name} cannot be read: {error.strerror or error}") from None
 
 
 def is_plain(path: Path) -> bool:

@@ -7,11 +7,11 @@ What went wrong with which object stands in the job's data log.
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from pipeline.local import trees
 from pipeline.local.containers.connection import NoAnswer
 from pipeline.local.containers.model_data import ModelDataError, containers_of
 from pipeline.local.containers.running import JobFailure, Running
@@ -64,7 +64,7 @@ class _Transform:
     def run(self) -> None:
         found = self._sources()
         instances = min(self._job["TransformResources"]["InstanceCount"], len(found), MOST_INSTANCES)
-        shutil.rmtree(self._folder / "output", ignore_errors=True)
+        trees.remove(self._folder / "output")
         (self._folder / "output").mkdir(parents=True)
         with ThreadPoolExecutor(instances, thread_name_prefix=f"transform-{self._name}") as pool:
             ends = [pool.submit(self._instance, index, shard(found, index, instances)) for index in range(instances)]
@@ -124,7 +124,7 @@ class _Transform:
             done.set()
             for container in containers:
                 container.stop(min(STOP_GRACE, self._grace))
-                shutil.rmtree(container.folder, ignore_errors=True)
+                trees.remove(container.folder)
             log.close()
 
     def _containers(self, index: int, log: InstanceLog) -> list[ServingContainer]:

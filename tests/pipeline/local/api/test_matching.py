@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.api.matching import matches, ordered, property_names
+from pipeline.local.api.matching import matches, place, property_names
 from pipeline.local.errors import ValidationException
 
 JOB: dict[str, Any] = {
@@ -109,9 +109,12 @@ def test_parameters_and_metrics_of_trial_components() -> None:
 
 
 def test_order_is_by_value_and_what_lacks_the_property_comes_last() -> None:
-    records = [{"n": 2}, {"n": 10}, {}, {"n": 2, "second": True}]
-    assert ordered(records, "n", descending=True) == [{"n": 10}, {"n": 2, "second": True}, {"n": 2}, {}]
-    assert ordered(records, "n", descending=False) == [{"n": 2}, {"n": 2, "second": True}, {"n": 10}, {}]
+    def ordered(records: list[dict[str, Any]], sort_by: str, *, descending: bool) -> list[dict[str, Any]]:
+        return sorted(records, key=lambda record: place(record, sort_by, descending=descending), reverse=descending)
+
+    records = [{"n": 2}, {"n": 10}, {}, {"n": 3, "second": True}]
+    assert ordered(records, "n", descending=True) == [{"n": 10}, {"n": 3, "second": True}, {"n": 2}, {}]
+    assert ordered(records, "n", descending=False) == [{"n": 2}, {"n": 3, "second": True}, {"n": 10}, {}]
     assert ordered([{"a": {"b": "x"}}, {"a": {"b": "y"}}], "a.b", descending=True)[0] == {"a": {"b": "y"}}
 
 

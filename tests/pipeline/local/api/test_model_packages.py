@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -232,6 +233,28 @@ def test_policies_of_groups(sm: Any, group: str) -> None:
     sm.delete_model_package_group_policy(ModelPackageGroupName=group)
     refused(get, "ValidationException", "Cannot find resource policy", ModelPackageGroupName=group)
     refused(get, "ValidationException", "Cannot find Model Package Group", ModelPackageGroupName="absent")
+
+
+@pytest.mark.parametrize("action", ["PutModelPackageGroupPolicy", "DeleteModelPackageGroupPolicy"])
+def test_a_group_that_is_deleted_meanwhile_is_no_fault(
+    service: LocalService, group: str, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = service.service.store
+    found, others = store.get, []
+
+    def get(kind: str, name: str) -> Any:
+        body = found(kind, name)
+        if not others:
+            others.append(threading.Thread(target=store.delete, args=(kind, name)))
+            others[0].start()
+            others[0].join(0.2)  # where it can, it comes between the look and the change
+        return body
+
+    monkeypatch.setattr(store, "get", get)
+    policy = {"ResourcePolicy": "{}"} if action.startswith("Put") else {}
+    service.service.call(action, {"ModelPackageGroupName": group} | policy)
+    others[0].join()
+    assert found("model-package-group", group) is None
 
 
 def test_an_approval_reaches_a_queue_as_an_event(service: LocalService, sm: Any, group: str) -> None:

@@ -115,6 +115,23 @@ def test_a_token_makes_a_request_happen_once(local: LocalService) -> None:
     wait(local, other["PipelineExecutionArn"])
 
 
+def test_a_token_ends_with_what_it_made(local: LocalService) -> None:
+    request = {
+        "PipelineName": "Again",
+        "RoleArn": ROLE,
+        "PipelineDefinition": definition(check("A", 1, 1, [])),
+        "ClientRequestToken": token(),
+    }
+    started = {"PipelineName": "Again", "ClientRequestToken": token()}
+    ended = []
+    for _ in range(2):
+        arn = local.sagemaker.create_pipeline(**request)["PipelineArn"]
+        assert local.sagemaker.describe_pipeline(PipelineName="Again")["PipelineArn"] == arn
+        ended.append(wait(local, local.sagemaker.start_pipeline_execution(**started)["PipelineExecutionArn"]))
+        local.sagemaker.delete_pipeline(PipelineName="Again", ClientRequestToken=token())
+    assert ended[0]["PipelineExecutionArn"] != ended[1]["PipelineExecutionArn"]
+
+
 def test_a_definition_may_lie_in_s3(local: LocalService) -> None:
     text = definition(check("A", 1, 1, []))
     local.s3.put_object(Bucket="bucket", Key="pipelines/x.json", Body=text.encode())

@@ -249,6 +249,32 @@ def test_the_registry_shows_versions_with_their_figures(local: LocalService, bro
     assert '<span class="badge Approved">Approved</span>' in text
 
 
+@pytest.mark.parametrize(
+    "evaluation",
+    [b'{"g": ' + b"[" * 50_000 + b"]" * 50_000 + b"}", b'{"g": {"a": {"value": 1' + b"0" * 400 + b"}}}"],
+    ids=["nested deeply", "huge"],
+)
+def test_a_strange_evaluation_has_no_figures_and_breaks_no_page(
+    local: LocalService, browser: Browser, evaluation: bytes
+) -> None:
+    name = f"strange-{len(evaluation)}"
+    local.s3.create_bucket(Bucket=name)
+    local.s3.put_object(Bucket=name, Key="evaluation.json", Body=evaluation)
+    local.sagemaker.create_model_package_group(ModelPackageGroupName=name)
+    statistics = {"ContentType": "application/json", "S3Uri": f"s3://{name}/evaluation.json"}
+    local.sagemaker.create_model_package(
+        ModelPackageGroupName=name,
+        ModelMetrics={"ModelQuality": {"Statistics": statistics}},
+        InferenceSpecification={
+            "Containers": [{"Image": "linear-learner:1", "ModelDataUrl": f"s3://{name}/model.tar.gz"}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    assert "</html>" in browser.page("/_console")
+    assert name in browser.page("/_console/registry")
+
+
 def test_a_page_that_is_not_there_says_so(browser: Browser) -> None:
     for path in ("/_console/nothing", "/_console/executions/a/b", "/_console/executions", "/_console/../x"):
         assert browser.get(path)[0] == 404
