@@ -27,6 +27,9 @@ def start(
     function: Annotated[
         list[str] | None, typer.Option("--lambda", help="A function for Lambda steps: NAME=module:function.")
     ] = None,
+    sync: Annotated[
+        bool, typer.Option("--sync/--no-sync", help="Wait for the disk before a write is acknowledged.")
+    ] = True,
 ) -> None:
     """Start the service. Without --detach it runs until it is interrupted."""
     from pipeline.local import lifecycle
@@ -40,6 +43,7 @@ def start(
         faults=fault or [],
         images=image or [],
         lambdas=function or [],
+        sync=sync,
     )
 
 

@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--fault", action="append", default=[], help="a fault on purpose, such as throttle=0.1")
     parser.add_argument("--image", action="append", default=[], help="a stand-in for an image: NAME=COMMAND")
     parser.add_argument("--lambda", action="append", default=[], dest="lambdas", help="NAME=module:function")
+    parser.add_argument("--no-sync", action="store_true", help="do not wait for the disk; a power loss may lose all")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     given = parser.parse_args()
     options = Options(
@@ -32,6 +33,7 @@ def main() -> int:
         faults=tuple(given.fault),
         images=tuple(given.image),
         lambdas=tuple(given.lambdas),
+        sync=not given.no_sync,
     )
     stdin = sys.stdin if given.until_stdin_closes else None
     try:

@@ -45,6 +45,8 @@ class Options:
     """Programs that stand in for images, each NAME=COMMAND."""
     lambdas: tuple[str, ...] = ()
     """Functions that Lambda steps call, each NAME=module:function."""
+    sync: bool = True
+    """Whether what is acknowledged is on the disk; else it survives a kill, but no power loss."""
 
 
 def serve(
@@ -100,7 +102,7 @@ def forget_aws(environ: MutableMapping[str, str]) -> None:
 def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tuple[Service, Front]:
     import sqlite3
 
-    from pipeline.local import lambdas
+    from pipeline.local import durable, lambdas
     from pipeline.local.faults import Faults
     from pipeline.local.images import parse, register
     from pipeline.local.server import Front
@@ -114,6 +116,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
         key=Key(identity.access_key_id, identity.secret_access_key),
         faults=Faults.parse(options.faults),
         lambdas=lambdas.parse(options.lambdas),
+        sync=durable.sync if options.sync else durable.no_sync,
     )
     fronts: list[Front] = []
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import LocalServiceError, UsageError
+from pipeline.local.durable import sync
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION
 
 _KEY_LETTERS: Final = string.ascii_uppercase + "234567"
@@ -81,6 +82,7 @@ class Identity:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(path)
+        sync(path.parent)
 
 
 def fingerprint(access_key_id: str) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.local import api
+from pipeline.local import api, durable
 from pipeline.local.clock import Clock
 from pipeline.local.containers.hosting import Hosting
 from pipeline.local.containers.jobs import Jobs
+from pipeline.local.durable import Sync
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.events import Events
@@ -45,6 +46,8 @@ class Configuration:
     key: Key = Key("local", "local")
     faults: Faults = field(default_factory=Faults)
     clock: Clock = field(default_factory=Clock)
+    sync: Sync = durable.sync
+    """How what is acknowledged gets to the disk."""
     lambdas: Mapping[str, str] = field(default_factory=dict)
     """The functions that Lambda steps may call: name to module:function (see `pipeline.local.lambdas`)."""
 
@@ -60,8 +63,8 @@ class Service:
         self.faults = configuration.faults
         self.address = address
         self.arns = Arns(configuration.account, configuration.region)
-        self.store = Store(state.database)
-        self.objects = Objects(state.objects)
+        self.store = Store(state.database, configuration.sync)
+        self.objects = Objects(state.objects, sync=configuration.sync)
         self.logs = Logs(self)
         self.events = Events(self)
         self.jobs = Jobs(self)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import LocalServiceError
+from pipeline.local.durable import sync
 
 VERSION: Final = "1"
 DEFAULT_FOLDER: Final = Path(".sagemaker")
@@ -67,7 +68,11 @@ class StateFolder:
         fresh = self._version.with_suffix(f".{uuid.uuid4()}")
         try:
             fresh.write_text(VERSION + "\n")
+            sync(fresh)
             fresh.replace(self._version)
+            sync(self.root)
+            with contextlib.suppress(PermissionError):  # a folder above may be somebody else's
+                sync(self.root.parent)
         except OSError:
             fresh.unlink(missing_ok=True)
             raise

@@ -1,8 +1,8 @@
 """The service's memory: SQLite in WAL mode, one row a resource, its Describe response as JSON.
 
-What a method here has returned from survives `kill -9` of the process. One connection, one lock: a transaction
-is short and never waits for anything but the lock. `wait` sleeps until a transaction has committed
-that may matter to it.
+What a method here has returned from survives `kill -9` of the process and a power loss. One connection, one lock: a
+transaction is short and, while it has the lock, waits for nothing; the disk it waits for afterwards. `wait` sleeps
+until a transaction has committed that may matter to it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
+
+from pipeline.local import durable
+from pipeline.local.durable import GroupCommit, Sync
 
 Body = dict[str, Any]
 Key = tuple[str, str]
@@ -46,7 +49,7 @@ class AlreadyExists(Exception):
 class Store:
     """Resources by kind and name, tags by ARN, answered idempotency tokens."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Sync = durable.sync) -> None:
         self._lock = threading.RLock()
         self._waiting: dict[Key | None, list[threading.Condition]] = {}
         self._changed: set[Key] = set()
@@ -55,6 +58,7 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        self._commits = GroupCommit(path, sync)
 
     def close(self) -> None:
         """Close the database; the store must not be used afterwards."""
@@ -63,15 +67,19 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing; nested transactions join the outermost one."""
+        """All or nothing; nested transactions join the outermost one, at whose end all is on the disk."""
+        number = 0
         with self._lock:
             self._depth += 1
+            before = self._db.total_changes
             try:
                 if self._depth == 1:
                     self._db.execute("BEGIN IMMEDIATE")
                 yield
                 if self._depth == 1:
                     self._db.execute("COMMIT")
+                    if self._db.total_changes != before:
+                        number = self._commits.written()
                     self._notify(None, *self._changed)
             except BaseException:
                 if self._depth == 1 and self._db.in_transaction:
@@ -81,6 +89,7 @@ class Store:
                 self._depth -= 1
                 if self._depth == 0:
                     self._changed.clear()
+        self._commits.settle(number)
 
     # resources
 

@@ -5,6 +5,7 @@ Client and service share the cores, so the figures are those that a user sees. `
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import statistics
@@ -36,10 +37,29 @@ def main() -> None:
             client = boto3.session.Session().client("s3", config=config)
             client.create_bucket(Bucket=BUCKET)
             measure(client, running.pid, root, size)
+        unsynced(root / "unsynced", config)
         with bare_server(root / "data") as address:
             peer = boto3.session.Session().client("s3", endpoint_url=address, config=config)
             down = str(root / "down")
             rate("the same download_file, a bare server", size, lambda: peer.download_file(BUCKET, "whole", down))
+
+
+def unsynced(state: Path, config: Any) -> None:
+    """What waiting for the disk costs: the same small writes on a service that does not wait."""
+    import boto3
+
+    lifecycle.start(state, detach=True, sync=False, out=io.StringIO())
+    try:
+        settings = {k: v for k, v in lifecycle.environment(lifecycle.require(state)).items() if v is not None}
+        session = boto3.session.Session(settings["AWS_ACCESS_KEY_ID"], settings["AWS_SECRET_ACCESS_KEY"])
+        client = session.client("s3", endpoint_url=settings["AWS_ENDPOINT_URL"], config=config)
+        client.create_bucket(Bucket=BUCKET)
+        body = b"x" * 1024
+        latency(
+            "put 1 KB, --no-sync", lambda number: client.put_object(Bucket=BUCKET, Key=f"small/{number}", Body=body)
+        )
+    finally:
+        lifecycle.stop(state)
 
 
 def measure(client: Any, pid: int, root: Path, size: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.local import durable
 from pipeline.local.running import Running
 from pipeline.local.server import Front
 from pipeline.local.service import Configuration, Key, Service
@@ -87,7 +88,8 @@ def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Ite
 
     state = StateFolder.open(tmp_path / "state")
     fronts: list[Front] = []
-    settings = Configuration(**{"key": KEY, **configuration})
+    # A kill loses nothing without the waiting for the disk; a power loss has tests of its own.
+    settings = Configuration(**{"key": KEY, "sync": durable.no_sync, **configuration})
     service = CheckedService(state, settings, address=lambda: fronts[0].url)
     fronts.append(Front(service, port))
     running = LocalService(service, fronts[0], fronts[0].url)

@@ -68,9 +68,9 @@ class Acknowledged:
 
 
 @contextmanager
-def process(state: Path) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
+def process(state: Path, *program: str) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
     """A service of which we may kill exactly the process that we started."""
-    command = [sys.executable, "-m", "pipeline.local", "--state", str(state)]
+    command = [sys.executable, "-m", *(program or ["pipeline.local"]), "--state", str(state)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert child.stdout is not None
     try:
@@ -200,6 +200,32 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
         for done in rounds:
             verify(found, done)
     assert any(done.executions for done in rounds) and any(done.objects for done in rounds)
+
+
+@pytest.mark.torture
+def test_nothing_acknowledged_is_lost_at_any_commit_point(tmp_path: Path) -> None:
+    """Each round dies before or after another of the syncs of bodies, folders and commits that the load brings."""
+    state, rounds = tmp_path / "state", [Acknowledged()]
+    points = length(2, 200)
+    with process(state) as (found, _):
+        _with_bucket(found)
+    for point in range(1, points + 1):
+        with process(state, "tests.support.dying_service", str(point)) as (found, child):
+            rounds.append(Acknowledged())
+            _under_load(found, rounds[-1], f"p{point}", partial(child.wait, 60))
+            assert child.returncode == -signal.SIGKILL
+        with process(state) as (found, _):
+            verify(found, rounds[-1])
+    with process(state) as (found, _):
+        for done in rounds:
+            verify(found, done)
+    assert points < 100 or all(
+        (
+            any(done.objects for done in rounds),
+            any(done.executions for done in rounds),
+            any(done.packages for done in rounds),
+        )
+    )
 
 
 def _with_bucket(found: Running) -> None:

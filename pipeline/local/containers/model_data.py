@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local import disk, trees
 from pipeline.local.containers.sandbox import Container, Limits, visible
 from pipeline.local.containers.transfer import TransferError, download, sources, split_uri
+from pipeline.local.durable import sync_tree
 from pipeline.local.images.sagemaker_containers import archive
 from pipeline.local.objects import NoSuchBucket, S3Error
 
@@ -58,7 +59,10 @@ def missing(service: Service, container: Mapping[str, Any]) -> str:
 
 
 def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
-    """Fill `folder` (made if need be) with the model data. Raises ModelDataError, then leaves no folder."""
+    """Fill `folder` (made if need be) with the model data, which an endpoint keeps for as long as it serves.
+
+    Raises ModelDataError, then leaves no folder.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     url, packed = location(container)
     if not url:
@@ -74,6 +78,7 @@ def fetch(service: Service, container: Mapping[str, Any], folder: Path) -> None:
                 path.unlink(missing_ok=True)
         else:
             download(service.objects, sources(service.objects, url), folder)
+        sync_tree(folder, service.configuration.sync)
     except (S3Error, OSError, ModelDataError, TransferError) as error:
         trees.remove(folder)
         raise ModelDataError(

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pipeline.local.durable import Sync
 from pipeline.local.objects.model import Blob
 
 CHUNK: Final = 1 << 20
@@ -31,17 +32,19 @@ class Broken(Exception):
 class Blobs:
     """The blob folder: `<folder>/<run>/<number>`, where each run of the service has a subfolder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sync: Sync) -> None:
         self._folder = folder
+        self._sync = sync
         self._run = uuid.uuid4().hex
         (folder / self._run).mkdir(parents=True, mode=0o700)
+        sync(folder)
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._pins: Counter[str] = Counter()
         self._doomed: set[str] = set()
 
     def write(self, chunks: Iterable[bytes]) -> Blob:
-        """Write a body as it arrives. If `chunks` raises, nothing is left behind."""
+        """Write a body as it arrives, to the disk. If `chunks` raises, nothing is left behind."""
         name = f"{self._run}/{next(self._numbers):x}"
         digest = hashlib.md5(usedforsecurity=False)
         size = 0
@@ -51,6 +54,8 @@ class Blobs:
                     digest.update(chunk)
                     size += len(chunk)
                     _write_all(file.fileno(), chunk)
+            self._sync(self._folder / name)
+            self._sync(self._folder / self._run)
         except BaseException:
             (self._folder / name).unlink(missing_ok=True)
             raise

@@ -1,7 +1,7 @@
 """The rows of the data plane: SQLite in WAL mode, one connection behind one lock.
 
-What a transaction here has committed survives `kill -9`. Keys compare by code point, which is the order of their
-UTF-8 bytes, and so the order in which S3 lists them.
+What a transaction here has returned from survives `kill -9` and a power loss. Keys compare by code point,
+which is the order of their UTF-8 bytes, and so the order in which S3 lists them.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.local.durable import GroupCommit, Sync
 from pipeline.local.objects.model import Blob, Properties, StoredObject
 
 _SCHEMA: Final = """
@@ -45,13 +46,14 @@ COLUMNS: Final = "bucket, key, version, latest, marker, size, etag, modified, pr
 class Database:
     """The connection; `execute` may be called within a transaction or, to read, without."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Sync) -> None:
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA foreign_keys=ON")
         self._db.executescript(_SCHEMA)
+        self._commits = GroupCommit(path, sync)
 
     def close(self) -> None:
         """Close the connection."""
@@ -60,16 +62,18 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, one at a time; they do not nest."""
+        """All or nothing, one at a time; they do not nest. At its end it is on the disk."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
                 self._db.execute("COMMIT")
+                number = self._commits.written()
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+        self._commits.settle(number)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

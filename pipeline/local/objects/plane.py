@@ -1,7 +1,7 @@
 """`Objects`: what S3 does with buckets and objects, on disk, versions included, memory bounded by one chunk.
 
-A body is written to its file first and becomes an object by one committed row, so a reader sees the old object
-or the new one, whole, and what has been acknowledged survives `kill -9`.
+A body is written to its file first, brought to the disk with its name, and becomes an object by one committed row. So
+a reader sees the old object or the new one, whole, and what has been acknowledged survives `kill -9` and a power loss.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from pipeline.local import durable
 from pipeline.local.clock import Clock
+from pipeline.local.durable import Sync
 from pipeline.local.objects.blobs import CHUNK, Blobs, Broken
 from pipeline.local.objects.buckets import Buckets
 from pipeline.local.objects.database import COLUMNS, Database, from_object, to_object
@@ -35,11 +37,15 @@ _INSERT: Final = f"INSERT INTO object ({COLUMNS}) VALUES ({', '.join('?' * 10)})
 class Objects(Buckets):
     """Buckets and objects below one folder, which belongs to one process at a time."""
 
-    def __init__(self, folder: Path, clock: Clock | None = None, *, region: str = "us-east-1") -> None:
+    def __init__(
+        self, folder: Path, clock: Clock | None = None, *, region: str = "us-east-1", sync: Sync = durable.sync
+    ) -> None:
         """`region` is where buckets are made unless `create_bucket` says otherwise."""
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        super().__init__(Database(folder / "objects.db"), clock or Clock(), region)
-        self.blobs = Blobs(folder / "blobs")
+        super().__init__(Database(folder / "objects.db", sync), clock or Clock(), region)
+        self.blobs = Blobs(folder / "blobs", sync)
+        sync(folder)
+        sync(folder.parent)
         self.uploads = Uploads(self, self._database, self._clock)
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="objects-sweep", daemon=True)

@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.local.containers.model_data import ModelDataError, fetch, missing, unpack
 from pipeline.local.objects import Objects
+from pipeline.local.service import Configuration
 from tests.support.damage import shorten
 from tests.support.serving import archive
 
@@ -22,7 +23,7 @@ from tests.support.serving import archive
 def service(tmp_path: Path) -> Any:
     objects = Objects(tmp_path / "s3")
     objects.create_bucket("models")
-    yield SimpleNamespace(objects=objects)
+    yield SimpleNamespace(objects=objects, configuration=Configuration())
     objects.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.local import durable
 from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects
 from pipeline.local.objects.errors import BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidBucketName, KeyTooLong
 from tests.support.damage import shorten
@@ -22,7 +23,7 @@ KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 
 @pytest.fixture
 def objects(tmp_path: Path) -> Iterator[Objects]:
-    plane = Objects(tmp_path / "s3")
+    plane = Objects(tmp_path / "s3", sync=durable.no_sync)
     plane.create_bucket("bucket")
     yield plane
     plane.close()
