@@ -146,6 +146,9 @@ def test_a_kept_connection_that_was_closed_is_replaced(serve: Callable[[Script],
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nhello, \r\n\r\n0\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        b"HTTP/1.1 200 OK\r\nX: 1\r\n",
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
         b"SSH-2.0-OpenSSH\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     ],
@@ -162,6 +165,23 @@ def test_an_answer_that_comes_too_late(serve: Callable[[Script], tuple[Server, C
     with pytest.raises(TooLate):
         connections.request("GET", "/", {}, timeout=0.1)
     release.set()
+
+
+def test_a_container_that_drips_its_answer_is_as_late_as_a_silent_one(
+    serve: Callable[[Script], tuple[Server, Connections]],
+) -> None:
+    ended = threading.Event()
+
+    def drip(sock: socket.socket, number: int) -> None:
+        request(sock)
+        sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while not ended.wait(0.02):
+            sock.sendall(b"x")
+
+    _, connections = serve(drip)
+    with pytest.raises(TooLate):
+        connections.request("GET", "/", {}, timeout=0.3)
+    ended.set()
 
 
 def test_nobody_there() -> None:

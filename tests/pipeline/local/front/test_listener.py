@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import select
 import socket
 import threading
 import time
@@ -358,3 +359,53 @@ def test_a_fault_of_a_handler_costs_one_connection_and_no_place(capsys: pytest.C
             assert exchange(port, b"GET /fail HTTP/1.1\r\nHost: a\r\n\r\n") == b""
         assert b"200 OK" in exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
     assert "a fault of ours" in capsys.readouterr().err
+
+
+def test_an_answer_under_way_goes_out_when_the_server_closes_and_no_new_request_is_taken() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    def slow(request: Request) -> Answer:
+        asked.set()
+        release.wait(20)
+        return Answer(200, [], b"in time")
+
+    sock = bind(0)
+    server = Listener(sock, slow)
+    server.start()
+    with (
+        socket.create_connection(sock.getsockname(), timeout=20) as busy,
+        socket.create_connection(sock.getsockname(), timeout=20) as idle,
+    ):
+        busy.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert asked.wait(20)
+        closing = threading.Thread(target=server.close, args=(20.0,))
+        closing.start()
+        assert idle.recv(1) == b"", "who asks nothing is let go of"
+        release.set()
+        answer = b"".join(iter(lambda: busy.recv(4096), b""))
+        assert answer.endswith(b"in time") and b"Connection: close" in answer
+        closing.join(20)
+        assert not closing.is_alive()
+
+
+def test_a_body_is_read_no_faster_than_somebody_wants_it() -> None:
+    release = threading.Event()
+
+    def hold(request: Request) -> Answer:
+        first = request.body.read(1)
+        release.wait(20)
+        return Answer(200, [], b"%d" % (len(first) + len(request.body.read())))
+
+    size = 64 << 20
+    with serving(hold) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
+        sock.setblocking(False)
+        sent, piece = 0, b"x" * (1 << 20)
+        with contextlib.suppress(BlockingIOError):
+            while sent < size and select.select([], [sock], [], 0.5)[1]:
+                sent += sock.send(piece[: size - sent])
+        assert sent < size, "more was taken than the sockets themselves hold"
+        sock.settimeout(20)
+        release.set()
+        sock.sendall(b"x" * (size - sent))
+        assert sock.recv(4096).endswith(b"%d" % size)
