@@ -50,8 +50,8 @@ class Streamed:
             if self._incoming.ended:
                 return b""
             self._channel.more()
-        part = parts.popleft()
+        part = parts.pop(0)
         if len(part) > most:
-            parts.appendleft(part[most:])
+            parts.insert(0, part[most:])
             part = part[:most]
         return part

@@ -91,7 +91,7 @@ class Channel:
         """The request whose head has come. Raises BadRequest, also for a head that did not come in time."""
         if not self._parser.waiting:
             raise self._parser.problem or BadRequest(408, "the request's head did not arrive in time")
-        incoming = self._parser.waiting.popleft()
+        incoming = self._parser.waiting.pop(0)
         self._since, self._keeps = time.monotonic(), incoming.keep_alive
         headers = incoming.by_name()
         length = _length(headers)
