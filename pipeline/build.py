@@ -18,7 +18,7 @@ from pipeline.errors import SettingsError
 from pipeline.parameters import Parameter, Task, Type
 from pipeline.settings import Settings
 from steps.check_deploy import check_deploy
-from steps.check_metrics import GATES, check_metrics
+from steps.check_metrics import GATES, bounds, check_metrics
 from steps.configure_endpoint import configure_endpoint
 from steps.context import Context
 from steps.convert import convert, output_uri
@@ -74,7 +74,8 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         "features": output_uri(converted, "features"),
         "task": task,
     }
-    evaluated = evaluate(context, **compared, **script)
+    gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
+    evaluated = evaluate(context, **compared, gates=bounds(gates), **script)
 
     registered = register(
         context,
@@ -85,8 +86,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         group=p["ModelPackageGroupName"],
         approval_status=p["ModelApprovalStatus"],
     )
-    gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
-    checked = check_metrics(gates=gates, passed=[registered], failed=[reject(gates=gates)])
+    checked = check_metrics(gates=gates, passed=[registered], failed=[reject()])
 
     configured = configure_endpoint(
         context,

@@ -74,6 +74,7 @@ class Report:
             "execution": self.execution.arn,
             "name": self.name,
             "status": self.execution.status,
+            "outcome": self.execution.outcome,
             "reason": self.failure or self.execution.reason,
             "started": self.started.isoformat(),
             "ended": self.ended.isoformat() if self.ended else None,
@@ -90,14 +91,14 @@ class Report:
     def as_text(self) -> str:
         """The report as lines for a terminal."""
         lines = [
-            f"{self.pipeline}, execution {self.id}: {self.execution.status}",
+            f"{self.pipeline}, execution {self.id}: {self.execution.outcome}",
             f"started {self.started.isoformat(sep=' ', timespec='seconds')}",
         ]
         reason = self.failure or self.execution.reason
         lines += [f"reason: {reason}"] if reason else []
         lines += _section("parameters given", (f"{name} = {value}" for name, value in self.parameters.items()))
         lines += _section(
-            "steps", (f"{s.name:<18} {s.status:<10} {s.seconds(self.until):6.1f} s" for s in self.execution.steps)
+            "steps", (f"{s.name:<18} {s.outcome:<10} {s.seconds(self.until):6.1f} s" for s in self.execution.steps)
         )
         lines += _section("gate", map(_held, self.gates))
         lines += _section("outputs", (f"{o.step:<18} {o.name:<12} {o.uri}" for o in self.outputs))
@@ -160,6 +161,7 @@ def _step(step: StepView) -> dict[str, Any]:
     return {
         "name": step.name,
         "status": step.status,
+        "outcome": step.outcome,
         "started": step.started.isoformat() if step.started else None,
         "ended": step.ended.isoformat() if step.ended else None,
         "attempts": step.attempts,
@@ -170,7 +172,7 @@ def _step(step: StepView) -> dict[str, Any]:
 
 
 def _held(gate: results.Gate) -> str:
-    held = "pass" if gate.passed else "miss"
+    held = "met" if gate.passed else "missed"
     return f"{gate.metric:<12} {gate.value:.4f}, {gate.side} {gate.threshold:g} ({gate.parameter}): {held}"
 
 

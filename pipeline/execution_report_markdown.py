@@ -17,7 +17,14 @@ from pipeline.executions import StepView
 from pipeline.follow_view import note, plain
 from pipeline.results import confusion_matrix
 
-_MARKS: Final = {"Succeeded": "✅", "Failed": "❌", "Stopped": "⏹️", "Executing": "⏳", "Stopping": "⏳"}
+_MARKS: Final = {
+    "Succeeded": "✅",
+    "Failed": "❌",
+    "Rejected": "🚫",
+    "Stopped": "⏹️",
+    "Executing": "⏳",
+    "Stopping": "⏳",
+}
 _LONGEST_REASON: Final = 4000
 
 
@@ -29,7 +36,7 @@ def markdown(report: Report) -> str:
 
 
 def _head(report: Report) -> str:
-    status = report.execution.status
+    status = report.execution.outcome
     lines = [f"## {_MARKS.get(status, '')} {_cell(report.pipeline)}: {status}".replace("  ", " "), ""]
     facts = [f"Execution `{report.id}` on {report.links.target.describe()}", f"started {utc(report.started)}"]
     if report.ended:
@@ -64,7 +71,7 @@ def _figure_table(report: Report, found: Sequence[Figure], *, gate: bool) -> str
     for figure in found:
         row = [_cell(figure.name), f"{figure.value:.4f}"]
         if figure.gate:
-            held = "✅ pass" if figure.gate.passed else "❌ miss"
+            held = "✅ met" if figure.gate.passed else "❌ missed"
             row += [f"{figure.gate.side} {figure.gate.threshold:g} (`{figure.gate.parameter}`)", held]
         if report.approved:
             row += [number(figure.approved), number(figure.difference, signed=True)]
@@ -94,7 +101,7 @@ def _steps(report: Report) -> str:
         link = "" if report.links.target.local else report.links.step(step)
         name = f"[{_cell(step.name)}]({link})" if link else _cell(step.name)
         seconds = duration(step.seconds(report.until))
-        rows.append([name, f"{_MARKS.get(step.status, '')} {step.status}".strip(), seconds, _cell(remark(step))])
+        rows.append([name, f"{_MARKS.get(step.outcome, '')} {step.outcome}".strip(), seconds, _cell(remark(step))])
     return "### Steps\n\n" + table(["step", "status", "time:", ""], rows) if rows else ""
 
 

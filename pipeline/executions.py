@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,9 +18,14 @@ from pipeline.clients import Clients, error_code, translated
 from pipeline.errors import FollowTimeout, ServiceError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
-    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
+    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef, PipelineExecutionSummaryTypeDef
+
+REJECTED: Final = "Rejected"
+"""How an execution ended, or its Fail step, that a gate ended on purpose; for the service it is Failed."""
 
 TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
+
+_AT_ONCE: Final = 8
 
 # What a step's metadata may hold that has an ARN, in the order of the API's documentation.
 _JOBS: Final = ("ProcessingJob", "TrainingJob", "TransformJob", "TuningJob")
@@ -48,6 +54,11 @@ class StepView:
         return max(0.0, ((self.ended or now) - self.started).total_seconds())
 
     @property
+    def outcome(self) -> str:
+        """The status, in which a Fail step that did what it is for is Rejected and not Failed."""
+        return REJECTED if self.status == "Failed" and self.kind == "Fail" else self.status
+
+    @property
     def job_name(self) -> str:
         """The name of the step's job, empty if it has none."""
         arn = str(self.metadata.get("Arn", "")) if self.kind in _JOBS else ""
@@ -62,6 +73,12 @@ class Snapshot:
     status: str
     steps: tuple[StepView, ...]
     reason: str = ""
+
+    @property
+    def outcome(self) -> str:
+        """The status, in which Rejected is told from Failed."""
+        failed = self.failed_step if self.status == "Failed" else None
+        return failed.outcome if failed else self.status
 
     @property
     def done(self) -> bool:
@@ -158,28 +175,34 @@ class Summary:
     name: str
     started: datetime
     reason: str = ""
+    outcome: str = ""
+    """The status, in which Rejected is told from Failed."""
 
 
 def latest(clients: Clients, pipeline: str, count: int) -> tuple[Summary, ...]:
     """The latest executions of a pipeline, newest first. Raises ServiceError."""
-    with translated():
+    with translated(), ThreadPoolExecutor(_AT_ONCE) as pool:
         pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
             PipelineName=pipeline,
             SortBy="CreationTime",
             SortOrder="Descending",
             PaginationConfig={"MaxItems": count},
         )
-        return tuple(
-            Summary(
-                item["PipelineExecutionArn"],
-                item["PipelineExecutionStatus"],
-                item.get("PipelineExecutionDisplayName", ""),
-                item["StartTime"],
-                item.get("PipelineExecutionFailureReason", ""),
-            )
-            for page in pages
-            for item in page["PipelineExecutionSummaries"]
-        )
+        found = [item for page in pages for item in page["PipelineExecutionSummaries"]]
+        return tuple(pool.map(lambda item: _summary(clients, item), found))
+
+
+def _summary(clients: Clients, item: PipelineExecutionSummaryTypeDef) -> Summary:
+    """One execution; the steps of one that failed say whether it was rejected, and why."""
+    status, reason = item["PipelineExecutionStatus"], item.get("PipelineExecutionFailureReason", "")
+    outcome: str = status
+    if status == "Failed":
+        failed = snapshot(clients, item["PipelineExecutionArn"])
+        outcome = failed.outcome
+        if outcome == REJECTED and failed.failed_step:
+            reason = failed.failed_step.reason or reason
+    name = item.get("PipelineExecutionDisplayName", "")
+    return Summary(item["PipelineExecutionArn"], status, name, item["StartTime"], reason, outcome)
 
 
 def step_of(execution: Snapshot, name: str) -> StepView:

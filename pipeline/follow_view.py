@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 Now = Callable[[], datetime]
 
 TAIL_LINES: Final = 8
-_STYLES: Final = {"Succeeded": "green", "Failed": "red", "Stopped": "yellow", "Stopping": "yellow"}
+OUTCOME_STYLES: Final = {
+    "Succeeded": "green",
+    "Failed": "red",
+    "Rejected": "magenta",
+    "Stopped": "yellow",
+    "Stopping": "yellow",
+}
 _SHORT_SECONDS: Final = 2.0
 _BETWEEN_READS: Final = timedelta(seconds=0.5)
 
@@ -88,7 +94,7 @@ class _Lines(AbstractContextManager["_Lines"]):
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _line(self, step: StepView) -> str:
-        parts = [f"{step.name:<18} {step.status:<10}"]
+        parts = [f"{step.name:<18} {step.outcome:<10}"]
         if step.status in TERMINAL:
             parts.append(f"{step.seconds(self._now()):7.1f} s")
         return "  ".join([*parts, note(step)]).rstrip()
@@ -191,7 +197,7 @@ def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) 
         if step is None:
             table.add_row(Text(name, style="dim"), "", "", "")
             continue
-        status = Text(step.status, style=_STYLES.get(step.status, "cyan"))
+        status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
         table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
     return table
 

@@ -110,7 +110,7 @@ def svg(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
 def statuses(execution: Snapshot, now: datetime) -> dict[str, Status]:
     """What a drawing shows of each step that has started: its status and duration, or that it was reused."""
     return {
-        step.name: Status(step.status, "reused" if step.cached_from else f"{step.seconds(now):.1f} s")
+        step.name: Status(step.outcome, "reused" if step.cached_from else f"{step.seconds(now):.1f} s")
         for step in execution.steps
     }
 
@@ -127,6 +127,7 @@ def layout(graph: Graph) -> dict[str, Place]:
 _COLOURS: Final = {
     "Succeeded": ("#dafbe1", "#1a7f37", "#1a7f37"),
     "Failed": ("#ffebe9", "#cf222e", "#cf222e"),
+    "Rejected": ("#fbefff", "#8250df", "#8250df"),
     "Stopped": ("#fff8c5", "#9a6700", "#9a6700"),
     "Stopping": ("#fff8c5", "#9a6700", "#9a6700"),
     "Executing": ("#ddf4ff", "#0969da", "#0969da"),

@@ -19,7 +19,7 @@ _MOST_CLASSES: Final = 20
 
 
 def gate_table(gates: Sequence[Gate]) -> Table:
-    """Each gated figure beside its threshold, and whether it passed."""
+    """Each gated figure beside its threshold, met or missed."""
     return plain_table(("metric", "value", "threshold", "parameter", ""), map(_row, gates), right=("value",))
 
 
@@ -39,7 +39,7 @@ def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> 
 def _row(gate: Gate) -> list[str | Text]:
     from rich.text import Text
 
-    verdict = Text("pass", "green") if gate.passed else Text("miss", "red")
+    verdict = Text("met", "green") if gate.passed else Text("missed", "red")
     return [gate.metric, f"{gate.value:.4f}", f"{gate.side} {gate.threshold:g}", gate.parameter, verdict]
 
 

@@ -1,8 +1,8 @@
 """EvaluateModel: the batch predictions against the labels, as figures for the gate and a report for people.
 
 `evaluation.json` holds one group of SageMaker's model quality format, since its readers stop at the first;
-`figures.json` holds the same figures as short texts, since a Fail step's message can round nothing; `report.html`
-holds everything it shows within itself.
+`gates.json` says of each gated figure whether it was met or missed, since a Fail step's message can compare nothing;
+`report.html` holds everything it shows within itself.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from scripts.classes import read_classes
 from scripts.errors import ScriptError, conclude
+from scripts.gates import compare, verdict
 from scripts.metrics import HEADLINES, binary_metrics, multiclass_metrics, regression_metrics
 from scripts.outputs import Outputs
 from scripts.predictions import Answers, aligned, class_count, read_answers, read_labels
@@ -25,15 +26,16 @@ from scripts.report import write_report
 from scripts.targets import BINARY, REGRESSOR, TASKS
 
 
-def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str) -> str:
-    """Write `evaluation.json`, `figures.json`, `report.html` and its pictures into `output`; a one-line summary."""
+def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str, gates: str = "") -> str:
+    """Write `evaluation.json`, `gates.json`, `report.html` and its pictures into `output`; a one-line summary."""
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
     metrics = compute(answers, truth, task, known=len(classes))
+    compared = compare(gates, next(iter(metrics.values())))
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
-        outputs.write_json(output / "figures.json", texts(metrics))
-        write_report(outputs, output, answers, truth, metrics, features=features, classes=classes)
+        outputs.write_json(output / "gates.json", {"verdict": {"value": verdict(compared)}})
+        write_report(outputs, output, answers, truth, metrics, features=features, classes=classes, gates=compared)
     return summary(metrics)
 
 
@@ -60,18 +62,6 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, kno
     return multiclass_metrics(classes, answers.labels, class_count(answers, classes, known))
 
 
-def texts(metrics: dict[str, Any]) -> dict[str, Any]:
-    """The single figures at the same places, as texts of six digits: enough to tell them from a threshold."""
-    return {
-        group: {
-            name: {"value": f"{figure['value']:.6g}"}
-            for name, figure in figures.items()
-            if isinstance(figure.get("value"), int | float)
-        }
-        for group, figures in metrics.items()
-    }
-
-
 def summary(metrics: dict[str, Any]) -> str:
     """The headline figures in one line."""
     ((group, figures),) = metrics.items()
@@ -85,11 +75,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--task", choices=TASKS, required=True)
+    parser.add_argument("--gates", default="", help="figures and thresholds: accuracy>=0.96,mae<=2")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
     return conclude(
         options.message,
-        lambda: evaluate(options.predictions, options.labels, options.features, options.output, task=options.task),
+        lambda: evaluate(
+            options.predictions,
+            options.labels,
+            options.features,
+            options.output,
+            task=options.task,
+            gates=options.gates,
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.gates import Gate
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
@@ -61,6 +62,7 @@ def write_report(
     *,
     features: Path,
     classes: Sequence[str] = (),
+    gates: Sequence[Gate] = (),
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
@@ -76,14 +78,15 @@ def write_report(
     for section in sections:
         for name, data in section.pictures.items():
             outputs.write(folder / name, data)
-    outputs.write(folder / "report.html", page(group, figures, sections, len(labels)).encode())
+    outputs.write(folder / "report.html", page(group, figures, sections, len(labels), gates).encode())
 
 
-def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int) -> str:
+def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int, gates: Sequence[Gate] = ()) -> str:
     """The whole document."""
     kind = group.removesuffix("_metrics").replace("_", " ")
     cards = "".join(_card(name, figures, _ALWAYS.get(group, "")) for name in HEADLINES[group])
-    parts = "".join(map(_section, [*sections, _all_figures(figures, _ALWAYS.get(group, ""))]))
+    gated = [_gate_section(gates)] if gates else []
+    parts = "".join(map(_section, [*gated, *sections, _all_figures(figures, _ALWAYS.get(group, ""))]))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
@@ -119,6 +122,13 @@ def _card(name: str, figures: dict[str, Any], always: str) -> str:
         f'<div class="card"><span>{shown[:1].upper()}{shown[1:]}</span><b>{number(figure["value"])}</b>'
         f"<small>{'<br>'.join(notes)}</small></div>"
     )
+
+
+def _gate_section(gates: Sequence[Gate]) -> Section:
+    missed = sum(not gate.met for gate in gates)
+    text = f"{missed} of {len(gates)} missed: the model is rejected" if missed else f"All {len(gates)} met"
+    rows = [[title(gate.metric), number(gate.value), gate.bound, "met" if gate.met else "missed"] for gate in gates]
+    return Section("Gate", f"{text}.", {}, [["figure", "value", "threshold", ""], *rows])
 
 
 def _all_figures(figures: dict[str, Any], always: str) -> Section:

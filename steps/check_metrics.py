@@ -10,7 +10,7 @@ from sagemaker.core.workflow.conditions import (
     ConditionGreaterThanOrEqualTo,
     ConditionLessThanOrEqualTo,
 )
-from sagemaker.core.workflow.functions import JsonGet
+from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.steps import Step
 
@@ -21,9 +21,8 @@ NAME: Final = "CheckMetrics"
 
 @dataclass(frozen=True)
 class Gate:
-    """One gated metric: what it is called, where in the evaluation it stands, and the parameter that bounds it."""
+    """One gated metric: where in the evaluation it stands, and the parameter that bounds it."""
 
-    title: str
     path: str
     threshold: str
 
@@ -36,43 +35,47 @@ class Gate:
         """The metric as an expression over the evaluation's property file."""
         return JsonGet(step_name=evaluate.NAME, property_file=evaluate.REPORT, json_path=self.path)
 
-    def text(self) -> JsonGet:
-        """The metric as people read it."""
-        return JsonGet(step_name=evaluate.NAME, property_file=evaluate.FIGURES, json_path=self.path)
+
+def _binary(key: str, threshold: str) -> Gate:
+    return Gate(f"binary_classification_metrics.{key}.value", threshold)
 
 
-def _binary(title: str, key: str, threshold: str) -> Gate:
-    return Gate(title, f"binary_classification_metrics.{key}.value", threshold)
+def _multiclass(key: str, threshold: str) -> Gate:
+    return Gate(f"multiclass_classification_metrics.{key}.value", threshold)
 
 
-def _multiclass(title: str, key: str, threshold: str) -> Gate:
-    return Gate(title, f"multiclass_classification_metrics.{key}.value", threshold)
-
-
-def _regression(title: str, key: str, threshold: str) -> Gate:
-    return Gate(title, f"regression_metrics.{key}.value", threshold)
+def _regression(key: str, threshold: str) -> Gate:
+    return Gate(f"regression_metrics.{key}.value", threshold)
 
 
 GATES: Final = {
     "binary_classifier": (
-        _binary("accuracy", "accuracy", "MinAccuracy"),
-        _binary("precision", "precision", "MinPrecision"),
-        _binary("recall", "recall", "MinRecall"),
-        _binary("F1", "f1", "MinF1"),
-        _binary("AUC", "auc", "MinAuc"),
+        _binary("accuracy", "MinAccuracy"),
+        _binary("precision", "MinPrecision"),
+        _binary("recall", "MinRecall"),
+        _binary("f1", "MinF1"),
+        _binary("auc", "MinAuc"),
     ),
     "multiclass_classifier": (
-        _multiclass("accuracy", "accuracy", "MinAccuracy"),
-        _multiclass("precision", "weighted_precision", "MinPrecision"),
-        _multiclass("recall", "weighted_recall", "MinRecall"),
-        _multiclass("F1", "weighted_f1", "MinF1"),
+        _multiclass("accuracy", "MinAccuracy"),
+        _multiclass("weighted_precision", "MinPrecision"),
+        _multiclass("weighted_recall", "MinRecall"),
+        _multiclass("weighted_f1", "MinF1"),
     ),
     "regressor": (
-        _regression("MAE", "mae", "MaxMae"),
-        _regression("RMSE", "rmse", "MaxRmse"),
-        _regression("R2", "r2", "MinR2"),
+        _regression("mae", "MaxMae"),
+        _regression("rmse", "MaxRmse"),
+        _regression("r2", "MinR2"),
     ),
 }
+
+
+def bounds(gates: Sequence[tuple[Gate, Any]]) -> Join:
+    """The gates as the evaluation is told them: accuracy>=0.96,mae<=2."""
+    parts: list[Any] = []
+    for gate, threshold in gates:
+        parts += [f"{',' if parts else ''}{gate.path.split('.')[1]}{'>=' if gate.is_minimum else '<='}", threshold]
+    return Join(on="", values=parts)
 
 
 def check_metrics(

@@ -17,7 +17,7 @@ from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arg
 
 NAME: Final = "EvaluateModel"
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
-FIGURES: Final = PropertyFile(name="EvaluationFigures", output_name="evaluation", path="figures.json")
+GATES: Final = PropertyFile(name="EvaluationGates", output_name="evaluation", path="gates.json")
 
 
 def evaluate(
@@ -27,10 +27,14 @@ def evaluate(
     labels: Any,
     features: Any,
     task: str,
+    gates: Any,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
-    """The step; predictions, labels and features are S3 prefixes of files in the same order of rows."""
+    """The step; predictions, labels and features are S3 prefixes of files in the same order of rows.
+
+    `gates` are the gated figures with their thresholds, `accuracy>=0.96,mae<=2`, which the job marks as met or missed.
+    """
     job = Job(
         step=NAME,
         script="evaluate",
@@ -40,6 +44,7 @@ def evaluate(
             ("features", input_folder("features")),
             ("output", output_folder("evaluation")),
             ("task", task),
+            ("gates", gates),
             ("message", MESSAGE),
         ],
         inputs={"predictions": predictions, "labels": labels, "features": features},
@@ -50,7 +55,7 @@ def evaluate(
     return ProcessingStep(
         name=NAME,
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
-        property_files=[REPORT, FIGURES],
+        property_files=[REPORT, GATES],
         display_name="Evaluate model",
         description="Predictions against labels: the figures that the gate reads, and a report with pictures.",
         cache_config=policies.CACHED,

@@ -1,31 +1,26 @@
-"""RejectModel: ends the execution with the figures beside the thresholds that they missed.
+"""RejectModel: ends the execution with each gated figure beside its threshold, met or missed.
 
 It stands in the other branch of the gate; a Fail step is what tells a rejected model from a broken pipeline.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.fail_step import FailStep
 
-from steps.check_metrics import Gate
+from steps import evaluate
 
 NAME: Final = "RejectModel"
 
 
-def reject(*, gates: Sequence[tuple[Gate, Any]]) -> FailStep:
-    """The step. Its message reads: The metrics miss their thresholds: accuracy 0.9 (at least 0.97), ..."""
-    parts: list[Any] = ["The metrics miss their thresholds: "]
-    for index, (gate, threshold) in enumerate(gates):
-        bound = "at least" if gate.is_minimum else "at most"
-        separator = "" if index == 0 else ", "
-        parts += [f"{separator}{gate.title} ", gate.text(), f" ({bound} ", threshold, ")"]
+def reject() -> FailStep:
+    """The step. Its message reads: The model is rejected. Missed: accuracy 0.9 (at least 0.97). Met: ..."""
+    verdict = JsonGet(step_name=evaluate.NAME, property_file=evaluate.GATES, json_path="verdict.value")
     return FailStep(
         name=NAME,
-        error_message=Join(on="", values=parts),
+        error_message=Join(on="", values=["The model is rejected. ", verdict]),
         display_name="Reject model",
         description="At least one metric is on the wrong side of its threshold.",
     )

@@ -164,13 +164,17 @@ def logs(
 def executions(
     where: Where,
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the pipeline's executions, newest first."""
     from pipeline.executions import latest
-    from pipeline.executions_view import executions_table
+    from pipeline.executions_view import executions_json, executions_table
 
     settings, clients = where.opened()
     found = latest(clients, settings.name, count)
+    if json:
+        print(executions_json(found))
+        return
     if not found:
         print(where.repeated("no executions: `pipeline start` starts one"), file=sys.stderr)
         return

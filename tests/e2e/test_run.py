@@ -77,7 +77,7 @@ def test_a_service_of_one_region_runs_a_pipeline_for_another(tmp_path: Path) -> 
 
 def test_it_prints_the_figures_beside_their_thresholds_and_the_confusion_matrix(first: Ended) -> None:
     for metric in ("accuracy", "precision", "recall", "f1", "auc"):
-        assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +pass", first.out, re.MULTILINE), first
+        assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +met", first.out, re.MULTILINE), first
     assert re.search(r"^actual \\ predicted +not 0 +0\nnot 0 +\d+ +\d+\n0 +\d+ +\d+$", first.out, re.MULTILINE), first
 
 
@@ -113,8 +113,11 @@ def test_a_second_run_reuses_what_did_not_change_and_the_registry_grows(first: E
 def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresholds(first: Ended, folder: Path) -> None:
     rejected = pipeline("run", "--param", "MinAccuracy=0.9999", folder=folder)
     assert rejected.code == 3, rejected
-    assert re.search(r"accuracy 0\.\d+ \(at least 0\.9999\)", rejected.err), rejected
-    assert re.search(r"accuracy +0\.\d{4} +at least 0\.9999 +MinAccuracy +miss", rejected.out), rejected
+    assert re.match(
+        r"error: The model is rejected\. Missed: accuracy 0\.\d+ \(at least 0\.9999\)\. Met: precision 0\.\d+ ",
+        rejected.err,
+    ), rejected
+    assert re.search(r"accuracy +0\.\d{4} +at least 0\.9999 +MinAccuracy +missed", rejected.out), rejected
     assert "RegisterModel" not in rejected.out
     assert "DeployEndpoint" not in rejected.out
 

@@ -93,7 +93,7 @@ def test_markdown_has_one_table_a_subject(ran: Ran) -> None:
     text = markdown(ran.better)
     assert text.startswith("## ✅ demo: Succeeded\n")
     assert "| figure | value | threshold | gate | approved, version 1 | difference |" in text
-    assert "| accuracy | 0.9500 | at least 0.8 (`MinAccuracy`) | ✅ pass | 0.9000 | +0.0500 |" in text
+    assert "| accuracy | 0.9500 | at least 0.8 (`MinAccuracy`) | ✅ met | 0.9000 | +0.0500 |" in text
     assert "| **1** | 2 | 5 |" in text
     assert "| EvaluateModel | ✅ Succeeded |" in text
     assert re.search(r"```mermaid\nflowchart TD\n.*\n```", text, re.S)

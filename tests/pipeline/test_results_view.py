@@ -28,8 +28,8 @@ def test_figures_stand_beside_their_thresholds() -> None:
     )
     assert printed(gate_table(gates)) == [
         "metric      value  threshold      parameter",
-        "accuracy   0.9877  at least 0.97  MinAccuracy  pass",
-        "rmse      12.5000  at most 2      MaxRmse      miss",
+        "accuracy   0.9877  at least 0.97  MinAccuracy  met",
+        "rmse      12.5000  at most 2      MaxRmse      missed",
     ]
 
 

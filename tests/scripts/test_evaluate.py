@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from scripts import evaluate
+from scripts.errors import ScriptError
+from scripts.gates import compare, verdict
 from scripts.metrics import HEADLINES
 from scripts.predictions import Answers, feature_rows, parse_answers
 from scripts.report import number, page, title
@@ -36,11 +38,11 @@ class Case:
         (self.folder / "labels" / "labels.csv").write_text("".join(f"{label:.9g}\n" for label in labels))
         np.savetxt(self.folder / "features" / "features.csv", features, delimiter=",", fmt="%.6g")
 
-    def run(self) -> int:
+    def run(self, *more: str) -> int:
         arguments = ["--task", self.task, "--output", str(self.output), "--message", str(self.folder / "message")]
         for name in ("predictions", "labels", "features"):
             arguments += [f"--{name}", str(self.folder / name)]
-        return evaluate.main(arguments)
+        return evaluate.main([*arguments, *more])
 
     @property
     def output(self) -> Path:
@@ -74,7 +76,7 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     assert sorted(path.name for path in case.output.iterdir()) == [
         "confusion.png",
         "evaluation.json",
-        "figures.json",
+        "gates.json",
         "mistakes.png",
         "precision_recall.png",
         "report.html",
@@ -84,15 +86,35 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     ]
 
 
-def test_figures_for_a_message_are_short_texts_at_the_same_places(tmp_path: Path) -> None:
+def test_each_gated_figure_is_marked_as_met_or_missed(tmp_path: Path) -> None:
     case = binary_case(tmp_path)
-    assert case.run() == 0
-    metrics = json.loads((case.output / "evaluation.json").read_text())["binary_classification_metrics"]
-    shown = json.loads((case.output / "figures.json").read_text())["binary_classification_metrics"]
-    assert set(shown) >= {"accuracy", "precision", "recall", "f1", "auc"}
-    for name, figure in shown.items():
-        assert float(figure["value"]) == pytest.approx(metrics[name]["value"], rel=1e-5)
-        assert len(figure["value"]) <= len("0.000123456")
+    assert case.run("--gates", "accuracy>=0.9999,precision>=0.1,auc>=0.1") == 0
+    figures = json.loads((case.output / "evaluation.json").read_text())["binary_classification_metrics"]
+    shown = {name: f"{figures[name]['value']:.6g}" for name in ("accuracy", "precision", "auc")}
+    assert json.loads((case.output / "gates.json").read_text()) == {
+        "verdict": {
+            "value": f"Missed: accuracy {shown['accuracy']} (at least 0.9999). "
+            f"Met: precision {shown['precision']} (at least 0.1), auc {shown['auc']} (at least 0.1)."
+        }
+    }
+    page = (case.output / "report.html").read_text()
+    assert "1 of 3 missed: the model is rejected." in page
+    assert "<td>at least 0.9999</td><td>missed</td>" in page
+
+
+def test_a_figure_just_beside_its_threshold_is_told_from_it() -> None:
+    (gate,) = compare("accuracy>=0.96", {"accuracy": {"value": 0.95999999}})
+    assert verdict([gate]) == "Missed: accuracy 0.95999999 (at least 0.96)."
+    (gate,) = compare("mae<=2.0", {"mae": {"value": 2.0}})
+    assert verdict([gate]) == "Met: mae 2 (at most 2)."
+    (gate,) = compare("auc>=0", {"auc": {"value": "NaN"}})
+    assert verdict([gate]) == "Missed: auc nan (at least 0)."
+
+
+@pytest.mark.parametrize("text", ["accuracy", "accuracy>0.9", "accuracy>=much", "nothing>=0.9", "accuracy>=nan"])
+def test_what_is_no_gate_is_refused(text: str) -> None:
+    with pytest.raises(ScriptError, match=f"the gate '{text}' compares no figure with a number; write it as"):
+        compare(text, {"accuracy": {"value": 0.9}})
 
 
 class Page(HTMLParser):

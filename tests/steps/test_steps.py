@@ -65,7 +65,9 @@ def test_only_a_binary_task_has_a_positive_class(case: str) -> None:
 
 
 def test_evaluate_is_called_so() -> None:
-    assert _options("EvaluateModel", "multiclass") == {
+    options = _options("EvaluateModel", "multiclass")
+    assert list(options.pop("--gates")) == ["Std:Join"]
+    assert options == {
         "--predictions": "/opt/ml/processing/input/predictions",
         "--labels": "/opt/ml/processing/input/labels",
         "--features": "/opt/ml/processing/input/features",
@@ -147,7 +149,7 @@ def test_predictions_are_compared_with_what_they_were_made_from(name: str) -> No
 def test_gate_reads_the_evaluation_as_a_property_file() -> None:
     assert _step("EvaluateModel")["PropertyFiles"] == [
         {"PropertyFileName": "EvaluationReport", "OutputName": "evaluation", "FilePath": "evaluation.json"},
-        {"PropertyFileName": "EvaluationFigures", "OutputName": "evaluation", "FilePath": "figures.json"},
+        {"PropertyFileName": "EvaluationGates", "OutputName": "evaluation", "FilePath": "gates.json"},
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.local.engine.conditions import holds
 from pipeline.local.engine.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import Records
@@ -70,8 +71,8 @@ class StepView:
     files: list[Stored]
     log: list[str]
     log_cut: bool
-    conditions: list[tuple[str, str, str]]
-    """Of a Condition step: what is compared, how, and with what; values where they are known."""
+    conditions: list[tuple[str, str, str, str]]
+    """Of a Condition step: what is compared, how, with what, and whether it is met; values where they are known."""
 
 
 def endpoint_log(service: Service, name: str) -> tuple[list[str], bool]:
@@ -115,7 +116,7 @@ def step_view(service: Service, execution: Body, graph: Graph, row: Body) -> Ste
     return StepView(row, kind, shown, figures, files, log, cut, _conditions(service, execution, graph, row))
 
 
-def _conditions(service: Service, execution: Body, graph: Graph, row: Body) -> list[tuple[str, str, str]]:
+def _conditions(service: Service, execution: Body, graph: Graph, row: Body) -> list[tuple[str, str, str, str]]:
     if row["_type"] != "Condition" or row["StepName"] not in graph.nodes:
         return []
     scope = ExecutionScope(service, execution, graph, Records(service, execution["PipelineExecutionArn"]))
@@ -123,8 +124,17 @@ def _conditions(service: Service, execution: Body, graph: Graph, row: Body) -> l
     for condition in graph.nodes[row["StepName"]].step.get("Arguments", {}).get("Conditions", []):
         left = condition.get("LeftValue", condition.get("QueryValue", condition.get("Expression")))
         right = condition.get("RightValue", condition.get("Values", condition.get("Conditions", "")))
-        found.append((_side(left, scope), str(condition.get("Type", "")), _side(right, scope)))
+        sides = _side(left, scope), str(condition.get("Type", "")), _side(right, scope)
+        found.append((*sides, _met(condition, scope)))
     return found
+
+
+def _met(condition: Any, scope: ExecutionScope) -> str:
+    """Whether a condition is met or missed; empty where that cannot be told any more."""
+    try:
+        return "met" if holds([condition], scope) else "missed"
+    except (ApiError, EvaluationError, KeyError, TypeError, ValueError):
+        return ""
 
 
 def _side(value: Any, scope: ExecutionScope) -> str:

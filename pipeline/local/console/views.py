@@ -53,7 +53,10 @@ class Overview:
 def overview(service: Service) -> Overview:
     """Pipelines, their latest executions, endpoints and the registry in short."""
     store = service.store
-    executions = [body | {"_path": execution_path(body["PipelineExecutionArn"])} for body in store.list(EXECUTION)]
+    executions = [
+        body | {"_path": execution_path(body["PipelineExecutionArn"]), "_outcome": _outcome(service, body)}
+        for body in store.list(EXECUTION)
+    ]
     executions.reverse()
     latest: dict[str, Body] = {}
     for body in executions:
@@ -75,13 +78,15 @@ def execution(service: Service, pipeline: str, execution_id: str, step: str) -> 
     name = step or _telling(rows)
     now = service.clock.now()
     for row in rows:
+        row["_outcome"] = _step_outcome(row)
         row["_seconds"] = row.get("EndTime", now) - row["StartTime"]
-    marks = {row["StepName"]: Mark(row["StepStatus"], _note(row), row["StepName"] == name) for row in rows}
+    marks = {row["StepName"]: Mark(row["_outcome"], _note(row), row["StepName"] == name) for row in rows}
     if name and name not in marks:
         marks[name] = Mark("", "", chosen=True)
     graph = Graph.of(definition)
     picture = drawing(graph, marks, f"{path}?step=")
     chosen = next((step_view(service, body, graph, row) for row in rows if row["StepName"] == name), None)
+    body["_outcome"] = _outcome(service, body)
     return ExecutionView(body, picture, rows, _parameters(definition, body), chosen, path)
 
 
@@ -108,6 +113,19 @@ def groups(service: Service) -> list[Body]:
         )
     names = {body["ModelPackageGroupName"]: body for body in reversed(service.store.list("model-package-group"))}
     return [body | {"_versions": versions.get(name, [])} for name, body in names.items()]
+
+
+def _outcome(service: Service, body: Body) -> str:
+    """The execution's status, in which one that a Fail step ended on purpose is Rejected."""
+    status = str(body["PipelineExecutionStatus"])
+    if status != "Failed":
+        return status
+    outcomes = map(_step_outcome, service.store.list(STEP, parent=body["PipelineExecutionArn"]))
+    return next((outcome for outcome in outcomes if outcome in ("Failed", "Rejected")), status)
+
+
+def _step_outcome(row: Body) -> str:
+    return "Rejected" if row["StepStatus"] == "Failed" and row["_type"] == "Fail" else str(row["StepStatus"])
 
 
 def _telling(rows: list[Body]) -> str:

@@ -158,7 +158,7 @@ def test_a_number_that_cannot_be_is_refused(commands: _Of, flags: tuple[str, ...
 
 def test_describe_tells_figures_as_text_and_as_json(commands: _Of) -> None:
     commands["demo"]("start", "--follow")
-    assert "accuracy     0.9000, at least 0.8 (MinAccuracy): pass" in commands["demo"]("describe").out
+    assert "accuracy     0.9000, at least 0.8 (MinAccuracy): met" in commands["demo"]("describe").out
     document = json.loads(commands["demo"]("describe", "--json").out)
     assert (document["status"], document["figures"]["accuracy"]) == ("Succeeded", 0.9)
 
@@ -195,3 +195,25 @@ def test_an_execution_that_is_not_there_is_said(commands: _Of) -> None:
     said = commands["plain"]("describe", "zzzz")
     assert said.code == 1
     assert "no execution 'zzzz'" in said.err
+
+
+def test_lists_tell_what_was_rejected_from_what_crashed_or_was_stopped(commands: _Of, local: LocalService) -> None:
+    outcomes = {}
+    for name in ("plain", "gate", "broken", "long"):
+        arn = commands[name]("start").out.strip()
+        if name == "long":
+            commands[name]("stop")
+        wait(local, arn)
+        table = commands[name]("executions", "--count", "1").out
+        (row,) = json.loads(commands[name]("executions", "--count", "1", "--json").out)
+        assert f"{row['id']}  {row['outcome']}" in table
+        assert json.loads(commands[name]("describe", "--json").out)["outcome"] == row["outcome"]
+        outcomes[name] = (row["status"], row["outcome"], row["reason"])
+    assert {name: found[:2] for name, found in outcomes.items()} == {
+        "plain": ("Succeeded", "Succeeded"),
+        "gate": ("Failed", "Rejected"),
+        "broken": ("Failed", "Failed"),
+        "long": ("Stopped", "Stopped"),
+    }
+    assert outcomes["gate"][2] == "accuracy 0.9 (at least 0.97)"
+    assert re.search("^Reject +Rejected ", commands["gate"]("steps").out, re.MULTILINE)

@@ -153,14 +153,14 @@ def test_it_only_reads(browser: Browser, method: str) -> None:
 def test_the_first_page_lists_executions_and_pipelines(browser: Browser, execution: str) -> None:
     text = browser.page("/_console")
     assert f'href="{execution}"' in text
-    assert '<span class="badge Failed">Failed</span>' in text
+    assert '<span class="badge Rejected">Rejected</span>' in text
     assert "shown" in text
 
 
 def test_an_execution_is_shown_as_a_graph_with_the_step_that_failed_chosen(browser: Browser, execution: str) -> None:
     text = browser.page(execution)
     classes = dict(re.findall(r'<a href="[^"]*\?step=(\w+)" class="step ([\w ]+)">', text))
-    assert classes == {"Check": "Succeeded", "Refuse": "Failed chosen", "Other": "Waiting"}
+    assert classes == {"Check": "Succeeded", "Refuse": "Rejected chosen", "Other": "Waiting"}
     assert "data-live" not in text.split("<main")[1][:40]
     assert "no &lt;script&gt;" in text
 
