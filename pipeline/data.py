@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pipeline.clients import Clients, translated
 from pipeline.errors import DataError
+from pipeline.user_files import unfit
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,16 @@ def files_at(path: Path) -> tuple[Path, tuple[Path, ...]]:
     try:
         if not path.exists():
             raise DataError(f"there is no file or folder {path}", hint="give the data with --data PATH")
-        if not path.is_dir():
-            return path.parent, (path,)
-        files = tuple(sorted(_visible_files(path)))
+        if reason := unfit(path):
+            raise DataError(f"{path} {reason}", hint="give a file or a folder with --data PATH")
+        files = tuple(sorted(_visible_files(path))) if path.is_dir() else (path,)
     except OSError as error:
         raise _unreadable(error, path) from None
+    for file in files:
+        if not _is_unicode(file.name if file == path else str(file.relative_to(path))):
+            raise DataError(f"{file} has a name that is no UTF-8 text, as S3 needs it", hint="rename it")
+    if not path.is_dir() and files:
+        return path.parent, files
     if not files:
         raise DataError(f"the folder {path} holds no files", hint="give a folder with IDX, NPZ, CSV or pickle files")
     return path, files
@@ -102,6 +108,14 @@ def _visible_files(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
+
+
+def _is_unicode(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unreadable(error: OSError, path: Path) -> DataError:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.executions import TERMINAL, Snapshot, StepView
 from pipeline.logs import JobLogs, Line
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -213,4 +214,4 @@ def note(step: StepView) -> str:
         parts.append(str(step.metadata["Outcome"]).lower())
     if step.reason:
         parts.append(" ".join(step.reason.split()))
-    return ", ".join(parts)
+    return visible(", ".join(parts))

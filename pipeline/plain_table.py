@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.terminal import visible
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
@@ -23,5 +25,5 @@ def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *
         justify = "right" if heading in right else "left"
         table.add_column(Text(heading), justify=justify, no_wrap=at < len(headings))  # type: ignore[arg-type]
     for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+        table.add_row(*(Text(visible(cell)) if isinstance(cell, str) else cell for cell in row))
     return table

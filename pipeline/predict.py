@@ -6,16 +6,18 @@ be gzipped, as the ending `.gz` says.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
 from pipeline.clients import Clients, error_code, error_message, translated
 from pipeline.errors import DataError, ServiceError
+from pipeline.user_files import unfit
 
 _ROWS: Final = 500
 _BYTES: Final = 5 * 1024 * 1024
@@ -47,19 +49,28 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[Prediction]
 def rows(path: Path) -> Iterator[bytes]:
     """The rows of a file as lines of CSV without a label. Raises DataError."""
     try:
+        if reason := unfit(path):
+            raise DataError(f"{path} {reason}", hint="give a file")
         if path.name.lower().endswith(".npz"):
             yield from _npz(path)
             return
         packed = path.name.lower().endswith(".gz")
         with gzip.open(path) if packed else path.open("rb") as file:
             if path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".jsonlines")):
-                yield from _json(path, file.read().decode())
+                yield from _json(path, file.read().decode("utf-8-sig"))
             else:
-                yield from (line.strip() + b"\n" for line in file if line.strip())
+                yield from _lines(file)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
+
+
+def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
+    for number, line in enumerate(file):
+        row = (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).strip()
+        if row:
+            yield row + b"\n"
 
 
 def batches(lines: Iterator[bytes]) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.parameters import Parameter, Task, Value, declared, named_as
+from pipeline.user_files import unfit
 
 DEFAULT_FILE: Final = Path("pipeline.toml")
 LOCAL_ACCOUNT: Final = "123456789012"
@@ -197,7 +198,9 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
     """What the file says for the environment: its own table over the top of the file."""
     path = file or DEFAULT_FILE
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        if reason := unfit(path):
+            raise SettingsError(f"{path} {reason}", hint="give a TOML file with --config, see the README")
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if file:
             raise SettingsError(f"there is no settings file {file}") from None

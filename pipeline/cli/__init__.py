@@ -12,6 +12,7 @@ import typer
 
 from pipeline.cli import deploy, executions, local, models, operations, run, schedules
 from pipeline.errors import PipelineError
+from pipeline.terminal import shown_safely
 
 app: Final = typer.Typer(
     name="pipeline",
@@ -42,6 +43,11 @@ def main() -> None:
 
 def execute(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors are printed to standard error, never a traceback."""
+    with shown_safely(sys.stdout, sys.stderr):
+        return _execute(arguments)
+
+
+def _execute(arguments: list[str]) -> int:
     try:
         answer = app(arguments, prog_name="pipeline", standalone_mode=False)
     except PipelineError as error:
@@ -50,7 +56,7 @@ def execute(arguments: list[str]) -> int:
     except typer.Abort:
         return INTERRUPTED
     except _CommandLineError as error:
-        error.show()
+        error.show(sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import Parameters, Where, console, located
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -140,13 +141,14 @@ def logs(
     """Print the log of a step's job."""
     from pipeline import logs as api
     from pipeline.executions import find, snapshot, step_of
+    from pipeline.follow_view import plain
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, execution)
     if not follow:
         found = step_of(snapshot(clients, arn), step)
         for line in api.lines(clients, found):
-            print(line.text)
+            print(plain(line.text))
         if not found.job_name:
             print(f"{step} has no job, and so no log: it is {found.status}. {found.reason}".rstrip(), file=sys.stderr)
         return
@@ -157,7 +159,7 @@ def logs(
         return step_of(now, step) if now.done else now.step(step)
 
     for line in api.follow(clients, current, sleep=time.sleep, pause=pause):
-        print(line.text, flush=True)
+        print(plain(line.text), flush=True)
 
 
 @located
@@ -277,6 +279,6 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
     names = list(steps(api.definition_of(clients, arn)))
     moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)
     moments = api.telling(
-        clients, moments, "ConvertData", lambda text: out.print(f"data: {text}", markup=False, soft_wrap=True)
+        clients, moments, "ConvertData", lambda text: out.print(visible(f"data: {text}"), markup=False, soft_wrap=True)
     )
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

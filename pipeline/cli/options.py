@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 import typer
 
 from pipeline.errors import PipelineError, UsageError
+from pipeline.terminal import raw, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +125,8 @@ class Where:
         """As `opened`, for a command that has its settings already."""
         clients = self.connect(settings)
         clients.target.require_account(settings.account)
-        console(stderr=True).print(f"{settings.name} on {clients.target.describe()}", markup=False, soft_wrap=True)
+        where = visible(f"{settings.name} on {clients.target.describe()}")
+        console(stderr=True).print(where, markup=False, soft_wrap=True)
         return clients
 
 
@@ -179,8 +181,8 @@ def console(*, stderr: bool = False) -> Console:
     """Where a command writes; what is no terminal gets lines as long as they are."""
     from rich.console import Console
 
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else _LONG)
+    stream = raw(sys.stderr if stderr else sys.stdout)
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else _LONG)
 
 
 def _assignments(texts: list[str] | None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.options import Parameters, Where, composing, console
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +64,7 @@ class _Observer:
         self._out = out
 
     def say(self, text: str) -> None:
-        self._out.print(text, markup=False, soft_wrap=True)
+        self._out.print(visible(text), markup=False, soft_wrap=True)
 
     def planned(self, plan: Plan) -> None:
         changed = len(plan.steps) + len(plan.parameters)
