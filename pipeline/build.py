@@ -50,6 +50,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         label_column=p["LabelColumn"],
         header=p["CsvHeader"],
         seed=p["SplitSeed"].to_string(),
+        cache_generation=p["CacheGeneration"].to_string(),
         **script,
     )
     trained = train(

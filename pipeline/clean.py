@@ -20,6 +20,9 @@ from pipeline.results import split
 CACHED_FOR: Final = timedelta(days=30)
 """How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
 
+_LONGEST_RUN: Final = timedelta(days=2)
+"""The cache counts from the end of a step; here the begin of its execution is known."""
+
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BATCH: Final = 1000
 _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
@@ -119,6 +122,11 @@ def age(item: Item, now: datetime) -> str:
     if minutes < 120:
         return f"{minutes} min"
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+def reusable(item: Item, now: datetime) -> bool:
+    """Whether the cache could still offer what the thing holds to a later execution: AWS's looks at no file."""
+    return item.kind is Kind.EXECUTION_FILES and now - item.changed < CACHED_FOR + _LONGEST_RUN
 
 
 def _named(name: str, items: Sequence[Item]) -> list[Item]:

@@ -31,8 +31,10 @@ from pipeline.plan import (
     UpdatePipeline,
     UploadCode,
     checksum,
+    generation,
     make,
     parsed,
+    with_generation,
 )
 
 if TYPE_CHECKING:
@@ -93,6 +95,27 @@ def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], Non
         with translated():
             arn = _carry_out(clients, instruction, what.pipeline, arn, sleep) or arn
     return arn or arn_of(clients, what.pipeline)
+
+
+def forget_cache(clients: Clients, name: str, *, sleep: Sleep = time.sleep) -> bool:
+    """Make the next executions reuse nothing of the earlier ones, by a new default of `CacheGeneration`.
+
+    False for a pipeline that is not there, or has no such parameter. Raises ServiceError.
+    """
+    deployed = read(clients, name)
+    number = generation(parsed(deployed.definition)) if deployed else 0
+    if deployed is None or not number:
+        return False
+    definition = with_generation(deployed.definition, number + 1)
+    with translated():
+        _patiently(
+            lambda: clients.sagemaker.update_pipeline(
+                PipelineName=name, RoleArn=deployed.role, PipelineDefinition=definition
+            )["PipelineArn"],
+            sleep,
+        )
+        _record(clients, name, checksum(definition))
+    return True
 
 
 def arn_of(clients: Clients, name: str) -> str:

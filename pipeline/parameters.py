@@ -96,6 +96,13 @@ _ALL: Final[tuple[Parameter, ...]] = (
         _MULTICLASS,
         _integer("NumClasses", 10, Bounds(3, 1_000_000), "The number of classes in the data.", "Data"),
     ),
+    _integer(
+        "CacheGeneration",
+        1,
+        _COUNT,
+        "Earlier results of another number are not reused; `--no-cache` and `clean` raise it in the deployed pipeline.",
+        "Data",
+    ),
     _integer("SplitSeed", 0, Bounds(0, 2**32 - 1), "The seed that splits data which has no split of its own.", "Data"),
     _integer("MiniBatchSize", 200, _COUNT, "Rows a mini-batch; at most the rows of the training data.", "Training"),
     _integer("Epochs", 15, _COUNT, "The most passes over the training data; early stopping may use fewer.", "Training"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline import difference
@@ -19,6 +19,9 @@ from pipeline.difference import ABSENT, Change, ItemChange
 
 CHECKSUM_TAG: Final = "linear-learner-pipeline:definition-sha256"
 """Holds the checksum of the definition that was deployed last: another one there means that other hands changed it."""
+
+GENERATION: Final = "CacheGeneration"
+"""The parameter that is part of the first step's cache key and does nothing else."""
 
 INLINE_LIMIT: Final = 100 * 1024
 """A definition of more bytes goes through S3, as AWS's SDK does; the service takes 1 MiB inline."""
@@ -119,6 +122,8 @@ class Plan:
     tags: tuple[Change, ...] = ()
     warnings: tuple[str, ...] = ()
     instructions: tuple[Instruction, ...] = ()
+    definition: str = ""
+    """The definition that is deployed in the end."""
 
     @property
     def empty(self) -> bool:
@@ -131,6 +136,7 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
 
     `warnings` are what is known besides; a definition changed by other hands is found here.
     """
+    desired = _carried(desired, deployed)
     upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix, desired.kms_key),)
     if deployed is None:
         return Plan(
@@ -143,6 +149,7 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
             tags=tuple(difference.compare({}, dict(desired.tags))),
             warnings=warnings,
             instructions=(*upload, CreatePipeline(desired), RecordChecksum(desired.checksum)),
+            definition=desired.definition,
         )
     old, new = parsed(deployed.definition), parsed(desired.definition)
     attributes = tuple(_attributes(desired, deployed, old, new))
@@ -161,7 +168,31 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
         tags=tag_changes,
         warnings=(*_drift(desired, deployed), *warnings),
         instructions=(*upload, *update, *_tag_instructions(desired, deployed.tags)),
+        definition=desired.definition,
     )
+
+
+def generation(definition: Mapping[str, Any]) -> int:
+    """The default of the parameter that keeps the results of one generation from being reused by the next; 0: none."""
+    found = (item.get("DefaultValue") for item in definition.get("Parameters", []) if item.get("Name") == GENERATION)
+    return next((value for value in found if isinstance(value, int)), 0)
+
+
+def with_generation(definition: str, number: int) -> str:
+    """The definition with another default of that parameter."""
+    document = parsed(definition)
+    for item in document.get("Parameters", []):
+        if item.get("Name") == GENERATION:
+            item["DefaultValue"] = number
+    return canonical(document)
+
+
+def _carried(desired: Desired, deployed: Deployed | None) -> Desired:
+    """What is desired, with the generation that is deployed: an upsert brings back no result whose files are gone."""
+    there = generation(parsed(deployed.definition)) if deployed else 0
+    if there <= generation(parsed(desired.definition)):
+        return desired
+    return replace(desired, definition=with_generation(desired.definition, there))
 
 
 def checksum(definition: str) -> str:

@@ -54,6 +54,13 @@ def outputs(clients: Clients, execution: Snapshot) -> tuple[Output, ...]:
         return tuple(output for step in execution.steps for output in _outputs_of(clients, step))
 
 
+def is_there(clients: Clients, output: Output) -> bool:
+    """Whether there is anything at the output's address. Raises ServiceError."""
+    bucket, key = split(output.uri)
+    with translated():
+        return bool(clients.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
+
+
 def read_json(clients: Clients, uri: str) -> dict[str, Any]:
     """A JSON object in S3. Raises ServiceError, also for what is none."""
     bucket, key = split(uri)

@@ -66,7 +66,13 @@ class Finished:
 
 
 def run(
-    settings: Settings, *, source: Path | None, parameters: Mapping[str, str], state: Path, observer: Observer
+    settings: Settings,
+    *,
+    source: Path | None,
+    parameters: Mapping[str, str],
+    state: Path,
+    observer: Observer,
+    no_cache: bool = False,
 ) -> Finished:
     """Run the pipeline on this machine and gather what it made below `state`/executions.
 
@@ -87,7 +93,7 @@ def run(
         observer.say(f"{settings.name} on {clients.target.describe()}")
         _prepare(clients, settings, dataset.result(), observer)
         given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
-        end = _execute(clients, wanted, {**given, **parameters}, observer)
+        end = _execute(clients, wanted, {**given, **parameters}, observer, no_cache=no_cache)
         return _gather(clients, end, state.resolve() / "executions" / executions.execution_id(end.arn))
 
 
@@ -110,10 +116,14 @@ def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: O
     )
 
 
-def _execute(clients: Clients, wanted: Desired, parameters: Mapping[str, str], observer: Observer) -> Snapshot:
+def _execute(
+    clients: Clients, wanted: Desired, parameters: Mapping[str, str], observer: Observer, *, no_cache: bool
+) -> Snapshot:
     plan = deploy.plan(clients, wanted)
     observer.planned(plan)
     deploy.apply(clients, plan, progress=lambda _: None)
+    if no_cache:
+        deploy.forget_cache(clients, wanted.name)
     arn = execution_control.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]

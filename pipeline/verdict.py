@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from pipeline import logs
+from pipeline import logs, results
 from pipeline.clients import Clients
 from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
 from pipeline.executions import Snapshot, StepView, execution_id, exit_message
@@ -49,11 +49,25 @@ def verdict(end: Snapshot) -> ExecutionError | None:
 def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
     """The verdict, in the words of the failed step's job where it has any: its exit message, else its last lines."""
     failed = end.failed_step
+    if failed is not None and failed.kind != "Fail" and (gone := _gone(clients, end)):
+        return StepFailed(
+            f"step {failed.name} failed: the files of {gone}, whose earlier result was reused, are gone",
+            hint="`pipeline start --no-cache` runs every step again",
+        )
     if failed is not None and failed.job_name:
         reason = _said(clients, failed)
         steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
         end = replace(end, steps=steps)
     return verdict(end)
+
+
+def _gone(clients: Clients, end: Snapshot) -> str:
+    """The first reused step whose outputs are in S3 no more; empty if there is none, or it cannot be told."""
+    try:
+        found = results.outputs(clients, replace(end, steps=tuple(step for step in end.steps if step.cached_from)))
+        return next((output.step for output in found if not results.is_there(clients, output)), "")
+    except ServiceError:
+        return ""
 
 
 def _said(clients: Clients, step: StepView) -> str:

@@ -26,6 +26,7 @@ def convert(
     label_column: Any,
     header: Any,
     seed: Any,
+    cache_generation: Any,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
@@ -45,7 +46,8 @@ def convert(
         ],
         inputs={"data": data},
         outputs=OUTPUTS,
-        environment={},
+        # All that follows reads what this step wrote, so that its cache key decides for the whole pipeline.
+        environment={"CACHE_GENERATION": cache_generation},
         max_runtime_seconds=2 * 3600,
     )
     return ProcessingStep(

@@ -43,7 +43,7 @@ class Job:
     options: Sequence[tuple[str, Any]]
     inputs: Mapping[str, Any]
     outputs: Sequence[str]
-    environment: Mapping[str, str]
+    environment: Mapping[str, Any]
     max_runtime_seconds: int
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Parameters, Where, located
+from pipeline.cli.options import NoCache, Parameters, Where, located
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
@@ -41,6 +41,7 @@ def plan(
         str | None,
         typer.Option("--like", help="Forecast with the parameters of this execution; latest for the latest."),
     ] = None,
+    no_cache: NoCache = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     detailed_exitcode: Annotated[
@@ -56,7 +57,7 @@ def plan(
     settings = where.load(parallelism=parallelism, description=description)
     given = where.given(settings, param)
     clients = where.reach(settings)
-    made, forecast = _plan(clients, settings, given, where.definitions, like=like)
+    made, forecast = _plan(clients, settings, given, where.definitions, like=like, no_cache=no_cache)
     if json:
         print(plan_view.as_json(made, forecast, clients.target.describe()))
     elif markdown:
@@ -100,16 +101,26 @@ def _started(clients: Clients, settings: Settings, which: str, past: Sequence[Pa
 
 
 def _plan(
-    clients: Clients, settings: Settings, given: Mapping[str, str], cache: Path | None, *, like: str | None = None
+    clients: Clients,
+    settings: Settings,
+    given: Mapping[str, str],
+    cache: Path | None,
+    *,
+    like: str | None = None,
+    no_cache: bool = False,
 ) -> tuple[Plan, tuple[Forecast, ...]]:
     import json
 
     from pipeline import deploy, history, reruns
     from pipeline.desired import desired
+    from pipeline.plan import GENERATION, generation
 
     wanted = desired(settings, cache=cache)
     made = deploy.plan(clients, wanted)
     past = () if made.new else history.past(clients, wanted.name)
     if like is not None and not made.new:
         given = {**_started(clients, settings, like, past), **given}
-    return made, reruns.forecast(json.loads(wanted.definition), given, past, now=datetime.now(UTC))
+    definition = json.loads(made.definition)
+    if no_cache:
+        given = {**given, GENERATION: str(generation(definition) + 1)}
+    return made, reruns.forecast(definition, given, past, now=datetime.now(UTC))

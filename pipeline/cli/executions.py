@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Parameters, Where, console, located
+from pipeline.cli.options import NoCache, Parameters, Where, console, located
+from pipeline.errors import UsageError
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
@@ -42,18 +43,21 @@ def start(
     source: Annotated[str, typer.Option(help="Where --only and --from take the other steps' results from.")] = "",
     name: Annotated[str, typer.Option(help="The execution's display name.")] = "",
     token: Annotated[str, typer.Option(help="Any text: the same text starts no second execution.")] = "",
+    no_cache: NoCache = False,
     follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
     timeout: Timeout = None,
     logs: Logs = False,
 ) -> None:
     """Start an execution."""
+    from pipeline import deploy, selection
     from pipeline import execution_control as control
-    from pipeline import selection
 
     settings = where.load()
     given = where.given(settings, param)
     clients = where.reach(settings)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
+    if no_cache and not deploy.forget_cache(clients, settings.name):
+        raise UsageError(f"{settings.name} cannot do without its cache", hint="`pipeline upsert` deploys what it needs")
     arn = control.start(
         clients,
         settings.name,

@@ -85,6 +85,7 @@ def clean(
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
     from pipeline import clean as api
+    from pipeline import deploy
     from pipeline.clean_inventory import inventory
     from pipeline.clean_view import stays_table
     from pipeline.follow_view import utc_now
@@ -102,10 +103,13 @@ def clean(
         return
     for item in chosen.remove:
         print(f"- {item.kind.title:<15} {item.name}, {api.age(item, now)}")
-    if any(item.kind is api.Kind.EXECUTION_FILES and now - item.changed < api.CACHED_FOR for item in chosen.remove):
-        print("note: the cache may still offer results of these executions; a step that reuses one misses its files")
+    reusable = any(api.reusable(item, now) for item in chosen.remove)
+    if reusable:
+        print("note: later executions could reuse these files; ConvertData and all steps after it run again next time")
     if not yes:
         _confirm(f"remove these {len(chosen.remove)}?" if len(chosen.remove) > 1 else "remove it?")
+    if reusable:
+        deploy.forget_cache(clients, settings.name)  # before the files go, so that no start finds them gone
     api.apply(clients, chosen, progress=lambda item: print(f"removing {item.kind.title} {item.name}", file=sys.stderr))
     print(f"removed {len(chosen.remove)}")
 

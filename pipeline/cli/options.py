@@ -32,6 +32,9 @@ Config = Annotated[Path | None, typer.Option("--config", help="The settings file
 Local = Annotated[bool, typer.Option("--local", help="The service on this machine instead of AWS.")]
 State = Annotated[Path, typer.Option("--state", help="The state folder of the service on this machine.")]
 Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE, as often as needed.")]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Run every step again; what they make is reused from then on.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="SETTING=VALUE over pipeline.toml, e.g. region=eu-west-1.")
 ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Parameters, Where, composing, console
+from pipeline.cli.options import NoCache, Parameters, Where, composing, console
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run(
         Path | None, typer.Option(help="A file or folder of raw data; 5,000 real MNIST digits by default.")
     ] = None,
     param: Parameters = None,
+    no_cache: NoCache = False,
 ) -> None:
     """Run the whole pipeline on this machine."""
     from pipeline.run import run as run_pipeline
@@ -43,7 +44,9 @@ def run(
     settings = where.load()
     values = where.given(settings, param)
     out = console()
-    finished = run_pipeline(settings, source=data, parameters=values, state=where.state, observer=_Observer(out))
+    finished = run_pipeline(
+        settings, source=data, parameters=values, state=where.state, observer=_Observer(out), no_cache=no_cache
+    )
     _show_results(finished, out)
     if finished.error:
         raise finished.error
