@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,18 @@ def test_every_form_gives_the_same_rows(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress((tmp_path / "a.jsonl").read_bytes()))
     for name in ("a.csv", "a.csv.gz", "a.npz", "a.json", "b.json", "c.json", "a.jsonl", "a.jsonl.gz"):
         assert parsed(tmp_path / name) == ROWS, name
+
+
+def test_a_byte_order_mark_before_the_rows_is_read_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("\ufeff1.5,2\n3,4\n")
+    (tmp_path / "a.jsonl").write_text('\ufeff{"features": [1.5, 2]}\n{"features": [3, 4]}\n')
+    assert parsed(tmp_path / "a.csv") == parsed(tmp_path / "a.jsonl") == [[1.5, 2], [3, 4]]
+
+
+def test_a_pipe_is_no_file_of_rows(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(DataError, match="fifo is a pipe, no regular file"):
+        list(rows(tmp_path / "fifo"))
 
 
 def test_a_lone_row_in_json_is_a_row(tmp_path: Path) -> None:

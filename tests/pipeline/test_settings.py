@@ -220,3 +220,7 @@ def test_environments_of_the_project(environment: str) -> None:
 
 def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_byte_order_mark_before_the_file_is_read_over(tmp_path: Path) -> None:
+    assert _load("\ufeff[env.dev]\nname = 'marked'\n", tmp_path).name == "marked"
