@@ -50,9 +50,11 @@ def start(
 @app.command()
 def env(state: State = DEFAULT_STATE) -> None:
     """Print what a shell evaluates to talk to the service. That is: eval "$(pipeline local env)"."""
+    import os
+
     from pipeline.local import lifecycle
 
-    print(lifecycle.exports(lifecycle.require(state)))
+    print(lifecycle.exports(lifecycle.require(state), os.environ))
 
 
 @app.command()

@@ -21,8 +21,9 @@ from typing import IO, TYPE_CHECKING, Final
 
 from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local import locks
+from pipeline.local.egress.variables import PROXIES
 from pipeline.local.identity import Identity
-from pipeline.local.running import PROXIES, Running, running
+from pipeline.local.running import Running, running
 from pipeline.local.state import DEFAULT_FOLDER, StateFolder
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def serve(
             service.recover()
             # Who starts a service for one run hardly needs moto, whose loading would slow the jobs down.
             front.start(warm=stdin is None)
-            found = Running(front.url, os.getpid(), round(time.time(), 3), options.state, identity)
+            found = Running(front.url, os.getpid(), round(time.time(), 3), options.state, identity, service.proxy.port)
             _write_server(folder, found)
             announce(found, out)
             if ready is not None:
@@ -211,7 +212,7 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
 
 def _write_server(folder: StateFolder, found: Running) -> None:
     """Whole or not at all, since others read it at any time."""
-    text = json.dumps({"url": found.address, "pid": found.pid, "started": found.started})
+    text = json.dumps({"url": found.address, "pid": found.pid, "started": found.started, "proxy": found.proxy_port})
     fresh = folder.server.with_suffix(".new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text + "\n")

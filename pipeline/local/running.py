@@ -15,31 +15,9 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import LocalServiceError
 from pipeline.local.console.access import entry_path
+from pipeline.local.egress import variables
 from pipeline.local.identity import Identity, fingerprint
 from pipeline.local.state import DEFAULT_FOLDER, StateFolder
-
-PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
-UNSET: Final = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_ENDPOINT_URL_SAGEMAKER",
-    "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME",
-    "AWS_ENDPOINT_URL_SAGEMAKER_METRICS",
-    "AWS_ENDPOINT_URL_S3",
-    "AWS_ENDPOINT_URL_STS",
-    "AWS_ENDPOINT_URL_IAM",
-    "AWS_ENDPOINT_URL_EVENTBRIDGE",
-    "AWS_ENDPOINT_URL_SCHEDULER",
-    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_USE_FIPS_ENDPOINT",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-)
-"""Variables that would send a client elsewhere, or make it sign as somebody else."""
 
 _HEALTH_SECONDS: Final = 3.0
 
@@ -55,6 +33,7 @@ class Running:
     """Epoch seconds."""
     state: Path
     identity: Identity
+    proxy_port: int = 0
 
     @property
     def console(self) -> str:
@@ -68,7 +47,7 @@ def running(state: Path = DEFAULT_FOLDER) -> Running | None:
     try:
         server = json.loads(folder.server.read_text())
         identity = Identity.read(folder.key)
-        found = Running(server["url"], int(server["pid"]), float(server["started"]), state, identity)
+        found = Running(server["url"], int(server["pid"]), float(server["started"]), state, identity, server["proxy"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) and _answers(found) else None
@@ -84,29 +63,34 @@ def require(state: Path = DEFAULT_FOLDER) -> Running:
     return found
 
 
-def environment(found: Running, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What a client's environment needs; it must not have any variable of UNSET. `environ` is looked at for proxies."""
-    values = {
+def environment(found: Running) -> dict[str, str]:
+    """What a client needs that leaves its endpoints to the environment, as this project's own do."""
+    return {
         "AWS_ENDPOINT_URL": found.address,
         "AWS_ACCESS_KEY_ID": found.identity.access_key_id,
         "AWS_SECRET_ACCESS_KEY": found.identity.secret_access_key,
         "AWS_DEFAULT_REGION": found.identity.region,
         "AWS_REGION": found.identity.region,
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": ",".join(variables.LOOPBACK),
+        "no_proxy": ",".join(variables.LOOPBACK),
     }
-    given = os.environ if environ is None else environ
-    if any(given.get(name) for name in PROXIES):
-        others = given.get("NO_PROXY") or given.get("no_proxy") or ""
-        direct = ",".join(dict.fromkeys([part for part in others.split(",") if part] + ["127.0.0.1", "localhost"]))
-        values |= {"NO_PROXY": direct, "no_proxy": direct}
-    return values
 
 
-def exports(found: Running, environ: Mapping[str, str] | None = None) -> str:
-    """The lines that a shell evaluates to have that environment."""
-    lines = [f"unset {' '.join(UNSET)}"]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in environment(found, environ).items()]
-    return "\n".join(lines)
+def exports(found: Running, given: Mapping[str, str]) -> str:
+    """The lines that a shell with the environment `given` evaluates, so that whatever it starts stays here.
+
+    Raises LocalServiceError.
+    """
+    folder = StateFolder(found.state.resolve()).egress
+    try:
+        wanted = variables.variables(folder, found.address, found.proxy_port, found.identity, given)
+    except OSError as error:
+        raise LocalServiceError(
+            f"the certificates for clients cannot be written: {error}", hint=f"free space, or allow writing to {folder}"
+        ) from error
+    lines = [f"unset {' '.join(variables.unset(given))}"]
+    return "\n".join(lines + [f"export {name}={shlex.quote(value)}" for name, value in wanted.items()])
 
 
 def _alive(pid: int) -> bool:

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from pipeline.local import caller, disk, signing_v2
 from pipeline.local.console.access import PATH
@@ -95,6 +95,8 @@ class Front:
             return _forbidden(reason)
         if bucket := guard.bucket_of(request.headers["host"]):
             return self._answer(replace(request, bucket=bucket))
+        if guard.is_aws(request.headers["host"]):
+            return self._answer(request)
         if request.path == "/_health":
             return self._health()
         if request.path == PATH or request.path.startswith(PATH + "/"):
@@ -107,6 +109,10 @@ class Front:
         try:
             return self._signed_answer(request, wire, name)
         except Refused as error:
+            host = request.headers["host"]
+            if error.reason == "missing" and guard.is_aws(host):
+                text = f"SageMaker on localhost answers for {host}, and only what is signed."
+                return protocols.failure(wire, "AccessDenied", text, 403)
             return protocols.refused(wire, error)
         except ApiError as error:
             return protocols.api_error(wire, error)
@@ -143,6 +149,8 @@ class Front:
             # The logs of jobs are files; moto's Logs is a view that is brought up to date when somebody looks.
             self._moto.load()
             self._service.logs.deliver(parsed(body))
+        if guard.is_aws(request.headers["host"]):  # moto makes addresses of it, which must lead here
+            request = replace(request, headers={**request.headers, "host": urlsplit(self.url).netloc})
         own_key = credential.access_key_id == self._key.access_key_id
         if own_key and caller.asks_who(credential.service, body or request.query.encode()):
             return caller.answer(self._service.configuration.account)

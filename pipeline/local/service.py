@@ -15,6 +15,7 @@ from pipeline.local.clock import Clock
 from pipeline.local.containers.hosting import Hosting
 from pipeline.local.containers.jobs import Jobs
 from pipeline.local.durable import Sync
+from pipeline.local.egress.proxy import Proxy
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.events import Events
@@ -62,6 +63,7 @@ class Service:
         self.clock = configuration.clock
         self.faults = configuration.faults
         self.address = address
+        self.proxy = Proxy(state.egress, configuration.key.secret_access_key, address)
         self.arns = Arns(configuration.account, configuration.region)
         self.store = Store(state.database, configuration.sync)
         self.objects = Objects(state.objects, sync=configuration.sync)
@@ -90,6 +92,7 @@ class Service:
         self.engine.close()
         self.jobs.close()
         self.hosting.close()
+        self.proxy.close()
         self.logs.close()
         self.store.close()
         self.objects.close()

@@ -119,6 +119,11 @@ class StateFolder:
         return self.root / "server.json"
 
     @property
+    def egress(self) -> Path:
+        """What clients are given so that they stay here: certificates, configuration files; and the proxy's port."""
+        return self.root / "egress"
+
+    @property
     def lock(self) -> Path:
         """Locked by the one service that may use this folder."""
         return self.root / "lock"

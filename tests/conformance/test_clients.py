@@ -1,12 +1,14 @@
 """One small pipeline, driven by the SageMaker Python SDK v3, by the AWS CLI, and by boto3: all see the same.
 
 The SDK composes it, uploads, upserts and starts it as its users do, in a process of its own; nothing in it knows of
-localhost but the endpoint in its environment.
+localhost but the environment, which is what `pipeline local env` prints. A decoy writes down every name that a process
+looks up and every address that it connects to: none may be beyond this machine.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.local.identity import Identity
+from pipeline.local.running import Running, exports
 from tests.support.executions import IMAGE, steps, wait
 from tests.support.service import ROLE, LocalService
 
@@ -24,6 +28,7 @@ _SDK = """
 import json, sys, time
 import boto3
 from sagemaker.core.config.config_manager import SageMakerConfig
+from sagemaker.core.helper.session_helper import get_execution_role
 from sagemaker.core.processing import ScriptProcessor
 from sagemaker.core.shapes import ProcessingInput, ProcessingOutput, ProcessingS3Input, ProcessingS3Output
 from sagemaker.core.workflow.conditions import ConditionGreaterThanOrEqualTo, ConditionIn, ConditionNot, ConditionOr
@@ -42,8 +47,7 @@ from sagemaker.mlops.workflow.steps import CacheConfig, ProcessingStep
 # It reads its schema anew at each look into the configuration, which takes seconds.
 SageMakerConfig.validate_sagemaker_config = lambda self, config=None: None
 image, role, script = sys.argv[1:]
-session = PipelineSession(boto3.Session(), default_bucket="bucket")
-session._default_bucket = "bucket"
+session = PipelineSession()
 limit = ParameterFloat("Limit", default_value=0.5)
 count = ParameterInteger("Count", default_value=1)
 word = ParameterString("Word", default_value="good", enum_values=["good", "bad"])
@@ -96,6 +100,7 @@ second = pipeline.start(parameters={"Limit": 0.9, "Flag": True})
 told["second"] = [second.arn, ended(second)["PipelineExecutionStatus"]]
 told["steps"] = [[s["StepName"], s["StepStatus"], s.get("FailureReason")] for s in second.list_steps()]
 told["definition"] = pipeline.definition()
+told["role"], told["bucket"] = get_execution_role(), session.default_bucket()
 print(json.dumps(told))
 """
 _SCRIPT = """
@@ -107,16 +112,60 @@ with open("/opt/ml/processing/out/report.json", "w") as file:
 """
 
 
+def _evaluated(local: LocalService, folder: Path) -> dict[str, str]:
+    """The environment of a user's shell after he has evaluated the lines for it."""
+    settings = local.service.configuration
+    identity = Identity(settings.key.access_key_id, settings.key.secret_access_key, settings.account, settings.region)
+    state = local.service.state.root
+    found = Running(local.url, os.getpid(), 0.0, state, identity, local.service.proxy.port)
+    given = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "AWS_PROFILE": "prod",
+        "AWS_CREDENTIAL_EXPIRATION": "2020-01-01T00:00:00Z",
+        "AWS_ENDPOINT_URL_STS": "https://sts.eu-west-1.amazonaws.com",
+        "NO_PROXY": ".amazonaws.com",
+    }
+    printed = subprocess.run(
+        ["sh", "-c", f"{exports(found, given)}\nenv -0"], env=given, capture_output=True, text=True
+    )
+    return dict(line.partition("=")[::2] for line in printed.stdout.split("\0") if line)
+
+
+def _decoy(folder: Path, reached: Path) -> Path:
+    """A folder for PYTHONPATH that makes each process write down whom it looks up and connects to."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        f"log = open({str(reached)!r}, 'a', buffering=1)\n"
+        "def hook(event, arguments):\n"
+        "    if event in ('socket.getaddrinfo', 'socket.gethostbyname'):\n"
+        "        log.write(f'{arguments[0]}\\n')\n"
+        "    elif event == 'socket.connect' and isinstance(arguments[1], tuple):\n"
+        "        log.write(f'{arguments[1][0]}\\n')\n"
+        "sys.addaudithook(hook)\n"
+    )
+    return folder
+
+
 class Driven:
     """What the SDK saw, and the environment of a shell that clients are started from."""
 
     def __init__(self, local: LocalService, folder: Path) -> None:
         script = folder / "measure.py"
         script.write_text(_SCRIPT)
-        self.environment = {**local.service.jobs.environment(folder / "home"), "PYTHONPATH": ""}
-        self.environment["SAGEMAKER_VALIDATE_ROLE"] = "false"
+        self._reached = folder / "reached"
+        self.environment = {
+            **_evaluated(local, folder),
+            "PYTHONPATH": str(_decoy(folder / "site", self._reached)),
+            "SAGEMAKER_VALIDATE_ROLE": "false",
+        }
         done = self.run(sys.executable, "-c", _SDK, IMAGE, ROLE, str(script))
         self.told: Body = json.loads(done.splitlines()[-1])
+
+    def reached(self) -> set[str]:
+        """Whom the clients have looked up or connected to, so far."""
+        return set(self._reached.read_text().split())
 
     def run(self, *command: str, code: int = 0) -> str:
         done = subprocess.run(command, env=self.environment, timeout=120, capture_output=True, text=True)
@@ -185,3 +234,21 @@ def test_the_cli_does_the_same_with_the_same_definition(
     said = driven.run(aws, "sagemaker", "retry-pipeline-execution", *execution, code=255)
     assert "(ConflictException) when calling the RetryPipelineExecution operation" in said
     assert driven.aws("delete-pipeline", *named) == {"PipelineArn": made["PipelineArn"]}
+
+
+_PROGRAM = """
+import boto3
+session = boto3.Session(profile_name="default")
+print(session.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com").get_caller_identity()["Account"])
+print(session.client("s3", endpoint_url="https://s3.amazonaws.com").list_buckets()["ResponseMetadata"]["HTTPStatusCode"])
+"""
+
+
+def test_nothing_reaches_aws_whatever_a_program_names(local: LocalService, driven: Driven) -> None:
+    assert driven.told["role"] == ROLE
+    assert driven.told["bucket"] == "sagemaker-us-east-1-123456789012"
+    aws = str(Path(sys.executable).with_name("aws"))
+    queue = local.client("sqs").create_queue(QueueName="of-the-cli")["QueueUrl"]
+    assert json.loads(driven.run(aws, "sqs", "list-queues")) == {"QueueUrls": [queue]}
+    assert driven.run(sys.executable, "-c", _PROGRAM).split() == ["123456789012", "200"]
+    assert driven.reached() == {"127.0.0.1"}

@@ -18,40 +18,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.local.egress.variables import unset, variables
+from pipeline.local.identity import Identity
 from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
 
-_NONE: Final = "/dev/null"
 _IMAGE: Final = "image"
 _CACHES: Final = shutil.ignore_patterns("__pycache__")
-_LOOPBACK: Final = "127.0.0.1,localhost,::1"
-_OURS: Final = (
-    "AWS_ENDPOINT_URL",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_REGION",
-    "AWS_DEFAULT_REGION",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
-    "AWS_CONTAINER_CREDENTIALS",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_EC2_METADATA",
-    "BOTO_CONFIG",
-)
-_NO_TELEMETRY: Final = """\
-SchemaVersion: '1.0'
-SageMaker:
-  PythonSDK:
-    Modules:
-      TelemetryOptOut: true
-"""
-
 _COMMANDS: Final = {"python": "", "python3": "", "pip": " -m pip", "pip3": " -m pip"}
 _PIP: Final = """\
 import runpy, sys
@@ -97,24 +72,9 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     cache = service.state.root / "cache"
     cache.mkdir(exist_ok=True)
     tools = _tools(service.state.root / "tools")
-    settings = home / ".sagemaker-sdk.yaml"
-    settings.write_text(_NO_TELEMETRY)
-    key = service.configuration.key
-    region = service.configuration.region
-    own = {
-        "AWS_ENDPOINT_URL": service.address(),
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": key.access_key_id,
-        "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
-        "AWS_CONFIG_FILE": _NONE,
-        "AWS_SHARED_CREDENTIALS_FILE": _NONE,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": _LOOPBACK,
-        "no_proxy": _LOOPBACK,
-        "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(settings),
-        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(settings),
-    }
+    settings = service.configuration
+    identity = Identity(settings.key.access_key_id, settings.key.secret_access_key, settings.account, settings.region)
+    own = variables(service.state.egress, service.address(), service.proxy.port, identity)
     defaults = {
         "PATH": f"{home}/bin:{tools}/bin:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
         "HOME": str(home),
@@ -130,7 +90,7 @@ def environment(service: Service, home: Path, given: Mapping[str, str], **more: 
     places = (given.get("PYTHONPATH"), str(packages), str(home / _IMAGE), str(tools / "lib"))
     path = os.pathsep.join(filter(None, places))
     own["PYTHONPATH"] = path
-    harmless = {name: value for name, value in given.items() if not name.startswith(_OURS)}
+    harmless = {name: given[name] for name in given.keys() - set(unset(given))}
     return defaults | harmless | more | own
 
 

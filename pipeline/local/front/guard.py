@@ -10,6 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
+from pipeline.local.egress import hosts
 from pipeline.local.front.messages import Request
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
@@ -20,18 +21,23 @@ _OWN_SITES: Final = ("none", "same-origin")
 
 
 def bucket_of(host: str) -> str:
-    """The bucket of a Host `<bucket>.localhost`, by which clients of S3 may name it; "" for none.
+    """The bucket of a Host `<bucket>.localhost`, or of one of AWS's, by which clients of S3 may name it; "" for none.
 
     Names below localhost are this machine's own (RFC 6761), so that nobody can bind one of them to a page.
     """
     found = _BUCKET.fullmatch(host)
-    return found[1] if found else ""
+    return found[1] if found else hosts.bucket_of(_name(host))
+
+
+def is_aws(host: str) -> bool:
+    """Whether a request is one to AWS that the proxy has kept here. No page can be loaded from such a name here."""
+    return hosts.is_aws(_name(host))
 
 
 def refusal(request: Request) -> str:
     """Why the request is not even looked at, or an empty text."""
     host = request.headers.get("host", "")
-    if not _LOOPBACK.fullmatch(host) and not bucket_of(host):
+    if not _LOOPBACK.fullmatch(host) and not bucket_of(host) and not is_aws(host):
         return "The Host must be 127.0.0.1 or localhost."
     if request.method not in METHODS:
         return f"The method {request.method} is not answered here."
@@ -43,3 +49,7 @@ def refusal(request: Request) -> str:
     if unquote(request.path).startswith(_CLOSED):
         return "This path is closed."
     return ""
+
+
+def _name(host: str) -> str:
+    return host.lower().removesuffix(":443")

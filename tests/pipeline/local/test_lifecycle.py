@@ -325,15 +325,16 @@ def test_a_dead_service_and_a_stranger_at_its_address_are_not_taken_for_it(state
 
 def test_exports_are_lines_that_a_shell_evaluates(state: Path) -> None:
     identity = Identity("AKIA", "it's secret", "123456789012", "us-east-1")
-    found = lifecycle.Running("http://127.0.0.1:1", 1, 0.0, state, identity)
-    text = lifecycle.exports(found, {"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "a.example"})
-    shell = f"export AWS_PROFILE=prod AWS_SESSION_TOKEN=x\n{text}\nenv"
-    printed = subprocess.run(["sh", "-c", shell], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True)
+    found = lifecycle.Running("http://127.0.0.1:1", 1, 0.0, state, identity, 7)
+    state.mkdir()
+    given = {"PATH": os.environ["PATH"], "AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_POLLY": "x"}
+    shell = f"{lifecycle.exports(found, given)}\nenv"
+    printed = subprocess.run(["sh", "-c", shell], env=given, capture_output=True, text=True)
     values = dict(line.partition("=")[::2] for line in printed.stdout.splitlines())
-    assert values.items() >= lifecycle.environment(found, {}).items()
     assert values["AWS_SECRET_ACCESS_KEY"] == "it's secret"
-    assert values["NO_PROXY"] == "a.example,127.0.0.1,localhost"
-    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN"} & set(values)
+    assert values["AWS_ENDPOINT_URL"] == found.address
+    assert values["HTTPS_PROXY"].endswith("@127.0.0.1:7")
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_POLLY"} & set(values)
 
 
 def test_the_users_credentials_are_never_opened_nor_kept(tmp_path: Path, state: Path) -> None:

@@ -165,7 +165,8 @@ def test_the_environment_is_made_from_nothing(bench: Bench, monkeypatch: pytest.
         "AWS_SECRET_ACCESS_KEY": key.secret_access_key,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_CONFIG_FILE": str(bench.local.service.state.egress / "aws-config"),
+        "AWS_CA_BUNDLE": str(bench.local.service.state.egress / "ca-bundle.pem"),
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
@@ -177,6 +178,8 @@ def test_boto3_in_a_script_reaches_the_service(bench: Bench) -> None:
     job = bench.process(
         "import boto3\n"
         f"boto3.client('s3').put_object(Bucket={BUCKET!r}, Key='from-script', Body=b'yes')\n"
+        "sts = boto3.client('sts', endpoint_url='https://sts.amazonaws.com')\n"
+        "assert sts.get_caller_identity()['Account'] == '123456789012'\n"
         "print(boto3.client('sagemaker').list_processing_jobs(MaxResults=1)['ResponseMetadata']['HTTPStatusCode'])\n"
     )
     assert bench.log("Processing", job["ProcessingJobName"]) == ["200"]
