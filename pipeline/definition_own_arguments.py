@@ -26,7 +26,7 @@ def own_argument_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
         case "Fail":
             yield from _fail(step, scope)
         case "Lambda" | "Callback":
-            yield from _external(step)
+            yield from _external(step, scope)
         case "Lineage":
             yield from _lineage(step)
         case "Cleanup":
@@ -43,10 +43,12 @@ def _fail(step: Placed, scope: Scope) -> Iterator[Problem]:
         yield warning(path, problem.message, problem.hint) if is_expression(message) else problem
 
 
-def _external(step: Placed) -> Iterator[Problem]:
+def _external(step: Placed, scope: Scope) -> Iterator[Problem]:
     """A function and a queue are told primitive values, each by its name."""
-    if not step.step.get(target := _TARGET[step.type]):
+    if not (named := step.step.get(target := _TARGET[step.type])):
         yield error(step.path, f"{UNPARSABLE} Missing required property '{target}'.")
+    elif step.type == "Callback" and is_expression(named):
+        yield from scope.text(named, f"{step.path}.{target}", of=step)
     for name, value in step.arguments.items():
         if isinstance(value, dict | list) and not is_expression(value):
             path = f"{step.path}.Arguments.{name}"

@@ -185,6 +185,8 @@ def _kinds(step: Placed) -> Iterator[Problem]:
         yield error(f"{step.path}.Arguments", f"{UNPARSABLE} Expecting start of Json Object.")
     for name, most in _TEXTS.items():
         text = step.step.get(name) or ""
+        if name == "SqsQueueUrl" and is_expression(text):
+            continue  # the queue of a Callback may be known at run time only; its type is checked with the arguments
         if not isinstance(text, str):
             yield error(f"{step.path}.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
         elif len(text) > most:

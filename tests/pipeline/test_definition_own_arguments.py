@@ -52,6 +52,23 @@ def test_who_is_told_must_be_named(kind: str, member: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "queue",
+    [
+        {"Get": "Parameters.Text"},
+        {"Std:Join": {"On": "/", "Values": ["https://sqs.us-east-1.amazonaws.com/1", {"Get": "Parameters.Text"}]}},
+    ],
+    ids=["get", "join"],
+)
+def test_the_queue_of_a_callback_may_be_known_at_run_time_only(queue: Any) -> None:
+    assert check(of(step("Callback", {}, SqsQueueUrl=queue), parameters=PARAMETERS)) == []
+
+
+@pytest.mark.parametrize("queue", [{"Get": "Parameters.Absent"}, {"Get": "Parameters.Count"}, 5], ids=str)
+def test_the_queue_of_a_callback_is_text(queue: Any) -> None:
+    assert only_problem(of(step("Callback", {}, SqsQueueUrl=queue), parameters=PARAMETERS))[0] == "error"
+
+
+@pytest.mark.parametrize(
     ("given", "message"),
     [
         (step("Fail", {"Message": "no"}), f"{UNPARSABLE} Unknown Argument member 'Message'"),

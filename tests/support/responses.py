@@ -23,7 +23,7 @@ _SCALARS: dict[str, tuple[type, ...]] = {
 
 
 # Required by the model where AWS can have nothing to say.
-_ODDLY_REQUIRED = frozenset({"DataCaptureConfigSummary.KmsKeyId"})
+_ODDLY_REQUIRED = frozenset({"DataCaptureConfigSummary.KmsKeyId", "DescribeModelPackageOutput.ModelPackageName"})
 
 
 def problems(operation: str, body: Mapping[str, Any]) -> list[str]:

@@ -33,8 +33,8 @@ Body = dict[str, Any]
 PARITY: Final = (
     Row(
         area="pipelines",
-        subject="stop of an execution that has ended, retry of one that Succeeded, runs or ended in a Fail step",
-        here="ConflictException; a stop of one that is Stopping answers as the first did",
+        subject="retry of an execution that Succeeded, runs or ended in a Fail step; stop of one that is Stopping",
+        here="ConflictException; the second stop answers as the first did",
         aws="refused; codes and texts not established",
     ),
     Row(
@@ -211,7 +211,7 @@ def _stop(service: Service, request: Body) -> Body:
     body = find_execution(service, request["PipelineExecutionArn"])
     arn, status = body["PipelineExecutionArn"], body["PipelineExecutionStatus"]
     if status in ENDED:
-        raise ConflictException(f"Pipeline execution '{arn}' is {status} and cannot be stopped.")
+        raise ValidationException("Only pipelines with 'Executing' status can be stopped.")
     if status == "Executing":
         Records(service, arn).change("Stopping")
     return {"PipelineExecutionArn": arn}

@@ -33,12 +33,6 @@ PARITY: Final = (
     ),
     Row(
         area="registry",
-        subject="ModelPackageName of a version in DescribeModelPackage",
-        here="<group>/<version>",
-        aws="not established",
-    ),
-    Row(
-        area="registry",
         subject="order of ListModelPackages and ListModelPackageGroups without SortOrder",
         here="newest first",
         aws="documented as Ascending; not established",
@@ -204,9 +198,8 @@ def _insert(service: Service, request: Body, body: Body, key: str, *, parent: st
     """Store a package; the answer to its creation. Raises AlreadyExists."""
     arn = service.arns.of(KIND, key)
     body = {
-        # The model of DescribeModelPackage requires a name. That of a version must lead to it again: the SageMaker SDK
-        # asks by it when it refreshes what it has got by ARN.
-        "ModelPackageName": key,
+        # botocore's model requires a name in DescribeModelPackage; AWS answers none for a version.
+        **({} if parent else {"ModelPackageName": key}),
         "ModelPackageArn": arn,
         "CreationTime": service.clock.now(),
         "CreatedBy": {},

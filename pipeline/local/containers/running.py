@@ -179,7 +179,7 @@ class Running:
         home = self.folder / host / "home"
         whole = environment(self.service, home, {**image.environment, **given}, **more)
         if image.package is not None:
-            install(home, image.package)
+            install(home, image.package, image.libraries)
         self._containers.append(
             Container.start(
                 argv,

@@ -139,7 +139,7 @@ class ServingContainer:
         given = {**image.environment, **self._definition.get("Environment", {}), **self._environment}
         whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port))
         if image.package is not None:
-            install(home, image.package)
+            install(home, image.package, image.libraries)
         self._container = Container.start(
             image.program("serve"),
             whole,

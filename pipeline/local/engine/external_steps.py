@@ -58,7 +58,7 @@ def run_lambda(run: StepRun) -> Ended:
 
 def run_callback(run: StepRun) -> Ended:
     """Send the token to the queue and wait until someone answers it, also when the execution is to stop."""
-    url = str(run.node.step.get("SqsQueueUrl"))
+    url = str(evaluate(run.node.step.get("SqsQueueUrl"), run.scope))
     token = run.row.get("_token") or names.callback_token()
     arguments = evaluate(run.arguments, run.scope)
     if run.service.store.get(CALLBACK, token) is None:

@@ -58,6 +58,8 @@ class Image:
     its modules `train` and `serve` are the commands of these names."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """The variables that the image itself sets; a job's own go before them."""
+    libraries: tuple[str, ...] = ()
+    """Modules that scripts expect of the image and that the interpreter may lack."""
     own_code: bool = False
     """The program is part of this project, which other jobs do not see."""
     builtin: bool = False
@@ -85,10 +87,10 @@ def _linear_learner_metrics() -> MetricDefinitions:
     return metric_definitions()
 
 
-def _managed(name: str, package: str) -> Image:
+def _managed(name: str, package: str, *libraries: str) -> Image:
     """An image that runs users' scripts; `package` is AWS's own that does it there."""
     variables = {"SAGEMAKER_BASE_DIR": "/opt/ml", "SAGEMAKER_TRAINING_MODULE": f"{package}.training:main"}
-    return Image(name, package=_SCRIPT_MODE, environment=variables)
+    return Image(name, package=_SCRIPT_MODE, environment=variables, libraries=libraries)
 
 
 _BUILT_IN: Final = (
@@ -101,7 +103,7 @@ _BUILT_IN: Final = (
         metrics=_linear_learner_metrics,
     ),
     _managed("sagemaker-scikit-learn", "sagemaker_sklearn_container"),
-    _managed("sagemaker-xgboost", "sagemaker_xgboost_container"),
+    _managed("sagemaker-xgboost", "sagemaker_xgboost_container", "xgboost"),
 )
 
 _registered: Final[dict[str, Image]] = {}

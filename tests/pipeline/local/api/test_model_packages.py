@@ -85,10 +85,10 @@ def test_versions_count_up_and_await_approval(sm: Any, group: str) -> None:
     assert version(sm, group).endswith("/4")
 
 
-def test_the_name_that_a_version_gives_leads_to_it_again(sm: Any, group: str) -> None:
+def test_a_version_has_no_name_but_its_arn(sm: Any, group: str) -> None:
     arn = version(sm, group)
-    name = sm.describe_model_package(ModelPackageName=arn)["ModelPackageName"]
-    assert sm.describe_model_package(ModelPackageName=name)["ModelPackageArn"] == arn
+    found = sm.describe_model_package(ModelPackageName=arn)
+    assert "ModelPackageName" not in found and found["ModelPackageArn"] == arn
 
 
 def test_a_group_of_the_same_name_in_another_region_is_another_one(sm: Any, group: str) -> None:

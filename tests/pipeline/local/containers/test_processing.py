@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import os
+import tarfile
 import threading
 import time
 import zipfile
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.sandbox import Isolation, best_isolation
-from tests.support.jobs import BUCKET, IMAGE, Bench, output, prefix
+from tests.support.jobs import BUCKET, CODE, IMAGE, Bench, output, prefix
 from tests.support.service import ROLE, local_service
 
 
@@ -473,24 +474,75 @@ def test_a_job_dies_before_the_service_when_memory_runs_out(bench: Bench) -> Non
     assert bench.log("Processing", job["ProcessingJobName"]) == ["900"]
 
 
+def test_a_script_is_told_that_xgboost_is_not_here(bench: Bench) -> None:
+    assert importlib.util.find_spec("xgboost") is None, "a library that this project does not need"
+    image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+    application = {"ImageUri": image, "ContainerEntrypoint": ["python3", f"{CODE}/script.py"]}
+    bench.put("code/asks/script.py", "import xgboost")
+    job = bench.process("", AppSpecification=application, ProcessingInputs=[prefix("code", "code/asks/", "input/code")])
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert (
+        "has xgboost, the interpreter of SageMaker on localhost has not"
+        in bench.log("Processing", job["ProcessingJobName"])[-1]
+    )
+
+
 def test_pip_installs_into_the_job_only(bench: Bench) -> None:
+    """By a subprocess, for the very process that asks for it: also what the interpreter has itself, and sources."""
     bench.put("wheels/tiny_thing-1.0-py3-none-any.whl", wheel("tiny_thing"))
+    bench.put("wheels/mlxtend-1.0-py3-none-any.whl", wheel("mlxtend"))
+    bench.put("wheels/tiny_backend-1.0-py3-none-any.whl", wheel("tiny_backend", _BACKEND))
+    bench.put("wheels/from_source-1.0.tar.gz", source("from_source"))
     script = (
         "import subprocess, sys\n"
-        "wheel = '/opt/ml/processing/input/wheels/tiny_thing-1.0-py3-none-any.whl'\n"
-        "subprocess.run(['pip', 'install', '--quiet', '--no-index', wheel], check=True)\n"
-        "subprocess.run([sys.executable, '-c', 'import tiny_thing; print(tiny_thing.__file__)'], check=True)\n"
+        "wheels = '/opt/ml/processing/input/wheels'\n"
+        "command = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-index', '--find-links', wheels]\n"
+        "names = ['tiny_thing', 'mlxtend==1.0', 'from_source']\n"
+        "subprocess.run([*command, *names], check=True)\n"
+        "import tiny_thing, mlxtend, from_source\n"
+        "for module in (tiny_thing, mlxtend, from_source): print(module.__file__)\n"
     )
-    job = bench.process(script, inputs=[prefix("wheels", "wheels/", "input/wheels")])
-    log = bench.log("Processing", job["ProcessingJobName"])
-    assert log[-1].startswith(str(bench.local.service.state.jobs)), log
+    job = bench.process(script, inputs=[prefix("wheels", "wheels/", "input/wheels")], wait=False)["ProcessingJobName"]
+    bench.when("Processing", job, lambda body: body["ProcessingJobStatus"] == "Completed", timeout=120)
+    log = bench.log("Processing", job)
+    assert len(log) == 3 and all(line.startswith(str(bench.local.service.state.jobs)) for line in log), log
     assert importlib.util.find_spec("tiny_thing") is None
 
 
-def wheel(name: str) -> bytes:
+_BACKEND = """
+import zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    name = "from_source-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as archive:
+        archive.writestr("from_source/__init__.py", "")
+        info = "from_source-1.0.dist-info"
+        archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: from_source\\nVersion: 1.0\\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        archive.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
+def source(name: str) -> bytes:
+    """A source distribution that pip builds in an environment of its own, with what it installs there by itself."""
+    buffer = io.BytesIO()
+    files = {
+        "pyproject.toml": '[build-system]\nrequires = ["tiny_backend"]\nbuild-backend = "tiny_backend"\n',
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+    }
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for file, text in files.items():
+            entry = tarfile.TarInfo(f"{name}-1.0/{file}")
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+def wheel(name: str, code: str = "") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr(f"{name}/__init__.py", "")
+        archive.writestr(f"{name}/__init__.py", code)
         archive.writestr(f"{name}-1.0.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         archive.writestr(
             f"{name}-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"

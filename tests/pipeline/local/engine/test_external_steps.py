@@ -151,7 +151,7 @@ class Queue:
         return body
 
 
-def callback(url: str, *outputs: tuple[str, str]) -> dict[str, Any]:
+def callback(url: Any, *outputs: tuple[str, str]) -> dict[str, Any]:
     declared = [{"OutputName": output, "OutputType": kind} for output, kind in outputs]
     arguments = {"number": 5, "text": {"Get": "Parameters.P"}}
     return {
@@ -193,6 +193,19 @@ def test_a_callback_waits_for_its_answer_and_gives_its_outputs(local: LocalServi
         local.sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"])
     with pytest.raises(ClientError, match="ResourceNotFound"):
         local.sagemaker.send_pipeline_execution_step_failure(CallbackToken="abcdefghij")
+
+
+def test_the_queue_of_a_callback_may_come_from_a_parameter(local: LocalService) -> None:
+    queue = Queue(local, "by-parameter")
+    base, _, name = queue.url.rpartition("/")
+    url = {"Std:Join": {"On": "/", "Values": [base, {"Get": "Parameters.Queue"}]}}
+    parameters = [*PARAMETERS, {"Name": "Queue", "Type": "String"}]
+    arn = start(local, create(local, callback(url), parameters=parameters), given={"Queue": name})
+    message = queue.next()
+    step = wait_step(local, arn, "Ask", "Executing")
+    assert step["Metadata"]["Callback"] == {"CallbackToken": message["token"], "SqsQueueUrl": queue.url}
+    local.sagemaker.send_pipeline_execution_step_success(CallbackToken=message["token"])
+    assert wait(local, arn)["PipelineExecutionStatus"] == "Succeeded"
 
 
 def test_a_callback_can_fail_and_be_retried(local: LocalService) -> None:

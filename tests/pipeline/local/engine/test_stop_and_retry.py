@@ -51,7 +51,7 @@ def test_a_stop_ends_the_jobs_and_starts_nothing_more(local: LocalService) -> No
     assert {one: step["StepStatus"] for one, step in found.items()} == {"A": "Stopped"}
     job = (running["Metadata"] or found["A"]["Metadata"])["ProcessingJob"]["Arn"].rsplit("/", 1)[1]
     assert local.sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
-    with pytest.raises(ClientError, match="ConflictException"):
+    with pytest.raises(ClientError, match="ValidationException.*Only pipelines with 'Executing' status can be stopped"):
         local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
 
 
