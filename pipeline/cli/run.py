@@ -49,6 +49,8 @@ def run(
     )
     _show_results(finished, out)
     if finished.error:
+        # Its own service may be gone by now, so that `start` would find none.
+        finished.error.hint = finished.error.hint.replace("`pipeline start --no-cache`", "`pipeline run --no-cache`")
         raise finished.error
 
 
