@@ -26,13 +26,13 @@ from pipeline.local.errors import ApiError, InternalFailure, SerializationExcept
 from pipeline.local.front import guard, protocols
 from pipeline.local.front.listener import Listener, bind
 from pipeline.local.front.messages import Answer, BadRequest, Disconnected, Request
-from pipeline.local.front.payload import Checked, Mismatch, read_all
+from pipeline.local.front.payload import SIGNED_CHUNKS, Mismatch, checked, read_all
 from pipeline.local.front.protocols import Wire
 from pipeline.local.front.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
 from pipeline.local.moto_backend import Moto
 from pipeline.local.parity import Row
-from pipeline.local.signing import Credential, Refused, claim_of, scope_of, verify
+from pipeline.local.signing import Credential, Refused, claim_of, scope_of
 from pipeline.local.signing import Request as Signed
 
 if TYPE_CHECKING:
@@ -189,12 +189,14 @@ class Front:
         if request.bucket and signing_v2.is_presigned(request.query):
             signed = replace(signed, path=f"/{request.bucket}{request.path}")
         if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
-            credential = signing_v2.verify(signed, self._secret, self._now())
+            credential, chunks = signing_v2.verify(signed, self._secret, self._now()), None
         else:
-            credential = verify(signed, self._secret, self._now())
+            claim = claim_of(signed, self._secret, self._now())
+            credential = claim.verified(signed)
+            chunks = claim.chunks() if credential.payload_hash in SIGNED_CHUNKS else None
         environ = environ_of(request)
-        if len(credential.payload_hash) == 64:
-            environ["wsgi.input"] = Checked(request.body, request.length, credential.payload_hash)
+        environ["wsgi.input"] = checked(request.body, request.length, credential.payload_hash)
+        environ["pipeline.chunks"] = chunks
         answer = run(lambda given, start: s3.handle(self._service, given, start), environ)
         if _BROWSER in request.headers:
             # What somebody has put into a bucket must not act as a page of the console, which has the same address.

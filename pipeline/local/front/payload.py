@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from typing import Final
 
 from pipeline.local.front.messages import BadRequest, Body, Request
+
+SIGNED_CHUNKS: Final = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
+_UNCHECKED: Final = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", *SIGNED_CHUNKS)
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_EMPTY: Final = hashlib.sha256(b"").hexdigest()
 
 
 class Mismatch(Exception):
@@ -12,6 +19,30 @@ class Mismatch(Exception):
 
     code = "XAmzContentSHA256Mismatch"
     message = "The provided 'x-amz-content-sha256' header does not match what was computed."
+
+
+class NoHash(Mismatch):
+    """What was signed in place of the body's hash is none, and no word for a body without."""
+
+    code = "InvalidArgument"
+    message = (
+        "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+        "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a valid sha256 value."
+    )
+
+
+def checked(body: Body, length: int | None, expected: str) -> Body | Checked:
+    """The body of a request to S3 by what was signed for it. Raises Mismatch.
+
+    An empty body is looked at now, since nobody may ever read it.
+    """
+    if expected in _UNCHECKED:
+        return body
+    if not _SHA256.fullmatch(expected):
+        raise NoHash
+    if length == 0 and expected != _EMPTY:
+        raise Mismatch
+    return Checked(body, length, expected)
 
 
 def read_all(request: Request, limit: int) -> bytes:

@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS part (
     upload TEXT NOT NULL, number INTEGER NOT NULL, blob TEXT NOT NULL, modified REAL NOT NULL,
     checksums TEXT NOT NULL, PRIMARY KEY (upload, number)
 );
+CREATE TABLE IF NOT EXISTS completed (
+    id TEXT PRIMARY KEY, ended REAL NOT NULL, wanted TEXT NOT NULL, object TEXT NOT NULL
+);
 """
 
 COLUMNS: Final = "bucket, key, version, latest, marker, size, etag, modified, properties, blobs"

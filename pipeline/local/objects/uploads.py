@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.clock import Clock
-from pipeline.local.objects.database import Database
+from pipeline.local.objects.database import Database, from_object, to_object
 from pipeline.local.objects.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
 from pipeline.local.objects.model import Blob, Part, Properties, StoredObject, Upload, check_key
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline.local.objects.plane import Condition, Objects
 
 MIN_PART: Final = 5 << 20
+_REMEMBERED_SECONDS: Final = 24 * 3600.0
 
 
 class Uploads:
@@ -107,8 +108,26 @@ class Uploads:
             free += [part.blob for part in uploaded.values() if part not in chosen]
             self._delete_parts(upload.id)
             self._database.execute("DELETE FROM upload WHERE id = ?", upload.id)
+            self._remember(upload, wanted, stored)
         self._objects.blobs.release(free)
         return stored
+
+    def completed(self, bucket: str, key: str, upload_id: str, wanted: list[tuple[int, str]]) -> StoredObject | None:
+        """What completing that upload has made, if it was completed with these parts; it may have gone since."""
+        rows = self._database.execute("SELECT wanted, object FROM completed WHERE id = ?", upload_id)
+        if not rows or json.loads(rows[0][0]) != [list(pair) for pair in wanted]:
+            return None
+        stored = to_object(tuple(json.loads(rows[0][1])))
+        return stored if (stored.bucket, stored.key) == (bucket, key) else None
+
+    def _remember(self, upload: Upload, wanted: list[tuple[int, str]], stored: StoredObject) -> None:
+        """For clients that did not see the answer and ask again."""
+        now = self._clock.now()
+        self._database.execute("DELETE FROM completed WHERE ended < ?", now - _REMEMBERED_SECONDS)
+        self._database.execute(
+            "INSERT INTO completed VALUES (?, ?, ?, ?)",
+            *(upload.id, now, json.dumps(wanted), json.dumps(from_object(stored))),
+        )
 
     def abort(self, upload: Upload) -> None:
         """Give up an upload and its parts. Raises NoSuchUpload."""

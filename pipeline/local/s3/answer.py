@@ -68,6 +68,13 @@ def checksum_headers(found: StoredObject) -> dict[str, str]:
     return {f"x-amz-checksum-{name}": value for name, value in found.properties.checksums.items()}
 
 
+def checksum_nodes(checksums: dict[str, str]) -> list[Node]:
+    """The same in a document."""
+    return [
+        ("ChecksumType" if name == "type" else f"Checksum{name.upper()}", value) for name, value in checksums.items()
+    ]
+
+
 def encryption_headers(stored: dict[str, str]) -> dict[str, str]:
     """How the object is encrypted: AES256, as S3 does by itself, unless the client asked for a KMS key."""
     given = {name: value for name, value in stored.items() if name.startswith(_ENCRYPTION)}

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 from pipeline.local.objects import NoSuchKey, StoredObject
-from pipeline.local.s3.errors import InvalidRange, NotModified, PreconditionFailed, UnknownAction
+from pipeline.local.s3.errors import InvalidArgument, InvalidRange, NotModified, PreconditionFailed, UnknownAction
 
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z", re.ASCII)
 _DIGITS: Final = 18
@@ -72,6 +72,28 @@ def byte_range(text: str, size: int) -> tuple[int, int] | None:
     if start >= size or end <= start:
         raise InvalidRange(ActualObjectSize=str(size), RangeRequested=text)
     return start, end - start
+
+
+def copied_range(text: str, size: int) -> tuple[int, int]:
+    """(start, length) of the header x-amz-copy-source-range; all without one. Raises InvalidArgument."""
+    if not text:
+        return 0, size
+    found = _RANGE.match(text)
+    if not found or not found[1] or not found[2] or _position(found[1]) > _position(found[2]):
+        raise InvalidArgument(
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    start, last = _position(found[1]), _position(found[2])
+    if last >= size:
+        raise InvalidArgument(
+            f"Range specified is not valid for source object of size: {size}",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=text,
+        )
+    return start, last + 1 - start
 
 
 def _position(digits: str) -> int:

@@ -77,6 +77,14 @@ class InvalidDigest(S3Error):
     text = "The Content-MD5 you specified was invalid."
 
 
+class MalformedTrailer(S3Error):
+    """Trailers other than those that were announced."""
+
+    code = "MalformedTrailerError"
+    status = 400
+    text = "The request contained trailing data that was not well-formed or did not conform to our published schema."
+
+
 class PreconditionFailed(S3Error):
     """An If-Match, If-None-Match or If-Unmodified-Since that does not hold."""
 

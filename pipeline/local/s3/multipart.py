@@ -8,31 +8,37 @@ from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
 
-from pipeline.local.objects import whole
+from pipeline.local.objects import StoredObject, whole
 from pipeline.local.objects.model import Part, Upload
 from pipeline.local.s3 import xml
-from pipeline.local.s3.answer import Answer, checksum_headers, encryption_headers, version_headers
-from pipeline.local.s3.body import new_digest
-from pipeline.local.s3.conditions import byte_range, check_read, write_condition
-from pipeline.local.s3.errors import BadDigest, InvalidArgument, MalformedXML
+from pipeline.local.s3.answer import Answer, checksum_headers, checksum_nodes, encryption_headers, version_headers
+from pipeline.local.s3.checksums import (
+    Taking,
+    announced,
+    claimed,
+    is_crc,
+    joined_crc,
+    known_algorithm,
+    new_digest,
+)
+from pipeline.local.s3.conditions import check_read, copied_range, write_condition
+from pipeline.local.s3.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.object_actions import SOURCE, copy_result, copy_source
 from pipeline.local.s3.properties import properties, with_checksums
 from pipeline.local.s3.request import Plane, Request
 
 MAX_PARTS: Final = 10_000
+FULL: Final = "FULL_OBJECT"
+COMPOSITE: Final = "COMPOSITE"
 _DIGITS: Final = 10
 
 
 def create_upload(plane: Plane, request: Request) -> Answer:
     """CreateMultipartUpload: the headers are those of the object to be."""
-    kind = request.headers.get("x-amz-checksum-type", "")
-    described = replace(properties(request), checksums={"type": kind} if kind else {})
+    described = replace(properties(request), checksums=_agreed(request))
     upload = plane.objects.uploads.create(request.bucket, request.key, described)
-    headers = encryption_headers(upload.properties.headers)
-    for name in ("x-amz-checksum-algorithm", "x-amz-checksum-type"):
-        if value := request.headers.get(name):
-            headers[name] = value
+    headers = encryption_headers(upload.properties.headers) | _agreed_headers(upload)
     children: list[xml.Node] = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
     return Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
 
@@ -42,7 +48,13 @@ def upload_part(plane: Plane, request: Request) -> Answer:
     request.body.require_length()
     number = _number(request)
     upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
-    blob = plane.objects.blobs.write(request.body.chunks())
+    agreed = upload.properties.checksums.get("algorithm", "")
+    given = next(iter({*claimed(request.headers), announced(request.headers)} - {""}), "")
+    if agreed and given and given != agreed:
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {agreed}, actual checksum Type: {given}"
+        )
+    blob = plane.objects.blobs.write(request.body.chunks(compute=agreed))
     part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
     headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
     headers |= {f"x-amz-checksum-{name}": value for name, value in part.checksums.items()}
@@ -55,41 +67,51 @@ def copy_part(plane: Plane, request: Request) -> Answer:
     upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
     with plane.objects.reading(*copy_source(request)) as source:
         check_read(source, request.headers, prefix=f"{SOURCE}-")
-        span = byte_range(request.headers.get(f"{SOURCE}-range", ""), source.size) or (0, source.size)
-        blob = plane.objects.blobs.write(plane.objects.blobs.read(source.blobs, *span))
-    part = plane.objects.uploads.put_part(upload, number, blob, {})
-    return Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified))
+        span = copied_range(request.headers.get(f"{SOURCE}-range", ""), source.size)
+        taking = Taking(plane.objects.blobs.read(source.blobs, *span), upload.properties.checksums.get("algorithm", ""))
+        blob = plane.objects.blobs.write(taking)
+    part = plane.objects.uploads.put_part(upload, number, blob, taking.checksums)
+    return Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified) + checksum_nodes(part.checksums))
 
 
 def complete_upload(plane: Plane, request: Request) -> Answer:
-    """CompleteMultipartUpload: no byte is copied."""
-    uploads = plane.objects.uploads
-    upload = uploads.get(request.bucket, request.key, request.query["uploadId"])
+    """CompleteMultipartUpload: no byte is copied. Asked again, it answers the same again."""
+    uploads, upload_id = plane.objects.uploads, request.query["uploadId"]
     listed = xml.parse(request.body.document(of_object=True), "CompleteMultipartUpload").findall("Part")
     wanted = [_wanted(part) for part in listed]
     if not wanted:
         raise MalformedXML
-    parts = {part.number: part for part in uploads.parts(upload)}
-    _check_parts(listed, parts)
-    kind = request.headers.get("x-amz-checksum-type") or upload.properties.checksums.get("type", "")
-    chosen = [parts[number] for number, _ in wanted if number in parts]
-    checksums, kind = _whole(plane, request, chosen) if kind == "FULL_OBJECT" else _combined(chosen)
-    stored = uploads.complete(
-        upload,
-        wanted,
-        with_checksums(upload.properties, checksums, kind=kind),
-        condition=write_condition(request.headers, request.key),
-    )
+    stored = uploads.completed(request.bucket, request.key, upload_id, wanted)
+    if stored is None:
+        stored = _complete(plane, request, uploads.get(request.bucket, request.key, upload_id), listed, wanted)
     children: list[xml.Node] = [
         ("Location", f"http://{request.headers.get('host', '127.0.0.1')}{request.path}"),
         ("Bucket", request.bucket),
         ("Key", request.key),
         ("ETag", f'"{stored.etag}"'),
+        *checksum_nodes(stored.properties.checksums),
     ]
-    for name, value in stored.properties.checksums.items():
-        children.append(("ChecksumType" if name == "type" else f"Checksum{name.upper()}", value))
     headers = version_headers(stored) | encryption_headers(stored.properties.headers)
     return Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
+
+
+def _complete(
+    plane: Plane, request: Request, upload: Upload, listed: list[Element], wanted: list[tuple[int, str]]
+) -> StoredObject:
+    parts = {part.number: part for part in plane.objects.uploads.parts(upload)}
+    _check_parts(listed, parts)
+    agreed = upload.properties.checksums.get("type", "")
+    kind = request.headers.get("x-amz-checksum-type") or agreed
+    if agreed and kind != agreed:
+        raise BadDigest(f"The upload was created with the checksum type {agreed}, not {kind}.")
+    chosen = [parts[number] for number, _ in wanted if number in parts]
+    checksums, kind = _whole(plane, request, chosen) if kind == FULL else _combined(chosen)
+    return plane.objects.uploads.complete(
+        upload,
+        wanted,
+        with_checksums(upload.properties, checksums, kind=kind),
+        condition=write_condition(request.headers, request.key),
+    )
 
 
 def abort_upload(plane: Plane, request: Request) -> Answer:
@@ -116,6 +138,7 @@ def list_parts(plane: Plane, request: Request) -> Answer:
         ("NextPartNumberMarker", str(shown[-1].number if shown else marker)),
         ("MaxParts", str(limit)),
         ("IsTruncated", str(truncated).lower()),
+        *_agreed_nodes(upload),
     ]
     return Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
 
@@ -168,7 +191,42 @@ def _upload(plane: Plane, upload: Upload, encode: Encode) -> list[xml.Node]:
         owner_node(plane),
         ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
         ("Initiated", xml.timestamp(upload.started)),
+        *_agreed_nodes(upload),
     ]
+
+
+def _agreed(request: Request) -> dict[str, str]:
+    """The algorithm and the type that an upload is created with; none unless the client names an algorithm."""
+    text, kind = (request.headers.get(f"x-amz-checksum-{name}", "") for name in ("algorithm", "type"))
+    if kind not in ("", FULL, COMPOSITE):
+        raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
+    if not text:
+        if kind:
+            raise InvalidRequest(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+            )
+        return {}
+    algorithm = known_algorithm(text)
+    kind = kind or (FULL if algorithm == "crc64nvme" else COMPOSITE)
+    if (kind == FULL and not is_crc(algorithm)) or (kind == COMPOSITE and algorithm == "crc64nvme"):
+        raise InvalidRequest(f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
+    return {"algorithm": algorithm, "type": kind}
+
+
+def _agreed_nodes(upload: Upload) -> list[xml.Node]:
+    agreed = upload.properties.checksums
+    return (
+        [("ChecksumAlgorithm", agreed["algorithm"].upper()), ("ChecksumType", agreed["type"])]
+        if "algorithm" in agreed
+        else []
+    )
+
+
+def _agreed_headers(upload: Upload) -> dict[str, str]:
+    agreed = upload.properties.checksums
+    if "algorithm" not in agreed:
+        return {}
+    return {"x-amz-checksum-algorithm": agreed["algorithm"].upper(), "x-amz-checksum-type": agreed["type"]}
 
 
 def _number(request: Request) -> int:
@@ -200,28 +258,25 @@ def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
 
 
 def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
-    """The checksums of the whole object: those that the client gives, else those that its parts have.
+    """The checksum of the whole object, from those of its parts where they have them, else from its bytes.
 
-    Raises BadDigest for one that is not the object's, as far as Python computes them.
+    Raises BadDigest for one that is not the object's, as far as it can be computed.
     """
-    given = {
-        name.removeprefix("x-amz-checksum-"): value
-        for name, value in request.headers.items()
-        if name.startswith("x-amz-checksum-") and not name.endswith(("-type", "-algorithm"))
-    }
+    given, shared = claimed(request.headers), _shared(parts)
     blobs = [part.blob for part in parts]
     found = dict(given)
-    for name in given or _shared(parts):
-        digest = new_digest(name)
-        if digest is None:
-            continue
-        with whole(request.bucket, request.key):
-            for chunk in plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)):
-                digest.update(chunk)
-        found[name] = base64.b64encode(digest.digest()).decode()
-        if given.get(name, found[name]) != found[name]:
+    for name in given or shared:
+        if name in shared and is_crc(name):
+            found[name] = joined_crc(name, [(part.checksums[name], part.blob.size) for part in parts])
+        else:
+            with whole(request.bucket, request.key):
+                taking = Taking(plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)), name)
+                for _ in taking:
+                    pass
+            found |= taking.checksums
+        if given.get(name, found.get(name)) != found.get(name):
             raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
-    return found, "FULL_OBJECT"
+    return found, FULL
 
 
 def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
@@ -237,7 +292,7 @@ def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
         except binascii.Error:
             raise BadDigest(f"The {name.upper()} of a part is no base64.") from None
         combined[name] = f"{base64.b64encode(digest.digest()).decode()}-{len(parts)}"
-    return combined, "COMPOSITE"
+    return combined, COMPOSITE
 
 
 def _shared(parts: list[Part]) -> set[str]:
@@ -252,4 +307,4 @@ def _part(part: Part) -> list[xml.Node]:
         ("ETag", f'"{part.blob.md5}"'),
         ("Size", str(part.blob.size)),
     ]
-    return nodes + [(f"Checksum{name.upper()}", value) for name, value in part.checksums.items()]
+    return nodes + checksum_nodes(part.checksums)

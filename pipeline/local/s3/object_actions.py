@@ -14,11 +14,13 @@ from pipeline.local.s3 import xml
 from pipeline.local.s3.answer import (
     Answer,
     checksum_headers,
+    checksum_nodes,
     encryption_headers,
     read_headers,
     version_headers,
     written_headers,
 )
+from pipeline.local.s3.checksums import Taking, known_algorithm
 from pipeline.local.s3.conditions import byte_range, check_read, write_condition
 from pipeline.local.s3.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
 from pipeline.local.s3.properties import properties, with_checksums
@@ -125,13 +127,24 @@ def copy_object(plane: Plane, request: Request) -> Answer:
         described = given if replacing else replace(kept, headers=_inherited(kept.headers, given.headers))
         tags = given.tags if _directive(request, "x-amz-tagging-directive") else kept.tags
         condition = write_condition(request.headers, request.key)
-        blob = plane.objects.blobs.write(plane.objects.blobs.read(source.blobs, 0, source.size))
-    described = replace(described, tags=tags, checksums={} if source.multipart else kept.checksums)
+        wanted = request.headers.get("x-amz-checksum-algorithm", "")
+        algorithm = known_algorithm(wanted) if wanted else ""
+        taking = Taking(plane.objects.blobs.read(source.blobs, 0, source.size), algorithm)
+        blob = plane.objects.blobs.write(taking)
+    described = replace(described, tags=tags, checksums=_copied_checksums(kept.checksums, taking.checksums))
     stored = plane.objects.commit(request.bucket, request.key, [blob], blob.md5, described, condition=condition)
     headers = version_headers(stored) | encryption_headers(stored.properties.headers)
     if version is not None:
         headers["x-amz-copy-source-version-id"] = version
-    return Answer.xml("CopyObjectResult", copy_result(stored.etag, stored.last_modified), headers=headers)
+    children = copy_result(stored.etag, stored.last_modified) + checksum_nodes(stored.properties.checksums)
+    return Answer.xml("CopyObjectResult", children, headers=headers)
+
+
+def _copied_checksums(kept: dict[str, str], taken: dict[str, str]) -> dict[str, str]:
+    """Those that were asked for, else the source's; a copy has no parts whose checksums could be combined."""
+    if taken:
+        return {**taken, "type": "FULL_OBJECT"}
+    return {} if kept.get("type") == "COMPOSITE" else kept
 
 
 def copy_result(etag: str, modified: float) -> list[xml.Node]:
@@ -171,10 +184,7 @@ def object_attributes(plane: Plane, request: Request) -> Answer:
     """GetObjectAttributes: those that the header x-amz-object-attributes asks for."""
     found = find(plane.objects, request)
     wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
-    checksums = found.properties.checksums
-    checksum: list[xml.Node] = [
-        ("ChecksumType" if name == "type" else f"Checksum{name.upper()}", value) for name, value in checksums.items()
-    ]
+    checksum = checksum_nodes(found.properties.checksums)
     parts: list[xml.Node] = [("PartsCount", str(len(found.blobs)))] if found.multipart else []
     known: dict[str, str | list[xml.Node]] = {
         "ETag": found.etag,

@@ -72,7 +72,7 @@ def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 def _pairs(text: str) -> list[tuple[str, str]]:
     try:
-        return parse_qsl(text, keep_blank_values=True, strict_parsing=bool(text), errors="strict")
+        return parse_qsl(text, keep_blank_values=True, errors="strict")
     except ValueError:
         raise InvalidArgument(
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without "

@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.signing import Refused, Request, scope_of, verify
+from pipeline.local.signing import Claim, Credential, Refused, Request, scope_of, verify
 
 KEY, SECRET = "AKIAEXAMPLE", "a-secret"
 SECRETS: Callable[[str], str | None] = {KEY: SECRET}.get
@@ -73,6 +73,68 @@ def test_the_scope_is_read_from_header_and_query() -> None:
     assert scope_of(signed(SigV4Auth, "POST", "http://127.0.0.1:99/")) == ("us-east-1", "sagemaker")
     assert scope_of(signed(S3SigV4QueryAuth, "GET", "http://127.0.0.1:99/b/k")) == ("us-east-1", "s3")
     assert scope_of(Request("GET", "/", "", {})) == ("", "")
+
+
+AWS_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+AWS_CHUNKS = {
+    "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9": [
+        "ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648",
+        "0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497",
+        "b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9",
+    ],
+    "106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e": [
+        "b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2",
+        "1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7",
+        "2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992",
+        "d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435",
+    ],
+}
+"""The signatures of the two uploads in chunks that AWS's documentation works through, by that of their heads."""
+
+
+@pytest.mark.parametrize("seed", list(AWS_CHUNKS), ids=["without trailers", "with a trailer"])
+def test_chunks_as_awss_documentation_signs_them_are_believed(seed: str) -> None:
+    credential = Credential("AKIAIOSFODNN7EXAMPLE", "20130524", "us-east-1", "s3", "")
+    chunks = Claim(credential, AWS_SECRET, [], "", "20130524T000000Z", seed).chunks()
+    for data, signature in zip((b"a" * 65536, b"a" * 1024, b""), AWS_CHUNKS[seed], strict=False):
+        chunks.check_chunk(hashlib.sha256(data).hexdigest(), signature)
+    for signature in AWS_CHUNKS[seed][3:]:
+        chunks.check_trailers(b"x-amz-checksum-crc32c:sOO8/Q==\n", signature)
+    with pytest.raises(Refused):
+        chunks.check_chunk(hashlib.sha256(b"more").hexdigest(), seed)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth]),
+    st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
+    st.text("ab/%+ ~ü", max_size=8),
+    st.dictionaries(st.sampled_from(["x-amz-meta-a", "x-amz-acl", "content-type"]), st.text("ab c=;", max_size=6)),
+    st.binary(max_size=20),
+    st.sampled_from(["method", "path", "query", "header", "body", "secret"]),
+)
+def test_whatever_botocore_signs_is_believed_and_nothing_else(
+    auth: Any, method: str, key: str, headers: dict[str, str], body: bytes, change: str
+) -> None:
+    from urllib.parse import quote
+
+    presigned = auth is S3SigV4QueryAuth  # botocore takes a body for more of the query
+    url = f"http://127.0.0.1:99/b/{quote(key, safe='/~')}"
+    request = signed(auth, method, url, b"" if presigned else body, headers)
+    assert verify(request, SECRETS, now()).access_key_id == KEY
+    changes: dict[str, dict[str, Any]] = {
+        "method": {"method": "PATCH"},
+        "path": {"path": request.path + "x"},
+        "query": {"query": f"{request.query}&x=y" if request.query else "x=y"},
+        "header": {"headers": {**request.headers, "host": "127.0.0.1:98"}},
+        "body": {"headers": {**request.headers, "x-amz-content-sha256": "0" * 64}, "body_hash": "0" * 64},
+        "secret": {},
+    }
+    secrets = {KEY: "another"}.get if change == "secret" else SECRETS
+    if change == "body" and presigned:
+        return  # the body of a presigned address is nobody's to vouch for
+    with pytest.raises(Refused):
+        verify(changed(request, **changes[change]), secrets, now())
 
 
 def changed(request: Request, **members: Any) -> Request:

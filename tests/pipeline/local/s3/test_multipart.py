@@ -169,3 +169,39 @@ def test_part_numbers_have_bounds(s3: Any, bucket: str, number: int) -> None:
     with pytest.raises(ClientError) as caught:
         s3.upload_part(**begin(s3, bucket), PartNumber=number, Body=b"x")
     assert error_of(caught.value) == ("InvalidArgument", 400)
+
+
+def test_completing_again_repeats_the_result(s3: Any, bucket: str) -> None:
+    """A client that did not see the answer asks again; by then the object may even have gone."""
+    upload = begin(s3, bucket)
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"body")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    first = s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+    s3.delete_object(Bucket=bucket, Key="k")
+    again = s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+    for answer in (first, again):
+        del answer["ResponseMetadata"]
+    assert again == first
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    for wrong in ({**upload, "Key": "other"}, {**upload, "UploadId": "none"}):
+        with pytest.raises(ClientError) as raised:
+            s3.complete_multipart_upload(**wrong, MultipartUpload=parts)
+        assert error_of(raised.value) == ("NoSuchUpload", 404)
+
+
+@pytest.mark.parametrize(
+    "text", ["bytes=0-4", "bytes=4-4", "bytes=2-1", "bytes=0-", "bytes=-2", "0-2", "bytes=0-1,2-3", "bytes=a-b"]
+)
+def test_a_range_that_the_source_of_a_part_does_not_have_is_refused(s3: Any, bucket: str, text: str) -> None:
+    s3.put_object(Bucket=bucket, Key="source", Body=b"four")
+    upload = begin(s3, bucket)
+    with pytest.raises(ClientError) as raised:
+        s3.upload_part_copy(**upload, PartNumber=1, CopySource=f"{bucket}/source", CopySourceRange=text)
+    assert error_of(raised.value) == ("InvalidArgument", 400)
+    assert "Parts" not in s3.list_parts(**upload)
+
+
+def test_tags_in_a_header_may_have_no_value(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Tagging="a=b&c")
+    tags = s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"]
+    assert tags == [{"Key": "a", "Value": "b"}, {"Key": "c", "Value": ""}]
