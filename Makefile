@@ -7,6 +7,9 @@ IMAGE_INSTALLED := .venv-image/installed
 CONSTRAINTS := .constraints/dev.txt
 UV := .venv-uv/bin/uv
 
+# A run of the tests starts hundreds of Python processes: what one has compiled the next need not compile again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 help: ## list the targets

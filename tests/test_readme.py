@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import docs
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 TEXT = docs.README.read_text(encoding="utf-8")
@@ -68,7 +69,7 @@ def test_what_a_reader_types_works_as_written(folder: Path) -> None:
         env={**own, "PATH": path, "AWS_EC2_METADATA_DISABLED": "true"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

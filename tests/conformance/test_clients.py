@@ -21,6 +21,7 @@ from pipeline.local.identity import Identity
 from pipeline.local.running import Running, exports
 from tests.support.executions import IMAGE, steps, wait
 from tests.support.service import ROLE, LocalService
+from tests.support.waiting import PATIENCE
 
 Body = dict[str, Any]
 
@@ -168,7 +169,7 @@ class Driven:
         return set(self._reached.read_text().split())
 
     def run(self, *command: str, code: int = 0) -> str:
-        done = subprocess.run(command, env=self.environment, timeout=120, capture_output=True, text=True)
+        done = subprocess.run(command, env=self.environment, timeout=PATIENCE, capture_output=True, text=True)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         return done.stdout if code == 0 else done.stderr
 

@@ -16,9 +16,10 @@ from botocore.exceptions import ClientError
 
 from tests.support import own_container
 from tests.support.own_container import behaving
-from tests.support.remote_jobs import error_of, until
+from tests.support.remote_jobs import error_of
 from tests.support.service import ROLE, LocalService
 from tests.support.serving import BUCKET, JSON_ANSWER, X1, X2, Deployer, archive, variant
+from tests.support.waiting import until
 
 ACCOUNT = "123456789012"
 ROWS = f"{X1}\n{X2}\n"
@@ -319,7 +320,6 @@ def test_an_update_shows_both_and_serves_the_old_until_the_new_is_healthy(deploy
     until(
         lambda: [text for lines in messages(deployer, "moving").values() for text in lines],
         lambda lines: "container was told to end" in lines,
-        10,
     )
 
 
@@ -436,7 +436,7 @@ def test_without_lists_of_types_all_is_captured_in_base64(deployer: Deployer) ->
     deployer.client.update_endpoint(EndpointName="raw", EndpointConfigName="raw-2")
     assert "DataCaptureConfig" not in deployer.settled("raw")
     deployer.invoke("raw", "3,4", "text/csv")
-    _, (line,) = until(lambda: captured(deployer, "raw/raw/"), lambda found: bool(found[1]), 10)
+    _, (line,) = until(lambda: captured(deployer, "raw/raw/"), lambda found: bool(found[1]))
     assert set(line["captureData"]) == {"endpointInput", "endpointOutput"}
     assert line["captureData"]["endpointInput"]["encoding"] == "BASE64"
     assert base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"1,2"

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 from pipeline.local import images
-from tests.support.remote_jobs import BUCKET, Remote, channel, error_of, status, unpacked, until
+from tests.support.remote_jobs import BUCKET, Remote, channel, error_of, status, unpacked
 from tests.support.service import LocalService
+from tests.support.waiting import until
 
 CLUSTER = {"InstanceCount": 2, "InstanceType": "ml.c5.xlarge", "VolumeSizeInGB": 1}
 SHARDED = {"S3DataDistributionType": "ShardedByS3Key"}
@@ -340,7 +341,7 @@ def test_checkpoints_are_brought_back_with_their_folders_and_sent_while_the_job_
     place = {"S3Uri": f"s3://{BUCKET}/ck/here", "LocalPath": "/opt/ml/state"}
     name = remote.train(script, CheckpointConfig=place)
     remote.until_logged(name, "up")
-    until(lambda: remote.keys("ck/here/"), lambda keys: keys == ["epoch-1/state", "epoch-2/state"], 15)
+    until(lambda: remote.keys("ck/here/"), lambda keys: keys == ["epoch-1/state", "epoch-2/state"])
     assert status(remote.describe(name)) == "InProgress"
     remote.client.stop_training_job(TrainingJobName=name)
     assert remote.ended(name)["CheckpointConfig"] == place

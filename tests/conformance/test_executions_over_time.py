@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,6 +24,7 @@ from tests.support.executions import (
     writes,
 )
 from tests.support.service import LocalService
+from tests.support.waiting import PATIENCE
 
 Body = dict[str, Any]
 # Waits until somebody makes the file named by the environment; so a test decides how long a step takes.
@@ -315,13 +315,11 @@ def test_ten_executions_at_once_do_not_see_each_other(local: LocalService) -> No
         ),
         parameters=[{"Name": "N"}],
     )
-    began = time.monotonic()
     with ThreadPoolExecutor(10) as pool:
         arns = list(pool.map(lambda n: start(local, name, given={"N": str(n)}), range(10)))
     assert len(set(arns)) == 10
-    ends = [wait(local, arn, seconds=60)["PipelineExecutionStatus"] for arn in arns]
+    ends = [wait(local, arn, seconds=PATIENCE)["PipelineExecutionStatus"] for arn in arns]
     assert ends == ["Succeeded"] * 10
-    assert time.monotonic() - began < 40
     for number, arn in enumerate(arns):
         found = steps(local, arn)
         assert found["Mine"]["Metadata"] == {"Condition": {"Outcome": "True"}}

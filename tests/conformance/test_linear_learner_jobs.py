@@ -18,9 +18,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts.recordio import encode_dense
-from tests.support.remote_jobs import BUCKET, LINEAR_LEARNER, Remote, channel, status, until
+from tests.support.remote_jobs import BUCKET, LINEAR_LEARNER, Remote, channel, status
 from tests.support.service import ROLE, LocalService
 from tests.support.serving import Deployer
+from tests.support.waiting import until
 
 CSV, LINES, RECORDS = "text/csv", "application/jsonlines", "application/x-recordio-protobuf"
 ALGORITHM = {"TrainingImage": LINEAR_LEARNER}
@@ -425,7 +426,7 @@ def test_a_job_that_is_stopped_or_out_of_time_leaves_its_best_model(remote: Remo
         HyperParameters=given,
         StoppingCondition={"MaxRuntimeInSeconds": seconds},
     )
-    until(lambda: "\n".join(remote.log(name)), lambda log: "#progress_metric: host=algo-1, completed" in log, 30)
+    until(lambda: "\n".join(remote.log(name)), lambda log: "#progress_metric: host=algo-1, completed" in log)
     if seconds > 5:
         remote.client.stop_training_job(TrainingJobName=name)
     job = remote.ended(name)

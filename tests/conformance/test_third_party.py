@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from pipeline.local import lambdas
 from tests.support.executions import run, start, steps, token, wait, wait_step
-from tests.support.remote_jobs import until
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.third_party import Body, create, get
+from tests.support.waiting import until
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:"
 

@@ -23,6 +23,7 @@ from pipeline.local.service import Service
 from pipeline.settings import Settings
 from tests.support.clients import clients_of
 from tests.support.service import local_service
+from tests.support.waiting import PATIENCE
 
 SETTINGS = Settings()
 PARAMETERS = {f"Min{name}": "0" for name in ("Accuracy", "Precision", "Recall", "F1", "Auc")}
@@ -61,7 +62,7 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call],
         recorded = record(local.service, patch)
         given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
         arn = execution_control.start(clients, SETTINGS.name, given)
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE
         while (status := status_of(local.service, arn)) not in executions.TERMINAL:
             assert time.monotonic() < end
             time.sleep(0.05)

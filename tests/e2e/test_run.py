@@ -19,6 +19,7 @@ import pytest
 from pipeline.local import lifecycle
 from tests.support.command import Ended, pipeline, started
 from tests.support.service import boto_client_of
+from tests.support.waiting import PATIENCE
 
 STEPS = [
     "ConvertData",
@@ -197,7 +198,7 @@ def test_interrupting_a_run_stops_its_execution(first: Ended, folder: Path) -> N
         if re.match("ConvertData +Executing", line):
             break
     process.send_signal(signal.SIGINT)
-    rest, error = process.communicate(timeout=30)
+    rest, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (130, "")
     assert re.search(r"^stopping execution \w{12}$", rest, re.MULTILINE), rest
     with lifecycle.ensure(folder / ".sagemaker") as service:

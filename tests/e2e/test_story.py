@@ -24,6 +24,7 @@ import pytest
 
 from tests.support.command import Ended, pipeline
 from tests.support.golden import assert_golden
+from tests.support.waiting import PATIENCE
 
 PROJECT = Path(__file__).parents[2]
 NAME = "linear-learner-dev"
@@ -43,7 +44,7 @@ class Desk:
     folder: Path
 
     def run(self, *arguments: str) -> Ended:
-        return pipeline(*arguments, folder=self.folder, environ={"PYTHONPATH": str(self.checkout)}, timeout=60)
+        return pipeline(*arguments, folder=self.folder, environ={"PYTHONPATH": str(self.checkout)}, timeout=PATIENCE)
 
     def started(self, *arguments: str) -> subprocess.Popen[str]:
         """A command that runs while the test goes on."""
@@ -231,7 +232,7 @@ def _interrupted(follower: subprocess.Popen[str]) -> Ended:
     assert follower.stdout is not None
     first = follower.stdout.readline()
     follower.send_signal(signal.SIGINT)
-    out, err = follower.communicate(timeout=30)
+    out, err = follower.communicate(timeout=PATIENCE)
     return Ended(follower.returncode, first + out, err)
 
 

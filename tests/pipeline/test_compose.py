@@ -17,6 +17,7 @@ from pipeline.compose import compose
 from pipeline.definition import canonical, check
 from pipeline.errors import SettingsError
 from tests.support.definitions import CASES, CODE_URI, GOLDEN, composed, settings
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("code_as_loaded")
 
@@ -84,7 +85,7 @@ def test_same_bytes_on_another_machine(tmp_path: Path) -> None:
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / ".sagemaker" / "config.yaml"),
     }
     command = [sys.executable, "-c", _COMPOSE_WITH_SOCKETS_SHUT, str(GOLDEN / "pipeline.toml"), CODE_URI]
-    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=120)
+    run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=PATIENCE)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == composed("full")
 

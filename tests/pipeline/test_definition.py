@@ -180,9 +180,9 @@ def test_step_types_of_others_are_taken(step: dict[str, Any]) -> None:
 
 def test_thousands_of_steps_in_a_row_are_checked_in_no_time() -> None:
     chain = [processing(f"S{index}", DependsOn=[f"S{index - 1}"] if index else []) for index in range(2000)]
-    start = time.perf_counter()
+    start = time.thread_time()
     assert check(of(*chain)) == []
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 _JSON = st.recursive(

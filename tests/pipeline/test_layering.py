@@ -58,7 +58,7 @@ def test_a_cycle_is_laid_out_all_the_same() -> None:
 
 def test_a_thousand_nodes_in_a_row_are_laid_out_at_once() -> None:
     chain = {f"S{at}": [f"S{at - 1}"] if at else [] for at in range(1000)}
-    began = time.perf_counter()
+    began = time.thread_time()
     assert len(layers(chain)) == 1000
     assert direct(chain) == chain
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5

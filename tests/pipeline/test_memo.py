@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline import memo
 from pipeline.memo import KEPT, Memo
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("code_as_loaded")
 
@@ -103,7 +104,7 @@ def copy(tmp_path: Path) -> Path:
 def _run(copy: Path, script: str) -> str:
     imports = "from pathlib import Path; from pipeline.memo import Memo\n"
     command = [sys.executable, "-c", imports + script]
-    return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
 def test_edited_code_has_an_entry_of_its_own(copy: Path) -> None:

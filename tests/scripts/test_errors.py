@@ -13,6 +13,7 @@ import pytest
 
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
+from tests.support.waiting import PATIENCE
 
 
 def test_success_writes_the_summary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +93,7 @@ def test_a_script_that_is_stopped_leaves_one_line_and_no_files(tmp_path: Path, h
         assert script.stdout is not None
         assert script.stdout.readline() == "writing\n"
         script.send_signal(how)
-        _, said = script.communicate(timeout=30)
+        _, said = script.communicate(timeout=PATIENCE)
     assert (script.returncode, said) == (130, "error: stopped before it was done\n")
     assert (tmp_path / "message").read_text() == "stopped before it was done"
     assert not list((tmp_path / "out").iterdir())

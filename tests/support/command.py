@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.support.waiting import PATIENCE
+
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
 
 
@@ -25,7 +27,9 @@ class Ended:
         return f"exit code {self.code}\n{self.out}\n{self.err}"
 
 
-def pipeline(*arguments: str, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = 120.0) -> Ended:
+def pipeline(
+    *arguments: str, folder: Path, environ: Mapping[str, str] | None = None, timeout: float = PATIENCE
+) -> Ended:
     """Run `pipeline ARGUMENTS` in a folder."""
     done = subprocess.run(
         _command(arguments),

@@ -9,6 +9,7 @@ import uuid
 from typing import Any
 
 from tests.support.service import ROLE, LocalService
+from tests.support.waiting import PATIENCE
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 OUTPUT = "/opt/ml/processing/output"
@@ -79,7 +80,7 @@ def start(local: LocalService, name: str, *, given: dict[str, str] | None = None
     return str(answer["PipelineExecutionArn"])
 
 
-def wait(local: LocalService, arn: str, *, until: tuple[str, ...] = ENDED, seconds: float = 30) -> dict[str, Any]:
+def wait(local: LocalService, arn: str, *, until: tuple[str, ...] = ENDED, seconds: float = PATIENCE) -> dict[str, Any]:
     """The execution once it has one of these statuses; an AssertionError with its steps if it takes longer."""
     end = time.monotonic() + seconds
     while True:
@@ -90,7 +91,7 @@ def wait(local: LocalService, arn: str, *, until: tuple[str, ...] = ENDED, secon
         time.sleep(0.01)
 
 
-def wait_step(local: LocalService, arn: str, name: str, status: str, *, seconds: float = 30) -> dict[str, Any]:
+def wait_step(local: LocalService, arn: str, name: str, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
     """The step once it has this status."""
     end = time.monotonic() + seconds
     while (found := steps(local, arn).get(name, {})).get("StepStatus") != status:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.service import ROLE, LocalService
+from tests.support.waiting import PATIENCE, until
 
 Body = dict[str, Any]
 BUCKET = "bucket"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 LINEAR_LEARNER = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 CODE = "/opt/ml/processing/input/code"
-TIMEOUT = 30.0
 _names = itertools.count(1)
 
 
@@ -125,13 +125,11 @@ class Bench:
         name = request["TrainingJobName"]
         return self.ended("Training", name) if wait else {"TrainingJobName": name}
 
-    def ended(self, title: str, name: str, timeout: float = TIMEOUT) -> Body:
+    def ended(self, title: str, name: str) -> Body:
         """The description of a job when it is over."""
-        return self.when(
-            title, name, lambda body: body[f"{title}JobStatus"] in ("Completed", "Failed", "Stopped"), timeout
-        )
+        return self.when(title, name, lambda body: body[f"{title}JobStatus"] in ("Completed", "Failed", "Stopped"))
 
-    def when(self, title: str, name: str, true: Callable[[Body], bool], timeout: float = TIMEOUT) -> Body:
+    def when(self, title: str, name: str, true: Callable[[Body], bool]) -> Body:
         """The description of a job as soon as something is true of it."""
         request = {f"{title}JobName": name}
 
@@ -139,18 +137,13 @@ class Bench:
             body = self.local.service.call(f"Describe{title}Job", request)
             return body if true(body) else None
 
-        found = self.local.service.store.wait(look, timeout)
+        found = self.local.service.store.wait(look, PATIENCE)
         assert found is not None, f"{name} did not get there: {self.local.service.call(f'Describe{title}Job', request)}"
         return found
 
-    def until_logged(self, title: str, name: str, text: str, timeout: float = TIMEOUT) -> None:
+    def until_logged(self, title: str, name: str, text: str) -> None:
         """Wait until a job has printed a line."""
-        import time
-
-        end = time.monotonic() + timeout
-        while text not in self.log(title, name):
-            assert time.monotonic() < end, f"{name} did not print {text!r}: {self.log(title, name)}"
-            time.sleep(0.01)
+        until(lambda: self.log(title, name), lambda lines: text in lines)
 
     def log(self, title: str, name: str, host: str = "algo-1") -> list[str]:
         """The lines that one host of a job has printed."""

@@ -23,6 +23,7 @@ model_path = os.path.join(prefix, "model")
 with open(os.path.join(model_path, "behaviour.json")) as file:
     behaviour = json.load(file)
 started, lock, count = time.monotonic(), threading.Lock(), 0
+together = threading.Barrier(behaviour.get("together", 1), timeout=60)
 print("container starts with", sys.argv[1:], flush=True)
 
 
@@ -64,6 +65,7 @@ class Handler(BaseHTTPRequestHandler):
             count += 1
             number = count
         print("invocation", number, flush=True)
+        together.wait()
         time.sleep(behaviour.get("sleep", 0))
         if number <= behaviour.get("fail_first", 0):
             return self.reply(500, b"not yet")

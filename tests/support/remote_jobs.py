@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import tarfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,6 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from tests.support.service import ROLE, LocalService
+from tests.support.waiting import until
 
 Body = dict[str, Any]
 BUCKET: Final = "bucket"
@@ -110,9 +110,9 @@ class Remote:
             found = self.client.describe_transform_job(TransformJobName=name)
         return {key: value for key, value in found.items() if key != "ResponseMetadata"}
 
-    def ended(self, name: str, timeout: float = 30) -> Body:
+    def ended(self, name: str) -> Body:
         """The Describe response of a job that is over."""
-        found: Body = until(lambda: self.describe(name), lambda found: status(found) in _OVER, timeout)
+        found: Body = until(lambda: self.describe(name), lambda found: status(found) in _OVER)
         return found
 
     def model(self, name: str) -> dict[str, bytes]:
@@ -137,7 +137,7 @@ class Remote:
 
     def until_logged(self, name: str, text: str) -> None:
         """Wait until a job has printed a line."""
-        until(lambda: self.log(name), lambda lines: text in lines, 20)
+        until(lambda: self.log(name), lambda lines: text in lines)
 
     def told(self, name: str, host: str = "algo-1") -> Any:
         """What a finished job printed, as one JSON text."""
@@ -185,12 +185,3 @@ def error_of(action: Callable[..., Any], **request: Any) -> tuple[str, str]:
         found = error.response["Error"]
         return found["Code"], found["Message"]
     raise AssertionError(f"it was taken: {answer}")
-
-
-def until(ask: Callable[[], Any], enough: Callable[[Any], bool], timeout: float = 30) -> Any:
-    """Ask until the answer is enough; fails after `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not enough(found := ask()):
-        assert time.monotonic() < end, f"still {found}"
-        time.sleep(0.02)
-    return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from tests.support.service import LocalService
+from tests.support.waiting import PATIENCE
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -69,7 +70,7 @@ def signed_head(
 def exchange(service: LocalService, message: bytes) -> Reply:
     """Send bytes, close the sending side, read the answer; status 0 if there is none."""
     address = urlsplit(service.url)
-    with socket.create_connection((address.hostname, address.port or 80), timeout=20) as sock:
+    with socket.create_connection((address.hostname, address.port or 80), timeout=PATIENCE) as sock:
         sock.sendall(message)
         sock.shutdown(socket.SHUT_WR)
         received = b""

@@ -15,6 +15,7 @@ from pipeline.local.server import Front
 from pipeline.local.service import Configuration, Key, Service
 from pipeline.local.state import StateFolder
 from tests.support.responses import problems
+from tests.support.waiting import PATIENCE
 
 KEY = Key("AKIATESTTESTTESTTEST", "test-secret")
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
@@ -127,6 +128,9 @@ def boto_client(
         region_name=settings.region,
     )
     quick = Config(
-        retries={"total_max_attempts": attempts}, max_pool_connections=32, connect_timeout=5, read_timeout=60
+        retries={"total_max_attempts": attempts},
+        max_pool_connections=32,
+        connect_timeout=PATIENCE,
+        read_timeout=PATIENCE,
     )
     return session.client(name, endpoint_url=url, config=quick.merge(config) if config else quick)  # type: ignore[call-overload]

@@ -14,8 +14,8 @@ import numpy as np
 from pipeline.local import images
 from pipeline.local.linear_learner import artifact
 from pipeline.local.linear_learner.model import Model
-from tests.support.remote_jobs import until
 from tests.support.service import ROLE, LocalService
+from tests.support.waiting import until
 
 IMAGE: Final = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 FOREIGN_IMAGE: Final = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/foreign:3"
@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
             time.sleep(30)
         if body.startswith(b"pause "):  # it makes the file, and goes on once that is gone
             open(body.split()[1], "x").close()
-            until = time.monotonic() + 30
+            until = time.monotonic() + 300
             while os.path.exists(body.split()[1]) and time.monotonic() < until:
                 time.sleep(0.01)
         if b"bad" in body:
@@ -161,13 +161,12 @@ class Deployer:
         self.client.create_endpoint(EndpointName=name, EndpointConfigName=configuration)
         return self.settled(name) if wait else None
 
-    def settled(self, name: str, timeout: float = 30) -> Any:
+    def settled(self, name: str) -> Any:
         """The endpoint's description once nothing is under way."""
         under_way = ("Creating", "Updating", "SystemUpdating")
         return until(
             lambda: self.client.describe_endpoint(EndpointName=name),
             lambda found: found["EndpointStatus"] not in under_way,
-            timeout,
         )
 
     def invoke(self, name: str, body: bytes | str, content_type: str = "text/csv", **more: Any) -> Any:

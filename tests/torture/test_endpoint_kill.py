@@ -20,10 +20,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pipeline.local import lifecycle
 from pipeline.local.containers.listening import family
 from pipeline.local.linear_learner import artifact
-from tests.support.remote_jobs import until
 from tests.support.service import ROLE, boto_client_of
 from tests.support.serving import IMAGE, JSON_ANSWER, X1, X2, archive, golden_model, variant
 from tests.support.torture import length
+from tests.support.waiting import until
 
 BUCKET = "endpoints"
 UNDER_WAY = ("Creating", "Updating", "SystemUpdating", "Deleting")
@@ -47,7 +47,7 @@ def service(state: Path) -> Iterator[tuple[Any, Any, subprocess.Popen[str]]]:
         process.stdout.close()
         for client in clients:
             client.close()
-        until(lambda: [pid for pid in started if os.path.exists(f"/proc/{pid}")], lambda left: not left, 10)
+        until(lambda: [pid for pid in started if os.path.exists(f"/proc/{pid}")], lambda left: not left)
 
 
 def prepare(state: Path) -> None:
@@ -70,7 +70,6 @@ def settled(sagemaker: Any, name: str) -> Any:
     return until(
         lambda: sagemaker.describe_endpoint(EndpointName=name),
         lambda found: found["EndpointStatus"] not in UNDER_WAY,
-        60,
     )
 
 
@@ -93,7 +92,6 @@ def wait_for_folders(state: Path, names: set[str]) -> None:
     found = until(
         lambda: sorted(path.name.rpartition("-")[0] for path in (state / "endpoints").iterdir()),
         lambda folders: folders == sorted(names),
-        10,
     )
     assert found == sorted(names)
 
@@ -116,7 +114,6 @@ def test_endpoints_survive_a_kill_at_any_moment(tmp_path: Path) -> None:
             listed = until(
                 lambda: sagemaker.list_endpoints(MaxResults=100)["Endpoints"],
                 lambda found: all(item["EndpointStatus"] not in UNDER_WAY for item in found),
-                60,
             )
             # A request that was cut off may have been carried out: more than was acknowledged can be there, not less.
             names = {item["EndpointName"] for item in listed}

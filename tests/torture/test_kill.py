@@ -25,6 +25,7 @@ from pipeline.local import lifecycle
 from pipeline.local.lifecycle import Running
 from tests.support.service import ROLE, boto_client_of
 from tests.support.torture import length
+from tests.support.waiting import PATIENCE
 
 BUCKET = "torture"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -164,7 +165,7 @@ def verify(found: Running, done: Acknowledged) -> None:
 
 
 def _all_over(sagemaker: Any, executions: list[str]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     for arn in executions:
         while True:
             found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
@@ -259,7 +260,7 @@ def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[]
 
 def _kill(child: subprocess.Popen[str], done: Acknowledged, after: float, *, busy: bool) -> None:
     """Some seconds into the round or, where it is to be busy however slow the machine, after its first execution."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while busy and not done.executions and time.monotonic() < end:
         time.sleep(0.005)
     time.sleep(after)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.torture import length
+from tests.support.waiting import PATIENCE
 
 THREADS = 16
 DEFINITION = json.dumps(
@@ -78,7 +79,7 @@ class Client:
         arn = self._sagemaker.start_pipeline_execution(PipelineName=name, ClientRequestToken=token)[
             "PipelineExecutionArn"
         ]
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while True:
             found = self._sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
             if found["PipelineExecutionStatus"] != "Executing":

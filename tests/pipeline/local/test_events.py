@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.service import ROLE, LocalService, local_service
+from tests.support.waiting import PATIENCE
 
 FAILING = json.dumps(
     {
@@ -29,7 +30,7 @@ def local(tmp_path: Path) -> Iterator[LocalService]:
 
 def received(local: LocalService, queue: str) -> dict[str, Any]:
     """The next event in the queue."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         messages = local.client("sqs").receive_message(QueueUrl=queue).get("Messages", [])
         if messages:
@@ -65,7 +66,7 @@ def test_a_rule_with_a_pipeline_as_target_starts_it_with_its_parameters(local: L
     target = {"Id": "1", "Arn": arn, "RoleArn": ROLE, "SageMakerPipelineParameters": parameters}
     rule(local, "to-pipeline", "SageMaker Endpoint State Change", target)
     local.service.events.emit("SageMaker Endpoint State Change", [], {"a": 1})
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     executions: list[Any] = []
     while not executions and time.monotonic() < end:
         executions = local.sagemaker.list_pipeline_executions(PipelineName="digits")["PipelineExecutionSummaries"]

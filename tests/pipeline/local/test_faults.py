@@ -12,6 +12,7 @@ from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
 from pipeline.local.faults import Faults
 from tests.support.service import ROLE, local_service
+from tests.support.waiting import PATIENCE
 
 
 def test_without_texts_nothing_goes_wrong() -> None:
@@ -101,7 +102,7 @@ def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) 
             PipelineName="retried", PipelineDefinition=definition, RoleArn=ROLE, ClientRequestToken="r" * 32
         )
         arn = sagemaker.start_pipeline_execution(PipelineName="retried")["PipelineExecutionArn"]
-        end = time.monotonic() + 30
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             found = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
             if found != "Executing":

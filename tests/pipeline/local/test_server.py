@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.local.service import Key
 from tests.support.service import KEY, LocalService, local_service
+from tests.support.waiting import PATIENCE
 
 JSON = "application/x-amz-json-1.1"
 
@@ -46,7 +47,7 @@ class Reply:
 
 def raw(local: LocalService, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
     """An unsigned request with exactly these headers (`_` in a name stands for `-`)."""
-    connection = http.client.HTTPConnection(urlsplit(local.url).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(local.url).netloc, timeout=PATIENCE)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     connection.putrequest(method, path, skip_host="Host" in named, skip_accept_encoding=True)
     if body is not None:
@@ -394,7 +395,7 @@ def test_a_presigned_address_says_what_is_wrong_with_its_parameters(local: Local
 
 def test_who_has_no_key_is_refused_before_the_body_is_sent(local: LocalService) -> None:
     named = {"Content_Length": "1000000", "Content_Type": JSON, "X_Amz_Target": "SageMaker.ListPipelines"}
-    with socket.create_connection(("127.0.0.1", urlsplit(local.url).port or 0), timeout=5) as sock:
+    with socket.create_connection(("127.0.0.1", urlsplit(local.url).port or 0), timeout=PATIENCE) as sock:
         lines = [f"{name.replace('_', '-')}: {value}" for name, value in named.items()]
         sock.sendall("\r\n".join(["POST / HTTP/1.1", "Host: 127.0.0.1", *lines, "", "{"]).encode())
         assert sock.recv(4096).startswith(b"HTTP/1.1 403")

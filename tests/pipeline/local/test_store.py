@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.store import Store
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ class Waiter:
         self._looked = threading.Event()
         self._thread = threading.Thread(target=self._wait, kwargs=of)
         self._thread.start()
-        assert self._looked.wait(10)
+        assert self._looked.wait(PATIENCE)
 
     def _wait(self, **of: Any) -> None:
         self.found = self._store.wait(self._look, 10, **of)
@@ -44,7 +45,7 @@ class Waiter:
 
     def end(self) -> None:
         """Wait for the thread."""
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
 

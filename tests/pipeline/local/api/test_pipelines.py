@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.executions import check, create, definition, run, start, steps, token, wait, work
 from tests.support.service import ROLE, LocalService, local_service
+from tests.support.waiting import PATIENCE
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/"
 
@@ -416,4 +417,4 @@ def test_at_most_twenty_executions_run_at_once(local: LocalService) -> None:
     assert code == "ResourceLimitExceeded" and "20" in message
     for arn in arns:
         local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
-    assert {wait(local, arn, seconds=60)["PipelineExecutionStatus"] for arn in arns} == {"Stopped"}
+    assert {wait(local, arn, seconds=PATIENCE)["PipelineExecutionStatus"] for arn in arns} == {"Stopped"}

@@ -19,6 +19,7 @@ from pipeline.local.console.access import COOKIE, entry_path
 from pipeline.local.console.step_view import endpoint_log
 from tests.support.executions import create, run, work
 from tests.support.service import KEY, ROLE, LocalService, local_service
+from tests.support.waiting import PATIENCE
 
 TEMPLATES = Path(pipeline.local.console.__file__).parent / "templates"
 SCRIPT = "<script>alert('x')</script>"
@@ -48,7 +49,7 @@ class Browser:
         self.cookie = ""
 
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, dict[str, str], str]:
-        connection = http.client.HTTPConnection(self._address, timeout=10)
+        connection = http.client.HTTPConnection(self._address, timeout=PATIENCE)
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, headers={"Cookie": self.cookie, "Sec-Fetch-Site": "same-origin"} | sent)
         response = connection.getresponse()
@@ -86,7 +87,7 @@ def execution(local: LocalService) -> str:
         PipelineName="shown", PipelineDefinition=json.dumps(STEPS), RoleArn=ROLE, ClientRequestToken="c" * 32
     )
     arn = local.sagemaker.start_pipeline_execution(PipelineName="shown")["PipelineExecutionArn"]
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         found = local.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
         if found["PipelineExecutionStatus"] == "Failed":

@@ -14,7 +14,7 @@ from pipeline.local.containers.connection import Connections, NoAnswer
 from pipeline.local.containers.doorway import Doorway
 from pipeline.local.containers.listening import listening_ports
 from pipeline.local.containers.sandbox import Container, Isolation, best_isolation
-from tests.support.serving import until
+from tests.support.waiting import PATIENCE, until
 
 KINDS = [kind for kind in (best_isolation(), Isolation.USER) if kind is not Isolation.NONE]
 ENV = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
@@ -69,7 +69,7 @@ def outside() -> Iterator[int]:
 
 
 def asked(connections: Connections, port: int) -> bytes:
-    return connections.request("POST", "/", {}, str(port).encode(), timeout=10).body
+    return connections.request("POST", "/", {}, str(port).encode(), timeout=PATIENCE).body
 
 
 def test_two_programs_on_one_port_are_reached_and_reach_the_service_only(
@@ -93,7 +93,7 @@ def test_two_programs_on_one_port_are_reached_and_reach_the_service_only(
             for container in containers:
                 container.kill()
     with pytest.raises(NoAnswer):
-        Connections(8080, doorways[0].connect).request("GET", "/", {}, timeout=2)
+        Connections(8080, doorways[0].connect).request("GET", "/", {}, timeout=PATIENCE)
     for doorway in doorways:
         doorway.close()
 
@@ -103,7 +103,7 @@ def test_nothing_is_left_open(kind: Isolation, outside: int, tmp_path: Path) -> 
         doorway = Doorway(outside)
         program = ["/bin/sh", "-c", "exit 3"]
         container = Container.start(program, ENV, root=tmp_path, isolation=kind, doorway=doorway)
-        assert container.wait(20) == 3, "the job does not wait for anybody at the door"
+        assert container.wait(PATIENCE) == 3, "the job does not wait for anybody at the door"
         with pytest.raises(OSError):
             doorway.connect(8080, 2.0)
         doorway.close()
@@ -112,7 +112,7 @@ def test_nothing_is_left_open(kind: Isolation, outside: int, tmp_path: Path) -> 
     descriptors, threads = open_files(), threading.active_count()
     for _ in range(3):
         around()
-    until(lambda: (open_files(), threading.active_count()), lambda now: now <= (descriptors, threads), 10)
+    until(lambda: (open_files(), threading.active_count()), lambda now: now <= (descriptors, threads))
 
 
 def open_files() -> int:
@@ -132,5 +132,5 @@ def test_who_waits_for_a_way_in_waits_no_more_when_it_is_closed() -> None:
     until(door._lock.locked, bool)
     with door.theirs.dup():  # as the container's launcher has it
         door.close()
-        assert ended.wait(5)
+        assert ended.wait(PATIENCE)
     thread.join()

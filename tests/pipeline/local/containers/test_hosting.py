@@ -27,6 +27,7 @@ from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.faults import Faults
 from pipeline.local.objects import Objects
 from pipeline.local.store import Store
+from tests.support.ports import reserved_port
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import (
     BUCKET,
@@ -37,9 +38,9 @@ from tests.support.serving import (
     X2,
     Deployer,
     register_foreign,
-    until,
     variant,
 )
+from tests.support.waiting import PATIENCE, until
 
 ACCOUNT = "123456789012"
 BATCH = f"{X1}\n{X2}\n"
@@ -118,7 +119,7 @@ def test_the_reason_of_a_refusal_is_in_the_log(local: LocalService, deployer: De
         events = local.logs.filter_log_events(logGroupName=group)["events"]
         return "\n".join(event["message"] for event in events)
 
-    assert "Number of server workers:" in until(messages, lambda text: wanted in text, 10)
+    assert "Number of server workers:" in until(messages, lambda text: wanted in text)
 
 
 def test_an_unknown_endpoint_is_a_validation_error(deployer: Deployer) -> None:
@@ -183,7 +184,7 @@ def test_a_container_that_dies_is_started_again(deployer: Deployer) -> None:
         except ClientError:
             return False
 
-    assert until(answers, bool, 15)
+    assert until(answers, bool)
     assert deployer.client.describe_endpoint(EndpointName="dying")["EndpointStatus"] == "InService"
 
 
@@ -212,9 +213,10 @@ def test_a_worker_of_linear_learner_that_is_killed_is_replaced(deployer: Deploye
     assert container is not None
     from pipeline.local.containers.listening import family
 
-    *_, worker = sorted(family(container.pid))
+    before = set(family(container.pid))
+    worker = max(before)
     os.kill(worker, signal.SIGKILL)
-    time.sleep(0.2)
+    until(lambda: set(family(container.pid)), lambda now: worker not in now and len(now) == len(before))
     for _ in range(20):
         assert deployer.invoke(golden, BATCH)["Body"] == JSON_ANSWER
 
@@ -253,17 +255,19 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer, monkeypat
     seen, start = threading.Event(), Fleet.start
 
     def start_once_seen(fleet: Fleet, timeout: float) -> None:
-        assert seen.wait(30)
+        assert seen.wait(PATIENCE)
         start(fleet, timeout)
 
     monkeypatch.setattr(Fleet, "start", start_once_seen)
     failures: list[Exception] = []
+    answered: list[int] = []
     stopped = threading.Event()
 
     def load() -> None:
         while not stopped.is_set():
             try:
                 assert deployer.invoke("steady", BATCH)["Body"] == JSON_ANSWER
+                answered.append(1)
             except Exception as error:
                 failures.append(error)
 
@@ -279,7 +283,8 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer, monkeypat
         assert (code, message.split('"')[0]) == ("ValidationException", "Cannot update in-progress endpoint ")
         seen.set()
         found = deployer.settled("steady")
-        time.sleep(0.2)
+        before = len(answered)
+        until(lambda: failures or len(answered) > before + 20)
     finally:
         stopped.set()
         for thread in threads:
@@ -387,9 +392,7 @@ def test_captured_data_reach_s3(deployer: Deployer, monkeypatch: pytest.MonkeyPa
     assert summary["CaptureStatus"] == "Started" and summary["CurrentSamplingPercentage"] == 100
     deployer.invoke("watched", BATCH, InferenceId="me")
     prefix = "captured/watched/watched/"
-    listed = until(
-        lambda: deployer.local.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []), bool, 10
-    )
+    listed = until(lambda: deployer.local.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", []), bool)
     line = json.loads(deployer.local.s3.get_object(Bucket=BUCKET, Key=listed[0]["Key"])["Body"].read())
     given, answered = line["captureData"]["endpointInput"], line["captureData"]["endpointOutput"]
     assert given == {"observedContentType": "text/csv", "mode": "INPUT", "data": BATCH, "encoding": "CSV"}
@@ -413,23 +416,19 @@ def test_a_capture_goes_on_after_a_moment_without_room(local: LocalService, monk
     watching = Capture(local.service, "e", settings | {"CaptureOptions": [{"CaptureMode": "Input"}]})
     try:
         watching.record("v", {}, b"first", Answer(200))
-        until(lambda: refused, bool, 10)
+        until(lambda: refused, bool)
         watching.record("v", {}, b"second", Answer(200))
-        found = until(lambda: list(local.service.objects.list(BUCKET, "room/e/v/")), bool, 10)
+        found = until(lambda: list(local.service.objects.list(BUCKET, "room/e/v/")), bool)
         assert b"c2Vjb25k" in local.service.objects.get(BUCKET, found[0].key)
     finally:
         watching.close()
 
 
 def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path: Path) -> None:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    model = deployer.model("fixed", FOREIGN_IMAGE, {"model.json": json.dumps({"fixed_port": port}).encode()})
-    assert deployer.endpoint("fixed", deployer.configuration("fixed", model))["EndpointStatus"] == "InService"
-    assert deployer.invoke("fixed", "hello")["Body"]
+    with reserved_port() as port:
+        model = deployer.model("fixed", FOREIGN_IMAGE, {"model.json": json.dumps({"fixed_port": port}).encode()})
+        assert deployer.endpoint("fixed", deployer.configuration("fixed", model))["EndpointStatus"] == "InService"
+        assert deployer.invoke("fixed", "hello")["Body"]
 
 
 @pytest.mark.skipif(best_isolation() is Isolation.NONE, reason="two networks need namespaces")
@@ -525,7 +524,7 @@ def test_changes_of_status_are_events(deployer: Deployer) -> None:
     rules.put_targets(Rule="ready", Targets=[target])
     deployer.endpoint("heard", deployer.configuration("heard", deployer.model("heard")))
     receive = deployer.local.client("sqs").receive_message
-    (message,) = until(lambda: receive(QueueUrl=queue).get("Messages", []), bool, 10)
+    (message,) = until(lambda: receive(QueueUrl=queue).get("Messages", []), bool)
     event = json.loads(message["Body"])
     assert event["detail-type"] == "SageMaker Endpoint State Change"
     assert event["detail"]["EndpointName"] == "heard" and event["detail"]["Tags"] == {}

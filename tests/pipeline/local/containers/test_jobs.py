@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.faults import Faults
 from tests.support.jobs import Bench, channel, prefix
 from tests.support.service import local_service
+from tests.support.waiting import until
 
 _SERVICE = """
 import pathlib, sys, time, types
@@ -55,7 +54,7 @@ def test_after_a_kill_no_job_claims_to_run_and_no_process_is_left(tmp_path: Path
             logGroupName="/aws/sagemaker/ProcessingJobs", logStreamNamePrefix=name
         )["logStreams"]
         assert len(streams) == 1, "the log of the job is there again"
-    _until(lambda: not _alive("99.125"))
+    until(lambda: not _alive("99.125"))
 
 
 def test_closing_the_service_kills_its_jobs(tmp_path: Path) -> None:
@@ -64,7 +63,7 @@ def test_closing_the_service_kills_its_jobs(tmp_path: Path) -> None:
         bench = Bench(local)
         name = bench.process(f"import subprocess; print('up'); subprocess.run(['sleep', '{mark}'])", wait=False)
         bench.until_logged("Processing", name["ProcessingJobName"], "up")
-        _until(lambda: _alive(f"sleep {mark}"))
+        until(lambda: _alive(f"sleep {mark}"))
     assert not _alive(f"sleep {mark}")
 
 
@@ -203,10 +202,3 @@ def _children_of_script() -> list[str]:
 
 def _alive(mark: str) -> bool:
     return subprocess.run(["pgrep", "-f", mark], capture_output=True).returncode == 0
-
-
-def _until(true: Callable[[], bool], timeout: float = 10) -> None:
-    end = time.monotonic() + timeout
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

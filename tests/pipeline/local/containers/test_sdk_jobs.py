@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.jobs import BUCKET, IMAGE, Bench
 from tests.support.service import ROLE, local_service
+from tests.support.waiting import PATIENCE
 
 _SESSION = """
 import sys
@@ -77,7 +78,7 @@ def test_what_the_sdk_starts_runs_unchanged(bench: Bench, tmp_path: Path) -> Non
     done = subprocess.run(
         [sys.executable, "-c", _SESSION + _PROCESSOR + _TRAINER * _FULL, IMAGE, ROLE, BUCKET, str(source)],
         env={**environment, "PYTHONPATH": ""},
-        timeout=120,
+        timeout=PATIENCE,
         capture_output=True,
         text=True,
     )

@@ -26,6 +26,7 @@ from tests.support.executions import (
     writes,
 )
 from tests.support.service import LocalService, local_service
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +222,7 @@ def test_ten_executions_at_once(local: LocalService) -> None:
     )
     arns = [start(local, name, given={"N": str(number)}) for number in range(10)]
     assert len(set(arns)) == 10
-    assert {wait(local, arn, seconds=60)["PipelineExecutionStatus"] for arn in arns} == {"Succeeded"}
+    assert {wait(local, arn, seconds=PATIENCE)["PipelineExecutionStatus"] for arn in arns} == {"Succeeded"}
     assert all(set(steps(local, arn)) == {"A", "B"} for arn in arns)
 
 

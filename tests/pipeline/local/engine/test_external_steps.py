@@ -13,8 +13,8 @@ from botocore.exceptions import ClientError
 
 from pipeline.local import lambdas
 from tests.support.executions import check, create, run, start, steps, wait, wait_step
-from tests.support.remote_jobs import until
 from tests.support.service import KEY, LocalService, local_service
+from tests.support.waiting import until
 
 PREFIX = "arn:aws:lambda:us-east-1:123456789012:function:"
 

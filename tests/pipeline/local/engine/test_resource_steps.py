@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.executions import check, create, run, start, steps, wait, work
-from tests.support.remote_jobs import until
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.serving import BUCKET, IMAGE, Deployer
+from tests.support.waiting import until
 
 URL = f"s3://{BUCKET}/golden/model.tar.gz"
 

@@ -12,6 +12,7 @@ import pytest
 from pipeline.local.linear_learner import artifact, train
 from scripts.recordio import encode_dense
 from tests.support.linear_learner import Job
+from tests.support.waiting import PATIENCE
 
 HYPERPARAMETERS = {"predictor_type": "binary_classifier", "mini_batch_size": "20", "epochs": "1", "num_models": "1"}
 ROWS = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
@@ -77,7 +78,7 @@ def test_too_little_memory_is_said_as_the_container_says_it(tmp_path: Path, monk
 
 def start(root: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pipeline.local.linear_learner", "train", "--root", str(root)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def test_the_process_trains_and_logs_to_standard_output(tmp_path: Path) -> None:
@@ -93,5 +94,5 @@ def test_the_process_tells_of_bad_hyperparameters_without_loading_numpy(tmp_path
     job(tmp_path, {"predictor_type": "other"})
     assert start(tmp_path).returncode == 2
     code = "import sys, pipeline.local.linear_learner.program; print('numpy' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "False"

@@ -17,6 +17,7 @@ from pipeline.local import durable
 from pipeline.local.objects import Damaged, NoSuchBucket, NoSuchKey, Objects
 from pipeline.local.objects.errors import BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidBucketName, KeyTooLong
 from tests.support.damage import shorten
+from tests.support.waiting import PATIENCE
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30)
 
@@ -248,7 +249,7 @@ class Traffic:
     def end(self) -> None:
         self.stop.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(PATIENCE)
 
 
 def test_a_reader_sees_one_whole_body_while_others_overwrite_and_delete(objects: Objects, tmp_path: Path) -> None:

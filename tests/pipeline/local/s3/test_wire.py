@@ -18,6 +18,7 @@ import pytest
 
 from tests.support.s3_requests import send
 from tests.support.service import LocalService, boto_client
+from tests.support.waiting import PATIENCE
 
 STREAMING = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
@@ -187,12 +188,12 @@ def test_presigned_urls_read_and_write(service: LocalService, s3: Any, bucket: s
     key = "ü/%2F a+b//x"
     put = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": key})
     request = urllib.request.Request(put, data=b"presigned", method="PUT", headers={"Content-Type": "text/x"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert answer.status == 200
     get = client.generate_presigned_url(
         "get_object", Params={"Bucket": bucket, "Key": key, "ResponseContentType": "text/y"}
     )
-    with urllib.request.urlopen(get, timeout=10) as answer:
+    with urllib.request.urlopen(get, timeout=PATIENCE) as answer:
         assert (answer.read(), answer.headers["Content-Type"]) == (b"presigned", "text/y")
     client.close()
 
@@ -252,7 +253,11 @@ def test_the_aws_cli_makes_lists_copies_syncs_and_removes(service: LocalService,
         "LC_ALL": "C.UTF-8",
     }
     done = subprocess.run(
-        [sys.executable, "-c", CLI, json.dumps(commands)], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", CLI, json.dumps(commands)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     listed = [line.split(maxsplit=3)[2:] for line in done.stdout.splitlines() if " p/" in line or " copy" in line]
