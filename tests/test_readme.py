@@ -69,7 +69,7 @@ def test_what_a_reader_types_works_as_written(folder: Path) -> None:
         env={**own, "PATH": path, "AWS_EC2_METADATA_DISABLED": "true"},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=4 * PATIENCE,
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline.local.containers.connection import Answer, Connections, NoAnswer, TooLate
+from tests.support.waiting import PATIENCE
 
 Script = Callable[[socket.socket, int], None]
 
@@ -104,7 +105,7 @@ def test_every_kind_of_body_is_read(
     serve: Callable[[Script], tuple[Server, Connections]], wire: bytes, status: int, body: bytes
 ) -> None:
     _, connections = serve(answering(wire))
-    answer = connections.request("POST", "/x", {"A": "b"}, b"data", timeout=5)
+    answer = connections.request("POST", "/x", {"A": "b"}, b"data", timeout=PATIENCE)
     assert (answer.status, answer.body) == (status, body)
 
 
@@ -112,7 +113,7 @@ def test_connections_are_kept(serve: Callable[[Script], tuple[Server, Connection
     ok = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: 1\r\n\r\nok"
     server, connections = serve(answering(*[ok] * 20))
     for _ in range(20):
-        answer = connections.request("GET", "/", {}, timeout=5)
+        answer = connections.request("GET", "/", {}, timeout=PATIENCE)
         assert answer == Answer(200, [("Content-Length", "2"), ("X-A", "1")], b"ok")
         assert answer.header("x-a") == "1" and answer.header("x-b") == ""
     assert server.accepted == 1
@@ -124,14 +125,14 @@ def test_connections_that_are_not_to_be_kept_are_not(
 ) -> None:
     server, connections = serve(answering(head + b"Content-Length: 2\r\n\r\nok"))
     for _ in range(3):
-        assert connections.request("GET", "/", {}, timeout=5).body == b"ok"
+        assert connections.request("GET", "/", {}, timeout=PATIENCE).body == b"ok"
     assert server.accepted == 3
 
 
 def test_a_kept_connection_that_was_closed_is_replaced(serve: Callable[[Script], tuple[Server, Connections]]) -> None:
     server, connections = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"))
     for _ in range(3):
-        assert connections.request("GET", "/", {}, timeout=5).body == b"ok"
+        assert connections.request("GET", "/", {}, timeout=PATIENCE).body == b"ok"
     assert server.accepted == 3
 
 
@@ -156,12 +157,12 @@ def test_a_kept_connection_that_was_closed_is_replaced(serve: Callable[[Script],
 def test_what_is_no_whole_answer_is_none(serve: Callable[[Script], tuple[Server, Connections]], wire: bytes) -> None:
     _, connections = serve(answering(wire))
     with pytest.raises(NoAnswer):
-        connections.request("GET", "/", {}, timeout=5)
+        connections.request("GET", "/", {}, timeout=PATIENCE)
 
 
 def test_an_answer_that_comes_too_late(serve: Callable[[Script], tuple[Server, Connections]]) -> None:
     release = threading.Event()
-    _, connections = serve(lambda sock, number: (request(sock), release.wait(10), None)[2])
+    _, connections = serve(lambda sock, number: (request(sock), release.wait(PATIENCE), None)[2])
     with pytest.raises(TooLate):
         connections.request("GET", "/", {}, timeout=0.1)
     release.set()
@@ -202,4 +203,4 @@ def test_a_server_that_refuses_a_large_body_early_is_heard(
             pass
 
     _, connections = serve(script)
-    assert connections.request("POST", "/", {}, b"x" * 5_000_000, timeout=5).status == 413
+    assert connections.request("POST", "/", {}, b"x" * 5_000_000, timeout=PATIENCE).status == 413

@@ -17,6 +17,7 @@ import pytest
 from pipeline.local.front import listener, waiting
 from pipeline.local.front.listener import Listener, bind
 from pipeline.local.front.messages import Answer, File, Request
+from tests.support.waiting import PATIENCE
 
 
 def echo(request: Request) -> Answer:
@@ -38,11 +39,16 @@ def serving(handler: listener.Handler = echo, *, connections: int = 8) -> Iterat
         server.close()
 
 
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
+
+
 def exchange(port: int, sent: bytes) -> bytes:
-    """Everything that comes back until the server closes or falls silent."""
-    with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
-        sock.sendall(sent)
-        sock.settimeout(0.3)
+    """Everything that comes back until the server closes, which it does since nothing more will be asked."""
+    with connected(port) as sock:
+        with contextlib.suppress(OSError):
+            sock.sendall(sent)
+            sock.shutdown(socket.SHUT_WR)
         received = b""
         with contextlib.suppress(OSError):
             while part := sock.recv(65536):
@@ -52,7 +58,7 @@ def exchange(port: int, sent: bytes) -> bytes:
 
 def test_a_connection_carries_one_request_after_another() -> None:
     with serving() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         for size in (0, 5, 300_000):
             connection.request("PUT", "/a%2Fb", body=b"x" * size)
             response = connection.getresponse()
@@ -72,7 +78,7 @@ def test_continue_is_sent_when_the_body_is_wanted_and_not_before() -> None:
     head = b" HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"
     with serving() as port:
         assert exchange(port, b"PUT /unread" + head).startswith(b"HTTP/1.1 403")
-        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        with connected(port) as sock:
             sock.sendall(b"PUT /wanted" + head)
             assert sock.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
             sock.sendall(b"body")
@@ -130,14 +136,14 @@ def test_a_head_without_end_is_refused() -> None:
 
 
 def test_a_client_that_speaks_tls_is_told_at_once_that_nobody_here_does() -> None:
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+    with serving() as port, connected(port) as sock:
         sock.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
         assert b"without TLS" in b"".join(iter(lambda: sock.recv(4096), b""))
 
 
 def test_a_connection_of_http_1_0_ends_with_its_answer_unless_it_asks_for_more() -> None:
     with serving() as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as sock:
+        with connected(port) as sock:
             sock.sendall(b"GET / HTTP/1.0\r\nHost: a\r\n\r\n")
             assert b"".join(iter(lambda: sock.recv(4096), b"")).endswith(b"GET 0 ")
         asked = exchange(port, b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n" * 2)
@@ -161,14 +167,14 @@ def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(capsys: pyt
 
 def test_a_dripped_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_HEAD_SECONDS", 0.3)
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+    with serving() as port, connected(port) as sock:
         began = time.monotonic()
         with contextlib.suppress(OSError):
             for char in b"GET / HTTP/1.1\r\nHost: aaaaaaaaaaaaaaaaaaaaaaaa":
                 sock.sendall(bytes([char]))
                 time.sleep(0.05)
         assert sock.recv(100).startswith(b"HTTP/1.1 408")
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < PATIENCE
 
 
 def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
@@ -181,14 +187,14 @@ def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
         return Answer(206, [], File(files[-1], 256, 512))
 
     with serving(part) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         for method, size in (("GET", 512), ("HEAD", 0)):
             connection.request(method, "/")
             response = connection.getresponse()
             assert response.read() == (bytes(range(256)) * 2)[:size]
             assert response.getheader("Content-Length") == "512"
         connection.close()
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE
         while not all(file.closed for file in files):
             assert time.monotonic() < ends, "a file that was sent is still open"
             time.sleep(0.005)
@@ -196,7 +202,7 @@ def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
 
 def test_a_body_of_unknown_length_is_chunked() -> None:
     with serving(lambda request: Answer(200, [], iter([b"abc", b"", b"de"]))) as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"abcde"
         connection.close()
@@ -208,12 +214,10 @@ ASK = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nHost"], ids=["idle", "half a head"])
 def test_connections_without_a_request_cost_no_thread_and_nobody_waits_for_them(begun: bytes) -> None:
     with serving(connections=2) as port, contextlib.ExitStack() as stack:
-        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3)) for _ in range(300)]
+        held = [stack.enter_context(connected(port)) for _ in range(300)]
         for sock in held:
             sock.sendall(begun)
-        began = time.monotonic()
         assert b"200 OK" in exchange(port, ASK)
-        assert time.monotonic() - began < 2
         assert sum(thread.name == "connection" for thread in threading.enumerate()) <= 2
         held[0].sendall(ASK.removeprefix(begun))
         assert held[0].recv(4096).startswith(b"HTTP/1.1 200 OK")
@@ -222,7 +226,7 @@ def test_connections_without_a_request_cost_no_thread_and_nobody_waits_for_them(
 def test_beyond_the_bound_the_connection_that_waits_longest_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting, "_bound", lambda: 10)
     with serving() as port, contextlib.ExitStack() as stack:
-        held = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3)) for _ in range(12)]
+        held = [stack.enter_context(connected(port)) for _ in range(12)]
         assert [held[0].recv(1), held[1].recv(1)] == [b"", b""]
         held[-1].sendall(ASK)
         assert held[-1].recv(4096).startswith(b"HTTP/1.1 200 OK")
@@ -231,7 +235,7 @@ def test_beyond_the_bound_the_connection_that_waits_longest_is_closed(monkeypatc
 def test_a_connection_that_was_idle_for_long_still_carries_a_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_STAY_SECONDS", 0.05)
     with serving() as port:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         for _ in range(3):
             connection.request("GET", "/")
             assert connection.getresponse().read() == b"GET 0 "
@@ -241,12 +245,12 @@ def test_a_connection_that_was_idle_for_long_still_carries_a_request(monkeypatch
 
 def test_an_idle_connection_is_closed_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "_IDLE_SECONDS", 0.2)
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+    with serving() as port, connected(port) as sock:
         assert sock.recv(1) == b""
 
 
 def test_a_client_whose_body_nobody_wants_can_send_it_and_read_why() -> None:
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+    with serving() as port, connected(port) as sock:
         size = 20_000_000
         sock.sendall(b"PUT /unread HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
         answer = b"".join(iter(lambda: sock.recv(4096), b""))
@@ -256,7 +260,7 @@ def test_a_client_whose_body_nobody_wants_can_send_it_and_read_why() -> None:
 def test_bodies_that_nobody_wants_and_that_never_come_hold_no_thread() -> None:
     with serving(connections=2) as port, contextlib.ExitStack() as stack:
         for _ in range(20):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=3))
+            sock = stack.enter_context(connected(port))
             sock.sendall(b"PUT /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nx")
             assert sock.recv(4096).startswith(b"HTTP/1.1 403")
         assert b"200 OK" in exchange(port, ASK)
@@ -274,7 +278,7 @@ def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
     answered = []
 
     def ask(port: int) -> None:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+        with connected(port) as sock:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             answered.append(sock.recv(4096)[:15])
 
@@ -291,7 +295,7 @@ def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
 def test_a_flood_of_connections_cuts_none_that_has_something_to_ask() -> None:
     answered = []
     with serving(connections=4) as port, contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in range(200)]
+        sockets = [stack.enter_context(connected(port)) for _ in range(200)]
         for sock in sockets:
             sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         for sock in sockets:
@@ -302,7 +306,7 @@ def test_a_flood_of_connections_cuts_none_that_has_something_to_ask() -> None:
 
 def test_a_client_that_goes_away_in_the_middle_of_its_body_harms_nobody() -> None:
     with serving() as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        with connected(port) as sock:
             sock.sendall(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc")
         assert b"200 OK" in exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 
@@ -343,9 +347,9 @@ def test_an_answer_lets_go_of_its_body_when_the_client_is_gone_before_it() -> No
             closed.set()
 
     with serving(lambda request: Answer(200, [], Body())) as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=3) as sock:
+        with connected(port) as sock:
             sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
-        assert closed.wait(3)
+        assert closed.wait(PATIENCE)
 
 
 def test_a_fault_of_a_handler_costs_one_connection_and_no_place(capsys: pytest.CaptureFixture[str]) -> None:
@@ -366,25 +370,25 @@ def test_an_answer_under_way_goes_out_when_the_server_closes_and_no_new_request_
 
     def slow(request: Request) -> Answer:
         asked.set()
-        release.wait(20)
+        release.wait(PATIENCE)
         return Answer(200, [], b"in time")
 
     sock = bind(0)
     server = Listener(sock, slow)
     server.start()
     with (
-        socket.create_connection(sock.getsockname(), timeout=20) as busy,
-        socket.create_connection(sock.getsockname(), timeout=20) as idle,
+        socket.create_connection(sock.getsockname(), timeout=PATIENCE) as busy,
+        socket.create_connection(sock.getsockname(), timeout=PATIENCE) as idle,
     ):
         busy.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert asked.wait(20)
+        assert asked.wait(PATIENCE)
         closing = threading.Thread(target=server.close, args=(20.0,))
         closing.start()
         assert idle.recv(1) == b"", "who asks nothing is let go of"
         release.set()
         answer = b"".join(iter(lambda: busy.recv(4096), b""))
         assert answer.endswith(b"in time") and b"Connection: close" in answer
-        closing.join(20)
+        closing.join(PATIENCE)
         assert not closing.is_alive()
 
 
@@ -393,11 +397,11 @@ def test_a_body_is_read_no_faster_than_somebody_wants_it() -> None:
 
     def hold(request: Request) -> Answer:
         first = request.body.read(1)
-        release.wait(20)
+        release.wait(PATIENCE)
         return Answer(200, [], b"%d" % (len(first) + len(request.body.read())))
 
     size = 64 << 20
-    with serving(hold) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+    with serving(hold) as port, connected(port) as sock:
         sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size)
         sock.setblocking(False)
         sent, piece = 0, b"x" * (1 << 20)
