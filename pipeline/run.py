@@ -16,16 +16,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipeline import data, deploy, execution_control, executions, results, verdict
+from pipeline import data
 from pipeline.clients import Clients, connect_local, error_code, translated
+from pipeline.config.settings import Settings
 from pipeline.data import DataSet
-from pipeline.definition_types import walk
-from pipeline.desired import desired
+from pipeline.definition.step_types import walk
+from pipeline.deploy import apply
+from pipeline.deploy.desired import desired
+from pipeline.deploy.plan import Desired, Plan
 from pipeline.errors import ExecutionError, UsageError
-from pipeline.executions import Snapshot
-from pipeline.logs import JobLogs
-from pipeline.plan import Desired, Plan
-from pipeline.settings import Settings
+from pipeline.executions import control, executions, outcome, results
+from pipeline.executions.executions import Snapshot
+from pipeline.executions.logs import JobLogs
 
 # What a run leaves as plain files; the recordIO channels are large and stay in S3.
 _KEPT: Final = {
@@ -79,7 +81,7 @@ def run(
     `source` is the raw data, None for the bundled digits. Raises DataError, DefinitionError, LocalServiceError,
     ServiceError; an execution that did not succeed is no exception but `Finished.error`.
     """
-    from pipeline.local import lifecycle
+    from pipeline.local.process import lifecycle
 
     if source is not None:
         data.files_at(source)
@@ -119,12 +121,12 @@ def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: O
 def _execute(
     clients: Clients, wanted: Desired, parameters: Mapping[str, str], observer: Observer, *, no_cache: bool
 ) -> Snapshot:
-    plan = deploy.plan(clients, wanted)
+    plan = apply.plan(clients, wanted)
     observer.planned(plan)
-    deploy.apply(clients, plan, progress=lambda _: None)
+    apply.apply(clients, plan, progress=lambda _: None)
     if no_cache:
-        deploy.forget_cache(clients, wanted.name)
-    arn = execution_control.start(clients, wanted.name, parameters)
+        apply.forget_cache(clients, wanted.name)
+    arn = control.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
@@ -135,7 +137,7 @@ def _execute(
         # Who ends a run wants its jobs to end too.
         observer.say(f"stopping execution {executions.execution_id(arn)}")
         with suppress(UsageError):  # it is over already
-            execution_control.stop(clients, arn)
+            control.stop(clients, arn)
         for _ in executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):
             pass
         raise
@@ -150,7 +152,7 @@ def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics)
     classes = results.classes(clients, found)
-    return Finished(end, metrics, gates, folder, tuple(files), classes, verdict.explain(clients, end))
+    return Finished(end, metrics, gates, folder, tuple(files), classes, outcome.explain(clients, end))
 
 
 def _location(region: str) -> dict[str, Any]:

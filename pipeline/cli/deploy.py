@@ -16,9 +16,9 @@ from pipeline.cli.options import NoCache, Parameters, Where, located
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
-    from pipeline.plan import Plan
-    from pipeline.reruns import Forecast, Past
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
+    from pipeline.deploy.forecast import Forecast, Past
+    from pipeline.deploy.plan import Plan
 
 
 Parallelism = Annotated[int | None, typer.Option(help="How many steps of an execution run at once at most.")]
@@ -49,7 +49,7 @@ def plan(
     ] = False,
 ) -> int:
     """Show what upsert would change and which steps would run again."""
-    from pipeline import plan_view
+    from pipeline.deploy import view
     from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
     if json and markdown:
@@ -59,11 +59,11 @@ def plan(
     clients = where.reach(settings)
     made, forecast = _plan(clients, settings, given, where.definitions, like=like, no_cache=no_cache)
     if json:
-        print(plan_view.as_json(made, forecast, clients.target.describe()))
+        print(view.as_json(made, forecast, clients.target.describe()))
     elif markdown:
-        print(plan_view.markdown(made, forecast, clients.target.describe()))
+        print(view.markdown(made, forecast, clients.target.describe()))
     else:
-        print(plan_view.text(made, forecast))
+        print(view.text(made, forecast))
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
 
 
@@ -74,14 +74,14 @@ def upsert(
     description: Description = None,
 ) -> None:
     """Show the plan and apply it. The pipeline is created, or what differs is updated."""
-    from pipeline import deploy, plan_view
+    from pipeline.deploy import apply, view
 
     settings, clients = where.opened(parallelism=parallelism, description=description)
     made, forecast = _plan(clients, settings, {}, where.definitions)
-    print(plan_view.text(made, forecast), flush=True)
+    print(view.text(made, forecast), flush=True)
     if not made.empty:
         print()
-    arn = deploy.apply(clients, made, progress=lambda instruction: print(plan_view.describe(instruction), flush=True))
+    arn = apply.apply(clients, made, progress=lambda instruction: print(view.describe(instruction), flush=True))
     print(arn)
 
 
@@ -90,7 +90,7 @@ def _started(clients: Clients, settings: Settings, which: str, past: Sequence[Pa
 
     Nothing where the latest is asked for and there is none. Raises UsageError for an execution that there is not.
     """
-    from pipeline.executions import find, parameters_of
+    from pipeline.executions.executions import find, parameters_of
 
     if which == "latest":
         given = past[0].parameters if past else {}
@@ -111,16 +111,16 @@ def _plan(
 ) -> tuple[Plan, tuple[Forecast, ...]]:
     import json
 
-    from pipeline import deploy, history, reruns
-    from pipeline.desired import desired
-    from pipeline.plan import GENERATION, generation
+    from pipeline.deploy import apply, forecast, history
+    from pipeline.deploy.desired import desired
+    from pipeline.deploy.plan import GENERATION, generation
 
     wanted = desired(settings, cache=cache)
-    made = deploy.plan(clients, wanted)
+    made = apply.plan(clients, wanted)
     past = () if made.new else history.past(clients, wanted.name)
     if like is not None and not made.new:
         given = {**_started(clients, settings, like, past), **given}
     definition = json.loads(made.definition)
     if no_cache:
         given = {**given, GENERATION: str(generation(definition) + 1)}
-    return made, reruns.forecast(definition, given, past, now=datetime.now(UTC))
+    return made, forecast.forecast(definition, given, past, now=datetime.now(UTC))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
-    from pipeline.executions import Snapshot, StepView
+    from pipeline.executions.executions import Snapshot, StepView
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
@@ -49,14 +49,14 @@ def start(
     logs: Logs = False,
 ) -> None:
     """Start an execution."""
-    from pipeline import deploy, selection
-    from pipeline import execution_control as control
+    from pipeline.deploy import apply
+    from pipeline.executions import control, selection
 
     settings = where.load()
     given = where.given(settings, param)
     clients = where.reach(settings)
     chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
-    if no_cache and not deploy.forget_cache(clients, settings.name):
+    if no_cache and not apply.forget_cache(clients, settings.name):
         raise UsageError(f"{settings.name} cannot do without its cache", hint="`pipeline upsert` deploys what it needs")
     arn = control.start(
         clients,
@@ -80,7 +80,7 @@ def follow(
     logs: Logs = False,
 ) -> None:
     """Follow an execution to its end, which the exit code tells."""
-    from pipeline.executions import find
+    from pipeline.executions.executions import find
 
     settings, clients = where.opened()
     _follow(where, clients, find(clients, settings.name, which), timeout, logs)
@@ -92,8 +92,8 @@ def stop(
     which: Which = "",
 ) -> None:
     """Stop an execution."""
-    from pipeline import execution_control as control
-    from pipeline.executions import find
+    from pipeline.executions import control
+    from pipeline.executions.executions import find
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, which)
@@ -110,8 +110,8 @@ def retry(
     logs: Logs = False,
 ) -> None:
     """Run what failed or was stopped again, in the same execution."""
-    from pipeline import execution_control as control
-    from pipeline.executions import find
+    from pipeline.executions import control
+    from pipeline.executions.executions import find
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, which)
@@ -127,8 +127,8 @@ def steps(
     which: Which = "",
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
-    from pipeline.executions import find, snapshot
-    from pipeline.follow_view import steps_table, utc_now
+    from pipeline.cli.follow import steps_table, utc_now
+    from pipeline.executions.executions import find, snapshot
 
     settings, clients = where.opened()
     found = snapshot(clients, find(clients, settings.name, which))
@@ -143,9 +143,9 @@ def logs(
     execution: Execution = "",
 ) -> None:
     """Print the log of a step's job."""
-    from pipeline import logs as api
-    from pipeline.executions import find, snapshot, step_of
-    from pipeline.follow_view import plain
+    from pipeline.cli.follow import plain
+    from pipeline.executions import logs as api
+    from pipeline.executions.executions import find, snapshot, step_of
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, execution)
@@ -173,8 +173,8 @@ def executions(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the pipeline's executions, newest first."""
-    from pipeline.executions import latest
-    from pipeline.executions_view import executions_json, executions_table
+    from pipeline.cli.executions_view import executions_json, executions_table
+    from pipeline.executions.executions import latest
 
     settings, clients = where.opened()
     found = latest(clients, settings.name, count)
@@ -194,9 +194,9 @@ def describe(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe an execution: parameters, steps, figures, outputs."""
-    from pipeline.execution_report import gather
-    from pipeline.executions import find
-    from pipeline.follow_view import utc_now
+    from pipeline.cli.follow import utc_now
+    from pipeline.executions.executions import find
+    from pipeline.report.report import gather
 
     settings, clients = where.opened()
     document = gather(clients, find(clients, settings.name, which), now=utc_now())
@@ -213,19 +213,19 @@ def report(
     ] = False,
 ) -> None:
     """Report an execution: figures, thresholds, graph and pictures. The approved model's figures stand beside."""
-    from pipeline import execution_report_markdown
-    from pipeline.execution_report import gather
-    from pipeline.execution_report_html import html as page
-    from pipeline.execution_report_html import pictures, write
-    from pipeline.executions import find
-    from pipeline.follow_view import utc_now
+    from pipeline.cli.follow import utc_now
+    from pipeline.executions.executions import find
+    from pipeline.report.html import html as page
+    from pipeline.report.html import pictures, write
+    from pipeline.report.markdown import markdown as as_markdown
+    from pipeline.report.report import gather
 
     settings, clients = where.opened()
     document = gather(clients, find(clients, settings.name, which), now=utc_now())
     if html is not None:
         write(html, page(document, pictures(clients, document)))
     if markdown or html is None:
-        print(execution_report_markdown.markdown(document), end="")
+        print(as_markdown(document), end="")
     else:
         print(html)
 
@@ -241,10 +241,10 @@ def graph(
     """Print the graph, with an execution's statuses if one is named."""
     import json
 
-    from pipeline import executions as api
-    from pipeline import graph as drawing
-    from pipeline.desired import desired
-    from pipeline.follow_view import utc_now
+    from pipeline.cli.follow import utc_now
+    from pipeline.deploy.desired import desired
+    from pipeline.executions import executions as api
+    from pipeline.report import graph as drawing
 
     draw = drawing.mermaid if mermaid else drawing.svg
     if not which:
@@ -258,8 +258,8 @@ def graph(
 
 
 def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
-    from pipeline.executions import execution_id
-    from pipeline.verdict import explain
+    from pipeline.executions.executions import execution_id
+    from pipeline.executions.outcome import explain
 
     out = console()
     try:
@@ -275,10 +275,10 @@ def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, log
 
 
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> Snapshot:
-    from pipeline import executions as api
-    from pipeline.definition import steps
-    from pipeline.follow_view import show
-    from pipeline.logs import JobLogs
+    from pipeline.cli.follow import show
+    from pipeline.definition.check import steps
+    from pipeline.executions import executions as api
+    from pipeline.executions.logs import JobLogs
 
     names = list(steps(api.definition_of(clients, arn)))
     moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)

@@ -32,7 +32,7 @@ def start(
     ] = True,
 ) -> None:
     """Start the service. Without --detach it runs until it is interrupted."""
-    from pipeline.local import lifecycle
+    from pipeline.local.process import lifecycle
 
     lifecycle.start(
         state,
@@ -52,7 +52,7 @@ def env(state: State = DEFAULT_STATE) -> None:
     """Print what a shell evaluates to talk to the service. That is: eval "$(pipeline local env)"."""
     import os
 
-    from pipeline.local import lifecycle
+    from pipeline.local.process import lifecycle
 
     print(lifecycle.exports(lifecycle.require(state), os.environ))
 
@@ -60,7 +60,7 @@ def env(state: State = DEFAULT_STATE) -> None:
 @app.command()
 def status(state: State = DEFAULT_STATE) -> int:
     """Say whether the service runs, and where. Exit code 1 if it does not."""
-    from pipeline.local import lifecycle
+    from pipeline.local.process import lifecycle
 
     running = lifecycle.running(state)
     if running is None:
@@ -74,7 +74,7 @@ def status(state: State = DEFAULT_STATE) -> int:
 @app.command()
 def stop(state: State = DEFAULT_STATE) -> None:
     """Stop the service; what it keeps stays in the state folder."""
-    from pipeline.local import lifecycle
+    from pipeline.local.process import lifecycle
 
     stopped = lifecycle.stop(state)
     print("stopped" if stopped else f"not running (state folder {state})")

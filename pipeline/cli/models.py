@@ -26,8 +26,8 @@ def list_(
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List the versions with their figures."""
-    from pipeline import registry
-    from pipeline.registry_view import models_table
+    from pipeline.cli.registry_view import models_table
+    from pipeline.operate import registry
 
     settings, clients = where.opened()
     name = group or settings.model_group
@@ -47,8 +47,8 @@ def compare(
     group: Group = "",
 ) -> None:
     """Compare the figures of two versions."""
-    from pipeline import registry
-    from pipeline.registry_view import comparison_table
+    from pipeline.cli.registry_view import comparison_table
+    from pipeline.operate import registry
 
     settings, clients = where.opened()
     name = group or settings.model_group
@@ -65,7 +65,7 @@ def approve(
     group: Group = "",
 ) -> None:
     """Approve a version."""
-    from pipeline import registry
+    from pipeline.operate import registry
 
     settings, clients = where.opened()
     chosen = registry.model(clients, group or settings.model_group, version)
@@ -82,7 +82,7 @@ def reject(
     group: Group = "",
 ) -> None:
     """Reject a version, with a reason."""
-    from pipeline import registry
+    from pipeline.operate import registry
 
     settings, clients = where.opened()
     chosen = registry.model(clients, group or settings.model_group, version)

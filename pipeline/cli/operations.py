@@ -14,7 +14,7 @@ import typer
 from pipeline.cli.options import Where, composing, console, located
 
 if TYPE_CHECKING:
-    from pipeline.predict import Prediction
+    from pipeline.operate.predict import Prediction
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +34,7 @@ def predict(
     """Send a file of rows to the endpoint and print what it answers."""
     import json as json_module
 
-    from pipeline import predict as api
+    from pipeline.operate import predict as api
 
     settings, clients = where.opened()
     answers = api.predict(clients, endpoint or settings.endpoint, file)
@@ -42,7 +42,7 @@ def predict(
         for answer in answers:
             print(json_module.dumps(vars(answer)))
         return
-    from pipeline.plain_table import plain_table
+    from pipeline.cli.plain_table import plain_table
 
     rows = ((str(answer.row), "" if answer.label is None else str(answer.label), _score(answer)) for answer in answers)
     console().print(plain_table(("row", "label", "score"), rows, right=("row", "label", "score")))
@@ -63,8 +63,8 @@ def policy(
     """Print the IAM policy with the least that a role needs."""
     import json
 
-    from pipeline import policy as api
-    from pipeline.desired import desired
+    from pipeline.deploy.desired import desired
+    from pipeline.operate import policy as api
 
     settings = where.load()
     if trust:
@@ -84,11 +84,11 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
-    from pipeline import clean as api
-    from pipeline import deploy
-    from pipeline.clean_inventory import inventory
-    from pipeline.clean_view import stays_table
-    from pipeline.follow_view import utc_now
+    from pipeline.cli.clean_view import stays_table
+    from pipeline.cli.follow import utc_now
+    from pipeline.deploy import apply
+    from pipeline.operate import clean as api
+    from pipeline.operate.clean_inventory import inventory
 
     limit = api.parse_age(older_than) if older_than else None
     settings, clients = where.opened()
@@ -109,7 +109,7 @@ def clean(
     if not yes:
         _confirm(f"remove these {len(chosen.remove)}?" if len(chosen.remove) > 1 else "remove it?")
     if reusable:
-        deploy.forget_cache(clients, settings.name)  # before the files go, so that no start finds them gone
+        apply.forget_cache(clients, settings.name)  # before the files go, so that no start finds them gone
     api.apply(clients, chosen, progress=lambda item: print(f"removing {item.kind.title} {item.name}", file=sys.stderr))
     print(f"removed {len(chosen.remove)}")
 

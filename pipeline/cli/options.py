@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
 Environment = Annotated[str | None, typer.Option("--env", help="The environment of pipeline.toml: dev, staging, prod.")]
 Config = Annotated[Path | None, typer.Option("--config", help="The settings file; pipeline.toml by default.")]
@@ -61,7 +61,7 @@ class Where:
 
     def load(self, **flags: Any) -> Settings:
         """The settings in force. Raises SettingsError."""
-        from pipeline.settings import load
+        from pipeline.config.settings import load
 
         return load(
             environment=self.env,
@@ -72,7 +72,7 @@ class Where:
 
     def given(self, settings: Settings, assignments: list[str] | None) -> dict[str, str]:
         """The values of --param, as an execution takes them. Raises UsageError."""
-        from pipeline.parameters import parse
+        from pipeline.config.parameters import parse
 
         try:
             return parse(assignments or [], settings.declared, settings.task)
@@ -112,7 +112,7 @@ class Where:
 
         if not self.local:
             return connect(region=settings.region)
-        from pipeline.local import lifecycle
+        from pipeline.local.process import lifecycle
 
         return connect_local(lifecycle.environment(lifecycle.require(self.state)), os.environ)
 

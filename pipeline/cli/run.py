@@ -17,9 +17,9 @@ from pipeline.terminal import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.executions import Snapshot
-    from pipeline.logs import JobLogs
-    from pipeline.plan import Plan
+    from pipeline.deploy.plan import Plan
+    from pipeline.executions.executions import Snapshot
+    from pipeline.executions.logs import JobLogs
     from pipeline.run import Finished
 
 
@@ -57,7 +57,7 @@ def run(
 @composing
 def definition(where: Where) -> None:
     """Print the pipeline's definition as canonical JSON."""
-    from pipeline.desired import desired
+    from pipeline.deploy.desired import desired
 
     print(desired(where.load(), cache=where.definitions).definition)
 
@@ -79,13 +79,13 @@ class _Observer:
             self.say(f"updating the pipeline: {changed} steps and parameters differ")
 
     def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str], logs: JobLogs) -> Snapshot:
-        from pipeline.follow_view import show
+        from pipeline.cli.follow import show
 
         return show(snapshots, self._out, steps=steps, logs=logs if self._out.is_terminal else None)
 
 
 def _show_results(finished: Finished, out: Console) -> None:
-    from pipeline.results_view import confusion_table, gate_table
+    from pipeline.cli.results_view import confusion_table, gate_table
 
     if finished.gates:
         out.print()

@@ -13,7 +13,7 @@ import typer
 from pipeline.cli.options import Parameters, Where, console, located
 
 if TYPE_CHECKING:
-    from pipeline.schedule import Schedule
+    from pipeline.operate.schedule import Schedule
 
 app: Final = typer.Typer(help="When the pipeline starts by itself.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,8 +27,8 @@ def list_(
     where: Where,
 ) -> None:
     """List the pipeline's schedules."""
-    from pipeline import schedule as api
-    from pipeline.plain_table import plain_table
+    from pipeline.cli.plain_table import plain_table
+    from pipeline.operate import schedule as api
 
     settings, clients = where.opened()
     found = api.read(clients, settings.name)
@@ -58,8 +58,8 @@ def set_schedule(
     plan: Plan = False,
 ) -> None:
     """Create a schedule, or change it."""
-    from pipeline import schedule as api
-    from pipeline.deploy import arn_of
+    from pipeline.deploy.apply import arn_of
+    from pipeline.operate import schedule as api
 
     settings = where.load()
     given = where.given(settings, param)
@@ -85,8 +85,8 @@ def remove(
     plan: Plan = False,
 ) -> None:
     """Remove a schedule."""
-    from pipeline import schedule as api
     from pipeline.errors import UsageError
+    from pipeline.operate import schedule as api
 
     settings, clients = where.opened()
     full = api.full_name(settings.name, name)

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.local.foreground import Options, serve
-from pipeline.local.state import DEFAULT_FOLDER
+from pipeline.local.process.serve import Options, serve
+from pipeline.local.state_folder import DEFAULT_FOLDER
 
 
 def main() -> int:

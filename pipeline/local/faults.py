@@ -23,7 +23,7 @@ from typing import Final
 
 from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
-from pipeline.local.shapes import operations
+from pipeline.local.request_validation import operations
 
 ANY: Final = "*"
 _STEP_IN_NAME: Final = 20

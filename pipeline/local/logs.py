@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import quote, unquote
 
-from pipeline.local import moto_models
-from pipeline.local.parity import Row
+from pipeline.limits import Row
+from pipeline.local.other_aws import models
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -113,7 +113,7 @@ class Logs:
         A request that names no group finds all groups; one that names a group finds its streams with their events.
         """
         configuration = self._service.configuration
-        backend = moto_models.backend("logs", configuration.account, configuration.region)
+        backend = models.backend("logs", configuration.account, configuration.region)
         wanted = _groups(request)
         with self._delivering:
             for path in self._files(wanted, _streams(request)):

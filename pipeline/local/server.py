@@ -18,22 +18,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from pipeline.local import caller, disk, signing_v2
+from pipeline.limits import Row
+from pipeline.local import disk
 from pipeline.local.console.access import PATH
 from pipeline.local.console.pages import Console
-from pipeline.local.containers.invocation import PAYLOAD_LIMIT
+from pipeline.local.containers.hosting.invocation import PAYLOAD_LIMIT
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
-from pipeline.local.front import guard, protocols
-from pipeline.local.front.listener import Listener, bind
-from pipeline.local.front.messages import Answer, BadRequest, Disconnected, Request
-from pipeline.local.front.payload import SIGNED_CHUNKS, Mismatch, checked, read_all
-from pipeline.local.front.protocols import Wire
-from pipeline.local.front.wsgi import environ_of, run
+from pipeline.local.http import guard, protocols, signature_v2
+from pipeline.local.http.listener import Listener, bind
+from pipeline.local.http.messages import Answer, BadRequest, Disconnected, Request
+from pipeline.local.http.payload import SIGNED_CHUNKS, Mismatch, checked, read_all
+from pipeline.local.http.protocols import Wire
+from pipeline.local.http.signature_v4 import Credential, Refused, claim_of, scope_of
+from pipeline.local.http.signature_v4 import Request as Signed
+from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
-from pipeline.local.moto_backend import Moto
-from pipeline.local.parity import Row
-from pipeline.local.signing import Credential, Refused, claim_of, scope_of
-from pipeline.local.signing import Request as Signed
+from pipeline.local.other_aws import sts
+from pipeline.local.other_aws.backend import Moto
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -152,8 +153,8 @@ class Front:
         if guard.is_aws(request.headers["host"]):  # moto makes addresses of it, which must lead here
             request = replace(request, headers={**request.headers, "host": urlsplit(self.url).netloc})
         own_key = credential.access_key_id == self._key.access_key_id
-        if own_key and caller.asks_who(credential.service, body or request.query.encode()):
-            return caller.answer(self._service.configuration.account)
+        if own_key and sts.asks_who(credential.service, body or request.query.encode()):
+            return sts.answer(self._service.configuration.account)
         return self._moto.answer(request, credential.service, body, own_key=own_key)
 
     def _sagemaker(self, request: Request, target: str, body: bytes) -> Answer:
@@ -173,7 +174,7 @@ class Front:
         return Answer(answer.status, headers, answer.body)
 
     def _metrics(self, request: Request, body: bytes) -> Answer:
-        from pipeline.local.api import metrics
+        from pipeline.local.api.tracking import metrics
 
         actions = {"/BatchPutMetrics": metrics.batch_put, "/BatchGetMetrics": metrics.batch_get}
         if request.path not in actions:
@@ -183,13 +184,13 @@ class Front:
         return Answer(200, headers, json.dumps(result).encode())
 
     def _s3(self, request: Request) -> Answer:
-        from pipeline.local import s3
+        from pipeline.local.s3 import http
 
         signed = _signed(request, "")
-        if request.bucket and signing_v2.is_presigned(request.query):
+        if request.bucket and signature_v2.is_presigned(request.query):
             signed = replace(signed, path=f"/{request.bucket}{request.path}")
-        if signing_v2.is_presigned(request.query) and "authorization" not in request.headers:
-            credential, chunks = signing_v2.verify(signed, self._secret, self._now()), None
+        if signature_v2.is_presigned(request.query) and "authorization" not in request.headers:
+            credential, chunks = signature_v2.verify(signed, self._secret, self._now()), None
         else:
             claim = claim_of(signed, self._secret, self._now())
             credential = claim.verified(signed)
@@ -197,7 +198,7 @@ class Front:
         environ = environ_of(request)
         environ["wsgi.input"] = checked(request.body, request.length, credential.payload_hash)
         environ["pipeline.chunks"] = chunks
-        answer = run(lambda given, start: s3.handle(self._service, given, start), environ)
+        answer = run(lambda given, start: http.handle(self._service, given, start), environ)
         if _BROWSER in request.headers:
             # What somebody has put into a bucket must not act as a page of the console, which has the same address.
             answer.headers.append(("Content-Security-Policy", "sandbox"))

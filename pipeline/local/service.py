@@ -12,19 +12,19 @@ from typing import Any
 
 from pipeline.local import api, durable
 from pipeline.local.clock import Clock
-from pipeline.local.containers.hosting import Hosting
-from pipeline.local.containers.jobs import Jobs
+from pipeline.local.containers.hosting.hosting import Hosting
+from pipeline.local.containers.jobs.jobs import Jobs
 from pipeline.local.durable import Sync
 from pipeline.local.egress.proxy import Proxy
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
-from pipeline.local.events import Events
 from pipeline.local.faults import Faults
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
-from pipeline.local.objects import Objects
-from pipeline.local.shapes import check_request
-from pipeline.local.state import StateFolder
+from pipeline.local.other_aws.events import Events
+from pipeline.local.request_validation import check_request
+from pipeline.local.s3.store import Objects
+from pipeline.local.state_folder import StateFolder
 from pipeline.local.store import Store
 
 Body = dict[str, Any]
@@ -50,7 +50,7 @@ class Configuration:
     sync: Sync = durable.sync
     """How what is acknowledged gets to the disk."""
     lambdas: Mapping[str, str] = field(default_factory=dict)
-    """The functions that Lambda steps may call: name to module:function (see `pipeline.local.lambdas`)."""
+    """The functions that Lambda steps may call: name to module:function (see `pipeline.local.engine.lambdas`)."""
 
 
 class Service:

@@ -20,9 +20,9 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from pipeline.local import lifecycle
-from pipeline.local.linear_learner import artifact
-from pipeline.local.linear_learner.model import Model
+from pipeline.local.images.linear_learner import artifact
+from pipeline.local.images.linear_learner.model import Model
+from pipeline.local.process import lifecycle
 from tests.benchmarks.bare_server import bare_server
 from tests.support.serving import IMAGE, archive
 

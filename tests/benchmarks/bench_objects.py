@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.local import lifecycle
+from pipeline.local.process import lifecycle
 from tests.benchmarks.bare_server import bare_server
 
 MEGABYTE = 1 << 20

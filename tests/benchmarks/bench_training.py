@@ -62,9 +62,9 @@ def beside_pandas(features: Floats, labels: Floats) -> None:
     """Reading a CSV channel, checks included, against pandas alone on the same file."""
     import pandas as pd
 
-    from pipeline.local.linear_learner import data
-    from pipeline.local.linear_learner.channels import read_channels
-    from pipeline.local.linear_learner.hyperparameters import parse
+    from pipeline.local.images.linear_learner import data
+    from pipeline.local.images.linear_learner.channels import read_channels
+    from pipeline.local.images.linear_learner.hyperparameters import parse
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -105,7 +105,7 @@ def job(root: Path, hyperparameters: dict[str, str], content_type: str = "applic
 
 def run(root: Path) -> tuple[float, float]:
     """Seconds from start to end of the job's process, and its peak memory in MB."""
-    command = [sys.executable, "-m", "pipeline.local.linear_learner", "train", "--root", str(root)]
+    command = [sys.executable, "-m", "pipeline.local.images.linear_learner", "train", "--root", str(root)]
     start = time.perf_counter()
     memory = 0.0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:

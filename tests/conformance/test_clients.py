@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.identity import Identity
-from pipeline.local.running import Running, exports
+from pipeline.local.process.discover import Running, exports
 from tests.support.executions import IMAGE, steps, wait
 from tests.support.service import ROLE, LocalService
 from tests.support.waiting import PATIENCE

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local import lambdas
+from pipeline.local.engine import lambdas
 from tests.support.executions import run, start, steps, token, wait, wait_step
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.third_party import Body, create, get

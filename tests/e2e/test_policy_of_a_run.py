@@ -17,10 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import data, deploy, execution_control, executions, policy
-from pipeline.desired import desired
+from pipeline import data
+from pipeline.config.settings import Settings
+from pipeline.deploy import apply
+from pipeline.deploy.desired import desired
+from pipeline.executions import control, executions
 from pipeline.local.service import Service
-from pipeline.settings import Settings
+from pipeline.operate import policy
 from tests.support.clients import clients_of
 from tests.support.service import local_service
 from tests.support.waiting import PATIENCE
@@ -58,10 +61,10 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call],
         dataset = data.DataSet.of(digits(folder))
         data.upload(dataset, clients, SETTINGS.bucket, SETTINGS.prefix, progress=lambda _: None)
         wanted = desired(SETTINGS, cache=None)
-        deploy.apply(clients, deploy.plan(clients, wanted), progress=lambda _: None)
+        apply.apply(clients, apply.plan(clients, wanted), progress=lambda _: None)
         recorded = record(local.service, patch)
         given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
-        arn = execution_control.start(clients, SETTINGS.name, given)
+        arn = control.start(clients, SETTINGS.name, given)
         end = time.monotonic() + PATIENCE
         while (status := status_of(local.service, arn)) not in executions.TERMINAL:
             assert time.monotonic() < end

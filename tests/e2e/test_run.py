@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.local import lifecycle
+from pipeline.local.process import lifecycle
 from tests.support.command import Ended, pipeline, started
 from tests.support.service import boto_client_of
 from tests.support.waiting import PATIENCE

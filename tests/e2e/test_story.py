@@ -63,7 +63,7 @@ class Desk:
             opened.write(text)
 
     def clients(self, service: str) -> Any:
-        from pipeline.local import lifecycle
+        from pipeline.local.process import lifecycle
         from tests.support.service import boto_client_of
 
         return boto_client_of(lifecycle.require(self.folder / ".sagemaker"), service)

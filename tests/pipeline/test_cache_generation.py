@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from pipeline import clean, deploy
-from pipeline.clean_inventory import inventory
 from pipeline.clients import Clients
-from pipeline.executions import snapshot
-from pipeline.plan import GENERATION, generation
-from pipeline.settings import Settings
-from pipeline.verdict import explain
+from pipeline.config.settings import Settings
+from pipeline.deploy import apply
+from pipeline.deploy.plan import GENERATION, generation
+from pipeline.executions.executions import snapshot
+from pipeline.executions.outcome import explain
+from pipeline.operate import clean
+from pipeline.operate.clean_inventory import inventory
 from tests.support.clients import clients_of
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET
@@ -106,15 +107,15 @@ def test_an_execution_that_failed_for_files_that_are_gone_says_what_to_type(
 
 
 def test_an_upsert_keeps_the_generation_that_is_deployed(local: LocalService, clients: Clients) -> None:
-    from pipeline.bundle import Bundle
-    from pipeline.desired import scripts_folder
-    from pipeline.plan import Desired, make
+    from pipeline.deploy.bundle import Bundle
+    from pipeline.deploy.desired import scripts_folder
+    from pipeline.deploy.plan import Desired, make
 
     name = cached(local, "kept")
-    before = deploy.read(clients, name)
+    before = apply.read(clients, name)
     assert before is not None
-    assert deploy.forget_cache(clients, name)
-    deployed = deploy.read(clients, name)
+    assert apply.forget_cache(clients, name)
+    deployed = apply.read(clients, name)
     assert deployed is not None and generation(json.loads(deployed.definition)) == 2
     wanted = Desired(name, before.definition, before.role, BUCKET, "demo", Bundle.of(scripts_folder()))
     plan = make(wanted, deployed, code_uploaded=True)
@@ -123,7 +124,7 @@ def test_an_upsert_keeps_the_generation_that_is_deployed(local: LocalService, cl
 
 
 def test_a_pipeline_that_is_not_there_has_no_cache_to_forget(clients: Clients) -> None:
-    assert not deploy.forget_cache(clients, "nowhere")
+    assert not apply.forget_cache(clients, "nowhere")
 
 
 def test_only_files_that_the_cache_may_still_offer_begin_a_new_generation(clients: Clients) -> None:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import registry
 from pipeline.clients import Clients, Target
 from pipeline.errors import UsageError
-from pipeline.execution_report import Report, gather
-from pipeline.execution_report_html import html, pictures, write
-from pipeline.execution_report_links import Links
-from pipeline.execution_report_markdown import duration, fenced, markdown
-from pipeline.executions import StepView
+from pipeline.executions.executions import StepView
+from pipeline.operate import registry
+from pipeline.report.html import html, pictures, write
+from pipeline.report.links import Links
+from pipeline.report.markdown import duration, fenced, markdown
+from pipeline.report.report import Report, gather
 from tests.support.clients import clients_of
 from tests.support.evaluated import BUCKET, PNG, evaluated
 from tests.support.executions import create, run, work

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.definition import steps
+from pipeline.definition.check import steps
 from tests.support.definitions import CASES, CODE_URI, definition
 
 _SCRIPTS = {"ConvertData": "convert", "EvaluateModel": "evaluate", "ValidateEndpoint": "validate_endpoint"}

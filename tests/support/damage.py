@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pipeline.local.objects import Objects
+from pipeline.local.s3.store import Objects
 
 
 def file_of(objects: Objects, bucket: str, key: str, number: int = 0) -> Path:

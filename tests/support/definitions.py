@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.compose import compose
-from pipeline.definition import check
-from pipeline.settings import Settings, load
+from pipeline.compose.compose import compose
+from pipeline.config.settings import Settings, load
+from pipeline.definition.check import check
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
 CODE_URI = "s3://bucket/prefix/code/0123456789abcdef"

@@ -62,7 +62,7 @@ def exit_codes() -> str:
 
 def settings() -> str:
     """Each setting with its meaning."""
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
 
     rows = ((f"`{name}`", field.description or "") for name, field in Settings.model_fields.items())
     return _table(("setting", "meaning"), rows)
@@ -70,7 +70,7 @@ def settings() -> str:
 
 def parameters() -> str:
     """Each pipeline parameter with type, default, tasks and meaning."""
-    from pipeline.parameters import Task, declared
+    from pipeline.config.parameters import Task, declared
 
     tables = {task: declared(task, name="PIPELINE", region="REGION") for task in Task}
     names: dict[str, list[str]] = {}
@@ -95,12 +95,12 @@ def actions() -> str:
 def parity() -> str:
     """What localhost does where AWS is not known, or does differently."""
     import pipeline.local
-    from pipeline.local.parity import Row
+    from pipeline.limits import Row
 
     rows: set[Row] = set()
     for module in pkgutil.walk_packages(pipeline.local.__path__, "pipeline.local."):
-        # What is below `front` is put on the path of jobs and hides this project from them: not to be imported here.
-        if not module.name.endswith("__main__") and ".containers.front" not in module.name:
+        # What is below `sandbox/path` hides this project from jobs: not to be imported here.
+        if not module.name.endswith("__main__") and ".sandbox.path" not in module.name:
             rows.update(getattr(importlib.import_module(module.name), "PARITY", ()))
     return _table(
         ("area", "subject", "on localhost", "on AWS"),

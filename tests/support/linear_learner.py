@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.linear_learner import artifact, program
-from pipeline.local.linear_learner.log import Log
-from pipeline.local.linear_learner.model import Model
+from pipeline.local.images.linear_learner import artifact, program
+from pipeline.local.images.linear_learner.log import Log
+from pipeline.local.images.linear_learner.model import Model
 from scripts.recordio import encode_dense
 
 RECORDIO = "application/x-recordio-protobuf"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.local import durable
-from pipeline.local.running import Running
+from pipeline.local.process.discover import Running
 from pipeline.local.server import Front
 from pipeline.local.service import Configuration, Key, Service
-from pipeline.local.state import StateFolder
+from pipeline.local.state_folder import StateFolder
 from tests.support.responses import problems
 from tests.support.waiting import PATIENCE
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.local import images
-from pipeline.local.linear_learner import artifact
-from pipeline.local.linear_learner.model import Model
+from pipeline.local.images.linear_learner import artifact
+from pipeline.local.images.linear_learner.model import Model
 from tests.support.service import ROLE, LocalService
 from tests.support.waiting import until
 

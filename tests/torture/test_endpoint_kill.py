@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from pipeline.local import lifecycle
-from pipeline.local.containers.listening import family
-from pipeline.local.linear_learner import artifact
+from pipeline.local.containers.sandbox.listening import family
+from pipeline.local.images.linear_learner import artifact
+from pipeline.local.process import lifecycle
 from tests.support.service import ROLE, boto_client_of
 from tests.support.serving import IMAGE, JSON_ANSWER, X1, X2, archive, golden_model, variant
 from tests.support.torture import length

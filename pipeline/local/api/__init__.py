@@ -33,9 +33,9 @@ def action(operation: str) -> Callable[[Action], Action]:
 
 
 def load() -> dict[str, Action]:
-    """Import every module of this package and return all actions by name."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    """Import every module below this package and return all actions by name."""
+    for module in pkgutil.walk_packages(__path__, f"{__name__}."):
+        importlib.import_module(module.name)
     return ACTIONS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.limits import Row
 from pipeline.local.errors import ConflictException
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

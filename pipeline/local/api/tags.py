@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipeline.limits import Row
 from pipeline.local.api import Body, action
 from pipeline.local.api.listing import paged
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
-from pipeline.layering import Grid, Place, direct, places
+from pipeline.definition.layout import Grid, Place, direct, places
 from pipeline.local.console.access import PATH
 from pipeline.local.engine.graph import Graph
 

@@ -18,8 +18,8 @@ from urllib.parse import parse_qs, quote, unquote
 from pipeline.local.console import views
 from pipeline.local.console.access import COOKIE, PATH, Sessions
 from pipeline.local.console.step_view import endpoint_log
-from pipeline.local.front.messages import Answer, Request
-from pipeline.local.objects import NoSuchBucket, NoSuchKey, S3Error
+from pipeline.local.http.messages import Answer, Request
+from pipeline.local.s3.store import NoSuchBucket, NoSuchKey, S3Error
 
 if TYPE_CHECKING:
     from jinja2 import Environment

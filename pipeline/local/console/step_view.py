@@ -180,7 +180,7 @@ def _files(service: Service, resource: Body) -> Iterator[Stored]:
 
 
 def _listed(service: Service, bucket: str, prefix: str) -> Iterator[Any]:
-    from pipeline.local.objects import NoSuchBucket
+    from pipeline.local.s3.store import NoSuchBucket
 
     try:
         yield from service.objects.list(bucket, prefix)
@@ -190,7 +190,7 @@ def _listed(service: Service, bucket: str, prefix: str) -> Iterator[Any]:
 
 def figures_of(service: Service, uri: str) -> list[tuple[str, float]]:
     """The figures of such a file in S3; none if it is not there or no such file."""
-    from pipeline.local.objects import S3Error
+    from pipeline.local.s3.store import S3Error
 
     bucket, key = _split(uri)
     if not key:

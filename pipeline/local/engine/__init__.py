@@ -1,5 +1,5 @@
 """What a pipeline definition means, and how it runs.
 
-`graph`, `expressions`, `conditions`, `cache` and `retries` are pure: they know the JSON and nothing of the service.
+`graph`, `expressions`, `conditions` and `retries` are pure: they know the JSON and nothing of the service.
 `execution` schedules, `steps` does what a step type stands for, through the same actions that clients use.
 """

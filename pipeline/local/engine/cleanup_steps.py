@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pipeline.limits import Row
 from pipeline.local.engine.expressions import EvaluationError, evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun
-from pipeline.local.parity import Row
 
 PARITY: Final = (
     Row(
@@ -98,7 +98,7 @@ def _places(properties: Body) -> Iterator[str]:
 
 
 def _delete(run: StepRun, uri: str) -> None:
-    from pipeline.local.objects import S3Error
+    from pipeline.local.s3.store import S3Error
 
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     try:

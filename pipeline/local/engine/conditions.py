@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
+from pipeline.limits import Row
 from pipeline.local.engine.expressions import EvaluationError, Scope, evaluate
-from pipeline.local.parity import Row
 
 PARITY: Final = (
     Row(

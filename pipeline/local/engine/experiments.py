@@ -8,14 +8,14 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local.calls import patiently
+from pipeline.limits import Row
 from pipeline.local.engine.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException
-from pipeline.local.parity import Row
+from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
+from pipeline.definition.paths import PathError, lookup, parse
+from pipeline.limits import Row
 from pipeline.local.engine.json_paths import MOST, NoJson, Refused, json_path
-from pipeline.local.engine.paths import PathError, lookup, parse
-from pipeline.local.parity import Row
 
 PARITY: Final = (
     Row(

@@ -1,7 +1,7 @@
 """Steps that wait for someone else's answer: Lambda calls a function, Callback sends a message.
 
-A function is a Python function of this machine (see `pipeline.local.lambdas`); the queue of a Callback is moto's. The
-token of a Callback is kept, so its answer counts after a restart of the service too.
+A function is a Python function of this machine (see `pipeline.local.engine.lambdas`); the queue of a Callback is
+moto's. The token of a Callback is kept, so its answer counts after a restart of the service too.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pipeline.local import lambdas, moto_models, names
-from pipeline.local.engine import outputs
+from pipeline.limits import Row
+from pipeline.local import names
+from pipeline.local.engine import lambdas, outputs
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
-from pipeline.local.parity import Row
+from pipeline.local.other_aws import models
 
 PARITY: Final = (
     Row(
@@ -117,7 +118,7 @@ def _send(run: StepRun, url: str, token: str, arguments: Any, status: str) -> No
     message = {"token": token, "pipelineExecutionArn": run.arn, "arguments": arguments, "status": status}
     queue = url.rstrip("/").rsplit("/", 1)[-1]
     configuration = run.service.configuration
-    sqs = moto_models.backend("sqs", configuration.account, configuration.region)
+    sqs = models.backend("sqs", configuration.account, configuration.region)
     if queue not in sqs.queues:
         raise LookupError(f"The specified queue does not exist: {url}.")
     group = {"group_id": run.arn, "deduplication_id": f"{token}-{status}"} if queue.endswith(".fifo") else {}

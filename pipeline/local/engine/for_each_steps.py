@@ -12,12 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition.paths import PathError, lookup, parse
+from pipeline.limits import Row
 from pipeline.local.engine.expressions import EvaluationError, evaluate, function, referenced_step, render
 from pipeline.local.engine.graph import Decision, Graph, Node
-from pipeline.local.engine.paths import PathError, lookup, parse
 from pipeline.local.engine.records import ENDED, Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.engine.scope import ExecutionScope

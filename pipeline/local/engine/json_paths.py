@@ -13,9 +13,9 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.definition.paths import Part, PathError, beyond_json_path, parse
+from pipeline.limits import Row
 from pipeline.local.engine.json_search import NothingFound, walk
-from pipeline.local.engine.paths import Part, PathError, beyond_json_path, parse
-from pipeline.local.parity import Row
 
 MOST: Final = 10 << 20
 """Bytes of a document."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.local.calls import patiently
 from pipeline.local.engine.expressions import EvaluationError, evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
+from pipeline.local.patient_calls import patiently
 
 _ENTITIES: Final = (("Actions", "Action"), ("Artifacts", "Artifact"), ("Contexts", "Context"))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
-from pipeline.local.parity import Row
 
 Body = dict[str, Any]
 

@@ -11,9 +11,10 @@ import hashlib
 import re
 from typing import Any, Final
 
+from pipeline.definition import cache_key
+from pipeline.limits import Row
 from pipeline.local import names
-from pipeline.local.calls import patiently
-from pipeline.local.engine import cache, experiments, retries
+from pipeline.local.engine import experiments, retries
 from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import CACHE, Body
 from pipeline.local.engine.resources import RESOURCES, Resource
@@ -21,7 +22,7 @@ from pipeline.local.engine.retries import Retries
 from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
-from pipeline.local.parity import Row
+from pipeline.local.patient_calls import patiently
 
 PARITY: Final = (
     Row(
@@ -102,7 +103,7 @@ class Creation:
         scope = self.run.scope.creating(self.run.node.type, name)
         arguments = evaluate(self.run.arguments, scope)
         arguments = shaped(self.resource.create, arguments)
-        key = cache.key(self.run.node.type, arguments)
+        key = cache_key.key(self.run.node.type, arguments)
         if attempt == 1 and (hit := self._cached(key)) is not None:
             return hit
         self.run.note(_name=name, _cache_key=key)
@@ -152,7 +153,7 @@ class Creation:
 
     def _cached(self, key: str | None) -> Ended | None:
         now = self.service.clock.now()
-        oldest = cache.oldest(self.run.node.step, now)
+        oldest = cache_key.oldest(self.run.node.step, now)
         if key is None or oldest is None:
             return None
         found = self.service.store.get(CACHE, self._cache_name(key))

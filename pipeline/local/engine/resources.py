@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local.calls import patiently
+from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipeline.definition_types import STEP_TYPES
+from pipeline.definition.step_types import STEP_TYPES
+from pipeline.limits import Row
 from pipeline.local.errors import ApiError
-from pipeline.local.parity import Row
 
 PARITY: Final = (
     Row(

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.engine import experiments
 from pipeline.local.engine.graph import NEVER, Decision, Graph, Node
@@ -19,7 +20,6 @@ from pipeline.local.engine.records import ENDED, FAILURE, Body, Records, definit
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

@@ -10,14 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition.paths import lookup
+from pipeline.limits import Row
 from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.iterations import iteration_outputs
-from pipeline.local.engine.paths import lookup
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -97,7 +97,7 @@ class ExecutionScope:
 
     def read(self, uri: str, most: int) -> bytes:
         """An object in S3 of at most that many bytes. Raises EvaluationError."""
-        from pipeline.local.objects import S3Error
+        from pipeline.local.s3.store import S3Error
 
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.limits import Row
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP
 from pipeline.local.errors import ResourceNotFound, ValidationException
-from pipeline.local.parity import Row
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

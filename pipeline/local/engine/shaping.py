@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.local.engine.expressions import render
-from pipeline.local.shapes import load_model
+from pipeline.local.request_validation import load_model
 
 Shape = dict[str, Any]
 

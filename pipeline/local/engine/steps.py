@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
+from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.engine.cleanup_steps import run_cleanup
 from pipeline.local.engine.control_steps import run_condition, run_fail
@@ -16,7 +17,6 @@ from pipeline.local.engine.for_each_steps import run_for_each
 from pipeline.local.engine.lineage_steps import run_lineage
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
-from pipeline.local.parity import Row
 
 PARITY: Final = (
     Row(

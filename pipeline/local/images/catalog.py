@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipeline.errors import LocalServiceError
+from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
-from pipeline.local.parity import Row
 
 GROUP: Final = "pipeline.local.images"
 Program = Literal["process", "train", "serve"]
@@ -82,7 +82,7 @@ class Image:
 
 
 def _linear_learner_metrics() -> MetricDefinitions:
-    from pipeline.local.linear_learner.metrics import metric_definitions
+    from pipeline.local.images.linear_learner.metrics import metric_definitions
 
     return metric_definitions()
 
@@ -96,7 +96,7 @@ def _managed(name: str, package: str, *libraries: str) -> Image:
 _BUILT_IN: Final = (
     Image(
         "linear-learner",
-        (sys.executable, "-m", "pipeline.local.linear_learner"),
+        (sys.executable, "-m", "pipeline.local.images.linear_learner"),
         ("--root", "/opt/ml"),
         own_code=True,
         builtin=True,

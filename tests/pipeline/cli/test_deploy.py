@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from pipeline import policy
 from pipeline.cli import execute
-from pipeline.desired import desired
-from pipeline.settings import load
+from pipeline.config.settings import load
+from pipeline.deploy.desired import desired
+from pipeline.operate import policy
 from tests.support.calls import Refusal, recorded, refused
 from tests.support.golden import assert_golden
 from tests.support.service import KEY, local_service

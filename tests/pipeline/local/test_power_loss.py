@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.local import durable
-from pipeline.local.objects import Objects, Properties, S3Error
+from pipeline.local.s3.store import Objects, Properties, S3Error
 from pipeline.local.store import Store
 from tests.support.power_loss import Image, RecordedDisk
 from tests.support.torture import length

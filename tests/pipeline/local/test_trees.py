@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.local import trees
-from pipeline.local.containers.transfer import TransferError, files
+from pipeline.local.containers.jobs.transfer import TransferError, files
 
 
 @pytest.fixture

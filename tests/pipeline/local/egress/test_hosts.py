@@ -9,7 +9,7 @@ import botocore
 import pytest
 
 from pipeline.local.egress.hosts import SUFFIXES, bucket_of, covers_aws, is_aws
-from pipeline.local.front import guard
+from pipeline.local.http import guard
 
 
 def test_every_partition_that_botocore_knows_is_aws() -> None:

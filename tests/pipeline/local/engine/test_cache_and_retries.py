@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.engine import cache, retries
+from pipeline.definition import cache_key
+from pipeline.local.engine import retries
 from pipeline.local.engine.retries import Retries
 from pipeline.local.errors import (
     InternalFailure,
@@ -29,24 +30,24 @@ PROCESSING = {
 
 @pytest.mark.parametrize("member", ["AppSpecification", "Environment", "ProcessingInputs"])
 def test_a_documented_attribute_changes_the_key(member: str) -> None:
-    assert cache.key("Processing", PROCESSING) != cache.key("Processing", PROCESSING | {member: "other"})
+    assert cache_key.key("Processing", PROCESSING) != cache_key.key("Processing", PROCESSING | {member: "other"})
 
 
 @pytest.mark.parametrize("member", ["ProcessingResources", "ProcessingOutputConfig", "RoleArn", "StoppingCondition"])
 def test_other_attributes_do_not_change_the_key(member: str) -> None:
-    assert cache.key("Processing", PROCESSING) == cache.key("Processing", PROCESSING | {member: "other"})
+    assert cache_key.key("Processing", PROCESSING) == cache_key.key("Processing", PROCESSING | {member: "other"})
 
 
 @pytest.mark.parametrize("kind", ["Condition", "Fail", "Lambda", "Callback", "Model", "RegisterModel", "Endpoint"])
 def test_types_that_are_never_cached_have_no_key(kind: str) -> None:
-    assert cache.key(kind, {}) is None
+    assert cache_key.key(kind, {}) is None
 
 
 def test_attributes_within_a_tuning_definition_count_alone() -> None:
     definition = {"StaticHyperParameters": {"a": "1"}, "RoleArn": "role"}
-    key = cache.key("Tuning", {"TrainingJobDefinition": definition})
-    assert key == cache.key("Tuning", {"TrainingJobDefinition": definition | {"RoleArn": "other"}})
-    assert key != cache.key("Tuning", {"TrainingJobDefinition": definition | {"StaticHyperParameters": {}}})
+    key = cache_key.key("Tuning", {"TrainingJobDefinition": definition})
+    assert key == cache_key.key("Tuning", {"TrainingJobDefinition": definition | {"RoleArn": "other"}})
+    assert key != cache_key.key("Tuning", {"TrainingJobDefinition": definition | {"StaticHyperParameters": {}}})
 
 
 @pytest.mark.parametrize(
@@ -74,14 +75,14 @@ def test_attributes_within_a_tuning_definition_count_alone() -> None:
     ],
 )
 def test_durations_are_read_as_documented(text: str, seconds: float | None) -> None:
-    assert cache.seconds(text) == seconds
+    assert cache_key.seconds(text) == seconds
 
 
 def test_caching_is_off_unless_enabled() -> None:
-    assert cache.oldest({}, 1000) is None
-    assert cache.oldest({"CacheConfig": {"Enabled": False, "ExpireAfter": "P1D"}}, 1000) is None
-    assert cache.oldest({"CacheConfig": {"Enabled": True, "ExpireAfter": "PT10M"}}, 1000) == 400
-    assert cache.oldest({"CacheConfig": {"Enabled": True}}, 1000) == float("-inf")
+    assert cache_key.oldest({}, 1000) is None
+    assert cache_key.oldest({"CacheConfig": {"Enabled": False, "ExpireAfter": "P1D"}}, 1000) is None
+    assert cache_key.oldest({"CacheConfig": {"Enabled": True, "ExpireAfter": "PT10M"}}, 1000) == 400
+    assert cache_key.oldest({"CacheConfig": {"Enabled": True}}, 1000) == float("-inf")
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_ten_executions_at_once(local: LocalService) -> None:
 
 
 def test_starts_at_the_same_moment_do_not_pass_the_limit(local: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.local.api.executions.RUNNING_LIMIT", 2)
+    monkeypatch.setattr("pipeline.local.api.pipelines.executions.RUNNING_LIMIT", 2)
     really, answers = Engine.start, list[str]()
 
     def start_late(engine: Engine, arn: str) -> None:

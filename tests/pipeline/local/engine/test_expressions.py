@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.definition.paths import PathError, lookup, parse
 from pipeline.local.engine import json_paths
 from pipeline.local.engine.expressions import EvaluationError, evaluate, references, render
 from pipeline.local.engine.json_paths import json_path
 from pipeline.local.engine.json_search import answered
-from pipeline.local.engine.paths import PathError, lookup, parse
 
 
 @dataclass

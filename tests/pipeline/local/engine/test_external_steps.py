@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local import lambdas
+from pipeline.local.engine import lambdas
 from tests.support.executions import check, create, run, start, steps, wait, wait_step
 from tests.support.service import KEY, LocalService, local_service
 from tests.support.waiting import until

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local import lambdas
+from pipeline.local.engine import lambdas
 from tests.support.executions import check, create, run, start, steps, wait, wait_step, work
 from tests.support.service import LocalService, local_service
 

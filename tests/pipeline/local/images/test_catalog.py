@@ -42,7 +42,7 @@ def test_linear_learner_runs_from_this_project() -> None:
     assert image.program("train") == [
         sys.executable,
         "-m",
-        "pipeline.local.linear_learner",
+        "pipeline.local.images.linear_learner",
         "train",
         "--root",
         "/opt/ml",

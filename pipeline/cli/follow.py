@@ -1,0 +1,217 @@
+"""Shows an execution while it runs: a live table and the end of the running job's log on a terminal, lines elsewhere.
+
+Both take snapshots as `pipeline.executions.follow` gives them, and write to the console that they are given. Whoever
+wants logs passes `JobLogs` and follows with all answers, since a log grows while the steps do not change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
+
+from pipeline.executions.executions import TERMINAL, Snapshot, StepView
+from pipeline.executions.logs import JobLogs, Line
+from pipeline.terminal import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.live import Live
+    from rich.table import Table
+
+Now = Callable[[], datetime]
+
+TAIL_LINES: Final = 8
+OUTCOME_STYLES: Final = {
+    "Succeeded": "green",
+    "Failed": "red",
+    "Rejected": "magenta",
+    "Stopped": "yellow",
+    "Stopping": "yellow",
+}
+_SHORT_SECONDS: Final = 2.0
+_BETWEEN_READS: Final = timedelta(seconds=0.5)
+
+
+def utc_now() -> datetime:
+    """The time now, as the service's timestamps have it."""
+    return datetime.now(UTC)
+
+
+def show(
+    snapshots: Iterable[Snapshot],
+    console: Console,
+    *,
+    steps: Sequence[str],
+    logs: JobLogs | None = None,
+    now: Now = utc_now,
+) -> Snapshot:
+    """Show each snapshot and return the last; `steps` are all steps that the definition has, in their order."""
+    last: Snapshot | None = None
+    with _Table(console, steps, logs, now) if console.is_terminal else _Lines(console, logs, now) as view:
+        for last in snapshots:
+            view.update(last)
+    assert last is not None, "an execution has at least one snapshot"
+    return last
+
+
+class _Lines(AbstractContextManager["_Lines"]):
+    """A line for each step that starts or ends, and `Step | text` for each line of its log."""
+
+    def __init__(self, console: Console, logs: JobLogs | None, now: Now) -> None:
+        self._console = console
+        self._logs = logs
+        self._now = now
+        self._seen: dict[str, tuple[str, int]] = {}
+        self._next_read = now()
+
+    def update(self, snapshot: Snapshot) -> None:
+        for step in snapshot.steps:
+            state = (step.status, step.attempts)
+            if self._seen.get(step.name) != state:
+                # What a job still said belongs before the line that tells its end.
+                if step.status in TERMINAL:
+                    self._print_log(step)
+                self._seen[step.name] = state
+                self._print(self._line(step))
+        if self._now() >= self._next_read:
+            for step in snapshot.steps:
+                if step.status not in TERMINAL:
+                    self._print_log(step)
+            self._next_read = self._now() + _BETWEEN_READS
+
+    def _print_log(self, step: StepView) -> None:
+        if self._logs is None or not step.job_name or step.cached_from or self._logs.trouble:
+            return
+        for line in self._logs.new(step):
+            self._print(f"{step.name} | {plain(line.text)}")
+        if self._logs.trouble:
+            self._print(self._logs.trouble)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _line(self, step: StepView) -> str:
+        parts = [f"{step.name:<18} {step.outcome:<10}"]
+        if step.status in TERMINAL:
+            parts.append(f"{step.seconds(self._now()):7.1f} s")
+        return "  ".join([*parts, note(step)]).rstrip()
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+class _Table(AbstractContextManager["_Table"]):
+    """A table of all steps with the end of the running job's log below, redrawn in place; the table alone stays."""
+
+    def __init__(self, console: Console, steps: Sequence[str], logs: JobLogs | None, now: Now) -> None:
+        self._console = console
+        self._steps = steps
+        self._logs = logs
+        self._now = now
+        self._snapshot: Snapshot | None = None
+        self._tail: tuple[str, tuple[Line, ...]] = ("", ())
+        self._next_read = now()
+        self._live: Live | None = None
+
+    def __enter__(self) -> _Table:
+        from rich.live import Live
+
+        self._live = Live(console=self._console, get_renderable=self._render, refresh_per_second=8)
+        self._live.start()
+        return self
+
+    def update(self, snapshot: Snapshot) -> None:
+        changed = snapshot != self._snapshot
+        self._snapshot = snapshot
+        if self._logs is not None and (changed or self._now() >= self._next_read):
+            self._tail = self._read(self._logs, snapshot)
+            self._next_read = self._now() + _BETWEEN_READS
+        if changed and self._live is not None:
+            self._live.refresh()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tail = ("", ())
+        if self._live is not None:
+            self._live.stop()
+
+    def _read(self, logs: JobLogs, snapshot: Snapshot) -> tuple[str, tuple[Line, ...]]:
+        """The log of the job that started last of those that have run for a while.
+
+        One that has said nothing yet leaves what stood; what ends in a moment is not worth a flicker, nor the reading.
+        """
+        now = self._now()
+        running = [step for step in snapshot.steps if step.job_name and step.status not in TERMINAL]
+        running = [step for step in running if step.seconds(now) >= _SHORT_SECONDS]
+        if not running:
+            return "", ()
+        step = running[-1]
+        found = logs.last(step, TAIL_LINES)
+        return (step.name, found) if found or step.name != self._tail[0] else self._tail
+
+    def _render(self) -> RenderableType:
+        from rich.console import Group
+
+        table = steps_table(self._snapshot, self._steps, self._now())
+        trouble = self._logs.trouble if self._logs else ""
+        name, found = self._tail
+        room = min(TAIL_LINES, self._console.height - table.row_count - 4)
+        if not (found or trouble) or room < 1:
+            return table
+        return Group(table, *_tail_lines(f"log of {name}" if found else trouble, found[-room:]))
+
+
+def _tail_lines(title: str, found: Sequence[Line]) -> list[RenderableType]:
+    from rich.text import Text
+
+    heading = Text(f"\n{title}", style="bold")
+    return [heading, *(Text(plain(line.text), style="dim", no_wrap=True, overflow="ellipsis") for line in found)]
+
+
+def plain(text: str) -> str:
+    """A line of a log without what would move the terminal's cursor or change its colours."""
+    without_sequences = re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)?", "", text)
+    # A progress bar redraws its line by carriage returns: what stood last is what it says.
+    last = without_sequences.rstrip("\r\n").rpartition("\r")[2]
+    return "".join(character for character in last.expandtabs(4) if character.isprintable())
+
+
+def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
+    """The steps of an execution as a table; `steps` that have not started are shown without a status."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step", no_wrap=True)
+    # Wide enough from the beginning, so that nothing moves when steps end.
+    table.add_column("status", no_wrap=True, min_width=len("Succeeded"))
+    table.add_column("time", no_wrap=True, min_width=len("999.9 s"), justify="right")
+    table.add_column("")
+    started = {step.name: step for step in snapshot.steps} if snapshot else {}
+    for name in [*steps, *(name for name in started if name not in steps)]:
+        step = started.get(name)
+        if step is None:
+            table.add_row(Text(name, style="dim"), "", "", "")
+            continue
+        status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
+        table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
+    return table
+
+
+def note(step: StepView) -> str:
+    """What is worth saying beside a step: reused, retried, the outcome of a condition, why it failed."""
+    parts = []
+    if step.cached_from:
+        parts.append(f"reused from {step.cached_from.rpartition('/')[2]}")
+    if step.attempts > 1:
+        parts.append(f"attempt {step.attempts}")
+    if step.kind == "Condition" and step.metadata.get("Outcome"):
+        parts.append(str(step.metadata["Outcome"]).lower())
+    if step.reason:
+        parts.append(" ".join(step.reason.split()))
+    return visible(", ".join(parts))

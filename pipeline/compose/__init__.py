@@ -1,0 +1,1 @@
+"""The pipeline's definition, composed by the SageMaker SDK from settings, parameters and `steps/`, offline."""

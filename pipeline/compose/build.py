@@ -1,0 +1,195 @@
+"""Settings and parameters to the SageMaker pipeline: the one place that knows every step, and how they join.
+
+Importing this module imports the SageMaker SDK, which takes seconds and needs a region set; go through
+`pipeline.compose.compose`, which sees to both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sagemaker.core import image_uris
+from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
+from sagemaker.core.workflow.pipeline_context import PipelineSession
+from sagemaker.mlops.workflow.pipeline import Pipeline
+
+from pipeline.config.parameters import Parameter, Task, Type
+from pipeline.config.settings import Settings
+from pipeline.errors import SettingsError
+from steps.check_deploy import check_deploy
+from steps.check_metrics import GATES, bounds, check_metrics
+from steps.configure_endpoint import configure_endpoint
+from steps.context import Context
+from steps.convert import convert, output_uri
+from steps.create_model import create_model
+from steps.deploy_endpoint import deploy_endpoint
+from steps.evaluate import evaluate
+from steps.predict import predict
+from steps.register import register
+from steps.reject import reject
+from steps.train import CHANNELS, train
+from steps.validate_endpoint import validate_endpoint
+
+
+def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
+    """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
+    context = _context(settings, session, code_uri)
+    task = settings.task.predictor_type
+    p = {parameter.name: _variable(parameter) for parameter in settings.declared}
+    script = {
+        "instance_type": p["ProcessingInstanceType"],
+        "instance_count": p["ProcessingInstanceCount"],
+    }
+
+    converted = convert(
+        context,
+        data=p["InputDataUrl"],
+        task=task,
+        positive_class=p.get("PositiveClass"),
+        label_column=p["LabelColumn"],
+        header=p["CsvHeader"],
+        seed=p["SplitSeed"].to_string(),
+        cache_generation=p["CacheGeneration"].to_string(),
+        **script,
+    )
+    trained = train(
+        context,
+        channels={name: output_uri(converted, name) for name in CHANNELS},
+        hyperparameters=hyperparameters(settings.task, p),
+        instance_type=p["TrainingInstanceType"],
+        instance_count=p["TrainingInstanceCount"],
+    )
+    artifact = trained.properties.ModelArtifacts.S3ModelArtifacts
+    model = create_model(context, artifact=artifact)
+    predicted = predict(
+        context,
+        model_name=model.properties.ModelName,
+        features=output_uri(converted, "features"),
+        instance_type=p["TransformInstanceType"],
+        instance_count=p["TransformInstanceCount"],
+    )
+    compared = {
+        "predictions": predicted.properties.TransformOutput.S3OutputPath,
+        "labels": output_uri(converted, "labels"),
+        "features": output_uri(converted, "features"),
+        "task": task,
+    }
+    gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
+    evaluated = evaluate(context, **compared, gates=bounds(gates), **script)
+
+    registered = register(
+        context,
+        artifact=artifact,
+        evaluation=output_uri(evaluated, "evaluation"),
+        training_job=trained.properties.TrainingJobName,
+        task=task,
+        group=p["ModelPackageGroupName"],
+        approval_status=p["ModelApprovalStatus"],
+    )
+    checked = check_metrics(gates=gates, passed=[registered], failed=[reject()])
+
+    configured = configure_endpoint(
+        context,
+        model_name=model.properties.ModelName,
+        instance_type=p["EndpointInstanceType"],
+        instance_count=p["EndpointInstanceCount"],
+    )
+    deployed = deploy_endpoint(
+        context,
+        endpoint_name=p["EndpointName"],
+        config_name=configured.properties.EndpointConfigName,
+    )
+    validated = validate_endpoint(
+        context,
+        endpoint_name=deployed.properties.EndpointName,
+        instance_type=p["ProcessingInstanceType"],
+        **compared,
+    )
+    deployment = check_deploy(deploy=p["Deploy"], steps=[configured, deployed, validated], after=registered)
+
+    return Pipeline(
+        name=settings.name,
+        parameters=list(p.values()),
+        steps=[converted, trained, model, predicted, evaluated, checked, deployment],
+        sagemaker_session=session,
+    )
+
+
+def hyperparameters(task: Task, p: Mapping[str, Any]) -> dict[str, Any]:
+    """linear-learner's hyperparameters from the parameters; all strings, as CreateTrainingJob requires."""
+    common = {
+        "predictor_type": task.predictor_type,
+        "mini_batch_size": p["MiniBatchSize"].to_string(),
+        "epochs": p["Epochs"].to_string(),
+        "num_models": p["NumModels"],
+        "learning_rate": p["LearningRate"],
+        "l1": p["L1"],
+        "wd": p["Wd"],
+        "loss": p["Loss"],
+    }
+    match task:
+        case Task.BINARY:
+            return common | {
+                "positive_example_weight_mult": p["PositiveExampleWeightMult"],
+                "binary_classifier_model_selection_criteria": p["ModelSelectionCriteria"],
+                "target_recall": p["TargetRecall"].to_string(),
+                "target_precision": p["TargetPrecision"].to_string(),
+            }
+        case Task.MULTICLASS:
+            return common | {
+                "num_classes": p["NumClasses"].to_string(),
+                "balance_multiclass_weights": p["BalanceMulticlassWeights"],
+            }
+        case Task.REGRESSION:
+            return common
+
+
+def _variable(parameter: Parameter) -> Any:
+    """The parameter as the SDK has it."""
+    common = {"name": parameter.name, "default_value": parameter.default}
+    match parameter.type:
+        case Type.STRING:
+            return ParameterString(**common, enum_values=list(parameter.choices) or None)
+        case Type.INTEGER:
+            return ParameterInteger(**common)
+        case Type.FLOAT:
+            return ParameterFloat(**common)
+
+
+def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Context:
+    return Context(
+        session=session,
+        region=settings.region,
+        role=settings.role,
+        root=settings.root,
+        code=code_uri,
+        image=_processing_image(settings),
+        algorithm=_image("linear-learner", settings.region),
+        kms_key=settings.kms_key,
+        subnets=settings.subnets,
+        security_groups=settings.security_groups,
+        tags=tuple(sorted(settings.tags.items())),
+    )
+
+
+def _processing_image(settings: Settings) -> str:
+    """FRAMEWORK:VERSION is AWS's image of that name in the region; what has a slash is an image's own URI."""
+    if "/" in settings.processing_image:
+        return settings.processing_image
+    framework, _, version = settings.processing_image.partition(":")
+    return _image(framework, settings.region, version=version or None)
+
+
+def _image(framework: str, region: str, version: str | None = None) -> str:
+    """The URI of AWS's image. Raises `SettingsError` with the SDK's reason, which names what there is."""
+    try:
+        uri: str = image_uris.retrieve(framework, region=region, version=version, image_scope="training")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"AWS has no image of {framework}", hint="such as xgboost:3.2-0, or an image's URI"
+        ) from None
+    except ValueError as error:
+        name = f"{framework}:{version}" if version else framework
+        raise SettingsError(f"there is no image of {name} in {region}", hint=str(error)) from None
+    return uri

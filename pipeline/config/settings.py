@@ -1,0 +1,287 @@
+"""Where and as whom the pipeline runs: region, account, role, bucket, encryption, network, tags, task.
+
+A setting comes from the first that has it: a flag, an environment variable `PIPELINE_<NAME>`, the environment's
+table `[env.NAME]` in `pipeline.toml`, the top of that file, the default. The defaults are those of SageMaker on
+localhost, so that without any file the pipeline composes and runs there.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
+from pipeline.errors import SettingsError, UsageError, did_you_mean
+from pipeline.user_files import unfit
+
+DEFAULT_FILE: Final = Path("pipeline.toml")
+LOCAL_ACCOUNT: Final = "123456789012"
+VARIABLE_PREFIX: Final = "PIPELINE_"
+
+
+def _split(value: object) -> object:
+    """A list may be one string with commas, as in flags and environment variables."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _pairs(value: object) -> object:
+    """A table may be one string, KEY=VALUE,KEY=VALUE, as in flags and environment variables."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+    if any(not equals for _, equals, _ in pairs):
+        raise ValueError("it is not of the form KEY=VALUE,KEY=VALUE")
+    return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+def _values(value: object) -> object:
+    """A table of parameters, none of which is a Boolean: TOML's true and false are the words."""
+    table = _pairs(value)
+    if not isinstance(table, Mapping):
+        return table
+    return {name: str(given).lower() if isinstance(given, bool) else given for name, given in table.items()}
+
+
+_Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+_Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
+_Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+_Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$", max_length=200)]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
+_Role = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
+_List = Annotated[tuple[str, ...], BeforeValidator(_split)]
+_Tags = Annotated[Mapping[str, str], BeforeValidator(_pairs)]
+_Values = Annotated[Mapping[str, Value], BeforeValidator(_values)]
+
+
+class Settings(BaseSettings):
+    """The settings in force, every one with a value; `load` is the way to make them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    environment: Annotated[_Name, Field(description="The environment: dev, staging, prod or one of yours.")] = "dev"
+    task: Annotated[Task, Field(description="What is learnt: binary, multiclass or regression.")] = Task.BINARY
+    region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
+    account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
+    name: Annotated[_Name, Field(description="The pipeline's name; linear-learner-ENVIRONMENT if not given.")] = ""
+    role: Annotated[
+        _Role, Field(description="The ARN of the role of pipeline and jobs; the account's role/pipeline.")
+    ] = ""
+    bucket: Annotated[
+        _Bucket, Field(description="The bucket of code, data and outputs; linear-learner-pipeline-ACCOUNT.")
+    ] = ""
+    prefix: Annotated[_Prefix, Field(description="What every key in the bucket begins with; the pipeline's name.")] = ""
+    kms_key: Annotated[str | None, Field(description="The KMS key of volumes and outputs.")] = None
+    subnets: Annotated[_List, Field(description="The subnets of jobs and endpoint.")] = ()
+    security_groups: Annotated[_List, Field(description="The security groups that go with the subnets.")] = ()
+    tags: Annotated[_Tags, Field(description="Tags of the pipeline and of what it makes.")] = {}
+    description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
+    parallelism: Annotated[
+        int | None, Field(ge=1, description="How many steps of an execution run at once at most; not limited.")
+    ] = None
+    processing_image: Annotated[
+        str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")
+    ] = "xgboost:3.2-0"
+    parameters: Annotated[
+        _Values, Field(description="This environment's own defaults of the pipeline's parameters.")
+    ] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Settings that follow from others where they are not given."""
+        region, account = given.get("region", "us-east-1"), given.get("account", LOCAL_ACCOUNT)
+        name = given.get("name") or f"linear-learner-{given.get('environment', 'dev')}"
+        derived = {
+            "name": name,
+            "role": f"arn:{partition(str(region))}:iam::{account}:role/pipeline",
+            "bucket": f"linear-learner-pipeline-{account}",
+            "prefix": name,
+        }
+        return derived | given
+
+    @model_validator(mode="after")
+    def _network_is_whole(self) -> Settings:
+        if bool(self.subnets) != bool(self.security_groups):
+            raise ValueError("subnets and security_groups go together: give both or neither")
+        return self
+
+    @property
+    def declared(self) -> tuple[Parameter, ...]:
+        """The pipeline's parameters with the defaults of these settings."""
+        return declared(self.task, name=self.name, region=self.region, overrides=self.parameters)
+
+    @property
+    def model_group(self) -> str:
+        """The model package group that the pipeline registers in unless an execution is told another."""
+        return self.default("ModelPackageGroupName")
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint that the pipeline deploys to unless an execution is told another."""
+        return self.default("EndpointName")
+
+    def default(self, name: str) -> str:
+        """The default of a parameter, as text."""
+        return str(next(parameter.default for parameter in self.declared if parameter.name == name))
+
+    @property
+    def root(self) -> str:
+        """The S3 address that everything of this pipeline lies under, with no slash at its end."""
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+def partition(region: str) -> str:
+    """The AWS partition that a region is in."""
+    prefixes = {"cn-": "aws-cn", "us-gov-": "aws-us-gov"}
+    return next((name for prefix, name in prefixes.items() if region.startswith(prefix)), "aws")
+
+
+def load(
+    *,
+    environment: str | None = None,
+    flags: Mapping[str, object] | None = None,
+    variables: Mapping[str, str],
+    file: Path | None = None,
+) -> Settings:
+    """The settings from flags, then `variables` (os.environ), then the file, then the defaults.
+
+    `environment` is the --env flag; without it PIPELINE_ENV, else "dev". `file` is the --config flag, which must
+    exist; without it `pipeline.toml` where there is one. A flag that is None counts as not given. Raises
+    `SettingsError` that names the setting, where it comes from and what would do.
+    """
+    chosen = environment or variables.get(f"{VARIABLE_PREFIX}ENV") or "dev"
+    table = _table(file, chosen, asked_for=bool(environment or variables.get(f"{VARIABLE_PREFIX}ENV")))
+    sources = [
+        ("flag", {name: value for name, value in (flags or {}).items() if value is not None}),
+        ("environment variable", _from_variables(variables)),
+        (str(file or DEFAULT_FILE), table),
+    ]
+    for origin, values in sources:
+        _refuse_unknown(origin, values)
+    try:
+        settings = _sourced([values for _, values in sources])(environment=chosen)
+        _ = settings.declared
+    except ValidationError as error:
+        raise _explained(error, sources) from None
+    except UsageError as error:
+        raise SettingsError(f"{_origin('parameters', sources)}: {error.message}", hint=error.hint) from None
+    return settings
+
+
+def _sourced(tables: list[Mapping[str, object]]) -> type[Settings]:
+    """Settings whose sources are these tables, the first the strongest."""
+
+    class Sourced(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (init_settings, *(InitSettingsSource(settings_cls, dict(table)) for table in tables))
+
+    return Sourced
+
+
+def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str, object]:
+    """What the file says for the environment: its own table over the top of the file."""
+    path = file or DEFAULT_FILE
+    try:
+        if reason := unfit(path):
+            raise SettingsError(f"{path} {reason}", hint="give a TOML file with --config, see the README")
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        if file:
+            raise SettingsError(f"there is no settings file {file}") from None
+        if asked_for and environment != "dev":
+            raise SettingsError(
+                f"there is no {path} here, and so no environment {environment}",
+                hint="go to the folder that has it, or name the file with --config",
+            ) from None
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}", hint="it is a TOML file, see the README") from None
+    environments = document.pop("env", {})
+    if not isinstance(environments, dict) or not all(isinstance(own, dict) for own in environments.values()):
+        raise SettingsError(f"{path}: env holds something else than tables", hint="write [env.dev], then its settings")
+    if asked_for and environment not in environments:
+        raise SettingsError(
+            f"{path} has no environment {environment}",
+            hint=f"it has {', '.join(environments) or 'none'}; add a table [env.{environment}]",
+        )
+    return _merged(document, environments.get(environment, {}))
+
+
+def _merged(common: dict[str, object], own: dict[str, object]) -> dict[str, object]:
+    """One table over another; tables within them (tags, parameters) are merged by key."""
+    merged = common | own
+    for name, value in own.items():
+        below = common.get(name)
+        if isinstance(value, dict) and isinstance(below, dict):
+            merged[name] = below | value
+    return merged
+
+
+def _from_variables(variables: Mapping[str, str]) -> dict[str, object]:
+    """The settings among the variables. Others of our prefix are left alone, since CI systems have such too, but
+    for one that looks like a setting misspelt."""
+    values: dict[str, object] = {}
+    for variable, text in variables.items():
+        name = variable.removeprefix(VARIABLE_PREFIX).lower()
+        if not variable.startswith(VARIABLE_PREFIX) or name == "env":
+            continue
+        if name in _known():
+            values[name] = text
+        elif near := get_close_matches(name, _known(), n=1, cutoff=0.8):
+            hint = f"did you mean {VARIABLE_PREFIX}{near[0].upper()}?"
+            raise SettingsError(f"environment variable {variable}: there is no such setting", hint=hint)
+    return values
+
+
+def _known() -> list[str]:
+    """The settings that a source may give; the environment is chosen before the sources are read."""
+    return [name for name in Settings.model_fields if name != "environment"]
+
+
+def _refuse_unknown(origin: str, values: Mapping[str, object]) -> None:
+    for name in values:
+        if name not in _known():
+            raise SettingsError(f"{origin}: there is no setting {name}", hint=_meant(name))
+
+
+def _meant(name: str) -> str:
+    """What may have been meant by a name that is no setting."""
+    if name in ("env", "environment"):
+        return "choose the environment with --env NAME"
+    if parameter := named_as(name):
+        return (
+            f"{parameter} is a parameter: --param {parameter}=VALUE gives it to an execution, "
+            "[env.NAME.parameters] in pipeline.toml a default"
+        )
+    return did_you_mean(name, _known()) or f"the settings are {', '.join(_known())}"
+
+
+def _origin(name: str, sources: list[tuple[str, dict[str, object]]]) -> str:
+    return next((origin for origin, values in sources if name in values), "settings")
+
+
+def _explained(error: ValidationError, sources: list[tuple[str, dict[str, object]]]) -> SettingsError:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if not place:
+        return SettingsError(first["msg"].removeprefix("Value error, "))
+    name = str(first["loc"][0])
+    hint = Settings.model_fields[name].description or ""
+    reason = first["msg"].removeprefix("Value error, ")
+    return SettingsError(f"{_origin(name, sources)}: {place} cannot be {first['input']!r}: {reason}", hint=hint)

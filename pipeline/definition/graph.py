@@ -1,0 +1,140 @@
+"""How the steps hang together: names, dependencies by DependsOn and by reference, cycles, Fail steps, nesting.
+
+The rules need the whole definition, not one step of it: the service checks them when a pipeline is created, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from pipeline.definition.references import gets, out_of_reach, referenced_step
+from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error, warning
+from pipeline.errors import did_you_mean
+
+_TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
+
+
+def graph_problems(steps: Sequence[Placed]) -> list[Problem]:
+    """What is wrong between the steps."""
+    by_name = {step.name: step for step in steps}
+    problems = [*_duplicates(steps), *_nesting(steps)]
+    for step in steps:
+        problems += _depends_on(step, by_name)
+        problems += _fail_and_branches(step, by_name)
+    return problems + _cycles(steps, by_name)
+
+
+def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
+    """The names of the steps that a step waits for, each once: DependsOn, references, the step it stands within.
+
+    A ForEach step waits for what the steps of its body need of steps outside.
+    """
+    body = step.body
+    found: list[str] = []
+    for one in (step, *body.values()):
+        found += [name for _, name in _declared(one)]
+        found += [name for reference in gets(one.own) if (name := referenced_step(reference))]
+    found += [name for name, _ in step.within[-1:]]
+    return [name for name in dict.fromkeys(found) if name in by_name and name not in body]
+
+
+def _declared(step: Placed) -> Iterator[tuple[str, str]]:
+    entries = step.step.get("DependsOn")
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        name = entry.get("Step") if isinstance(entry, dict) else entry
+        if isinstance(name, str):
+            yield f"{step.path}.DependsOn[{index}]", name
+
+
+def _duplicates(steps: Sequence[Placed]) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for step in steps:
+        if step.name and step.name in seen:
+            hint = f"the other is {seen[step.name]}; names are unique over the whole pipeline"
+            yield error(step.path, f"Duplicate step name [{step.name}].", hint)
+        seen.setdefault(step.name, step.path)
+
+
+def _nesting(steps: Sequence[Placed]) -> Iterator[Problem]:
+    for step in steps:
+        if step.loop and step.type in ("Condition", "Fail", "ForEach"):
+            yield error(step.path, f"A {step.type} step cannot stand in the body of a ForEach step.")
+        elif step.type == "Condition" and step.within:
+            hint = f"it stands within {step.within[-1][0]}; it is documented as unsupported, though seen to run"
+            yield warning(step.path, "Condition steps are nested.", hint)
+
+
+def _depends_on(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+    entries = step.step.get("DependsOn")
+    if entries is None:
+        return
+    if not isinstance(entries, list):
+        yield error(f"{step.path}.DependsOn", f"{UNPARSABLE} Expecting start of Json Array.")
+        return
+    for index, entry in enumerate(entries):
+        yield from _entry(step, entry, f"{step.path}.DependsOn[{index}]", by_name)
+
+
+def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+    name = entry.get("Step") if isinstance(entry, dict) else entry
+    if not isinstance(name, str):
+        yield error(path, f"{UNPARSABLE} Expecting the name of a step.")
+        return
+    if isinstance(entry, dict):
+        for key in entry.keys() - {"Step", "Trigger"}:
+            yield error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{key}'.")
+        if str(entry.get("Trigger", "Completed")) not in _TRIGGERS:
+            yield error(path, f"Unknown trigger '{entry['Trigger']}'.", f"there are {', '.join(sorted(_TRIGGERS))}")
+    if name not in by_name:
+        yield error(path, f"Step [{name}] is referenced but not defined.", did_you_mean(name, by_name))
+    elif hint := out_of_reach(by_name[name], step):
+        yield error(path, f"Step [{name}] is referenced but not defined.", hint)
+    elif by_name[name].type == "Condition" and name not in dict(step.within):
+        hint = "depend on the steps within it, or refer to its Outcome"
+        yield warning(path, f"{step.name} depends on the Condition step {name}, which the service has refused.", hint)
+
+
+def _fail_and_branches(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+    for name in dependencies(step, by_name):
+        other = by_name[name]
+        if other.type == "Fail":
+            hint = "a Fail step ends the execution"
+            yield error(step.path, f"{step.name} can not depends on {name}", hint)
+        else:
+            yield from _never_runs(step, other)
+
+
+def _never_runs(step: Placed, other: Placed) -> Iterator[Problem]:
+    """A step never runs that waits for a step of the branch which excludes its own."""
+    mine = dict(step.within)
+    for condition, branch in other.within:
+        if branch in ("IfSteps", "ElseSteps") and mine.get(condition, branch) != branch:
+            hint = f"they stand in different branches of {condition}"
+            yield warning(step.path, f"{step.name} waits for {other.name} and will never run.", hint)
+
+
+def _cycles(steps: Sequence[Placed], by_name: Mapping[str, Placed]) -> list[Problem]:
+    """One problem for each cycle found. Iterative, as a pipeline may have thousands of steps in a row."""
+    edges = {step.name: dependencies(step, by_name) for step in steps}
+    done: set[str] = set()
+    problems = []
+    for start in edges:
+        trail: list[str] = []
+        on_trail: set[str] = set()
+        stack: list[tuple[str, int]] = [(start, 0)]
+        while stack:
+            name, depth = stack.pop()
+            while len(trail) > depth:
+                left = trail.pop()
+                on_trail.discard(left)
+                done.add(left)
+            if name in on_trail:
+                cycle = [*trail[trail.index(name) :], name]
+                problems.append(error(by_name[name].path, f"Cyclic dependency: {' -> '.join(cycle)}"))
+            elif name not in done:
+                trail.append(name)
+                on_trail.add(name)
+                stack += [(upstream, depth + 1) for upstream in edges[name]]
+        done.update(trail)
+    return problems

@@ -1,0 +1,42 @@
+"""What is to be deployed, put together from the settings: the definition, the code that it names, role and tags.
+
+The definition names the code by its content's hash, so the two are made together.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from pipeline.config.settings import Settings
+from pipeline.deploy.bundle import Bundle
+from pipeline.deploy.plan import Desired
+
+
+def desired(settings: Settings, *, cache: Path | None) -> Desired:
+    """The pipeline that these settings describe; `cache` is a folder that keeps composed definitions.
+
+    Raises DefinitionError, SettingsError, DataError.
+    """
+    from pipeline.compose.compose import compose
+
+    bundle = Bundle.of(scripts_folder())
+    return Desired(
+        name=settings.name,
+        definition=compose(settings, code_uri=bundle.uri(settings.bucket, settings.prefix), cache=cache),
+        role=settings.role,
+        bucket=settings.bucket,
+        prefix=settings.prefix,
+        bundle=bundle,
+        tags=dict(settings.tags),
+        description=settings.description,
+        parallelism=settings.parallelism,
+        kms_key=settings.kms_key,
+    )
+
+
+def scripts_folder() -> Path:
+    """The folder of the scripts that go into the bundle."""
+    spec = importlib.util.find_spec("scripts")
+    assert spec is not None and spec.submodule_search_locations, "the distribution ships the scripts"
+    return Path(next(iter(spec.submodule_search_locations)))

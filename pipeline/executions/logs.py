@@ -1,0 +1,160 @@
+"""The logs of a step's job, from CloudWatch Logs: all of it, its end, or what is new since it was last read.
+
+A job writes one stream an instance. On AWS lines arrive some seconds after they were written, and the services that
+keep jobs and logs are two, so a log that cannot be read is no reason to stop following an execution (`JobLogs`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pipeline.clients import Clients, error_code, translated
+from pipeline.errors import ServiceError
+from pipeline.executions.executions import TERMINAL, StepView, may_pass
+
+_GROUPS: Final = {
+    "ProcessingJob": "/aws/sagemaker/ProcessingJobs",
+    "TrainingJob": "/aws/sagemaker/TrainingJobs",
+    "TransformJob": "/aws/sagemaker/TransformJobs",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a log: when it was written, by which stream (an instance of the job), and the text."""
+
+    time: datetime
+    stream: str
+    text: str
+
+
+def lines(clients: Clients, step: StepView) -> Iterator[Line]:
+    """Every line that the step's job has written so far, oldest first. Raises ServiceError."""
+    yield from _Tail(clients, step).new()
+
+
+def last_lines(clients: Clients, step: StepView, count: int) -> tuple[Line, ...]:
+    """The last lines of the step's job, read from the end, however long the log is. Raises ServiceError."""
+    group = _GROUPS.get(step.kind, "")
+    if not group or not step.job_name or count <= 0:
+        return ()
+    found = [line for stream in _streams(clients, group, step.job_name) for line in _end(clients, group, stream, count)]
+    return tuple(sorted(found, key=lambda line: line.time))[-count:]
+
+
+def follow(
+    clients: Clients, current: Callable[[], StepView | None], *, sleep: Callable[[float], None], pause: float
+) -> Iterator[Line]:
+    """The lines of a step as they come, until it is over. Raises ServiceError.
+
+    `current` answers the step as it is now, None before it starts.
+    """
+    tail: _Tail | None = None
+    while True:
+        step = current()
+        if step is not None and step.job_name:
+            if tail is None or tail.job != step.job_name:
+                tail = _Tail(clients, step)
+            yield from tail.new()
+        if step is not None and step.status in TERMINAL:
+            return
+        sleep(pause)
+
+
+class JobLogs:
+    """The logs of an execution's jobs while it is followed; no trouble with them is raised.
+
+    What may pass by itself is left for the next time; for what will not, `trouble` says why there are no lines.
+    """
+
+    def __init__(self, clients: Clients) -> None:
+        self.trouble = ""
+        self._clients = clients
+        self._tails: dict[str, _Tail] = {}
+
+    def new(self, step: StepView) -> tuple[Line, ...]:
+        """What the step's job has written since the last call."""
+        tail = self._tails.setdefault(step.job_name, _Tail(self._clients, step))
+        return self._read(lambda: tuple(tail.new()))
+
+    def last(self, step: StepView, count: int) -> tuple[Line, ...]:
+        """The last lines of the step's job."""
+        return self._read(lambda: last_lines(self._clients, step, count))
+
+    def _read(self, read: Callable[[], tuple[Line, ...]]) -> tuple[Line, ...]:
+        if self.trouble:
+            return ()
+        try:
+            return read()
+        except ServiceError as error:
+            if not may_pass(error):
+                self.trouble = f"the logs cannot be read: {error.message}"
+            return ()
+
+
+class _Tail:
+    """Remembers how far each stream of one job has been read."""
+
+    def __init__(self, clients: Clients, step: StepView) -> None:
+        self.job = step.job_name
+        self._clients = clients
+        self._group = _GROUPS.get(step.kind, "")
+        self._tokens: dict[str, str] = {}
+
+    def new(self) -> Iterator[Line]:
+        if not self._group or not self.job:
+            return
+        found: list[Line] = []
+        for stream in _streams(self._clients, self._group, self.job):
+            found += self._read(stream)
+        yield from sorted(found, key=lambda line: line.time)
+
+    def _read(self, stream: str) -> list[Line]:
+        found: list[Line] = []
+        while True:
+            request: dict[str, Any] = {"logGroupName": self._group, "logStreamName": stream, "startFromHead": True}
+            if stream in self._tokens:
+                request["nextToken"] = self._tokens[stream]
+            with translated():
+                answer = self._clients.logs.get_log_events(**request)
+            found += [_line(stream, event) for event in answer["events"]]
+            # The same token again says that there is no more for now.
+            if answer["nextForwardToken"] == self._tokens.get(stream):
+                return found
+            self._tokens[stream] = answer["nextForwardToken"]
+
+
+def _streams(clients: Clients, group: str, job: str) -> list[str]:
+    from botocore.exceptions import ClientError
+
+    with translated():
+        try:
+            pages = clients.logs.get_paginator("describe_log_streams").paginate(
+                logGroupName=group, logStreamNamePrefix=f"{job}/"
+            )
+            return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
+        except ClientError as error:
+            if error_code(error) == "ResourceNotFoundException":
+                return []
+            raise
+
+
+def _end(clients: Clients, group: str, stream: str, count: int) -> list[Line]:
+    """The last lines of one stream. A page may be empty though there is more before it; the same token ends it."""
+    found: list[Line] = []
+    request: dict[str, Any] = {"logGroupName": group, "logStreamName": stream, "startFromHead": False, "limit": count}
+    while len(found) < count:
+        with translated():
+            answer = clients.logs.get_log_events(**request)
+        found = [_line(stream, event) for event in answer["events"]] + found
+        if answer["nextBackwardToken"] == request.get("nextToken"):
+            break
+        request["nextToken"] = answer["nextBackwardToken"]
+    return found[-count:]
+
+
+def _line(stream: str, event: Any) -> Line:
+    return Line(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), stream.rpartition("/")[2], event["message"])

@@ -1,0 +1,1 @@
+"""Training, processing, transform and tuning jobs as clients ask for them."""

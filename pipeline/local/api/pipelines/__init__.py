@@ -1,0 +1,1 @@
+"""Pipelines, their versions, executions and steps as clients ask for them."""

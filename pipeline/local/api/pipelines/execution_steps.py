@@ -1,0 +1,67 @@
+"""What can be seen of an execution: its steps, the parameters it was given, the definition it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.limits import Row
+from pipeline.local.api import action, public
+from pipeline.local.api.listing import Listing, paged
+from pipeline.local.api.pipelines import pipeline_versions
+from pipeline.local.api.pipelines.executions import find_execution
+from pipeline.local.engine.records import STEP
+from pipeline.local.errors import ValidationException
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+
+PARITY: Final = (
+    Row(
+        area="pipelines",
+        subject="ListPipelineParametersForExecution",
+        here="the parameters that were given at start, not those with defaults",
+        aws="seen to be so, weakly",
+    ),
+    Row(
+        area="pipelines",
+        subject="page of ListPipelineExecutionSteps without MaxResults",
+        here="100, the largest page",
+        aws="not established",
+    ),
+)
+
+_PAGE: Final = 100
+_LISTING: Final = Listing(name="StepName", created="StartTime")
+
+
+@action("ListPipelineExecutionSteps")
+def list_steps(service: Service, request: Body) -> Body:
+    """The steps that were scheduled, the latest first; steps that never ran are not among them."""
+    if "PipelineExecutionArn" not in request:  # the model does not require it
+        raise ValidationException(
+            "1 validation error detected: Value null at 'pipelineExecutionArn' "
+            "failed to satisfy constraint: Member must not be null"
+        )
+    arn = find_execution(service, request["PipelineExecutionArn"])["PipelineExecutionArn"]
+    bodies = service.store.list(STEP, parent=arn)
+    page, token = _LISTING.page(bodies, {"MaxResults": _PAGE} | request, public)
+    return {"PipelineExecutionSteps": page} | token
+
+
+@action("ListPipelineParametersForExecution")
+def list_parameters(service: Service, request: Body) -> Body:
+    """The parameters that the start of the execution gave."""
+    body = find_execution(service, request["PipelineExecutionArn"])
+    given = [((index,), parameter) for index, parameter in enumerate(body["_parameters"])]
+    page, token = paged(given, request, default=_PAGE)
+    return {"PipelineParameters": page} | token
+
+
+@action("DescribePipelineDefinitionForExecution")
+def describe_definition(service: Service, request: Body) -> Body:
+    """The definition that the execution runs, also when the pipeline has a newer one."""
+    body = find_execution(service, request["PipelineExecutionArn"])
+    version = service.store.get(pipeline_versions.KIND, f"{body['_pipeline']}/{body['PipelineVersionId']}") or {}
+    return {"PipelineDefinition": version.get("PipelineDefinition", ""), "CreationTime": body["CreationTime"]}

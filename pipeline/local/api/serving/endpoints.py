@@ -1,0 +1,244 @@
+"""Endpoints: create, update without downtime, weights, delete. The work is `Hosting`'s; here are the checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.limits import Row
+from pipeline.local import images
+from pipeline.local.api import action, public
+from pipeline.local.api.listing import Listing
+from pipeline.local.api.serving import endpoint_configs, models
+from pipeline.local.api.tags import store_tags
+from pipeline.local.containers.hosting.fleet import describe_variants, plan_variants
+from pipeline.local.containers.hosting.hosting import SHOWN, emit_state
+from pipeline.local.errors import ResourceLimitExceeded, ValidationException
+from pipeline.local.store import AlreadyExists
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+KIND: Final = "endpoint"
+IN_PROGRESS: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+MOST: Final = 50
+"""Each endpoint is some processes: so many are taken that a loop cannot take the machine down."""
+
+_LISTING: Final = Listing("EndpointName", status="EndpointStatus", inclusive=("CreationTimeAfter",))
+
+PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="how many endpoints",
+        here=f"{MOST}; another is refused with ResourceLimitExceeded",
+        aws="by the quotas of instances",
+    ),
+    Row(
+        area="hosting",
+        subject="UpdateEndpoint with the configuration that serves already",
+        here="taken: new containers from the same configuration",
+        aws="documented as `a new configuration is required`; the answer is not established",
+    ),
+    Row(
+        area="hosting",
+        subject="asynchronous and shadow endpoints, response streams, inference components",
+        here="AsyncInferenceConfig and ShadowProductionVariants are stored, not acted on; InvokeEndpointAsync and"
+        " InvokeEndpointWithResponseStream are answered 400",
+        aws="served",
+    ),
+)
+
+
+@action("CreateEndpoint")
+def create(service: Service, request: Body) -> Body:
+    """Store an endpoint as Creating and start it. Raises ValidationException."""
+    name = request["EndpointName"]
+    arn = service.arns.of(KIND, name)
+    if service.store.get(KIND, name) is not None:
+        raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
+    configuration = endpoint_configs.find(service, request["EndpointConfigName"])
+    deploying = _deploying(service, configuration, request.get("DeploymentConfig"))
+    now = service.clock.now()
+    body = {
+        "EndpointName": name,
+        "EndpointArn": arn,
+        "EndpointConfigName": request["EndpointConfigName"],
+        "ProductionVariants": describe_variants(deploying["Variants"], now, status="Creating"),
+        "EndpointStatus": "Creating",
+        "CreationTime": now,
+        "LastModifiedTime": now,
+        "_Deploying": deploying,
+    }
+    try:
+        with service.store.transaction():
+            _within_limit(service)
+            service.store.insert(KIND, name, body, arn=arn)
+            store_tags(service, arn, request.get("Tags"))
+    except AlreadyExists:
+        raise ValidationException(f'Cannot create already existing endpoint "{arn}".') from None
+    emit_state(service, body)
+    service.hosting.deploy(name)
+    return {"EndpointArn": arn}
+
+
+@action("UpdateEndpoint")
+def update(service: Service, request: Body) -> Body:
+    """Mark an endpoint Updating and start the new containers; the old ones serve until those do."""
+    name = request["EndpointName"]
+    configuration = endpoint_configs.find(service, request["EndpointConfigName"])
+    with service.store.transaction():
+        body = _changeable(service, name)
+        deployment = request.get("DeploymentConfig")
+        if deployment is None and request.get("RetainDeploymentConfig"):
+            deployment = body.get("LastDeploymentConfig")
+        deploying = _deploying(service, configuration, deployment)
+        if request.get("RetainAllVariantProperties"):
+            _retain(deploying, body, request.get("ExcludeRetainedVariantProperties", []))
+        now = service.clock.now()
+        body = service.store.merge(
+            KIND,
+            name,
+            EndpointStatus="Updating",
+            LastModifiedTime=now,
+            FailureReason=None,
+            PendingDeploymentSummary={
+                "EndpointConfigName": request["EndpointConfigName"],
+                "ProductionVariants": describe_variants(deploying["Variants"], now, status="Creating"),
+                "StartTime": now,
+            },
+            _Deploying=deploying,
+        )
+    emit_state(service, body)
+    service.hosting.deploy(name)
+    return {"EndpointArn": body["EndpointArn"]}
+
+
+@action("UpdateEndpointWeightsAndCapacities")
+def update_weights(service: Service, request: Body) -> Body:
+    """Give variants other weights and instance counts, at once."""
+    name = request["EndpointName"]
+    with service.store.transaction():
+        body = _changeable(service, name)
+        plans = {plan["VariantName"]: plan for plan in body["_Variants"]}
+        for desired in request["DesiredWeightsAndCapacities"]:
+            plan = plans.get(desired["VariantName"])
+            if plan is None:
+                raise ValidationException(
+                    f'The variant name(s) "{desired["VariantName"]}" is/are not present within endpoint configuration '
+                    f'"{body["EndpointConfigName"]}".'
+                )
+            plan["Weight"] = desired.get("DesiredWeight", plan["Weight"])
+            plan["InstanceCount"] = desired.get("DesiredInstanceCount", plan["InstanceCount"])
+        now = service.clock.now()
+        variants = list(plans.values())
+        body = service.store.merge(
+            KIND, name, LastModifiedTime=now, ProductionVariants=describe_variants(variants, now), _Variants=variants
+        )
+        service.hosting.reweigh(name, {plan["VariantName"]: float(plan["Weight"]) for plan in variants})
+    emit_state(service, body)
+    return {"EndpointArn": body["EndpointArn"]}
+
+
+@action("DescribeEndpoint")
+def describe(service: Service, request: Body) -> Body:
+    """The stored endpoint. Raises ValidationException where there is none."""
+    return public(find(service, request["EndpointName"]))
+
+
+@action("DeleteEndpoint")
+def delete(service: Service, request: Body) -> Body:
+    """Mark an endpoint Deleting and end its containers. Raises ValidationException while it is being changed."""
+    name = request["EndpointName"]
+    with service.store.transaction():
+        body = find(service, name)
+        if body["EndpointStatus"] in IN_PROGRESS:
+            raise ValidationException(f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
+        body = service.store.merge(KIND, name, EndpointStatus="Deleting", LastModifiedTime=service.clock.now())
+    emit_state(service, body)
+    service.hosting.delete(name)
+    return {}
+
+
+@action("ListEndpoints")
+def list_endpoints(service: Service, request: Body) -> Body:
+    """A page of endpoints."""
+    page, more = _LISTING.page(service.store.list(KIND), request, _summary)
+    return {"Endpoints": page} | more
+
+
+def find(service: Service, name: str) -> Body:
+    """The stored endpoint. Raises ValidationException where there is none."""
+    body = service.store.get(KIND, name)
+    if body is None:
+        raise ValidationException(f'Could not find endpoint "{service.arns.of(KIND, name)}".')
+    return body
+
+
+def _summary(body: Body) -> Body:
+    members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
+    return {key: body[key] for key in members}
+
+
+def _within_limit(service: Service) -> None:
+    if (there := len(service.store.list(KIND))) >= MOST:
+        raise ResourceLimitExceeded(
+            f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
+            f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
+        )
+
+
+def _changeable(service: Service, name: str) -> Body:
+    body = find(service, name)
+    arn, status = body["EndpointArn"], body["EndpointStatus"]
+    if status in IN_PROGRESS:
+        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+    if status != "InService":
+        raise ValidationException(f'Cannot update endpoint "{arn}" in status {status}; it can only be deleted.')
+    return body
+
+
+def _deploying(service: Service, configuration: Body, deployment: Body | None) -> Body:
+    """What is to be deployed, as a copy. Raises ValidationException where localhost cannot serve it."""
+    try:
+        variants = plan_variants(service, configuration)
+    except KeyError as missing:
+        models.find(service, missing.args[0])
+        raise
+    for plan in variants:
+        for container in plan["Containers"]:
+            check_servable(container)
+    deploying = {"EndpointConfigName": configuration["EndpointConfigName"], "Variants": variants}
+    for member in ("DataCaptureConfig", *SHOWN):
+        if member in configuration:
+            deploying[member] = configuration[member]
+    if deployment is not None:
+        deploying["DeploymentConfig"] = deployment
+    return deploying
+
+
+def check_servable(container: Body) -> None:
+    """Raises ValidationException for a container definition that localhost has no program for."""
+    image = images.resolve(container["Image"])
+    try:
+        image.program("serve")
+    except ValidationException:
+        raise ValidationException(
+            f"SageMaker on localhost has no serving program for the image {container['Image']!r}; start the service "
+            f"with --image {image.name}=COMMAND to give one."
+        ) from None
+    if container.get("Mode") == "MultiModel":
+        raise ValidationException("SageMaker on localhost does not serve multi-model containers (Mode MultiModel).")
+
+
+def _retain(deploying: Body, body: Body, excluded: list[Body]) -> None:
+    """RetainAllVariantProperties: weights and instance counts as they are now, but for the excluded kinds."""
+    kinds = {entry["VariantPropertyType"] for entry in excluded}
+    now = {plan["VariantName"]: plan for plan in body["_Variants"]}
+    for plan in deploying["Variants"]:
+        current = now.get(plan["VariantName"])
+        if current is None:
+            continue
+        if "DesiredWeight" not in kinds:
+            plan["Weight"] = current["Weight"]
+        if "DesiredInstanceCount" not in kinds:
+            plan["InstanceCount"] = current["InstanceCount"]

@@ -1,0 +1,131 @@
+"""Models: where the artefact lies and which image serves it. Nothing runs here; endpoints and transform jobs do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.limits import Row
+from pipeline.local.api import action, public
+from pipeline.local.api.jobs.job_actions import check_s3
+from pipeline.local.api.listing import Listing
+from pipeline.local.api.tags import store_tags
+from pipeline.local.containers.hosting import model_data
+from pipeline.local.errors import ValidationException
+from pipeline.local.store import AlreadyExists
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+KIND: Final = "model"
+_LISTING: Final = Listing("ModelName", inclusive=("CreationTimeAfter",))
+
+PARITY: Final = (
+    Row(
+        area="models",
+        subject="model data that are not there",
+        here="refused by CreateModel where the bucket is on localhost; a model whose bucket is not can be created, but"
+        " not deployed",
+        aws="refused by CreateModel",
+    ),
+    Row(
+        area="models",
+        subject="an image without a stand-in",
+        here="CreateModel takes it; CreateEndpoint, UpdateEndpoint and CreateTransformJob refuse it",
+        aws="CreateModel refuses an image that the role cannot pull",
+    ),
+    Row(
+        area="models",
+        subject="multi-model containers (Mode MultiModel)",
+        here="CreateModel takes them; CreateEndpoint and CreateTransformJob refuse them",
+        aws="served, on endpoints",
+    ),
+)
+
+
+@action("CreateModel")
+def create(service: Service, request: Body) -> Body:
+    """Store a model. Raises ValidationException for a name that is taken and for model data that are missing."""
+    name = request["ModelName"]
+    arn = service.arns.of(KIND, name)
+    containers = _containers(service, request)
+    for container in containers:
+        if container_url := model_data.location(container)[0]:
+            check_s3(container_url, "ModelDataUrl")
+        if url := model_data.missing(service, container):
+            raise ValidationException(f"Could not find model data at {url}.")
+    body = {key: value for key, value in request.items() if key != "Tags"}
+    if "PrimaryContainer" in body:
+        body["PrimaryContainer"] = containers[0]
+    elif "Containers" in body:
+        body["Containers"] = containers
+    body |= {"ModelArn": arn, "CreationTime": service.clock.now()}
+    body.setdefault("EnableNetworkIsolation", False)
+    try:
+        with service.store.transaction():
+            service.store.insert(KIND, name, body, arn=arn)
+            store_tags(service, arn, request.get("Tags"))
+    except AlreadyExists:
+        raise ValidationException(f'Cannot create already existing model "{arn}".') from None
+    return {"ModelArn": arn}
+
+
+@action("DescribeModel")
+def describe(service: Service, request: Body) -> Body:
+    """The stored model. Raises ValidationException where there is none."""
+    return public(find(service, request["ModelName"]))
+
+
+@action("DeleteModel")
+def delete(service: Service, request: Body) -> Body:
+    """Forget a model; what was deployed from it goes on."""
+    find(service, request["ModelName"])
+    service.store.delete(KIND, request["ModelName"])
+    return {}
+
+
+@action("ListModels")
+def list_models(service: Service, request: Body) -> Body:
+    """A page of models."""
+    page, more = _LISTING.page(service.store.list(KIND), request, _summary)
+    return {"Models": page} | more
+
+
+def find(service: Service, name: str) -> Body:
+    """The stored model. Raises ValidationException where there is none."""
+    body = service.store.get(KIND, name)
+    if body is None:
+        raise ValidationException(f'Could not find model "{service.arns.of(KIND, name)}".')
+    return body
+
+
+def _summary(body: Body) -> Body:
+    return {key: body[key] for key in ("ModelName", "ModelArn", "CreationTime")}
+
+
+def _containers(service: Service, request: Body) -> list[Body]:
+    """The container definitions, those of a model package resolved."""
+    given = [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
+    if "PrimaryContainer" in request and "Containers" in request:
+        raise ValidationException("Both PrimaryContainer and Containers cannot be provided.")
+    if not given:
+        raise ValidationException("Either PrimaryContainer or Containers must be provided.")
+    return [_resolved(service, container) for container in given]
+
+
+def _resolved(service: Service, container: Body) -> Body:
+    package_name = container.get("ModelPackageName")
+    if package_name is None:
+        if "Image" not in container:
+            raise ValidationException("Either Image or ModelPackageName must be provided in the container definition.")
+        return {"Mode": "SingleModel"} | container
+    package = service.call("DescribeModelPackage", {"ModelPackageName": package_name})
+    definitions = package.get("InferenceSpecification", {}).get("Containers", [])
+    if not definitions:
+        raise ValidationException(f"The model package {package_name} has no inference specification to deploy.")
+    found = definitions[0]
+    taken = {
+        key: found[key] for key in ("Image", "ModelDataUrl", "ModelDataSource", "ContainerHostname") if key in found
+    }
+    environment = found.get("Environment", {}) | container.get("Environment", {})
+    return {"Mode": "SingleModel"} | taken | container | ({"Environment": environment} if environment else {})

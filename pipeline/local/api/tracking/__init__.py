@@ -1,0 +1,1 @@
+"""Experiments, lineage, metrics and search as clients ask for them."""

@@ -1,0 +1,1 @@
+"""Containers that serve: endpoints with their variants, invocations, captured data."""

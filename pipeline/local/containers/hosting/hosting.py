@@ -1,0 +1,293 @@
+"""The endpoints of the service: which fleet serves each, how one replaces another, what a restart brings back.
+
+The stored body is the truth that clients see; a fleet is what really runs. A body's `_Variants` and `_Folder` say
+what serves now, `_Deploying` what is on its way, so that a restart can make the status true again.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.limits import Row
+from pipeline.local import disk, trees
+from pipeline.local.containers.hosting import capture
+from pipeline.local.containers.hosting.capture import Capture
+from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
+from pipeline.local.containers.hosting.invocation import refused
+from pipeline.local.containers.hosting.model_data import ModelDataError
+from pipeline.local.containers.hosting.served import Served
+from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
+from pipeline.local.errors import ApiError
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+KIND: Final = "endpoint"
+SHOWN: Final = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig")
+"""What DescribeEndpoint tells as the configuration has it; localhost does not act on it."""
+
+RETURN_TIMEOUT: Final = 20.0
+
+PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="instances and traffic shifting",
+        here="one process a container, whatever the instance type and count; every update is all at once, without"
+        " the waits of a DeploymentConfig, and the old containers end as soon as the new ones serve",
+        aws="instances; blue/green or rolling deployments with bake times",
+    ),
+    Row(
+        area="hosting",
+        subject="an update whose containers do not become healthy",
+        here="the old configuration keeps serving, the status is InService again, FailureReason says why",
+        aws="`update requested will not be completed`; status and reason are not established",
+    ),
+    Row(
+        area="hosting",
+        subject="an endpoint after a restart of the service",
+        here="SystemUpdating until its containers serve again; invocations wait for them up to 20 s",
+        aws="does not happen",
+    ),
+)
+
+
+class Hosting:
+    """All endpoints. Threads may share it."""
+
+    def __init__(self, service: Service, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE) -> None:
+        self._service = service
+        self._health_timeout = health_timeout
+        self._grace = grace
+        self._served: dict[str, Served] = {}
+        self._starting: set[Fleet] = set()
+        self._lock = threading.Lock()
+        self._threads: set[threading.Thread] = set()
+        self._closing = threading.Event()
+
+    def deploy(self, name: str) -> None:
+        """Bring up what the stored endpoint's `_Deploying` says, in a thread; its status tells the outcome."""
+        self._in_thread(self._deploy, name)
+
+    def delete(self, name: str) -> None:
+        """End the containers of an endpoint that is Deleting, then forget it, in a thread."""
+        self._in_thread(self._delete, name)
+
+    def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
+        while (served := self._served.get(name) or self._returning(name)) is not None:
+            answer = served.invoke(self._service.arns, body, headers)
+            if answer is not None:
+                return answer
+        return refused(
+            "ValidationError", f"Endpoint {name} of account {self._service.configuration.account} not found."
+        )
+
+    def reweigh(self, name: str, weights: Mapping[str, float]) -> None:
+        """Share the traffic of a serving endpoint by new weights at once."""
+        fleet = self._served.get(name, Served()).fleet
+        for variant, weight in weights.items():
+            if fleet is not None:
+                fleet.variants[variant].weight = weight
+
+    def recover(self) -> None:
+        """Bring back every endpoint that served, and go on with what was under way."""
+        bodies = [body for body in self._service.store.list(KIND) if body["EndpointStatus"] != "Failed"]
+        kept = {body.get("_Folder") for body in bodies if body["EndpointStatus"] != "Deleting"}
+        for folder in self._service.state.endpoints.glob("*"):
+            if folder.name not in kept:
+                trees.remove(folder)
+        for body in bodies:
+            name = body["EndpointName"]
+            if body["EndpointStatus"] == "Deleting":
+                self.delete(name)
+                continue
+            if "_Variants" in body:
+                self._set(name, EndpointStatus="SystemUpdating")
+            self._in_thread(self._come_back, name)
+
+    def close(self) -> None:
+        """End all containers; what is stored says that they are to come back."""
+        self._closing.set()
+        with self._lock:
+            ending = [*self._served.values(), *map(Served, self._starting)]
+            self._served.clear()
+            threads = list(self._threads)
+        ends = [threading.Thread(target=served.end, args=(5.0,), kwargs={"keep_files": True}) for served in ending]
+        for end in ends:
+            end.start()
+        for thread in (*ends, *threads):
+            thread.join(15)
+
+    # deploying
+
+    def _deploy(self, name: str) -> None:
+        body = self._service.store.get(KIND, name)
+        if body is None or "_Deploying" not in body:
+            return
+        deploying = body["_Deploying"]
+        folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
+        try:
+            fleet = self._started(name, deploying["Variants"], folder.name)
+            self._switch(name, fleet, deploying)
+        except Exception as error:  # whatever goes wrong must end what was under way
+            if not self._closing.is_set():
+                self._failed(name, _reason(error))
+
+    def _started(self, name: str, variants: list[Body], folder: str) -> Fleet:
+        fleet = Fleet(self._service, name, variants, self._service.state.endpoints / folder)
+        with self._lock:
+            self._starting.add(fleet)
+        try:
+            delay = self._service.faults.endpoint_delay
+            if delay:
+                self._closing.wait(delay)
+            fleet.start(self._health_timeout)
+            if self._closing.is_set():
+                raise NotHealthy("the service is ending")
+            return fleet
+        except BaseException:
+            fleet.stop(0.5, keep_files=self._closing.is_set())
+            raise
+        finally:
+            with self._lock:
+                self._starting.discard(fleet)
+
+    def _switch(self, name: str, fleet: Fleet, deploying: Body) -> None:
+        """The new fleet takes the traffic, the store says so, the old one ends."""
+        old = self._install(name, fleet, deploying.get("DataCaptureConfig"))
+        now = self._service.clock.now()
+        self._set(
+            name,
+            EndpointStatus="InService",
+            EndpointConfigName=deploying["EndpointConfigName"],
+            ProductionVariants=describe_variants(deploying["Variants"], now),
+            DataCaptureConfig=capture.summary(deploying.get("DataCaptureConfig")),
+            LastDeploymentConfig=deploying.get("DeploymentConfig"),
+            **{member: deploying.get(member) for member in SHOWN},
+            PendingDeploymentSummary=None,
+            FailureReason=None,
+            _Variants=deploying["Variants"],
+            _Folder=fleet.folder.name,
+            _CaptureConfig=deploying.get("DataCaptureConfig"),
+            _Deploying=None,
+        )
+        old.end(self._grace, drain=INVOCATION_TIMEOUT)
+
+    def _install(self, name: str, fleet: Fleet, capturing: Body | None) -> Served:
+        """Let a started fleet serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
+        enabled = capturing is not None and capturing.get("EnableCapture")
+        new = Served(fleet, Capture(self._service, name, capturing) if capturing and enabled else None)
+        with self._lock:
+            closing = self._closing.is_set()
+            if not closing:
+                old = self._served.pop(name, Served())
+                self._served[name] = new
+        if closing:
+            new.end(0.5, keep_files=True)
+            raise NotHealthy("the service is ending")
+        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
+        return old
+
+    def _failed(self, name: str, reason: str) -> None:
+        self._set(
+            name,
+            EndpointStatus="InService" if name in self._served else "Failed",
+            FailureReason=reason,
+            PendingDeploymentSummary=None,
+            _Deploying=None,
+        )
+
+    def _died(self, name: str, fleet: Fleet, variant: str) -> None:
+        with self._lock:
+            if self._closing.is_set() or self._served.get(name, Served()).fleet is not fleet:
+                return
+            served = self._served.pop(name)
+        reason = f"The primary container for production variant {variant} ended again and again."
+        reason += " Please check CloudWatch logs for this endpoint."
+        self._set(name, EndpointStatus="Failed", FailureReason=reason)
+        served.end(1.0)
+
+    # coming back, going away
+
+    def _come_back(self, name: str) -> None:
+        body = self._service.store.get(KIND, name)
+        if body is None:
+            return
+        if "_Variants" in body:
+            try:
+                fleet = self._started(name, body["_Variants"], body["_Folder"])
+                self._install(name, fleet, body.get("_CaptureConfig"))
+            except Exception as error:
+                if not self._closing.is_set():
+                    self._set(name, EndpointStatus="Failed", FailureReason=_reason(error), _Deploying=None)
+                return
+            self._set(name, EndpointStatus="Updating" if "_Deploying" in body else "InService")
+        if "_Deploying" in body:
+            self._deploy(name)
+
+    def _returning(self, name: str) -> Served | None:
+        """What serves an endpoint that comes back after a restart, waiting for it."""
+
+        def settled() -> bool | None:
+            body = self._service.store.get(KIND, name)
+            return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
+
+        self._service.store.wait(settled, RETURN_TIMEOUT, of=(KIND, name))
+        return self._served.get(name)
+
+    def _delete(self, name: str) -> None:
+        with self._lock:
+            served = self._served.pop(name, Served())
+        served.end(self._grace)
+        self._service.store.delete(KIND, name)
+
+    # small things
+
+    def _set(self, name: str, **members: Any) -> None:
+        members["LastModifiedTime"] = self._service.clock.now()
+        try:
+            body = disk.once_there_is_room(
+                lambda: self._service.store.merge(KIND, name, **members), closed=self._closing.is_set
+            )
+        except KeyError:
+            return
+        emit_state(self._service, body)
+
+    def _in_thread(self, function: Any, name: str) -> None:
+        def run() -> None:
+            try:
+                function(name)
+            finally:
+                with self._lock:
+                    self._threads.discard(thread)
+
+        thread = threading.Thread(target=run, name=f"endpoint-{name}", daemon=True)
+        with self._lock:
+            self._threads.add(thread)
+        thread.start()
+
+
+def _reason(error: Exception) -> str:
+    """The FailureReason for what went wrong; the server's log has the details of a fault of ours."""
+    if isinstance(error, (ModelDataError, NotHealthy, OSError, ApiError)):
+        return str(error)[:REASON_LIMIT]
+    traceback.print_exception(error)
+    return INTERNAL
+
+
+def emit_state(service: Service, body: Body) -> None:
+    """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
+    members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
+    detail = {member: body[member] for member in members if member in body}
+    detail |= {member: round(body[member] * 1000) for member in ("CreationTime", "LastModifiedTime")}
+    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", body["EndpointStatus"]).upper()
+    detail["Tags"] = service.store.tags(body["EndpointArn"])
+    service.events.emit("SageMaker Endpoint State Change", [body["EndpointArn"]], detail)

@@ -1,0 +1,252 @@
+"""One serving container: its model unpacked, its process healthy, connections to it, and its end.
+
+A program that listens at SAGEMAKER_BIND_TO_PORT on 127.0.0.1 serves anywhere; one that has port 8080 written into
+it is found by the sockets that its processes listen on (Linux). A process that dies is started again, a few times.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from pipeline.limits import Row
+from pipeline.local import images, trees
+from pipeline.local.containers.hosting import model_data
+from pipeline.local.containers.hosting.connection import Answer, Connections, NoAnswer
+from pipeline.local.containers.sandbox.doorway import Doorway
+from pipeline.local.containers.sandbox.environment import environment, install
+from pipeline.local.containers.sandbox.listening import listening_ports
+from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best_isolation
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+PARITY: Final = (
+    Row(
+        area="hosting",
+        subject="port of a serving container",
+        here="SAGEMAKER_BIND_TO_PORT, a free port of 127.0.0.1; a program that listens on another port is found on"
+        " Linux. One that ends while port 8080 is taken is started again in a network of its own, where there are"
+        " namespaces, and reaches nothing but the service from there",
+        aws="8080 in a network of its own; SAGEMAKER_BIND_TO_PORT in inference pipelines",
+    ),
+    Row(
+        area="hosting",
+        subject="a container that dies",
+        here="it is started again, at most 3 times before it is healthy and 5 times in ten minutes after that; then"
+        " the endpoint is Failed",
+        aws="it is started again; an endpoint whose container crashes at start was seen Creating for 24 minutes",
+    ),
+)
+
+STOP_GRACE: Final = 30.0
+HEALTH_TIMEOUT: Final = 240.0
+PING_TIMEOUT: Final = 2.0
+PORT: Final = 8080
+"""Where a container listens on AWS."""
+
+_APART: Final = (
+    f"[localhost] port {PORT} is taken by another program; the container is started again in a network of its own,"
+    " in which it reaches SageMaker on localhost and nothing else."
+)
+_STARTS: Final = 3
+_RESTARTS: Final = 5
+_RESTART_WINDOW: Final = 600.0
+
+
+class ServingContainer:
+    """A container that answers /ping and /invocations. Threads may share it."""
+
+    def __init__(
+        self,
+        service: Service,
+        definition: Mapping[str, Any],
+        folder: Path,
+        on_line: Callable[[str], None],
+        *,
+        more_environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """`definition` is a ContainerDefinition; `more_environment` adds to its variables; `folder` is its own."""
+        self._service = service
+        self._image = images.resolve(definition["Image"])
+        self._definition = definition
+        self._folder = folder
+        self._on_line = on_line
+        self._environment = dict(more_environment or {})
+        self._container: Container | None = None
+        self._doorway: Doorway | None = None
+        self._connections = Connections(0)
+        self._stopping = threading.Event()
+        self._restarted: list[float] = []
+
+    @property
+    def folder(self) -> Path:
+        """Its folder; whoever is done with the container removes it."""
+        return self._folder
+
+    def prepare(self) -> None:
+        """Fetch and unpack the model, unless an earlier life of this folder has. Raises ModelDataError."""
+        done = self._folder / "prepared"
+        if done.exists():
+            return
+        trees.remove(self._folder)
+        self._folder.mkdir(parents=True)
+        model_data.fetch(self._service, self._definition, self._folder / "ml" / "model")
+        done.touch()
+
+    def start(self, timeout: float = HEALTH_TIMEOUT) -> bool:
+        """Start the process and wait until it is healthy; False if it dies too often or `timeout` is up."""
+        end, apart = time.monotonic() + timeout, False
+        for _ in range(_STARTS):
+            self._launch(apart=apart)
+            if self._healthy_by(end):
+                return True
+            if self._stopping.is_set() or time.monotonic() >= end:
+                break
+            if not apart and self._can_be_apart() and _is_taken(PORT):
+                apart = True
+                self._on_line(_APART)
+        self._end_process()
+        return False
+
+    def keep_alive(self, on_failure: Callable[[], None]) -> None:
+        """From now on start the process again when it dies; `on_failure` is called when that has no end."""
+        threading.Thread(target=self._watch, args=(on_failure,), daemon=True, name="serving-watch").start()
+
+    def request(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout: float
+    ) -> Answer:
+        """Ask the container. Raises NoAnswer, TooLate."""
+        return self._connections.request(method, path, headers, body, timeout=timeout)
+
+    def stop(self, grace: float = STOP_GRACE) -> None:
+        """SIGTERM, and SIGKILL after `grace` seconds; it does not come back."""
+        self._stopping.set()
+        self._end_process(grace)
+
+    def _launch(self, *, apart: bool) -> None:
+        """Start the process; `apart` gives it a network of its own."""
+        self._disconnect()
+        self._doorway = Doorway(self._service_port) if apart else None
+        port = PORT if apart else _free_port()
+        self._connect_to(port)
+        image, home = self._image, self._folder / "home"
+        given = {**image.environment, **self._definition.get("Environment", {}), **self._environment}
+        whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port))
+        if image.package is not None:
+            install(home, image.package, image.libraries)
+        self._container = Container.start(
+            image.program("serve"),
+            whole,
+            root=self._folder / "ml",
+            on_line=self._on_line,
+            own_code=image.own_code,
+            doorway=self._doorway,
+        )
+
+    def _can_be_apart(self) -> bool:
+        """Whether a network of its own is possible, and of use: this project's programs listen where they are told."""
+        ours = self._image.own_code or self._image.package is not None
+        return not ours and best_isolation() is not Isolation.NONE and self._service_port != PORT
+
+    @property
+    def _service_port(self) -> int:
+        return urlsplit(self._service.address()).port or 0
+
+    def _connect_to(self, port: int) -> None:
+        self._connections.close()
+        self._connections = Connections(port, self._doorway.connect if self._doorway is not None else None)
+
+    def _disconnect(self) -> None:
+        self._connections.close()
+        if self._doorway is not None:
+            self._doorway.close()
+
+    def _healthy_by(self, end: float) -> bool:
+        container = self._container
+        assert container is not None
+        pause, started = 0.01, time.monotonic()
+        while (now := time.monotonic()) < end and not self._stopping.is_set():
+            if self.ping():
+                return True
+            if container.wait(pause) is not None:
+                return False
+            pause = min(pause * 1.3, 0.5)
+            if now - started > 0.5:
+                self._look_for_port(container)
+        return False
+
+    def ping(self) -> bool:
+        """Whether GET /ping answers 200 within its two seconds."""
+        try:
+            return self.request("GET", "/ping", {}, timeout=PING_TIMEOUT).status == 200
+        except NoAnswer:
+            return False
+
+    def _look_for_port(self, container: Container) -> None:
+        ports = listening_ports(container.pid)
+        if ports and self._connections.port not in ports:
+            self._connect_to(min(ports))
+
+    def _watch(self, on_failure: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            container = self._container
+            if container is None or container.wait(1.0) is None:
+                continue
+            if self._stopping.is_set():
+                return
+            now = time.monotonic()
+            self._restarted = [moment for moment in self._restarted if now - moment < _RESTART_WINDOW] + [now]
+            if len(self._restarted) > _RESTARTS or not self._again():
+                if not self._stopping.is_set():
+                    on_failure()
+                return
+
+    def _again(self) -> bool:
+        self._on_line(f"The container ended with exit code {self._exit_code()}; it is started again.")
+        try:
+            return self.start()
+        except OSError as error:  # no room or no process left, say
+            self._on_line(f"The container cannot be started again: {error}")
+            return False
+
+    def _exit_code(self) -> int | None:
+        return None if self._container is None else self._container.exit_code
+
+    def _end_process(self, grace: float = STOP_GRACE) -> None:
+        self._disconnect()
+        if self._container is not None:
+            self._container.stop(grace)
+
+
+def ask(containers: Sequence[ServingContainer], headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+    """POST to a chain of containers, each getting the answer of the one before it; the first refusal ends it.
+
+    Raises NoAnswer, TooLate.
+    """
+    answer = Answer(200, (), body)
+    for index, container in enumerate(containers):
+        sent = headers if index == 0 else {**headers, "Content-Type": answer.header("content-type")}
+        answer = container.request("POST", "/invocations", sent, answer.body, timeout=timeout)
+        if answer.status // 100 != 2:
+            break
+    return answer
+
+
+def _is_taken(port: int) -> bool:
+    """Whether a program of this machine listens on a port."""
+    with socket.socket() as probe:
+        probe.settimeout(PING_TIMEOUT)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""What a container may see and do: `/opt/ml`, environment, namespaces, ports, and its end."""

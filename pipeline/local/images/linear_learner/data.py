@@ -1,0 +1,202 @@
+"""Reading a channel into memory: recordIO-protobuf or CSV, from files or a FIFO, checked on the way.
+
+What is not a number, infinite, mislabelled or of another width is refused with the file, the row and the column.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.local.images.linear_learner.channels import CSV, RECORDIO, Channel, Source, unreadable
+from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.images.linear_learner.model import Floats
+from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
+from pipeline.local.images.linear_learner.rows import DenseRows, Rows, SparseRows
+
+# A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
+_CHUNK_NUMBERS: Final = 2_000_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some rows as a reader gives them; `first` is the number of the first one in its file, from 1.
+
+    `features` is an array (rows, columns) or a sparse matrix of `scripts.recordio`.
+    """
+
+    features: Any
+    labels: npt.NDArray[Any]
+    first: int
+    bytes_per_row: float
+
+
+def load(channel: Channel, parameters: Hyperparameters) -> Rows:
+    """All rows of a channel in memory, float32, dense unless every record is sparse.
+
+    Raises CustomerError where there are none or where they cannot be trained on.
+    """
+    gathered: DenseRows | SparseRows | None = None
+    num_bytes = 0
+    for source in channel.sources():
+        try:
+            with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
+                for part in _parts(stream, channel, source):
+                    gathered = _gather(gathered, part, channel, source, parameters)
+                num_bytes += raw.count
+        except OSError as error:
+            raise unreadable(channel.name, f"{source.where}: {error.strerror}") from error
+    if gathered is None or not len(gathered):
+        raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
+    return gathered.finish(num_bytes)
+
+
+class CountingFile(io.FileIO):
+    """A file or FIFO that counts the bytes read from it."""
+
+    count = 0
+
+    def readinto(self, buffer: Any) -> int | None:
+        size = super().readinto(buffer)
+        self.count += size or 0
+        return size
+
+    def readall(self) -> bytes:
+        data = super().readall()
+        self.count += len(data or b"")
+        return data or b""
+
+
+def _parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
+    if source.size == 0:
+        return
+    if channel.content_type == CSV:
+        yield from _csv_parts(stream, channel, source)
+    else:
+        yield from _recordio_parts(stream, channel, source)
+
+
+def _recordio_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
+    from scripts.recordio import RecordIOError, read
+
+    first = 1
+    try:
+        for chunk in read(stream, where=source.where):
+            if chunk.labels is None:
+                raise CustomerError(
+                    f"Labeled {channel.name} data required with label size equal 1. "
+                    f"Label size on {channel.name} dataset found to be 0. "
+                    f"Please provide a properly labeled labeled {channel.name} dataset."
+                )
+            _check_kinds(chunk.kinds, channel, source, first)
+            width = 4.0 * chunk.features.shape[1]
+            yield Part(chunk.features, chunk.labels, first, width)
+            first += len(chunk)
+    except RecordIOError as error:
+        raise _wrong_content(channel.name, RECORDIO, str(error)) from error
+
+
+def _check_kinds(kinds: frozenset[str], channel: Channel, source: Source, first: int) -> None:
+    others = sorted(kinds - {"float32"})
+    if others:
+        detail = f"{source.where}: {' and '.join(others)} tensors from record {first} on; only float32 is supported"
+        raise _wrong_content(channel.name, RECORDIO, detail)
+
+
+def _csv_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
+    """Rows of a CSV file by pandas' C parser, several times as fast as numpy's."""
+    from pipeline.local.images.linear_learner.delimited import read_rows
+
+    yield from (
+        Part(values[:, 1:], values[:, 0], first, per_row)
+        for values, first, per_row in read_rows(stream, _CHUNK_NUMBERS, channel.name, source.where)
+    )
+
+
+def _gather(
+    gathered: DenseRows | SparseRows | None,
+    part: Part,
+    channel: Channel,
+    source: Source,
+    parameters: Hyperparameters,
+) -> DenseRows | SparseRows:
+    columns = part.features.shape[1]
+    dense = isinstance(part.features, np.ndarray)
+    if gathered is None:
+        capacity = int((source.size or 0) / part.bytes_per_row) + 1
+        gathered = DenseRows(columns, max(capacity, len(part.labels))) if dense else SparseRows(columns)
+    if columns != gathered.columns:
+        detail = f"{source.where}: {columns} features from record {part.first} on, {gathered.columns} before"
+        raise unreadable(channel.name, detail)
+    if isinstance(gathered, DenseRows):
+        features = gathered.append(part.features if dense else part.features.dense(), part.labels)
+        _check_finite(features, part, channel, source)
+    else:
+        sparse = part.features
+        if dense:
+            raise unreadable(channel.name, f"{source.where}: dense records follow sparse ones")
+        gathered.append(sparse.indptr, sparse.keys, sparse.values, part.labels)
+        _check_finite(sparse.values.reshape(1, -1), part, channel, source)
+    _check_labels(part, channel, source, parameters)
+    return gathered
+
+
+def _check_finite(features: Floats, part: Part, channel: Channel, source: Source) -> None:
+    labels_finite = np.isfinite(part.labels)
+    if np.isfinite(features).all() and labels_finite.all():
+        return
+    row, place, value = _first_not_finite(features, part, labels_finite)
+    what = "missing (NaN) values" if np.isnan(value) else "infinite floating point values"
+    raise CustomerError(
+        f"Unable to read data channel '{channel.name}'. Found {what}. Please remove any {what} in the input data.",
+        caused_by="MXNetError",
+        detail=f"{source.where}: record {part.first + row}, {place}",
+    )
+
+
+def _first_not_finite(features: Floats, part: Part, labels_finite: npt.NDArray[np.bool_]) -> tuple[int, str, float]:
+    """Row within the part, place within the row, and value, of the first number that is not finite."""
+    if not labels_finite.all():
+        row = int(np.argmin(labels_finite))
+        return row, "its label", float(part.labels[row])
+    at = int(np.argmin(np.isfinite(features)))
+    value = float(features.reshape(-1)[at])
+    if isinstance(part.features, np.ndarray):
+        row, column = divmod(at, features.shape[1])
+    else:
+        row = int(np.searchsorted(part.features.indptr, at, side="right")) - 1
+        column = int(part.features.keys[at])
+    return row, f"its feature {column + 1}", value
+
+
+def _check_labels(part: Part, channel: Channel, source: Source, parameters: Hyperparameters) -> None:
+    if parameters.predictor_type == REGRESSOR:
+        return
+    binary = parameters.predictor_type == BINARY
+    highest = 1 if binary else parameters.num_classes - 1
+    labels = part.labels
+    good = (labels >= 0) & (labels <= highest) & (labels == np.floor(labels))
+    if good.all():
+        return
+    row = int(np.argmin(good))
+    allowed = "0 or 1" if binary else f"whole numbers from 0 to {highest} (num_classes is {highest + 1})"
+    raise CustomerError(
+        f"Incorrect labels on {channel.name} dataset. For predictor_type '{parameters.predictor_type}' "
+        f"labels must be {allowed}. Found the label {labels[row]:g}. Please fix the labels and try again.",
+        detail=f"{source.where}: record {part.first + row}",
+    )
+
+
+def _wrong_content(channel: str, content_type: str, detail: str) -> CustomerError:
+    return CustomerError(
+        f"Unable to read data channel '{channel}'. Requested content-type is '{content_type}'. "
+        "Please verify the data matches the requested content-type.",
+        caused_by="MXNetError",
+        detail=detail,
+    )

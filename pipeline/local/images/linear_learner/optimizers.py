@@ -1,0 +1,174 @@
+"""The optimizers and the learning rate schedule, for the weights of all models at once.
+
+Weights are one float32 array (features + 1, columns) whose last row is the bias; a column belongs to one model
+(column modulo models), so learning rates and penalties are row vectors. The updates are MXNet's: weight decay joins
+the gradient; l1 shrinks the weights after the step (a proximal step), which makes exact zeros.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import numpy as np
+
+from pipeline.limits import Row
+from pipeline.local.images.linear_learner.grid import Candidate
+from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.images.linear_learner.model import Floats
+
+PARITY: Final = (
+    Row(
+        area="linear-learner",
+        subject="mechanics of l1",
+        here="a proximal step: after each update weights shrink by learning rate x l1, the bias does not",
+        aws="not established",
+    ),
+    Row(
+        area="linear-learner",
+        subject="epsilon and decay of the optimizers",
+        here="MXNet's defaults: adam epsilon 1e-8; rmsprop decay 0.9, epsilon 1e-8",
+        aws="not established",
+    ),
+)
+
+_EPSILON: Final = 1e-8
+# Keeps the moments of weights whose gradient is exactly zero out of float32's subnormal range, which is slow by two
+# orders of magnitude; far below anything that moves a weight.
+_FLOOR: Final = np.float32(1e-16)
+_RMSPROP_DECAY: Final = np.float32(0.9)
+
+
+class Update(Protocol):
+    """Changes weights in place by one step, given the gradient (which it may overwrite) and learning rates."""
+
+    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None: ...
+
+
+class Sgd:
+    """Gradient descent with momentum."""
+
+    def __init__(self, shape: tuple[int, int], momentum: float) -> None:
+        self._momentum = np.float32(momentum)
+        self._velocity = np.zeros(shape, np.float32) if momentum else None
+
+    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
+        gradient *= rate
+        if self._velocity is None:
+            weights -= gradient
+            return
+        self._velocity *= self._momentum
+        self._velocity -= gradient
+        weights += self._velocity
+
+
+class Adam:
+    """Adam with bias correction.
+
+    The moments are kept without their factors (1 - beta), which join the rate: two passes over the weights fewer.
+    """
+
+    def __init__(self, shape: tuple[int, int], beta_1: float, beta_2: float) -> None:
+        self._beta_1, self._beta_2 = beta_1, beta_2
+        self._mean = np.zeros(shape, np.float32)
+        self._square = np.zeros(shape, np.float32)
+        self._steps = 0
+
+    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
+        self._steps += 1
+        root = math.sqrt(1 - self._beta_2)
+        scale = (1 - self._beta_1) / root
+        scale *= math.sqrt(1 - self._beta_2**self._steps) / (1 - self._beta_1**self._steps)
+        self._mean *= np.float32(self._beta_1)
+        self._mean += gradient
+        self._square *= np.float32(self._beta_2)
+        gradient *= gradient
+        self._square += gradient
+        np.sqrt(self._square, out=gradient)
+        gradient += np.float32(_EPSILON / root)
+        np.divide(self._mean, gradient, out=gradient)
+        gradient *= rate * np.float32(scale)
+        weights -= gradient
+
+
+class RmsProp:
+    """RMSProp as MXNet has it, not centred."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self._square = np.zeros(shape, np.float32)
+
+    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
+        self._square *= _RMSPROP_DECAY
+        self._square += (1 - _RMSPROP_DECAY) * gradient * gradient
+        gradient /= np.sqrt(self._square + np.float32(_EPSILON))
+        gradient *= rate
+        weights -= gradient
+
+
+def update_rule(parameters: Hyperparameters, shape: tuple[int, int]) -> Update:
+    """The optimizer that `parameters` name, with fresh state for weights of `shape`."""
+    if parameters.optimizer == "sgd":
+        return Sgd(shape, parameters.momentum)
+    if parameters.optimizer == "rmsprop":
+        return RmsProp(shape)
+    return Adam(shape, parameters.beta_1, parameters.beta_2)
+
+
+class Schedule:
+    """Learning rates by update: every `step` updates times `factor`, never below the minimum; MXNet's rule."""
+
+    def __init__(self, models: Sequence[Candidate], *, enabled: bool) -> None:
+        self._base = np.array([model.learning_rate for model in models])
+        self._step = np.array([model.lr_scheduler_step for model in models])
+        self._factor = np.array([model.lr_scheduler_factor for model in models])
+        self._floor = np.minimum(self._base, [model.lr_scheduler_minimum_lr for model in models])
+        self._enabled = enabled
+
+    def rates(self, update: int) -> Floats:
+        """Learning rate of each model for the update with this number, the first being 1."""
+        if not self._enabled:
+            return self._base.astype(np.float32)
+        decayed = self._base * self._factor ** ((update - 1) // self._step)
+        return np.asarray(np.maximum(decayed, self._floor), dtype=np.float32)
+
+
+class Optimizer:
+    """One step for all models: penalties, schedule, multipliers of the bias, and the update rule."""
+
+    def __init__(self, parameters: Hyperparameters, models: Sequence[Candidate], shape: tuple[int, int]) -> None:
+        self._repeat = shape[1] // len(models)
+        self._schedule = Schedule(models, enabled=parameters.use_lr_scheduler)
+        self._decay = self._columns([model.wd for model in models])
+        self._l1 = self._columns([model.l1 for model in models])
+        self._has_decay, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
+        self._bias_rate = np.float32(parameters.bias_lr_mult if parameters.use_bias else 0.0)
+        self._bias_decay = np.float32(parameters.bias_wd_mult)
+        self._rule = update_rule(parameters, shape)
+        self._rates = np.empty(shape, np.float32)
+        self._penalty = np.empty(shape, np.float32)
+        self._updates = 0
+
+    def _columns(self, values: Sequence[float]) -> Floats:
+        return np.tile(np.array(values, np.float32), self._repeat)
+
+    def step(self, weights: Floats, gradient: Floats) -> None:
+        """Update `weights` in place; `gradient` is overwritten."""
+        self._updates += 1
+        rate = np.tile(self._schedule.rates(self._updates), self._repeat)
+        if self._has_decay:
+            np.multiply(weights, self._decay, out=self._penalty)
+            self._penalty[-1] *= self._bias_decay
+            gradient += self._penalty
+        gradient += _FLOOR
+        self._rates[:] = rate
+        self._rates[-1] *= self._bias_rate
+        self._rule.step(weights, gradient, self._rates)
+        if self._has_l1:
+            self._shrink(weights[:-1], rate * self._l1)
+
+    def _shrink(self, weights: Floats, amount: Floats) -> None:
+        shrunk = self._penalty[:-1]
+        np.maximum(weights, -amount, out=shrunk)
+        np.minimum(shrunk, amount, out=shrunk)
+        weights -= shrunk

@@ -1,0 +1,78 @@
+"""Which of the models is best: by the selection criterion for binary classifiers, by the loss for the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criterion, calibrate
+from pipeline.local.images.linear_learner.ensemble import margins, mean_losses
+from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.images.linear_learner.metrics import objective_name
+from pipeline.local.images.linear_learner.model import Floats, sigmoid
+from pipeline.local.images.linear_learner.predictor_types import BINARY
+from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.weights import RowWeights
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How the models stand on some rows: losses, worth by the criterion (higher is better), thresholds; (models,)."""
+
+    losses: npt.NDArray[np.float64]
+    worth: npt.NDArray[np.float64]
+    thresholds: Floats
+    by_loss: bool
+
+    @property
+    def best(self) -> int:
+        """The number of the best model; of equally good ones, of lower loss."""
+        losses = np.where(np.isfinite(self.losses), self.losses, np.inf)
+        worth = np.where(np.isfinite(losses), self.worth, -np.inf)
+        return int(np.lexsort((losses, -worth))[0])
+
+    @property
+    def value(self) -> float:
+        """The best value of the early stopping metric over the models."""
+        best = self.best
+        return float(self.losses[best] if self.by_loss else self.worth[best])
+
+
+class Judge:
+    """Measures the models on one channel by the criterion of the job."""
+
+    def __init__(self, parameters: Hyperparameters, rows: Rows, row_weights: RowWeights) -> None:
+        self._parameters = parameters
+        self._rows = rows
+        self._row_weights = row_weights
+        criterion = Criterion.of(parameters)
+        binary = parameters.predictor_type == BINARY
+        self._criterion = criterion if binary and not criterion.is_loss else None
+
+    @property
+    def by_loss(self) -> bool:
+        """Whether models are compared by their loss, lower being better."""
+        return self._criterion is None
+
+    @property
+    def criterion_name(self) -> str:
+        """What the log calls the metric by which models are compared."""
+        if self._criterion is None:
+            return objective_name(self._parameters.loss)
+        return f"sampled_{self._criterion.name}"
+
+    def standing(self, folded: tuple[Floats, Floats]) -> Standing:
+        """How models stand, given their weights and biases for raw features."""
+        losses = mean_losses(self._parameters, folded, self._rows, self._row_weights)
+        if self._criterion is None:
+            thresholds = np.full(len(losses), NATURAL_CUT, np.float32)
+            return Standing(losses, -losses, thresholds, by_loss=True)
+        limit = self._parameters.num_calibration_samples
+        raw = margins(folded, self._rows, limit)
+        if self._parameters.loss == "logistic":
+            for model, margin in enumerate(raw):
+                raw[model] = sigmoid(margin)
+        worth, thresholds = calibrate(raw, self._rows.labels[: raw.shape[1]], self._criterion)
+        return Standing(losses, worth, thresholds, by_loss=False)

@@ -1,0 +1,213 @@
+"""Moto as the rest of AWS: STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch and its Logs.
+
+It is imported when first needed (0.4 s) or in the background after the start. What moto cannot answer is 400 with the
+name of the action, never 500 and never a page of HTML. Its state is in memory and gone after a restart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import threading
+import time
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+from pipeline.limits import Row
+from pipeline.local.http.messages import Answer, File, Request
+from pipeline.local.http.protocols import Wire, failure
+from pipeline.local.http.wsgi import environ_of, run
+from pipeline.local.other_aws import iam
+from pipeline.local.other_aws.events import complete_moto
+from pipeline.local.other_aws.models import IMPORTING
+
+ROLE: Final = "pipeline"
+
+PARITY: Final = (
+    Row(
+        area="other services",
+        subject="state of STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch",
+        here=f"in memory, gone after a restart; the role `{ROLE}` exists at every start",
+        aws="durable",
+    ),
+    Row(
+        area="other services",
+        subject="IAM decisions",
+        here="none: whoever has the key may do everything",
+        aws="each request is authorized",
+    ),
+    Row(
+        area="other services",
+        subject="Lambda and Batch",
+        here="refused, since moto would need Docker; a Lambda step calls a function registered here",
+        aws="services of their own",
+    ),
+)
+
+_WARM_AFTER_SECONDS: Final = 2.0
+_TOKEN_SECONDS: Final = 12 * 3600
+_REFUSED: Final = ("lambda", "batch")
+_LARGEST_NAME: Final = 120
+_TRUST: Final = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},'
+    '"Action":"sts:AssumeRole"}]}'
+)
+
+
+class Moto:
+    """The rest of AWS for one account."""
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+        self._application: Any = None
+
+    def load(self) -> Any:
+        """Import moto and make what exists from the start; later calls return at once."""
+        with IMPORTING:
+            if self._application is None:
+                self._application = self._loaded()
+            return self._application
+
+    def warm(self) -> None:
+        """Load in the background, but not while the first clients want their answers.
+
+        Whatever goes wrong there shows again with the first request that needs moto.
+        """
+
+        def load() -> None:
+            with contextlib.suppress(ImportError):
+                self.load()
+
+        timer = threading.Timer(_WARM_AFTER_SECONDS, load)
+        timer.name, timer.daemon = "moto", True
+        timer.start()
+
+    def answer(self, request: Request, service: str, body: bytes, *, own_key: bool) -> Answer:
+        """Moto's answer to a request whose body has been read, for the service of its credential scope."""
+        wire = _wire(request, service)
+        if service in _REFUSED:
+            return failure(
+                wire, "UnsupportedOperation", f"localhost does not run {service}; see the parity table.", 400
+            )
+        if service == "iam" and iam.is_simulation(body):
+            return iam.allowed(body)
+        application = self.load()
+        if service == "events":
+            complete_moto()
+        environ = environ_of(request)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        environ.pop("HTTP_TRANSFER_ENCODING", None)
+        environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
+        if own_key:
+            environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
+        try:
+            answer = run(application, environ)
+        except Exception as error:  # moto raises whatever it likes for what it lacks
+            return _lacking(wire, request, service, body, f"{type(error).__name__}: {error}")
+        if answer.status >= 500 or _is_html(answer):
+            return _lacking(wire, request, service, body, "")
+        if service == "ecr" and _action(request, body) == "GetAuthorizationToken":
+            answer = _valid(answer)
+        return Answer(answer.status, _clean(answer.headers), answer.body)
+
+    def secret_of(self, access_key_id: str) -> str | None:
+        """The secret of a key that moto's STS or IAM handed out, or None."""
+        if self._application is None:
+            return None
+        from moto.iam.models import iam_backends
+
+        for account in list(iam_backends.values()):
+            for backend in list(account.values()):
+                key = backend.access_keys.get(access_key_id)
+                if key is not None:
+                    return str(key.secret_access_key)
+        return None
+
+    def _loaded(self) -> Any:
+        os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
+        os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+        iam = _iam(self._account)
+        if not any(role.name == ROLE for role in iam.roles.values()):
+            iam.create_role(
+                role_name=ROLE,
+                assume_role_policy_document=_TRUST,
+                path="/",
+                permissions_boundary=None,
+                description="the execution role of pipelines on localhost",
+                tags=[],
+                max_session_duration="3600",
+            )
+        return DomainDispatcherApplication(create_backend_app)
+
+
+def _iam(account: str) -> Any:
+    """The IAM of an account, with the policies that AWS manages.
+
+    Moto reads those for 0.2 s wherever it is told to by a setting of the process, which are all accounts in all
+    partitions that it looks a key up in; so it is told for this one alone.
+    """
+    from moto.core.config import default_user_config
+    from moto.iam.models import iam_backends
+
+    before = default_user_config["iam"]
+    default_user_config["iam"] = {"load_aws_managed_policies": True}
+    try:
+        return iam_backends[account]["aws"]
+    finally:
+        default_user_config["iam"] = before
+
+
+def _valid(answer: Answer) -> Answer:
+    """A token for docker that is good for twelve hours; moto's expired in 2015."""
+    if answer.status != 200 or isinstance(answer.body, File):
+        return answer
+    found = json.loads(answer.body if isinstance(answer.body, bytes) else b"".join(answer.body))
+    for token in found["authorizationData"]:
+        token["expiresAt"] = time.time() + _TOKEN_SECONDS
+    kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
+    return Answer(answer.status, kept, json.dumps(found).encode())
+
+
+def _lacking(wire: Wire, request: Request, service: str, body: bytes, reason: str) -> Answer:
+    detail = f" ({reason[:300]})" if reason else ""
+    name = _action(request, body)
+    return failure(wire, "UnsupportedOperation", f"localhost cannot answer {service} {name}{detail}.", 400)
+
+
+def _action(request: Request, body: bytes) -> str:
+    """The action's name, in whatever protocol it came."""
+    target = request.headers.get("x-amz-target")
+    if target:
+        return target.rpartition(".")[2][:_LARGEST_NAME]
+    text = request.query + "&" + body[:4096].decode("latin-1")
+    if re.search(r"(?:^|&)Action=", text):
+        return parse_qs(text).get("Action", [""])[0][:_LARGEST_NAME]
+    return f"{request.method} {request.path}"[:_LARGEST_NAME]
+
+
+def _wire(request: Request, service: str) -> Wire:
+    if "x-amz-target" in request.headers:
+        return Wire.JSON
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return Wire.QUERY
+    return Wire.REST_JSON
+
+
+def _is_html(answer: Answer) -> bool:
+    return any(name.lower() == "content-type" and "text/html" in value for name, value in answer.headers) and (
+        answer.status >= 400
+    )
+
+
+def _clean(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for name, value in headers
+        if not name.lower().startswith("access-control-") and name.lower() not in ("connection", "date", "server")
+    ]

@@ -1,0 +1,139 @@
+"""SageMaker's events, given to moto's EventBridge, whose rules deliver them to queues and log groups.
+
+Emitting never waits and never fails: a thread delivers in order. A rule with a pipeline as target starts it here,
+since moto knows no such target. As long as no client has spoken to EventBridge there can be no rule, and
+nothing is loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import queue
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.limits import Row
+from pipeline.local.other_aws import models
+
+if TYPE_CHECKING:
+    from pipeline.local.service import Service
+
+Body = dict[str, Any]
+Starter = Callable[[Body, Body], None]
+
+PARITY: Final = (
+    Row(
+        area="events",
+        subject="schedules of EventBridge rules and of EventBridge Scheduler",
+        here="stored and listed, never due",
+        aws="start their targets at the time they say",
+    ),
+    Row(
+        area="events",
+        subject="targets of EventBridge rules",
+        here="SQS queues, log groups, event buses, pipelines (static parameters); others get no event",
+        aws="over 20 kinds",
+    ),
+)
+
+_MODULE: Final = "moto.events.models"
+_starters: dict[tuple[str, str], Starter] = {}
+
+
+class Events:
+    """Emits to the rules of one account and region."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._queue: queue.SimpleQueue[Body] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+        _starters[service.configuration.account, service.configuration.region] = self._start_pipeline
+
+    def emit(self, detail_type: str, resources: list[str], detail: Body) -> None:
+        """Give an event of source `aws.sagemaker` to the rules that match it."""
+        if _MODULE not in sys.modules:
+            return
+        self._queue.put(
+            {
+                "Source": "aws.sagemaker",
+                "DetailType": detail_type,
+                "Resources": resources,
+                "Detail": json.dumps(detail),
+            }
+        )
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._deliver, name="events", daemon=True)
+                self._thread.start()
+
+    def _deliver(self) -> None:
+        configuration = self._service.configuration
+        moto = models.backend("events", configuration.account, configuration.region)
+        while True:
+            event = self._queue.get()
+            try:
+                moto.put_events([event])
+            except Exception as error:  # nothing that goes wrong in moto may end the thread
+                print(f"events: {event['DetailType']} was not delivered: {error}", file=sys.stderr)
+
+    def _start_pipeline(self, target: Body, event: Body) -> None:
+        parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+        self._service.call(
+            "StartPipelineExecution",
+            {
+                "PipelineName": target["Arn"],
+                "PipelineParameters": parameters,
+                "ClientRequestToken": f"{event['id']}-{target['Id']}"[:128],
+            },
+        )
+
+
+def complete_moto() -> None:
+    """Let moto's rules start pipelines, put the account into their events, and be disabled; each target is on its own.
+
+    An event is sent to one target after another: one that moto does not know must not keep it from the others.
+    """
+    from moto.events.models import Rule
+    from moto.events.utils import EventTemplateParser
+
+    with models.IMPORTING:
+        if getattr(Rule, "starts_pipelines", False):
+            return
+        moto_sends = Rule.send_to_targets
+        template = EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE
+        if "<account>" not in template:
+            template = template.replace('"region":', '"account": "<account>", "region":')
+            EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template
+
+        def send_to_targets(self: Any, original_event: Body, transform_input: bool = True) -> None:
+            if self.state == "DISABLED" or not self.event_pattern.matches_event(original_event):
+                return
+            for target in self.targets:
+                single = copy.copy(self)
+                single.targets = [target]
+                try:
+                    if _is_pipeline(target):
+                        _start(target, original_event)
+                    else:
+                        moto_sends(single, original_event, transform_input)
+                except Exception as error:  # moto raises whatever it likes for what it lacks
+                    print(f"events: nothing was sent to {target['Arn']}: {error}", file=sys.stderr)
+
+        Rule.send_to_targets = send_to_targets
+        Rule.starts_pipelines = True
+
+
+def _is_pipeline(target: Body) -> bool:
+    return ":sagemaker:" in target["Arn"] and ":pipeline/" in target["Arn"]
+
+
+def _start(target: Body, event: Body) -> None:
+    _, _, _, region, account, _ = target["Arn"].split(":", 5)
+    starter = _starters.get((account, region))
+    if starter is None:
+        raise LookupError("no service here has this pipeline")
+    starter(target, event)

@@ -1,0 +1,1 @@
+"""The service as a process: started, found, locked, served and stopped."""

@@ -1,0 +1,233 @@
+"""The checksums of bodies: which the headers and the trailers of a request claim, and whether the body has them.
+
+Headers that contradict each other are refused before a byte is read, since nobody could say which of them is meant.
+CRCs of the parts of an object give that of the whole without its bytes, those too that Python cannot compute quickly.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, Protocol
+
+from pipeline.local.s3.http.errors import BadDigest, IncompleteBody, InvalidDigest, InvalidRequest, MalformedTrailer
+
+PREFIX: Final = "x-amz-checksum-"
+BYTES: Final = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
+"""How long the checksum of each algorithm is."""
+_POLYNOMIALS: Final = {"crc32": 0xEDB88320, "crc32c": 0x82F63B78, "crc64nvme": 0x9A6C9329AC4BC9B5}
+"""Reflected: the bit of x^0 is the highest."""
+_OTHER_HEADERS: Final = (f"{PREFIX}type", f"{PREFIX}algorithm", f"{PREFIX}mode")
+_SINGLE: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+
+
+class Digest(Protocol):
+    """What hashlib's objects are, and `Crc32`."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more of the body."""
+
+    def digest(self) -> bytes:
+        """The checksum so far, big-endian."""
+
+
+class Crc32:
+    """zlib's CRC as a digest."""
+
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        """Take in more of the body."""
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        """The four bytes."""
+        return self._value.to_bytes(4, "big")
+
+
+def new_digest(algorithm: str) -> Digest | None:
+    """A digest of `crc32`, `sha1` or `sha256`; None for the checksums that Python cannot compute quickly."""
+    match algorithm:
+        case "crc32":
+            return Crc32()
+        case "sha1":
+            return hashlib.sha1(usedforsecurity=False)
+        case "sha256":
+            return hashlib.sha256()
+    return None
+
+
+def claimed(headers: Mapping[str, str]) -> dict[str, str]:
+    """The checksum that the headers claim, by its algorithm; at most one. Raises InvalidRequest."""
+    found = {
+        name.removeprefix(PREFIX): value
+        for name, value in headers.items()
+        if name.startswith(PREFIX) and name not in _OTHER_HEADERS
+    }
+    for algorithm, value in found.items():
+        if algorithm not in BYTES:
+            raise InvalidRequest("The algorithm type you specified in x-amz-checksum- header is invalid.")
+        if not _can_be(algorithm, value):
+            raise InvalidRequest(f"Value for {PREFIX}{algorithm} header is invalid.")
+    if len(found) > 1:
+        raise InvalidRequest(_SINGLE)
+    return found
+
+
+def known_algorithm(text: str) -> str:
+    """The algorithm of a header, in lower case. Raises InvalidRequest."""
+    if text.lower() not in BYTES:
+        raise InvalidRequest(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid types: "
+            f"[{', '.join(name.upper() for name in BYTES)}]"
+        )
+    return text.lower()
+
+
+class Checks:
+    """All that a body must agree with."""
+
+    def __init__(self, headers: Mapping[str, str], *, compute: str = "") -> None:
+        """`compute` is an algorithm whose checksum is wanted even if the client gives none. Raises InvalidRequest."""
+        self._md5 = _claimed_md5(headers.get("content-md5", ""))
+        self.claimed = claimed(headers)
+        self._announced = announced(headers)
+        if self.claimed and self._announced:
+            raise InvalidRequest(_SINGLE)
+        _check_algorithm(headers, {*self.claimed, self._announced} - {""})
+        self._compute = "" if self.claimed or self._announced else compute
+        self._digests: dict[str, Digest] = {}
+        for algorithm in (*self.claimed, self._announced, self._compute):
+            if (digest := new_digest(algorithm)) is not None:
+                self._digests[algorithm] = digest
+        if self._md5:
+            self._digests["md5"] = hashlib.md5(usedforsecurity=False)
+        self._size = 0
+
+    def update(self, chunk: bytes) -> None:
+        """Take in more of the body."""
+        self._size += len(chunk)
+        for digest in self._digests.values():
+            digest.update(chunk)
+
+    def finish(self, trailers: Mapping[str, str], *, length: str | None) -> None:
+        """Raises if the body is not what the headers and trailers say; then `claimed` is complete."""
+        if length is not None and length != str(self._size):
+            raise IncompleteBody
+        if self._md5 and self._digests["md5"].digest() != self._md5:
+            raise BadDigest
+        came = {name.removeprefix(PREFIX): value for name, value in trailers.items() if name.startswith(PREFIX)}
+        if set(came) != ({self._announced} - {""}):
+            raise MalformedTrailer
+        for algorithm, value in came.items():
+            if not _can_be(algorithm, value):
+                raise InvalidRequest(f"Value for {PREFIX}{algorithm} trailing header is invalid.")
+        self.claimed |= came
+        for algorithm, value in self.claimed.items():
+            if self._computed(algorithm) not in (None, value):
+                raise BadDigest(f"The {algorithm.upper()} you specified did not match the calculated checksum.")
+        if (own := self._computed(self._compute)) is not None:
+            self.claimed[self._compute] = own
+
+    def _computed(self, algorithm: str) -> str | None:
+        digest = self._digests.get(algorithm)
+        return None if digest is None else base64.b64encode(digest.digest()).decode()
+
+
+class Taking:
+    """A body on its way, whose checksum is taken if it is of an algorithm that Python computes quickly."""
+
+    def __init__(self, chunks: Iterable[bytes], algorithm: str) -> None:
+        self._chunks = chunks
+        self._algorithm = algorithm
+        self.checksums: dict[str, str] = {}
+        """After the last chunk."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        digest = new_digest(self._algorithm)
+        for chunk in self._chunks:
+            if digest is not None:
+                digest.update(chunk)
+            yield chunk
+        if digest is not None:
+            self.checksums = {self._algorithm: base64.b64encode(digest.digest()).decode()}
+
+
+def joined_crc(algorithm: str, parts: list[tuple[str, int]]) -> str:
+    """The CRC of bodies laid end to end, from the CRC (base64) and the length of each."""
+    width, polynomial = BYTES[algorithm] * 8, _POLYNOMIALS[algorithm]
+    value = 0
+    for text, length in parts:
+        shift = _power(polynomial, width, length)
+        value = _product(value, shift, polynomial, width) ^ int.from_bytes(base64.b64decode(text), "big")
+    return base64.b64encode(value.to_bytes(width // 8, "big")).decode()
+
+
+def is_crc(algorithm: str) -> bool:
+    """Whether it is one of those that `joined_crc` joins."""
+    return algorithm in _POLYNOMIALS
+
+
+def _power(polynomial: int, width: int, length: int) -> int:
+    """x to the power of 8 * length, modulo the polynomial."""
+    result, base = 1 << (width - 1), 1 << (width - 9)
+    while length:
+        if length & 1:
+            result = _product(result, base, polynomial, width)
+        base = _product(base, base, polynomial, width)
+        length >>= 1
+    return result
+
+
+def _product(first: int, second: int, polynomial: int, width: int) -> int:
+    result, bit = 0, 1 << (width - 1)
+    while bit:
+        if first & bit:
+            result ^= second
+        second = second >> 1 ^ (polynomial if second & 1 else 0)
+        bit >>= 1
+    return result
+
+
+def announced(headers: Mapping[str, str]) -> str:
+    """The algorithm of the checksum that is to come as a trailer; "" for none."""
+    name = headers.get("x-amz-trailer", "").strip().lower()
+    if name and name.removeprefix(PREFIX) not in BYTES:
+        raise InvalidRequest("The value specified in the x-amz-trailer header is not supported")
+    return name.removeprefix(PREFIX)
+
+
+def _check_algorithm(headers: Mapping[str, str], given: set[str]) -> None:
+    text = headers.get("x-amz-sdk-checksum-algorithm", "")
+    if not text:
+        return
+    algorithm = known_algorithm(text)
+    if not given:
+        raise InvalidRequest(
+            "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers "
+            "were found."
+        )
+    if given != {algorithm}:
+        raise BadDigest(f"The {algorithm.upper()} you specified did not match the calculated checksum.")
+
+
+def _can_be(algorithm: str, value: str) -> bool:
+    """Whether a text may be a checksum of that kind."""
+    try:
+        return len(base64.b64decode(value, validate=True)) == BYTES[algorithm]
+    except ValueError:
+        return False
+
+
+def _claimed_md5(text: str) -> bytes:
+    try:
+        found = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise InvalidDigest from None
+    if text and len(found) != 16:
+        raise InvalidDigest
+    return found

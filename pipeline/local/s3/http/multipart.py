@@ -1,0 +1,302 @@
+"""Multipart uploads over HTTP: create, upload and copy parts, complete, abort, list."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import replace
+from typing import Final
+from xml.etree.ElementTree import Element
+
+from pipeline.local.s3.http import xml
+from pipeline.local.s3.http.answer import Answer, checksum_headers, checksum_nodes, encryption_headers, version_headers
+from pipeline.local.s3.http.checksums import Taking, announced, claimed, is_crc, joined_crc, known_algorithm, new_digest
+from pipeline.local.s3.http.conditions import check_read, copied_range, write_condition
+from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
+from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
+from pipeline.local.s3.http.object_actions import SOURCE, copy_result, copy_source
+from pipeline.local.s3.http.properties import properties, with_checksums
+from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.store import StoredObject, whole
+from pipeline.local.s3.store.model import Part, Upload
+
+MAX_PARTS: Final = 10_000
+FULL: Final = "FULL_OBJECT"
+COMPOSITE: Final = "COMPOSITE"
+_DIGITS: Final = 10
+
+
+def create_upload(plane: Plane, request: Request) -> Answer:
+    """CreateMultipartUpload: the headers are those of the object to be."""
+    described = replace(properties(request), checksums=_agreed(request))
+    upload = plane.objects.uploads.create(request.bucket, request.key, described)
+    headers = encryption_headers(upload.properties.headers) | _agreed_headers(upload)
+    children: list[xml.Node] = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
+    return Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
+
+
+def upload_part(plane: Plane, request: Request) -> Answer:
+    """UploadPart."""
+    request.body.require_length()
+    number = _number(request)
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    agreed = upload.properties.checksums.get("algorithm", "")
+    given = next(iter({*claimed(request.headers), announced(request.headers)} - {""}), "")
+    if agreed and given and given != agreed:
+        raise InvalidRequest(
+            f"Checksum Type mismatch occurred, expected checksum Type: {agreed}, actual checksum Type: {given}"
+        )
+    blob = plane.objects.blobs.write(request.body.chunks(compute=agreed))
+    part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
+    headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
+    headers |= {f"x-amz-checksum-{name}": value for name, value in part.checksums.items()}
+    return Answer(200, headers)
+
+
+def copy_part(plane: Plane, request: Request) -> Answer:
+    """UploadPartCopy: a part from (a range of) an object."""
+    number = _number(request)
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    with plane.objects.reading(*copy_source(request)) as source:
+        check_read(source, request.headers, prefix=f"{SOURCE}-")
+        span = copied_range(request.headers.get(f"{SOURCE}-range", ""), source.size)
+        taking = Taking(plane.objects.blobs.read(source.blobs, *span), upload.properties.checksums.get("algorithm", ""))
+        blob = plane.objects.blobs.write(taking)
+    part = plane.objects.uploads.put_part(upload, number, blob, taking.checksums)
+    return Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified) + checksum_nodes(part.checksums))
+
+
+def complete_upload(plane: Plane, request: Request) -> Answer:
+    """CompleteMultipartUpload: no byte is copied. Asked again, it answers the same again."""
+    uploads, upload_id = plane.objects.uploads, request.query["uploadId"]
+    listed = xml.parse(request.body.document(of_object=True), "CompleteMultipartUpload").findall("Part")
+    wanted = [_wanted(part) for part in listed]
+    if not wanted:
+        raise MalformedXML
+    stored = uploads.completed(request.bucket, request.key, upload_id, wanted)
+    if stored is None:
+        stored = _complete(plane, request, uploads.get(request.bucket, request.key, upload_id), listed, wanted)
+    children: list[xml.Node] = [
+        ("Location", f"http://{request.headers.get('host', '127.0.0.1')}{request.path}"),
+        ("Bucket", request.bucket),
+        ("Key", request.key),
+        ("ETag", f'"{stored.etag}"'),
+        *checksum_nodes(stored.properties.checksums),
+    ]
+    headers = version_headers(stored) | encryption_headers(stored.properties.headers)
+    return Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
+
+
+def _complete(
+    plane: Plane, request: Request, upload: Upload, listed: list[Element], wanted: list[tuple[int, str]]
+) -> StoredObject:
+    parts = {part.number: part for part in plane.objects.uploads.parts(upload)}
+    _check_parts(listed, parts)
+    agreed = upload.properties.checksums.get("type", "")
+    kind = request.headers.get("x-amz-checksum-type") or agreed
+    if agreed and kind != agreed:
+        raise BadDigest(f"The upload was created with the checksum type {agreed}, not {kind}.")
+    chosen = [parts[number] for number, _ in wanted if number in parts]
+    checksums, kind = _whole(plane, request, chosen) if kind == FULL else _combined(chosen)
+    return plane.objects.uploads.complete(
+        upload,
+        wanted,
+        with_checksums(upload.properties, checksums, kind=kind),
+        condition=write_condition(request.headers, request.key),
+    )
+
+
+def abort_upload(plane: Plane, request: Request) -> Answer:
+    """AbortMultipartUpload."""
+    uploads = plane.objects.uploads
+    uploads.abort(uploads.get(request.bucket, request.key, request.query["uploadId"]))
+    return Answer(204)
+
+
+def list_parts(plane: Plane, request: Request) -> Answer:
+    """ListParts."""
+    upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
+    limit, marker = request.number("max-parts", 1000), request.number("part-number-marker", 0, most=MAX_PARTS)
+    parts = [part for part in plane.objects.uploads.parts(upload) if part.number > marker]
+    shown, truncated = parts[:limit], len(parts) > limit
+    children: list[xml.Node] = [
+        ("Bucket", request.bucket),
+        ("Key", request.key),
+        ("UploadId", upload.id),
+        ("Initiator", owner_node(plane)[1]),
+        owner_node(plane),
+        ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
+        ("PartNumberMarker", str(marker)),
+        ("NextPartNumberMarker", str(shown[-1].number if shown else marker)),
+        ("MaxParts", str(limit)),
+        ("IsTruncated", str(truncated).lower()),
+        *_agreed_nodes(upload),
+    ]
+    return Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
+
+
+def list_uploads(plane: Plane, request: Request) -> Answer:
+    """ListMultipartUploads."""
+    limit, encode = request.number("max-uploads", 1000), encoding_of(request)
+    prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter", "")
+    after = (request.query.get("key-marker", ""), request.query.get("upload-id-marker", ""))
+    items: list[Upload | str] = []
+    for upload in _after(plane.objects.uploads.in_progress(request.bucket, prefix), *after):
+        common = common_prefix(upload.key, prefix, delimiter)
+        if not common:
+            items.append(upload)
+        elif common != after[0] and common not in items:
+            items.append(common)
+    shown, truncated = items[:limit], len(items) > limit > 0
+    last = shown[-1] if truncated else ""
+    children: list[xml.Node] = [
+        ("Bucket", request.bucket),
+        ("KeyMarker", encode(after[0])),
+        ("UploadIdMarker", after[1]),
+        ("NextKeyMarker", encode(last if isinstance(last, str) else last.key)),
+        ("NextUploadIdMarker", "" if isinstance(last, str) else last.id),
+        ("Prefix", encode(prefix)),
+        *([("Delimiter", encode(delimiter))] if delimiter else []),
+        *([("EncodingType", "url")] if request.query.get("encoding-type") else []),
+        ("MaxUploads", str(limit)),
+        ("IsTruncated", str(truncated).lower()),
+    ]
+    children += [("Upload", _upload(plane, item, encode)) for item in shown if not isinstance(item, str)]
+    children += [("CommonPrefixes", [("Prefix", encode(item))]) for item in shown if isinstance(item, str)]
+    return Answer.xml("ListMultipartUploadsResult", children)
+
+
+def _after(found: list[Upload], key: str, upload_id: str) -> list[Upload]:
+    """The uploads that come after the markers: of the marker's own key those after its upload."""
+    if not upload_id:
+        return [upload for upload in found if upload.key > key]
+    passed = [upload.id for upload in found if upload.key <= key]
+    seen = passed[: passed.index(upload_id) + 1] if upload_id in passed else passed
+    return [upload for upload in found if upload.id not in seen]
+
+
+def _upload(plane: Plane, upload: Upload, encode: Encode) -> list[xml.Node]:
+    return [
+        ("Key", encode(upload.key)),
+        ("UploadId", upload.id),
+        ("Initiator", owner_node(plane)[1]),
+        owner_node(plane),
+        ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
+        ("Initiated", xml.timestamp(upload.started)),
+        *_agreed_nodes(upload),
+    ]
+
+
+def _agreed(request: Request) -> dict[str, str]:
+    """The algorithm and the type that an upload is created with; none unless the client names an algorithm."""
+    text, kind = (request.headers.get(f"x-amz-checksum-{name}", "") for name in ("algorithm", "type"))
+    if kind not in ("", FULL, COMPOSITE):
+        raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
+    if not text:
+        if kind:
+            raise InvalidRequest(
+                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
+            )
+        return {}
+    algorithm = known_algorithm(text)
+    kind = kind or (FULL if algorithm == "crc64nvme" else COMPOSITE)
+    if (kind == FULL and not is_crc(algorithm)) or (kind == COMPOSITE and algorithm == "crc64nvme"):
+        raise InvalidRequest(f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
+    return {"algorithm": algorithm, "type": kind}
+
+
+def _agreed_nodes(upload: Upload) -> list[xml.Node]:
+    agreed = upload.properties.checksums
+    return (
+        [("ChecksumAlgorithm", agreed["algorithm"].upper()), ("ChecksumType", agreed["type"])]
+        if "algorithm" in agreed
+        else []
+    )
+
+
+def _agreed_headers(upload: Upload) -> dict[str, str]:
+    agreed = upload.properties.checksums
+    if "algorithm" not in agreed:
+        return {}
+    return {"x-amz-checksum-algorithm": agreed["algorithm"].upper(), "x-amz-checksum-type": agreed["type"]}
+
+
+def _number(request: Request) -> int:
+    number = request.number("partNumber", 0, most=MAX_PARTS + 1)
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=request.query.get("partNumber", ""),
+        )
+    return number
+
+
+def _wanted(part: Element) -> tuple[int, str]:
+    number, etag = part.findtext("PartNumber", ""), part.findtext("ETag", "")
+    if not number.strip().isdecimal() or len(number) > _DIGITS or not etag:
+        raise MalformedXML
+    return int(number), etag.strip().strip('"')
+
+
+def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
+    """The checksums of parts that the client repeats at the end must be those it sent."""
+    for element in listed:
+        part = parts.get(_wanted(element)[0])
+        for name, value in part.checksums.items() if part else ():
+            given = element.findtext(f"Checksum{name.upper()}")
+            if given is not None and given != value:
+                raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
+
+
+def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
+    """The checksum of the whole object, from those of its parts where they have them, else from its bytes.
+
+    Raises BadDigest for one that is not the object's, as far as it can be computed.
+    """
+    given, shared = claimed(request.headers), _shared(parts)
+    blobs = [part.blob for part in parts]
+    found = dict(given)
+    for name in given or shared:
+        if name in shared and is_crc(name):
+            found[name] = joined_crc(name, [(part.checksums[name], part.blob.size) for part in parts])
+        else:
+            with whole(request.bucket, request.key):
+                taking = Taking(plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)), name)
+                for _ in taking:
+                    pass
+            found |= taking.checksums
+        if given.get(name, found.get(name)) != found.get(name):
+            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
+    return found, FULL
+
+
+def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
+    """The checksums of the parts' checksums."""
+    combined: dict[str, str] = {}
+    for name in sorted(_shared(parts)):
+        digest = new_digest(name)
+        if digest is None:
+            continue
+        try:
+            for part in parts:
+                digest.update(base64.b64decode(part.checksums[name], validate=True))
+        except binascii.Error:
+            raise BadDigest(f"The {name.upper()} of a part is no base64.") from None
+        combined[name] = f"{base64.b64encode(digest.digest()).decode()}-{len(parts)}"
+    return combined, COMPOSITE
+
+
+def _shared(parts: list[Part]) -> set[str]:
+    """The kinds of checksums that all parts have."""
+    return set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
+
+
+def _part(part: Part) -> list[xml.Node]:
+    nodes: list[xml.Node] = [
+        ("PartNumber", str(part.number)),
+        ("LastModified", xml.timestamp(part.modified)),
+        ("ETag", f'"{part.blob.md5}"'),
+        ("Size", str(part.blob.size)),
+    ]
+    return nodes + checksum_nodes(part.checksums)

@@ -1,0 +1,183 @@
+"""What of a pipeline's remains is removed, as data first: `plan` decides, `apply` removes, endpoints before the rest.
+
+Nothing goes that something else still needs: the configuration that an endpoint serves, the model behind it, the
+files of a model that stays, an execution that runs, an approved version. An endpoint in service goes by name only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Final
+
+from pipeline.clients import Clients, error_message, translated
+from pipeline.errors import ServiceError, UsageError
+from pipeline.executions.results import split
+
+CACHED_FOR: Final = timedelta(days=30)
+"""How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
+
+_LONGEST_RUN: Final = timedelta(days=2)
+"""The cache counts from the end of a step; here the begin of its execution is known."""
+
+_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_BATCH: Final = 1000
+_GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
+
+
+class Kind(IntEnum):
+    """The kinds in the order in which they are removed: what uses comes before what is used."""
+
+    ENDPOINT = 0
+    ENDPOINT_CONFIG = 1
+    MODEL = 2
+    MODEL_PACKAGE = 3
+    EXECUTION_FILES = 4
+
+    @property
+    def title(self) -> str:
+        """The kind as a reader knows it."""
+        return self.name.lower().replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing: `address` is what it is removed by, `uses` the (kind, name) of what it needs."""
+
+    kind: Kind
+    name: str
+    address: str
+    changed: datetime
+    """When it was made, or last changed: an endpoint's age counts from its last deployment."""
+    uses: frozenset[tuple[Kind, str]] = frozenset()
+    stays: str = ""
+    """Why it is never removed; empty for what may go."""
+    by_name_only: str = ""
+    """Why its age alone is no reason to remove it."""
+    own: bool = True
+    """False for another pipeline's, which is known only for what it uses."""
+
+    @property
+    def key(self) -> tuple[Kind, str]:
+        """What others name it by."""
+        return self.kind, self.name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is removed, in this order, and what was chosen or is there but stays, with the reason in `stays`."""
+
+    remove: tuple[Item, ...] = ()
+    stay: tuple[Item, ...] = ()
+
+
+def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta | None, now: datetime) -> Plan:
+    """Choose by name and by age. Raises UsageError for a name that is not there, or of something that must stay."""
+    named = {name: _named(name, items) for name in names}
+    wanted = {item.key for found in named.values() for item in found}
+    remove: list[Item] = []
+    stay: list[Item] = []
+    for item in sorted(items, key=lambda item: (item.kind, item.changed, item.name)):
+        reason = item.stays or _needed(item, stay)
+        old = older_than is not None and now - item.changed >= older_than
+        if item.key in wanted and reason:
+            raise UsageError(
+                f"the {item.kind.title} {item.name} cannot be removed: {reason}", hint=_way_out(item, stay)
+            )
+        if item.own and not reason and (item.key in wanted or (old and not item.by_name_only)):
+            remove.append(item)
+        else:
+            stay.append(replace(item, stays=reason or item.by_name_only))
+    return Plan(tuple(remove), tuple(item for item in stay if item.own))
+
+
+def apply(clients: Clients, chosen: Plan, *, progress: Callable[[Item], None]) -> None:
+    """Remove what the plan says; what is gone already is passed over. Raises ServiceError."""
+    from botocore.exceptions import ClientError
+
+    for item in chosen.remove:
+        progress(item)
+        with translated():
+            try:
+                _remove(clients, item)
+            except ClientError as error:
+                if not _GONE.search(error_message(error)):
+                    raise
+
+
+def parse_age(text: str) -> timedelta:
+    """An age such as 30d, 12h, 2w or 45m. Raises UsageError."""
+    match = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is no age", hint="write 30d, 12h, 2w or 45m")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def age(item: Item, now: datetime) -> str:
+    """How old it is, in the unit that fits: 45 min, 12 h, 30 d."""
+    minutes = max(0, round((now - item.changed).total_seconds() / 60))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+def reusable(item: Item, now: datetime) -> bool:
+    """Whether the cache could still offer what the thing holds to a later execution: AWS's looks at no file."""
+    return item.kind is Kind.EXECUTION_FILES and now - item.changed < CACHED_FOR + _LONGEST_RUN
+
+
+def _named(name: str, items: Sequence[Item]) -> list[Item]:
+    found = [item for item in items if item.own and name in (item.name, f"{item.kind.title}:{item.name}", item.address)]
+    if not found:
+        raise UsageError(f"{name!r} is nothing that this pipeline made", hint="`pipeline clean` lists what there is")
+    if len({item.kind for item in found}) > 1:
+        ways = " or ".join(f"'{item.kind.title}:{item.name}'" for item in found)
+        raise UsageError(f"there are several things called {name}", hint=f"write {ways}")
+    return found
+
+
+def _needed(item: Item, stay: Sequence[Item]) -> str:
+    """Why something that stays needs it; whatever needs it was decided on before it."""
+    user = next((other for other in stay if item.key in other.uses), None)
+    return f"the {user.kind.title} {user.name} needs it" if user else ""
+
+
+def _way_out(item: Item, stay: Sequence[Item]) -> str:
+    """What to name besides, if what needs the item stays for no other reason than that nobody chose it."""
+    free = (other for other in stay if other.own and other.stays == other.by_name_only)
+    user = next((other for other in free if item.key in other.uses), None)
+    return f"name {user.name} as well, if it is to go too" if user else ""
+
+
+def _remove(clients: Clients, item: Item) -> None:
+    sagemaker = clients.sagemaker
+    match item.kind:
+        case Kind.ENDPOINT:
+            sagemaker.delete_endpoint(EndpointName=item.address)
+            # Its configuration counts as in use until the endpoint is gone.
+            pause = 1 if clients.target.local else 10
+            waiter = sagemaker.get_waiter("endpoint_deleted")
+            waiter.wait(EndpointName=item.address, WaiterConfig={"Delay": pause, "MaxAttempts": 90})
+        case Kind.ENDPOINT_CONFIG:
+            sagemaker.delete_endpoint_config(EndpointConfigName=item.address)
+        case Kind.MODEL:
+            sagemaker.delete_model(ModelName=item.address)
+        case Kind.MODEL_PACKAGE:
+            sagemaker.delete_model_package(ModelPackageName=item.address)
+        case Kind.EXECUTION_FILES:
+            _remove_files(clients, item.address)
+
+
+def _remove_files(clients: Clients, uri: str) -> None:
+    bucket, prefix = split(uri)
+    # Listed whole before the first is removed: a page's token need not outlive the objects before it.
+    pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+    for start in range(0, len(keys), _BATCH):
+        objects = [{"Key": key} for key in keys[start : start + _BATCH]]
+        answer = clients.s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]
+        for refused in answer.get("Errors", [])[:1]:
+            raise ServiceError(f"s3://{bucket}/{refused['Key']} cannot be removed: {refused['Message']}")

@@ -1,0 +1,158 @@
+"""Finds what a pipeline's executions made: endpoints, configurations, models, versions, files in S3.
+
+The service tags what a step makes with the execution's ARN, so that tag decides; where it is missing, as on an
+endpoint that was made by hand for the pipeline, the settings' own tags and the pipeline's name decide together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline.config.settings import Settings
+from pipeline.executions.executions import TERMINAL
+from pipeline.operate.clean import Item, Kind
+
+EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
+_BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+
+
+def inventory(clients: Clients, settings: Settings) -> tuple[Item, ...]:
+    """Everything of this pipeline, and other pipelines' things as far as they may use it. Raises ServiceError."""
+    reader = _Reader(clients, settings)
+    with translated():
+        return (
+            *reader.endpoints(),
+            *reader.configurations(),
+            *reader.models(),
+            *reader.packages(),
+            *reader.execution_files(),
+        )
+
+
+@dataclass(frozen=True)
+class _Reader:
+    clients: Clients
+    settings: Settings
+
+    def endpoints(self) -> Iterator[Item]:
+        for summary in self._all("list_endpoints", "Endpoints"):
+            name, status = summary["EndpointName"], summary["EndpointStatus"]
+            found = self.clients.sagemaker.describe_endpoint(EndpointName=name)
+            configurations = {found.get("EndpointConfigName", "")}
+            configurations.add(found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""))
+            yield Item(
+                Kind.ENDPOINT,
+                name,
+                name,
+                summary["LastModifiedTime"],
+                frozenset((Kind.ENDPOINT_CONFIG, used) for used in configurations if used),
+                stays=f"it is {status}" if status in _BUSY else "",
+                by_name_only="in service: goes by name only" if status == "InService" else "",
+                own=self._own(summary["EndpointArn"], name),
+            )
+
+    def configurations(self) -> Iterator[Item]:
+        for summary in self._all("list_endpoint_configs", "EndpointConfigs"):
+            name = summary["EndpointConfigName"]
+            found = self.clients.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+            used = frozenset((Kind.MODEL, variant.get("ModelName", "")) for variant in found["ProductionVariants"])
+            own = self._own(summary["EndpointConfigArn"], name)
+            yield Item(Kind.ENDPOINT_CONFIG, name, name, summary["CreationTime"], used, own=own)
+
+    def models(self) -> Iterator[Item]:
+        for summary in self._all("list_models", "Models"):
+            name = summary["ModelName"]
+            if not self._own(summary["ModelArn"], name):
+                continue
+            found = self.clients.sagemaker.describe_model(ModelName=name)
+            containers = [found.get("PrimaryContainer", {}), *found.get("Containers", [])]
+            yield Item(Kind.MODEL, name, name, summary["CreationTime"], self._files(containers))
+
+    def packages(self) -> Iterator[Item]:
+        from botocore.exceptions import ClientError
+
+        group = self.settings.model_group
+        try:
+            summaries = list(self._all("list_model_packages", "ModelPackageSummaryList", ModelPackageGroupName=group))
+        except ClientError as error:
+            if is_absent(error):
+                return
+            raise
+        for summary in summaries:
+            arn = summary["ModelPackageArn"]
+            found = self.clients.sagemaker.describe_model_package(ModelPackageName=arn)
+            status = found.get("ModelApprovalStatus", "")
+            used = self._files([found.get("InferenceSpecification", {}), found.get("ModelMetrics", {})])
+            yield Item(
+                Kind.MODEL_PACKAGE,
+                arn.rpartition("model-package/")[2],
+                arn,
+                summary["CreationTime"],
+                used,
+                stays="it is approved" if status == "Approved" else "",
+            )
+
+    def execution_files(self) -> Iterator[Item]:
+        from botocore.exceptions import ClientError
+
+        bucket, root = self.settings.bucket, f"{self.settings.prefix}/executions/"
+        started = self._executions()
+        pages = self.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root, Delimiter="/")
+        try:
+            prefixes = [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket":
+                return
+            raise
+        for prefix in prefixes:
+            name = prefix.removeprefix(root).rstrip("/")
+            when, status = started.get(name) or (self._newest(bucket, prefix), "")
+            running = f"the execution is {status}" if status and status not in TERMINAL else ""
+            yield Item(Kind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
+
+    def _executions(self) -> dict[str, tuple[datetime, str]]:
+        from botocore.exceptions import ClientError
+
+        try:
+            found = list(
+                self._all("list_pipeline_executions", "PipelineExecutionSummaries", PipelineName=self.settings.name)
+            )
+        except ClientError as error:
+            if is_absent(error):
+                return {}
+            raise
+        return {
+            item["PipelineExecutionArn"].rpartition("/")[2]: (item["StartTime"], item["PipelineExecutionStatus"])
+            for item in found
+        }
+
+    def _newest(self, bucket: str, prefix: str) -> datetime:
+        pages = self.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        newest: datetime = max(item["LastModified"] for page in pages for item in page.get("Contents", []))
+        return newest
+
+    def _files(self, documents: Any) -> frozenset[tuple[Kind, str]]:
+        """The executions whose files a description names, wherever in it."""
+        root = re.escape(f"s3://{self.settings.bucket}/{self.settings.prefix}/executions/")
+        return frozenset((Kind.EXECUTION_FILES, name) for name in re.findall(f"{root}([^/'\"]+)", repr(documents)))
+
+    def _own(self, arn: str, name: str) -> bool:
+        tags: dict[str, str] = {tag["Key"]: tag["Value"] for tag in self._all("list_tags", "Tags", ResourceArn=arn)}
+        maker = tags.get(EXECUTION_TAG)
+        if maker:
+            # ARNs have shown a pipeline's name in lower case.
+            name_in_arn: str = maker.partition(":pipeline/")[2].partition("/")[0]
+            return name_in_arn.lower() == self.settings.name.lower()
+        wanted: Mapping[str, str] = self.settings.tags
+        tagged = bool(wanted) and wanted.items() <= tags.items()
+        return tagged and name.startswith((self.settings.name, self.settings.endpoint))
+
+    def _all(self, operation: str, member: str, **request: Any) -> Iterator[Any]:
+        pages = self.clients.sagemaker.get_paginator(operation).paginate(**request)  # type: ignore[call-overload]
+        for page in pages:
+            yield from page[member]

@@ -1,0 +1,284 @@
+"""IAM policies with the least that is needed, derived from the definition: for the pipeline's role, CI's, the
+scheduler's, and for engineers, who need more than CI: they decide on models, try endpoints, schedule and clean up.
+
+The pipeline creates resources under names that begin with `pipelines-`, reads and writes below its own prefix, and
+nothing else, so that is what the policies allow. Nothing is created: the documents are printed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipeline.config.settings import Settings, partition
+from pipeline.definition.cache_forecast import texts
+from pipeline.definition.step_types import Placed, walk
+from pipeline.errors import UsageError
+
+Document = dict[str, Any]
+Statement = dict[str, Any]
+
+ROLES: Final = ("pipeline", "ci", "engineer", "scheduler")
+
+# Step type -> the actions that the service calls in its name, and what they are called on.
+_STEP_ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
+    "Processing": (("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob"), "processing-job/pipelines-*"),
+    "Training": (("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"), "training-job/pipelines-*"),
+    "Transform": (("CreateTransformJob", "DescribeTransformJob", "StopTransformJob"), "transform-job/pipelines-*"),
+    "Model": (("CreateModel", "DescribeModel"), "model/pipelines-*"),
+    "EndpointConfig": (("CreateEndpointConfig", "DescribeEndpointConfig"), "endpoint-config/*"),
+}
+_IMAGE: Final = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@]+)")
+_EXPERIMENTS: Final = (
+    "CreateExperiment",
+    "DescribeExperiment",
+    "CreateTrial",
+    "DescribeTrial",
+    "CreateTrialComponent",
+    "DescribeTrialComponent",
+    "UpdateTrialComponent",
+    "AssociateTrialComponent",
+)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """Makes ARNs in the settings' partition, region and account."""
+
+    settings: Settings
+
+    def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
+        where = self.settings.region if region is None else region
+        who = self.settings.account if account is None else account
+        return f"arn:{partition(self.settings.region)}:{service}:{where}:{who}:{resource}"
+
+    def sagemaker(self, *resources: str) -> list[str]:
+        # SageMaker has long shown names in ARNs in lower case and now keeps their case; IAM tells the two apart.
+        both = dict.fromkeys(form for resource in resources for form in (resource, resource.lower()))
+        return [self.arn("sagemaker", resource) for resource in both]
+
+    def s3(self, path: str) -> str:
+        return self.arn("s3", path, region="", account="")
+
+
+def policy(of: str, settings: Settings, definition: Mapping[str, Any]) -> Document:
+    """The permissions of one of the roles. Raises UsageError for a role that is not there."""
+    makers = {"pipeline": _pipeline, "ci": _ci, "engineer": _engineer, "scheduler": _scheduler}
+    if of not in makers:
+        raise UsageError(f"there is no policy for {of}", hint=f"the roles are {', '.join(makers)}")
+    return {"Version": "2012-10-17", "Statement": list(makers[of](settings, definition))}
+
+
+def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "main") -> Document:
+    """Who may assume one of the roles; the CI role is GitHub's by OIDC, for one branch of one repository.
+
+    Raises UsageError for a role that is not there, or a repository that is not OWNER/NAME.
+    """
+    if of == "ci":
+        return _github_trust(settings, repository, branch)
+    services = {"pipeline": "sagemaker.amazonaws.com", "scheduler": "scheduler.amazonaws.com"}
+    if of == "engineer":
+        raise UsageError(
+            "engineers sign in as themselves", hint="attach `pipeline policy engineer` to who they sign in as"
+        )
+    if of not in services:
+        raise UsageError(f"there is no policy for {of}", hint=f"the roles are {', '.join(ROLES)}")
+    statement = {"Effect": "Allow", "Principal": {"Service": services[of]}, "Action": "sts:AssumeRole"}
+    # The condition keeps another account's pipelines or schedules from using the role.
+    statement["Condition"] = {"StringEquals": {"aws:SourceAccount": settings.account}}
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    names = _Names(settings)
+    steps = list(walk(definition))
+    types = {step.type for step in steps}
+    tagged: list[str] = []
+    for kind, (actions, resource) in _STEP_ACTIONS.items():
+        if kind in types:
+            tagged += names.sagemaker(resource)
+            yield _allow(f"{kind}Steps", _sagemaker(actions), names.sagemaker(resource))
+    if "RegisterModel" in types:
+        group = settings.model_group
+        resources = names.sagemaker(f"model-package-group/{group}", f"model-package/{group}/*")
+        tagged += resources
+        actions = ("CreateModelPackage", "CreateModelPackageGroup", "DescribeModelPackage")
+        yield _allow("RegisterModelSteps", _sagemaker(actions), resources)
+    if "Endpoint" in types:
+        endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
+        tagged += endpoint
+        actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
+        yield _allow("EndpointSteps", _sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
+    if definition.get("PipelineExperimentConfig"):
+        yield _allow("Experiments", _sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
+    yield _allow("Tags", ["sagemaker:AddTags"], tagged)
+    yield _pass_role(settings.role, "sagemaker")
+    yield from _storage(settings, definition, names)
+    yield from _images(steps, names)
+    yield from _observability(names)
+    yield from _network_and_keys(settings, names)
+
+
+def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    names = _Names(settings)
+    pipeline = settings.name
+    resources = names.sagemaker(f"pipeline/{pipeline}", f"pipeline/{pipeline}/execution/*")
+    actions = (
+        "CreatePipeline",
+        "UpdatePipeline",
+        "DescribePipeline",
+        "StartPipelineExecution",
+        "StopPipelineExecution",
+        "RetryPipelineExecution",
+        "DescribePipelineExecution",
+        "DescribePipelineDefinitionForExecution",
+        "ListPipelineExecutions",
+        "ListPipelineExecutionSteps",
+        "ListPipelineParametersForExecution",
+        "AddTags",
+        "DeleteTags",
+        "ListTags",
+    )
+    yield _allow("Pipeline", _sagemaker(actions), resources)
+    yield _pass_role(settings.role, "sagemaker")
+    jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
+    yield _allow(
+        "Report",
+        _sagemaker((*jobs, "DescribeModelPackage", "ListModelPackages", "DescribeEndpoint")),
+        names.sagemaker(
+            "processing-job/pipelines-*",
+            "training-job/pipelines-*",
+            "transform-job/pipelines-*",
+            f"model-package-group/{settings.model_group}",
+            f"model-package/{settings.model_group}/*",
+            f"endpoint/{settings.endpoint}",
+        ),
+    )
+    below = f"{settings.bucket}/{settings.prefix}"
+    yield _allow("Upload", ["s3:PutObject"], [names.s3(f"{below}/code/*"), names.s3(f"{below}/definitions/*")])
+    yield _allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
+    yield _list_bucket(names, settings.bucket, settings.prefix)
+    logs = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
+    yield _allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
+    if settings.kms_key:
+        yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
+
+
+def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    names = _Names(settings)
+    yield from _ci(settings, definition)
+    packages = names.sagemaker(f"model-package/{settings.model_group}/*")
+    endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
+    made = names.sagemaker("endpoint-config/*", "model/pipelines-*")
+    yield _allow("Models", _sagemaker(["UpdateModelPackage", "DeleteModelPackage"]), packages)
+    yield _allow("Endpoint", _sagemaker(["InvokeEndpoint", "DeleteEndpoint"]), endpoint)
+    yield _allow("Clean", _sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
+    yield _allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/executions/*")])
+    # What others made is looked at too: it may use what is to be removed.
+    listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
+    looks = [f"{name}s" if name.startswith("List") else name for name in listed]
+    yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
+    schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
+    own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
+    yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
+    yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
+
+
+def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    resources = _Names(settings).sagemaker(f"pipeline/{settings.name}")
+    yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+
+
+def _storage(settings: Settings, definition: Mapping[str, Any], names: _Names) -> Iterator[Statement]:
+    own = names.s3(f"{settings.bucket}/{settings.prefix}/*")
+    yield _allow("ReadAndWrite", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], [own])
+    yield _list_bucket(names, settings.bucket, settings.prefix)
+    bucket, _, key = settings.default("InputDataUrl").removeprefix("s3://").partition("/")
+    if bucket != settings.bucket:
+        yield _allow("ReadData", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
+        yield {**_list_bucket(names, bucket, key), "Sid": "ListData"}
+
+
+def _list_bucket(names: _Names, bucket: str, prefix: str) -> Statement:
+    statement = _allow("List", ["s3:ListBucket"], [names.s3(bucket)])
+    statement["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
+    return statement
+
+
+def _images(steps: Sequence[Placed], names: _Names) -> Iterator[Statement]:
+    images = (_IMAGE.match(text) for step in steps for text in texts(step.arguments))
+    repositories = [
+        names.arn("ecr", f"repository/{image[3]}", region=image[2], account=image[1]) for image in images if image
+    ]
+    if repositories:
+        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+        yield _allow("PullImages", pull, repositories)
+        yield _allow("PullToken", ["ecr:GetAuthorizationToken"], ["*"])
+
+
+def _observability(names: _Names) -> Iterator[Statement]:
+    write = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    yield _allow("WriteLogs", write, [names.arn("logs", "log-group:/aws/sagemaker/*")])
+    metrics = _allow("WriteMetrics", ["cloudwatch:PutMetricData"], ["*"])
+    metrics["Condition"] = {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}}
+    yield metrics
+
+
+def _network_and_keys(settings: Settings, names: _Names) -> Iterator[Statement]:
+    if settings.kms_key:
+        actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
+        yield _key(actions, settings.kms_key, names)
+    if settings.subnets:
+        describe = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+        interface = ("CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface")
+        actions = [f"ec2:{name}" for name in (*interface, "DeleteNetworkInterfacePermission")]
+        yield _allow("Network", actions + [f"ec2:Describe{name}" for name in describe], ["*"])
+
+
+def _pass_role(role: str, service: str) -> Statement:
+    statement = _allow("PassRole", ["iam:PassRole"], [role])
+    statement["Condition"] = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+    return statement
+
+
+def _key(actions: Sequence[str], key: str, names: _Names) -> Statement:
+    """The use of a key that the settings name by ARN, by id or by alias; IAM knows keys, and aliases as a condition."""
+    _, is_alias, alias = key.rpartition("alias/")
+    if is_alias:
+        statement = _allow("Key", actions, [names.arn("kms", "key/*")])
+        return statement | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}}
+    return _allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
+
+
+def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise UsageError(f"{repository!r} is no repository", hint="give --repository OWNER/NAME")
+    issuer = "token.actions.githubusercontent.com"
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Federated": _Names(settings).arn("iam", f"oidc-provider/{issuer}", region="")},
+        "Action": "sts:AssumeRoleWithWebIdentity",
+        "Condition": {
+            "StringEquals": {
+                f"{issuer}:aud": "sts.amazonaws.com",
+                f"{issuer}:sub": f"repo:{repository}:ref:refs/heads/{branch}",
+            }
+        },
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Statement:
+    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(set(resources))}
+
+
+def _sagemaker(actions: Iterable[str]) -> list[str]:
+    return [f"sagemaker:{action}" for action in actions]
+
+
+def text(document: Document) -> str:
+    """A document as it is pasted into IAM."""
+    return json.dumps(document, indent=2)

@@ -1,0 +1,136 @@
+"""Model packages: list them with their figures, compare two, approve, reject. boto3 against AWS or localhost alike.
+
+A version's figures are those of the evaluation that it was registered with; they are read from S3 when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pipeline.clients import Clients, is_absent, translated
+from pipeline.errors import ServiceError, UsageError
+from pipeline.executions.results import number, read_json
+
+
+@dataclass(frozen=True)
+class Model:
+    """One version of a model package group."""
+
+    arn: str
+    version: int
+    status: str
+    """Approved, Rejected or PendingManualApproval."""
+    created: datetime
+    remark: str = ""
+    """What was said when it was approved or rejected."""
+    execution: str = ""
+    """The ARN of the execution that registered it."""
+    artifact: str = ""
+    statistics: str = ""
+    """The S3 address of its evaluation."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def models(clients: Clients, group: str, *, count: int = 20, figures: bool = True) -> tuple[Model, ...]:
+    """The versions of a group, newest first. Raises ServiceError."""
+    with translated():
+        pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=group,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            PaginationConfig={"MaxItems": count},
+        )
+        arns = [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
+    return tuple(describe(clients, arn, figures=figures) for arn in arns)
+
+
+def model(clients: Clients, group: str, version: int) -> Model:
+    """One version with its figures. Raises UsageError if there is none."""
+    found = models(clients, group, count=1, figures=False)
+    if not found or not 1 <= version <= found[0].version:
+        there = f"its versions go to {found[0].version}" if found else "it has no versions"
+        raise UsageError(
+            f"the group {group} has no version {version}: {there}", hint="`pipeline models list` shows them"
+        )
+    return describe(clients, f"{found[0].arn.rpartition('/')[0]}/{version}", figures=True)
+
+
+def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Model | None:
+    """The newest approved version with its figures, or None; the ARN `besides` does not count. Raises ServiceError."""
+    from botocore.exceptions import ClientError
+
+    with translated():
+        try:
+            found = clients.sagemaker.list_model_packages(
+                ModelPackageGroupName=group,
+                ModelApprovalStatus="Approved",
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=2,
+            )["ModelPackageSummaryList"]
+        except ClientError as error:
+            if is_absent(error):
+                return None
+            raise
+    arn = next((item["ModelPackageArn"] for item in found if item["ModelPackageArn"] != besides), None)
+    return describe(clients, arn, figures=True) if arn else None
+
+
+def describe(clients: Clients, arn: str, *, figures: bool) -> Model:
+    """One version by its ARN. Raises ServiceError."""
+    with translated():
+        found = clients.sagemaker.describe_model_package(ModelPackageName=arn)
+    containers = found.get("InferenceSpecification", {}).get("Containers", [{}])
+    uri = found.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
+    return Model(
+        arn=arn,
+        version=found.get("ModelPackageVersion", 0),
+        status=found.get("ModelApprovalStatus", ""),
+        created=found["CreationTime"],
+        remark=found.get("ApprovalDescription", ""),
+        execution=found.get("MetadataProperties", {}).get("GeneratedBy", ""),
+        artifact=containers[0].get("ModelDataUrl", ""),
+        statistics=uri,
+        figures=_figures(clients, uri) if figures and uri else {},
+    )
+
+
+def approve(clients: Clients, chosen: Model, remark: str) -> None:
+    """Approve a version; what is said is kept with it. Raises ServiceError."""
+    _decide(clients, chosen, "Approved", remark)
+
+
+def reject(clients: Clients, chosen: Model, reason: str) -> None:
+    """Reject a version with a reason. Raises ServiceError."""
+    _decide(clients, chosen, "Rejected", reason)
+
+
+def _decide(clients: Clients, chosen: Model, status: Any, remark: str) -> None:
+    request: dict[str, Any] = {"ModelPackageArn": chosen.arn, "ModelApprovalStatus": status}
+    if remark:
+        request["ApprovalDescription"] = remark
+    with translated():
+        clients.sagemaker.update_model_package(**request)
+
+
+def _figures(clients: Clients, uri: str) -> dict[str, float]:
+    """The single figures of an evaluation by their names; none if it has been removed from S3."""
+    try:
+        return figures_of(read_json(clients, uri))
+    except ServiceError:
+        return {}
+
+
+def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The single figures of an evaluation by their names, those of constant guesses left out."""
+    groups = [group for group in evaluation.values() if isinstance(group, Mapping)]
+    return {
+        name: value
+        for group in groups
+        for name, item in group.items()
+        if isinstance(item, Mapping) and "_best_constant_" not in name
+        if not isinstance(item.get("value"), str) and (value := number(item.get("value"))) is not None
+    }

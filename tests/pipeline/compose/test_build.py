@@ -1,0 +1,255 @@
+"""The pipeline as a whole, read from its definition: which steps, in which order, gated how, going where."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from pipeline.config.parameters import Task, Type
+from pipeline.definition.check import steps, upstream
+from tests.support.definitions import CASES, definition, settings
+
+_TYPES = {
+    "ConvertData": "Processing",
+    "TrainModel": "Training",
+    "CreateModel": "Model",
+    "PredictTest": "Transform",
+    "EvaluateModel": "Processing",
+    "CheckMetrics": "Condition",
+    "RegisterModel": "RegisterModel",
+    "RejectModel": "Fail",
+    "CheckDeploy": "Condition",
+    "ConfigureEndpoint": "EndpointConfig",
+    "DeployEndpoint": "Endpoint",
+    "ValidateEndpoint": "Processing",
+}
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _strings(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_steps_and_their_native_types(case: str) -> None:
+    assert {name: step.type for name, step in steps(definition(case)).items()} == _TYPES
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_step_says_what_it_is(case: str) -> None:
+    for step in steps(definition(case)).values():
+        assert step.step["DisplayName"] and step.step["Description"].endswith(".")
+
+
+def test_conditions_stand_at_the_top_so_that_none_is_nested() -> None:
+    found = steps(definition())
+    assert [name for name, step in found.items() if not step.within] == [
+        "ConvertData",
+        "TrainModel",
+        "CreateModel",
+        "PredictTest",
+        "EvaluateModel",
+        "CheckMetrics",
+        "CheckDeploy",
+    ]
+    assert found["RegisterModel"].within == (("CheckMetrics", "IfSteps"),)
+    assert found["RejectModel"].within == (("CheckMetrics", "ElseSteps"),)
+    assert found["ValidateEndpoint"].within == (("CheckDeploy", "IfSteps"),)
+
+
+def test_nothing_is_deployed_that_was_not_registered() -> None:
+    found = upstream(definition())
+    assert found["CheckDeploy"] == ["RegisterModel"]
+    assert "ConfigureEndpoint" in found["DeployEndpoint"] and "DeployEndpoint" in found["ValidateEndpoint"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_output_lies_below_the_execution_and_the_step(case: str) -> None:
+    """Each place that is written to is a Join of root, execution id, step and output; each is another one."""
+    root = settings(case).root
+    written: list[tuple[str, ...]] = []
+    for name, step in steps(definition(case)).items():
+        arguments = step.arguments
+        places = [
+            output["S3Output"]["S3Uri"] for output in arguments.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        ]
+        places += [
+            arguments[config][member]
+            for config, member in (("OutputDataConfig", "S3OutputPath"), ("TransformOutput", "S3OutputPath"))
+            if config in arguments
+        ]
+        for place in places:
+            *front, step_name, output = place["Std:Join"]["Values"]
+            assert place["Std:Join"]["On"] == "/"
+            assert front == [f"{root}/executions", {"Get": "Execution.PipelineExecutionId"}]
+            assert step_name == name
+            written.append((step_name, output))
+    assert len(written) == 10 and len(set(written)) == 10
+
+
+@pytest.mark.parametrize(
+    ("case", "gates"),
+    [
+        (
+            "binary",
+            {
+                "MinAccuracy": "binary_classification_metrics.accuracy.value",
+                "MinPrecision": "binary_classification_metrics.precision.value",
+                "MinRecall": "binary_classification_metrics.recall.value",
+                "MinF1": "binary_classification_metrics.f1.value",
+                "MinAuc": "binary_classification_metrics.auc.value",
+            },
+        ),
+        (
+            "multiclass",
+            {
+                "MinAccuracy": "multiclass_classification_metrics.accuracy.value",
+                "MinPrecision": "multiclass_classification_metrics.weighted_precision.value",
+                "MinRecall": "multiclass_classification_metrics.weighted_recall.value",
+                "MinF1": "multiclass_classification_metrics.weighted_f1.value",
+            },
+        ),
+        (
+            "regression",
+            {
+                "MaxMae": "regression_metrics.mae.value",
+                "MaxRmse": "regression_metrics.rmse.value",
+                "MinR2": "regression_metrics.r2.value",
+            },
+        ),
+    ],
+)
+def test_gate_holds_each_metric_to_its_threshold(case: str, gates: dict[str, str]) -> None:
+    found = steps(definition(case))
+    conditions = found["CheckMetrics"].arguments["Conditions"]
+    read = {
+        condition["RightValue"]["Get"].removeprefix("Parameters."): condition["LeftValue"]["Std:JsonGet"]["Path"]
+        for condition in conditions
+    }
+    assert read == gates
+    for condition in conditions:
+        minimum = "Parameters.Min" in condition["RightValue"]["Get"]
+        assert condition["Type"] == ("GreaterThanOrEqualTo" if minimum else "LessThanOrEqualTo")
+
+
+@pytest.mark.parametrize(
+    ("case", "told"),
+    [
+        ("binary", "accuracy>=0.96,precision>=0.8,recall>=0.8,f1>=0.85,auc>=0.95"),
+        ("multiclass", "accuracy>=0.8,weighted_precision>=0.8,weighted_recall>=0.8,weighted_f1>=0.8"),
+        ("regression", "mae<=2.0,rmse<=2.5,r2>=0.3"),
+    ],
+)
+def test_evaluation_is_told_the_gates_and_the_rejection_says_how_it_found_them(case: str, told: str) -> None:
+    given = definition(case)
+    defaults = {parameter["Name"]: parameter["DefaultValue"] for parameter in given["Parameters"]}
+    words = steps(given)["EvaluateModel"].arguments["AppSpecification"]["ContainerArguments"]
+    parts = words[words.index("--gates") + 1]["Std:Join"]["Values"]
+    shown = [part if isinstance(part, str) else defaults[part["Get"].removeprefix("Parameters.")] for part in parts]
+    assert "".join(map(str, shown)) == told
+    message = steps(given)["RejectModel"].arguments["ErrorMessage"]["Std:Join"]["Values"]
+    assert message == [
+        "The model is rejected. ",
+        {
+            "Std:JsonGet": {
+                "PropertyFile": {"Get": "Steps.EvaluateModel.PropertyFiles.EvaluationGates"},
+                "Path": "verdict.value",
+            }
+        },
+    ]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parameters_are_all_used_and_all_declared(case: str) -> None:
+    given = definition(case)
+    declared = [parameter["Name"] for parameter in given["Parameters"]]
+    used = set(re.findall(r'"Parameters\.(\w+)"', json.dumps(given["Steps"])))
+    assert set(declared) == used
+    assert declared == [parameter.name for parameter in settings(case).declared]
+
+
+def test_deploy_is_off_by_default_and_a_choice_of_two() -> None:
+    deploy = next(parameter for parameter in definition()["Parameters"] if parameter["Name"] == "Deploy")
+    assert deploy == {"Name": "Deploy", "Type": "String", "DefaultValue": "false", "EnumValues": ["false", "true"]}
+
+
+def test_key_network_and_tags_reach_every_job_and_the_endpoint() -> None:
+    given, plain = definition("full"), definition("binary")
+    for name in ("ConvertData", "TrainModel", "EvaluateModel", "ValidateEndpoint"):
+        assert steps(given)[name].arguments["Tags"] == [
+            {"Key": "cost-centre", "Value": "42"},
+            {"Key": "team", "Value": "vision"},
+        ]
+        text = json.dumps(steps(given)[name].arguments)
+        assert "subnet-0a1b2c3d" in text and "sg-0a1b2c3d" in text
+        assert text.count(str(settings("full").kms_key)) == 2, "the volume and the output"
+    for name in ("CreateModel", "PredictTest", "ConfigureEndpoint", "DeployEndpoint"):
+        assert "Tags" in steps(given)[name].arguments
+    assert "VpcConfig" in steps(given)["CreateModel"].arguments
+    assert "KmsKeyId" in steps(given)["ConfigureEndpoint"].arguments
+    assert not [text for text in _strings(plain) if "kms" in text or "subnet" in text]
+    assert '"Tags"' not in json.dumps(plain)
+
+
+def test_versions_of_a_group_take_the_tags_of_the_group() -> None:
+    """CreateModelPackage refuses tags together with a group."""
+    assert "Tags" not in steps(definition("full"))["RegisterModel"].arguments
+
+
+def test_images_are_those_of_the_region() -> None:
+    for case, algorithm, scripts in [
+        ("binary", "382416733822.dkr.ecr.us-east-1", "683313688378.dkr.ecr.us-east-1"),
+        ("full", "438346466558.dkr.ecr.eu-west-1", "141502667606.dkr.ecr.eu-west-1"),
+    ]:
+        found = steps(definition(case))
+        image = found["TrainModel"].arguments["AlgorithmSpecification"]["TrainingImage"]
+        assert image == f"{algorithm}.amazonaws.com/linear-learner:1"
+        assert found["CreateModel"].arguments["PrimaryContainer"]["Image"] == image
+        image = found["ConvertData"].arguments["AppSpecification"]["ImageUri"]
+        assert image == f"{scripts}.amazonaws.com/sagemaker-xgboost:3.2-0"
+
+
+_COMMON = {
+    "mini_batch_size": "MiniBatchSize",
+    "epochs": "Epochs",
+    "num_models": "NumModels",
+    "learning_rate": "LearningRate",
+    "l1": "L1",
+    "wd": "Wd",
+    "loss": "Loss",
+}
+
+
+@pytest.mark.parametrize(
+    ("task", "own"),
+    [
+        (
+            Task.BINARY,
+            {
+                "positive_example_weight_mult": "PositiveExampleWeightMult",
+                "binary_classifier_model_selection_criteria": "ModelSelectionCriteria",
+                "target_recall": "TargetRecall",
+                "target_precision": "TargetPrecision",
+            },
+        ),
+        (
+            Task.MULTICLASS,
+            {"num_classes": "NumClasses", "balance_multiclass_weights": "BalanceMulticlassWeights"},
+        ),
+        (Task.REGRESSION, {}),
+    ],
+)
+def test_hyperparameters_come_from_parameters_as_strings(task: Task, own: dict[str, str]) -> None:
+    declared = {parameter.name: parameter for parameter in settings(task.value).declared}
+    expected: dict[str, Any] = {"predictor_type": task.predictor_type}
+    for name, parameter in {**_COMMON, **own}.items():
+        reference = {"Get": f"Parameters.{parameter}"}
+        joined = {"Std:Join": {"On": "", "Values": [reference]}}
+        expected[name] = reference if declared[parameter].type is Type.STRING else joined
+    assert steps(definition(task.value))["TrainModel"].arguments["HyperParameters"] == expected
