@@ -6,15 +6,16 @@ import datetime
 import hashlib
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.local.http import signature_v2
 from pipeline.local.http.signature_v4 import Claim, Credential, Refused, Request, scope_of, verify
 
 KEY, SECRET = "AKIAEXAMPLE", "a-secret"
@@ -32,7 +33,10 @@ def signed(
     request = AWSRequest(method=method, url=url, data=body, headers=headers or {})
     request.context["payload_signing_enabled"] = True
     name = "s3" if auth in (S3SigV4Auth, S3SigV4QueryAuth) else "sagemaker"
-    auth(Credentials(KEY, secret), name, "us-east-1").add_auth(request)
+    if auth is HmacV1QueryAuth:
+        auth(Credentials(KEY, secret)).add_auth(request)
+    else:
+        auth(Credentials(KEY, secret), name, "us-east-1").add_auth(request)
     parts = urlsplit(request.url)
     sent = {name.lower(): value for name, value in request.headers.items()}
     sent.setdefault("host", parts.netloc)
@@ -46,19 +50,50 @@ def test_a_request_signed_by_botocore_is_believed(path: str) -> None:
     assert (credential.access_key_id, credential.region, credential.service) == (KEY, "us-east-1", "sagemaker")
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    st.text(min_size=1, max_size=12),
-    st.dictionaries(st.text("ab-_.~ü/&=+ %", min_size=1, max_size=5), st.text(max_size=5), max_size=3),
-)
-def test_any_s3_key_and_query_signed_by_botocore_is_believed(key: str, query: dict[str, str]) -> None:
-    from urllib.parse import quote, urlencode
+KEYS = st.text(min_size=1, max_size=12)
+QUERIES = st.dictionaries(st.text("ab-_.~ü/&=+ %", min_size=1, max_size=5), st.text(max_size=5), max_size=3)
 
+
+def address(key: str, query: dict[str, str]) -> str:
+    """An object's address, quoted as botocore does."""
     url = f"http://127.0.0.1:99/bucket/{quote(key.encode('utf-8', 'replace'), safe='/~')}"
-    if query:
-        url += "?" + urlencode(query, quote_via=quote, errors="replace", safe="~")
-    request = signed(S3SigV4Auth, "PUT", url, b"body", {"x-amz-meta-a": "  two   words "})
+    return url + ("?" + urlencode(query, quote_via=quote, errors="replace", safe="~") if query else "")
+
+
+@settings(max_examples=50, deadline=None)
+@given(KEYS, QUERIES)
+def test_any_s3_key_and_query_signed_by_botocore_is_believed(key: str, query: dict[str, str]) -> None:
+    request = signed(S3SigV4Auth, "PUT", address(key, query), b"body", {"x-amz-meta-a": "  two   words "})
     assert verify(request, SECRETS, now()).service == "s3"
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    KEYS,
+    st.dictionaries(
+        st.sampled_from(
+            ["versionId", "partNumber", "uploadId", "response-content-type", "response-content-disposition"]
+        ),
+        st.text("ab-_.~ü/&=+ %;", min_size=1, max_size=6),
+        max_size=3,
+    ),
+    st.sampled_from(["GET", "PUT", "HEAD", "DELETE"]),
+)
+def test_any_presigned_address_of_the_old_kind_is_believed_for_its_own_method_key_and_query(
+    key: str, query: dict[str, str], method: str
+) -> None:
+    request = signed(HmacV1QueryAuth, method, address(key, query))
+    assert signature_v2.is_presigned(request.query)
+    assert signature_v2.verify(request, SECRETS, now()).service == "s3"
+    for other in (
+        changed(request, method="POST"),
+        changed(request, path=request.path + "x"),
+        changed(request, query=request.query + "&torrent"),
+        changed(request, headers={**request.headers, "x-amz-acl": "public-read"}),
+    ):
+        with pytest.raises(Refused) as caught:
+            signature_v2.verify(other, SECRETS, now())
+        assert caught.value.reason == "mismatch"
 
 
 def test_a_presigned_address_is_believed_until_it_expires() -> None:
