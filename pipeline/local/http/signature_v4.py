@@ -13,7 +13,7 @@ import functools
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
@@ -206,12 +206,21 @@ def _compare(request: Request, credential: Credential, claim: Claim) -> None:
     path = request.path if credential.service == "s3" else _normal(request.path)
     headers = "".join(f"{name}:{_trimmed(request.headers.get(name, ''))}\n" for name in signed)
     canonical = "\n".join((request.method, path, _canonical_query(claim.query), headers, ";".join(signed), payload))
-    digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
-    to_sign = f"{ALGORITHM}\n{amz_date}\n{_scope_text(credential)}\n{digest}"
     key = _signing_key(claim.secret, credential.date, credential.region, credential.service)
-    expected = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, claim.signature.encode("ascii", "replace").decode()):
-        raise Refused("mismatch", _MISMATCH)
+    given = claim.signature.encode("ascii", "replace").decode()
+    for encoded in _encodings(canonical):
+        digest = hashlib.sha256(encoded).hexdigest()
+        to_sign = f"{ALGORITHM}\n{amz_date}\n{_scope_text(credential)}\n{digest}"
+        if hmac.compare_digest(hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest(), given):
+            return
+    raise Refused("mismatch", _MISMATCH)
+
+
+def _encodings(canonical: str) -> Iterator[bytes]:
+    """A header beyond ASCII is signed as UTF-8 and sent as that or as Latin-1; what came was read as Latin-1."""
+    yield canonical.encode("utf-8", "surrogateescape")
+    if not canonical.isascii():
+        yield canonical.encode("latin-1", "replace")
 
 
 def _scope_text(credential: Credential) -> str:

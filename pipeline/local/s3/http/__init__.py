@@ -50,6 +50,18 @@ PARITY: Final = (
     ),
     Row(
         area="s3",
+        subject="Checksums of single parts",
+        here="Told while the upload is in progress, not by GetObject with a part number or GetObjectAttributes",
+        aws="Told there, too",
+    ),
+    Row(
+        area="s3",
+        subject="Requests without a signature, of another account, or with a header of Signature Version 2",
+        here="Refused; presigned addresses of Version 2 are taken",
+        aws="Taken where ACLs or policies allow them; Version 2 in old regions only",
+    ),
+    Row(
+        area="s3",
         subject="Encryption and storage classes",
         here="Names are kept and given back; bodies lie on disk as they are and are always at hand",
         aws="Bodies are encrypted; archived objects must be restored first",

@@ -37,9 +37,10 @@ class Body:
     @property
     def framed(self) -> bool:
         """Whether the body is `aws-chunked`."""
-        encoding = self._headers.get("content-encoding", "")
-        streaming = self._headers.get("x-amz-content-sha256", "").startswith("STREAMING-")
-        return streaming or "aws-chunked" in encoding
+        if self._headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
+            return True
+        named = "aws-chunked" in self._headers.get("content-encoding", "")
+        return named and "x-amz-decoded-content-length" in self._headers
 
     def chunks(self, *, of_object: bool = False, compute: str = "") -> Iterator[bytes]:
         """The body. Raises at its end what makes it unacceptable: IncompleteBody, BadDigest ...

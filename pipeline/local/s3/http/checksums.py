@@ -93,7 +93,7 @@ class Checks:
 
     def __init__(self, headers: Mapping[str, str], *, compute: str = "") -> None:
         """`compute` is an algorithm whose checksum is wanted even if the client gives none. Raises InvalidRequest."""
-        self._md5 = _claimed_md5(headers.get("content-md5", ""))
+        self._md5 = _claimed_md5(headers["content-md5"]) if "content-md5" in headers else b""
         self.claimed = claimed(headers)
         self._announced = announced(headers)
         if self.claimed and self._announced:
@@ -228,6 +228,6 @@ def _claimed_md5(text: str) -> bytes:
         found = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise InvalidDigest from None
-    if text and len(found) != 16:
+    if len(found) != 16:
         raise InvalidDigest
     return found

@@ -10,7 +10,16 @@ from xml.etree.ElementTree import Element
 
 from pipeline.local.s3.http import xml
 from pipeline.local.s3.http.answer import Answer, checksum_headers, checksum_nodes, encryption_headers, version_headers
-from pipeline.local.s3.http.checksums import Taking, announced, claimed, is_crc, joined_crc, known_algorithm, new_digest
+from pipeline.local.s3.http.checksums import (
+    PREFIX,
+    Taking,
+    announced,
+    claimed,
+    is_crc,
+    joined_crc,
+    known_algorithm,
+    new_digest,
+)
 from pipeline.local.s3.http.conditions import check_read, copied_range, write_condition
 from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
@@ -98,6 +107,9 @@ def _complete(
         raise BadDigest(f"The upload was created with the checksum type {agreed}, not {kind}.")
     chosen = [parts[number] for number, _ in wanted if number in parts]
     checksums, kind = _whole(plane, request, chosen) if kind == FULL else _combined(chosen)
+    for name, value in checksums.items():
+        if request.headers.get(f"{PREFIX}{name}", value) != value:
+            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
     return plane.objects.uploads.complete(
         upload,
         wanted,
@@ -266,8 +278,6 @@ def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str,
                 for _ in taking:
                     pass
             found |= taking.checksums
-        if given.get(name, found.get(name)) != found.get(name):
-            raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
     return found, FULL
 
 

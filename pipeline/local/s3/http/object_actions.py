@@ -185,7 +185,7 @@ def object_attributes(plane: Plane, request: Request) -> Answer:
     found = find(plane.objects, request)
     wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
     checksum = checksum_nodes(found.properties.checksums)
-    parts: list[xml.Node] = [("PartsCount", str(len(found.blobs)))] if found.multipart else []
+    parts = _attribute_parts(found, request) if found.multipart else []
     known: dict[str, str | list[xml.Node]] = {
         "ETag": found.etag,
         "Checksum": checksum,
@@ -196,6 +196,33 @@ def object_attributes(plane: Plane, request: Request) -> Answer:
     children: list[xml.Node] = [(name, value) for name, value in known.items() if name in wanted and value]
     headers = {"Last-Modified": read_headers(found)["Last-Modified"], **version_headers(found)}
     return Answer.xml("GetObjectAttributesResponse", children, headers=headers)
+
+
+def _attribute_parts(found: StoredObject, request: Request) -> list[xml.Node]:
+    """The parts, in pages, with their sizes; as on AWS only of an object that has a checksum."""
+    limit, marker = (
+        _count(request, f"x-amz-{name}", default) for name, default in (("max-parts", 1000), ("part-number-marker", 0))
+    )
+    sizes = list(enumerate((blob.size for blob in found.blobs), 1))
+    rest = [(number, size) for number, size in sizes if number > marker]
+    shown = rest[:limit]
+    nodes: list[xml.Node] = [("PartsCount", str(len(sizes)))]
+    if found.properties.checksums:
+        nodes += [
+            ("PartNumberMarker", str(marker)),
+            ("NextPartNumberMarker", str(shown[-1][0] if shown else marker)),
+            ("MaxParts", str(limit)),
+            ("IsTruncated", str(len(rest) > len(shown)).lower()),
+        ]
+        nodes += [("Part", [("PartNumber", str(number)), ("Size", str(size))]) for number, size in shown]
+    return nodes
+
+
+def _count(request: Request, name: str, default: int) -> int:
+    text = request.headers.get(name, "")
+    if text and not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise InvalidArgument(f"Provided {name} not an integer or within integer range", ArgumentName=name)
+    return min(int(text), 1000) if text else default
 
 
 def _body(

@@ -34,9 +34,10 @@ MAX_TAGS: Final = 10
 def properties(request: Request) -> Properties:
     """The properties in the headers, without checksums. Raises InvalidArgument, InvalidTag."""
     headers = {name: request.headers[name.lower()] for name in _KEPT if request.headers.get(name.lower())}
-    encoding = _without_framing(headers.pop("Content-Encoding", ""))
-    if encoding:
-        headers["Content-Encoding"] = encoding
+    encoding = headers.get("Content-Encoding", "")
+    if "aws-chunked" in encoding:
+        headers["Content-Encoding"] = _without_framing(encoding)
+    headers = {name: value for name, value in headers.items() if value}
     storage = headers.get("x-amz-storage-class", "STANDARD")
     if storage not in _STORAGE_CLASSES:
         raise InvalidArgument("The storage class you specified is not valid", StorageClassRequested=storage)

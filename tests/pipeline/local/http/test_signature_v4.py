@@ -110,6 +110,13 @@ def test_the_scope_is_read_from_header_and_query() -> None:
     assert scope_of(Request("GET", "/", "", {})) == ("", "")
 
 
+@pytest.mark.parametrize("sent", ["\u00e9", "\u00e9".encode().decode("latin-1")], ids=["Latin-1", "UTF-8"])
+def test_a_header_beyond_ascii_is_believed_in_either_encoding(sent: str) -> None:
+    request = signed(S3SigV4Auth, "PUT", "http://127.0.0.1:99/b/k", b"", {"x-amz-meta-a": "\u00e9"})
+    request.headers["x-amz-meta-a"] = sent  # as it is read from the wire
+    assert verify(request, SECRETS, now()).access_key_id == KEY
+
+
 AWS_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 AWS_CHUNKS = {
     "4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9": [

@@ -45,6 +45,7 @@ REFUSED: dict[str, tuple[dict[str, str], str]] = {
     ),
     "a trailer of no algorithm": ({"x-amz-trailer": "x-amz-checksum-md9"}, "InvalidRequest"),
     "a trailer that cannot come": ({"x-amz-trailer": "x-amz-checksum-crc32"}, "MalformedTrailerError"),
+    "an empty MD5": ({"content-md5": ""}, "InvalidDigest"),
     "a checksum of another body": ({"x-amz-checksum-crc32": base64_of(bytes(4))}, "BadDigest"),
 }
 
@@ -208,6 +209,29 @@ def test_types_that_an_algorithm_does_not_have_are_refused(
     headers = {name: value for name, value in given_.items() if value}
     status, _, answer = send(service, "POST", f"/{bucket}/k?uploads=", headers=headers)
     assert status == 400 and b"<Code>InvalidRequest</Code>" in answer
+
+
+def test_a_checksum_of_checksums_is_checked_and_the_parts_are_told(s3: Any, bucket: str) -> None:
+    made = s3.create_multipart_upload(Bucket=bucket, Key="k", ChecksumAlgorithm="SHA256")
+    upload = {"Bucket": bucket, "Key": "k", "UploadId": made["UploadId"]}
+    sent = s3.upload_part(**upload, PartNumber=1, Body=BODY, ChecksumAlgorithm="SHA256")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": sent["ETag"], "ChecksumSHA256": SHA256}]}
+    composite = base64_of(hashlib.sha256(hashlib.sha256(BODY).digest()).digest()) + "-1"
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.complete_multipart_upload(**upload, MultipartUpload=parts, ChecksumSHA256=composite.replace("-1", "-2"))
+    done = s3.complete_multipart_upload(**upload, MultipartUpload=parts, ChecksumSHA256=composite)
+    assert (done["ChecksumSHA256"], done["ChecksumType"]) == (composite, "COMPOSITE")
+    told = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])["ObjectParts"]
+    assert (told["TotalPartsCount"], told["IsTruncated"]) == (1, False)
+    assert told["Parts"] == [{"PartNumber": 1, "Size": len(BODY)}]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"), [("deflate, gzip", "deflate, gzip"), ("gzip, aws-chunked", "gzip"), ("aws-chunked,gzip", "gzip")]
+)
+def test_an_encoding_comes_back_as_it_came(service: LocalService, s3: Any, bucket: str, sent: str, told: str) -> None:
+    status, _, _ = send(service, "PUT", f"/{bucket}/k", headers={"Content-Encoding": sent})
+    assert status == 200 and s3.head_object(Bucket=bucket, Key="k")["ContentEncoding"] == told
 
 
 def test_a_copy_gets_the_checksum_that_is_asked_for(s3: Any, bucket: str) -> None:
