@@ -30,6 +30,10 @@ def start(
     sync: Annotated[
         bool, typer.Option("--sync/--no-sync", help="Wait for the disk before a write is acknowledged.")
     ] = True,
+    hold: Annotated[
+        bool,
+        typer.Option("--hold", help="Take up nothing that was under way; stop or delete it."),
+    ] = False,
 ) -> None:
     """Start the service. Without --detach it runs until it is interrupted."""
     from pipeline.local.process import lifecycle
@@ -44,6 +48,7 @@ def start(
         images=image or [],
         lambdas=function or [],
         sync=sync,
+        hold=hold,
     )
 
 

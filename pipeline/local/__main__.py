@@ -24,6 +24,7 @@ def main() -> int:
     parser.add_argument("--lambda", action="append", default=[], dest="lambdas", help="NAME=module:function")
     parser.add_argument("--no-sync", action="store_true", help="do not wait for the disk; a power loss may lose all")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
+    parser.add_argument("--hold", action="store_true", help="take up nothing that was under way")
     given = parser.parse_args()
     options = Options(
         given.state,
@@ -34,6 +35,7 @@ def main() -> int:
         images=tuple(given.image),
         lambdas=tuple(given.lambdas),
         sync=not given.no_sync,
+        hold=given.hold,
     )
     stdin = sys.stdin if given.until_stdin_closes else None
     try:

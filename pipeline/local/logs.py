@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import IO, TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import quote, unquote
 
 from pipeline.limits import Row
@@ -31,6 +31,9 @@ _SUFFIX: Final = ".log"
 _MOST: Final = 64 << 20
 """Bytes kept of one stream; a job that prints without end must not fill the disk or the memory."""
 
+_SHOWN: Final = 2 << 20
+"""Bytes of one stream's end that moto gets, which keeps them in memory."""
+
 _OPEN_FILES: Final = 64
 _BATCH: Final = 10_000
 
@@ -40,6 +43,12 @@ PARITY: Final = (
         subject="size of a stream",
         here="64 MiB are kept, then a line says that there was more",
         aws="unlimited",
+    ),
+    Row(
+        area="logs",
+        subject="FilterLogEvents and queries",
+        here=f"see the last {_SHOWN >> 20} MiB of a stream; GetLogEvents reads all of it",
+        aws="all",
     ),
 )
 
@@ -122,6 +131,12 @@ class Logs:
                 if wanted and stream_name.startswith(tuple(_texts(request, "logStreamNamePrefix")) or ""):
                     self._deliver(backend.groups[group_name], stream_name, path)
 
+    def file_of(self, request: Mapping[str, Any]) -> Path | None:
+        """The file of the one stream that a request names, if that is here."""
+        groups, streams = _groups(request), _streams(request)
+        found = self._files(groups, streams) if len(groups) == len(streams) == 1 else []
+        return found[0] if found else None
+
     def _files(self, groups: list[str], streams: list[str]) -> list[Path]:
         if groups and streams:
             named = [self.path(group, stream) for group in groups for stream in streams]
@@ -135,7 +150,7 @@ class Logs:
             group.delete_log_stream(stream)
         if stream not in group.streams:
             group.create_log_stream(stream)
-        events, end = _events(path, self._delivered.get(path, 0))
+        events, end = _events(path, max(self._delivered.get(path, 0), path.stat().st_size - _SHOWN))
         for start in range(0, len(events), _BATCH):
             group.put_log_events(
                 stream, [{"timestamp": time, "message": text} for time, text in events[start : start + _BATCH]]
@@ -206,10 +221,18 @@ def _events(path: Path, start: int) -> tuple[list[Event], int]:
         with path.open("rb") as file:
             file.seek(start)
             data = file.read()
+            if start and not _begins(file, start):
+                start, data = start + data.find(b"\n") + 1, data[data.find(b"\n") + 1 :]
     except FileNotFoundError:
         return [], start
     end = data.rfind(b"\n") + 1
     return list(_parsed(data[:end].decode("utf-8", "replace"))), start + end
+
+
+def _begins(file: IO[bytes], place: int) -> bool:
+    """Whether a line begins there."""
+    file.seek(place - 1)
+    return file.read(1) == b"\n"
 
 
 def _parsed(text: str) -> Iterator[Event]:
@@ -221,12 +244,13 @@ def _parsed(text: str) -> Iterator[Event]:
         if lines:
             yield time, "\n".join(lines)
         stamp, _, rest = line.partition(" ")
-        time, lines = _milliseconds(stamp), [rest]
+        time, lines = milliseconds(stamp), [rest]
     if lines:
         yield time, "\n".join(lines)
 
 
-def _milliseconds(stamp: str) -> int:
+def milliseconds(stamp: str) -> int:
+    """Epoch milliseconds of the time that an event's line begins with; 0 for what is none."""
     try:
         return round(datetime.fromisoformat(stamp).timestamp() * 1000)
     except ValueError:

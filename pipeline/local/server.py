@@ -35,6 +35,7 @@ from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
 from pipeline.local.other_aws import sts
 from pipeline.local.other_aws.backend import Moto
+from pipeline.local.log_pages import log_events
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -58,6 +59,7 @@ _LARGEST_JSON: Final = 16 << 20
 _GRACE_SECONDS: Final = 1.0
 """For the answers under way when the service ends."""
 _TARGET: Final = "SageMaker."
+_LOG_EVENTS: Final = "Logs_20140328.GetLogEvents"
 _BROWSER: Final = "sec-fetch-dest"
 _ENDPOINTS: Final = "/endpoints/"
 
@@ -147,9 +149,13 @@ class Front:
         if credential.service == "s3":  # moto has an S3 of its own, where nothing of this one's is
             raise Refused("mismatch", "Credential should be scoped to correct service.")
         if credential.service == "logs":
-            # The logs of jobs are files; moto's Logs is a view that is brought up to date when somebody looks.
+            # Pages of logs come from their files; for all else moto's view is brought up to date when somebody looks.
+            asked = parsed(body)
+            path = self._service.logs.file_of(asked) if target == _LOG_EVENTS else None
+            if path is not None:
+                return protocols.success(log_events(path, asked))
             self._moto.load()
-            self._service.logs.deliver(parsed(body))
+            self._service.logs.deliver(asked)
         if guard.is_aws(request.headers["host"]):  # moto makes addresses of it, which must lead here
             request = replace(request, headers={**request.headers, "host": urlsplit(self.url).netloc})
         own_key = credential.access_key_id == self._key.access_key_id

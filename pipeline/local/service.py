@@ -26,6 +26,7 @@ from pipeline.local.request_validation import check_request
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
 from pipeline.local.store import Store
+from pipeline.local.threads import Starter
 
 Body = dict[str, Any]
 
@@ -67,6 +68,7 @@ class Service:
         self.arns = Arns(configuration.account, configuration.region)
         self.store = Store(state.database, configuration.sync)
         self.objects = Objects(state.objects, sync=configuration.sync)
+        self.starter = Starter()
         self.logs = Logs(self)
         self.events = Events(self)
         self.jobs = Jobs(self)
@@ -81,14 +83,19 @@ class Service:
         self.faults.before(operation)
         return self._actions[operation](self, check_request(operation, request))
 
-    def recover(self) -> None:
-        """After a restart: make true again, or end with a reason, whatever was running when the service went down."""
+    def recover(self, *, hold: bool = False) -> None:
+        """After a restart: make true again, or end with a reason, whatever was running when the service went down.
+
+        With `hold` only jobs are ended; executions and endpoints stay as they are.
+        """
         self.jobs.recover()
-        self.hosting.recover()
-        self.engine.recover()
+        if not hold:
+            self.hosting.recover()
+        self.engine.recover(hold=hold)
 
     def close(self) -> None:
         """Stop executions, jobs and endpoints of this process and close the state; what was acknowledged stays."""
+        self.starter.close()
         self.engine.close()
         self.jobs.close()
         self.hosting.close()

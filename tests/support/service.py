@@ -82,7 +82,7 @@ def share_models() -> None:
 
 
 @contextmanager
-def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Iterator[LocalService]:
+def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **configuration: Any) -> Iterator[LocalService]:
     """A service with its state in `tmp_path / "state"`; use it twice with one folder to test a restart."""
     # Here and not when a client is made: the front loads moto, which needs it too, in a thread of this same process.
     import boto3  # noqa: F401
@@ -95,7 +95,7 @@ def local_service(tmp_path: Path, *, port: int = 0, **configuration: Any) -> Ite
     fronts.append(Front(service, port))
     running = LocalService(service, fronts[0], fronts[0].url)
     try:
-        service.recover()
+        service.recover(hold=hold)
         running.front.start()
         yield running
     finally:

@@ -41,6 +41,7 @@ def run_lambda(run: StepRun) -> Ended:
     arn = str(step.get("FunctionArn"))
     run.progress("Executing", Metadata={"Lambda": {"Arn": arn}})
     event = evaluate(run.arguments, run.scope)
+    run.survived()
     try:
         answer = lambdas.invoke(run.service, arn, event, closing=run.halt.closing)
         values = outputs.typed(step, answer if isinstance(answer, dict) else {})

@@ -42,6 +42,7 @@ def run_for_each(run: StepRun) -> Ended:
     if items is None:
         items = _items(evaluate(run.arguments.get("IterableItems"), run.scope))
         run.note(_items=items)
+    run.survived()
     children = {node.name: (node, index) for index in range(len(items)) for node in _children(run.node, index)}
     graph = Graph({name: node for name, (node, _) in children.items()})
     scope = replace(run.scope, graph=Graph({**run.scope.graph.nodes, **graph.nodes}))

@@ -28,6 +28,19 @@ _EXECUTION_EVENT: Final = "SageMaker Model Building Pipeline Execution Status Ch
 _STEP_EVENT: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 
 
+_STARTS: Final = 2
+"""How often something may be taken up at a start that the service did not survive."""
+
+
+class Poisonous(Exception):
+    """The service went down each time that this was taken up."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"SageMaker on localhost went down at {_STARTS} starts while it took this up; it is not tried again."
+        )
+
+
 def iso(seconds: float) -> str:
     """Epoch seconds as AWS's JSON documents write them: `2021-03-15T16:10:11Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -54,6 +67,29 @@ class Records:
         if body is None:
             raise KeyError(self.arn)
         return body
+
+    def take_up(self) -> Body:
+        """The body of an execution that is taken up after a restart; `taken_up` says that it went well.
+
+        Raises Poisonous.
+        """
+        with self._store.transaction():
+            before = _counted(self.execution())
+            return self._store.merge(EXECUTION, self.arn, _taking_up=before + 1)
+
+    def taken_up(self) -> None:
+        """The execution runs: the service has survived that."""
+        self._store.merge(EXECUTION, self.arn, _taking_up=None)
+
+    def take_up_step(self, step: str) -> None:
+        """As `take_up`, for one step. Raises Poisonous."""
+        with self._store.transaction():
+            self.note(step, _taking_up=_counted(self.step(step) or {}) + 1)
+
+    def step_taken_up(self, step: str) -> None:
+        """As `taken_up`, for one step."""
+        if "_taking_up" in (self.step(step) or {}):
+            self.note(step, _taking_up=None)
 
     def change(self, status: str) -> None:
         """Give the execution a status and say so to EventBridge."""
@@ -132,6 +168,7 @@ class Records:
                 return row
             if status in ENDED:
                 members["EndTime"] = self._service.clock.now()
+                members["_taking_up"] = None
             if members.get("FailureReason"):
                 members["FailureReason"] = str(members["FailureReason"])[:STEP_REASON_LIMIT]
             body = self.note(step, StepStatus=status, **members)
@@ -164,6 +201,13 @@ class Records:
         kept = {key: value for key, value in detail.items() if value is not None}
         kept |= {"pipelineArn": pipeline_arn, "pipelineExecutionArn": self.arn}
         self._service.events.emit(detail_type, [pipeline_arn, self.arn], kept)
+
+
+def _counted(body: Body) -> int:
+    count = int(body.get("_taking_up", 0))
+    if count >= _STARTS:
+        raise Poisonous
+    return count
 
 
 def _camel(value: Any) -> Any:

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from pipeline.limits import Row
-from pipeline.local import disk
+from pipeline.local import disk, threads
 from pipeline.local.engine import experiments
 from pipeline.local.engine.graph import NEVER, Decision, Graph, Node
-from pipeline.local.engine.records import ENDED, FAILURE, Body, Records, definition_of
+from pipeline.local.engine.records import ENDED, FAILURE, Body, Poisonous, Records, definition_of
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
@@ -34,7 +34,8 @@ PARITY: Final = (
     Row(
         area="pipelines",
         subject="executions that run when the service goes down",
-        here="taken up at the next start; a job that went down with the service is made once more",
+        here="taken up at the next start; a job that went down with the service is made once more; what was being taken"
+        " up when the service went down at two starts is Failed, with a reason",
         aws="does not arise",
     ),
 )
@@ -43,8 +44,9 @@ PARITY: Final = (
 class Run:
     """One execution while it runs; `leave` is called when it is about to end."""
 
-    def __init__(self, service: Service, arn: str, leave: Callable[[Run], None]) -> None:
+    def __init__(self, service: Service, arn: str, leave: Callable[[Run], None], *, resumed: bool = False) -> None:
         self.arn = arn
+        self._resumed = resumed
         self.thread = threading.Thread(target=self._main, name=arn.rsplit("/", 1)[-1], daemon=True)
         self._service = service
         self._leave = leave
@@ -76,16 +78,18 @@ class Run:
         try:
             self._prepare()
             self._schedule()
+        except Poisonous as error:
+            self._finish("Failed", f"InternalServerError: {error}")
         except Exception as error:
             # Whatever goes wrong here, the execution must not hang in Executing.
             if not self._halt.closing.is_set():
                 traceback.print_exc()
                 self._finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
         for thread in list(self._running.values()):
-            thread.join(5)
+            threads.join(thread, 5)
 
     def _prepare(self) -> None:
-        execution = self._records.execution()
+        execution = self._records.take_up() if self._resumed else self._records.execution()
         if execution["PipelineExecutionStatus"] == "Stopping":
             self._halt.stop()
             self._records.stopping()
@@ -105,6 +109,8 @@ class Run:
         if selected is not None:
             for name in self._graph.nodes.keys() - rows.keys() - set(selected):
                 self._settled[name] = NEVER
+        if self._resumed:
+            self._records.taken_up()
 
     def _schedule(self) -> None:
         while not self._halt.closing.is_set():
@@ -164,7 +170,7 @@ class Run:
 
         thread = threading.Thread(target=main, name=f"{self.thread.name}/{node.name}", daemon=True)
         self._running[node.name] = thread
-        thread.start()
+        self._service.starter.start(thread)
 
     def _verdict(self) -> tuple[str, str | None]:
         failed = [name for name, status in self._settled.items() if status in ("Failed", "Stopped")]

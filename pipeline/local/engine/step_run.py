@@ -101,6 +101,7 @@ class StepRun:
 
     def wait(self, until: Callable[[], T | None], *, of: Key) -> T:
         """Wait for commits to one resource until `until` answers something. Raises Closing."""
+        self.survived()
 
         def look() -> tuple[T | None] | None:
             if self.halt.closing.is_set():
@@ -115,8 +116,14 @@ class StepRun:
                     raise Closing
                 return found[0]
 
+    def survived(self) -> None:
+        """The step is past all that comes from its user's hand, where it may have taken the service down before."""
+        if self.resumed:
+            self.records.step_taken_up(self.node.name)
+
     def pause(self, seconds: float) -> None:
         """Wait before a retry, but not longer than until the execution is to stop. Raises Closing."""
+        self.survived()
         self.halt.either.wait(seconds)
         if self.halt.closing.is_set():
             raise Closing

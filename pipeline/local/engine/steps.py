@@ -15,6 +15,7 @@ from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.external_steps import run_callback, run_lambda
 from pipeline.local.engine.for_each_steps import run_for_each
 from pipeline.local.engine.lineage_steps import run_lineage
+from pipeline.local.engine.records import Poisonous
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 
@@ -49,9 +50,14 @@ RUNNERS: Final[dict[str, Callable[[StepRun], Ended]]] = {
 def run_step(run: StepRun) -> str | None:
     """Run a step whose row is there, write how it ended, and answer its status; None if the service goes down."""
     try:
+        if run.resumed:
+            run.records.take_up_step(run.node.name)
         ended = RUNNERS[run.node.type](run)
     except Closing:
+        run.survived()
         return None
+    except Poisonous as error:
+        ended = Ended("Failed", f"InternalServerError: {error}")
     except EvaluationError as error:
         ended = Ended("Failed", f"ClientError: {error}")
     except Exception as error:

@@ -17,6 +17,9 @@ from pipeline.local.http.messages import Answer, BadRequest, Disconnected, File,
 from pipeline.local.http.parsing import RequestParser, head_of
 
 _LINGER_SECONDS: Final = 5.0
+_SMALL: Final = 4 << 10
+_LARGE: Final = 64 << 10
+_BRIEF_SECONDS: Final = 1.0
 _HEAD: Final = 1 << 16
 _CHUNK: Final = 1 << 18
 
@@ -105,9 +108,13 @@ class Channel:
         return Request(incoming.method, path, query, incoming.headers, headers, length, body)
 
     def write(self, answer: Answer, *, head_only: bool, close: bool) -> None:
-        """Send the answer. Raises OSError."""
-        self.sock.settimeout(self._body_seconds)
+        """Send the answer. Raises OSError, also at once where a small one does not go out.
+
+        So are all answers to those who have not proven the key: whoever does not read his keeps no thread waiting.
+        """
         body = answer.body
+        size = len(body) if isinstance(body, bytes) else _LARGE
+        self.sock.settimeout(0.0 if size <= _SMALL else _BRIEF_SECONDS if size < _LARGE else self._body_seconds)
         headers = [("Date", _date()), *answer.headers]
         named = {name.lower() for name, _ in answer.headers}
         chunked = False

@@ -56,13 +56,14 @@ def start(
     images: Sequence[str] = (),
     lambdas: Sequence[str] = (),
     sync: bool = True,
+    hold: bool = False,
     out: IO[str] | None = None,
 ) -> None:
     """Start a service, and serve until SIGTERM, SIGINT or SIGHUP unless it is to `detach`; prints its address to `out`.
 
     Raises LocalServiceError, UsageError.
     """
-    options = Options(state, port, region, account, tuple(faults), tuple(images), tuple(lambdas), sync)
+    options = Options(state, port, region, account, tuple(faults), tuple(images), tuple(lambdas), sync, hold)
     if detach:
         announce(_detached(options), out or sys.stdout)
     else:
@@ -136,6 +137,7 @@ def _spawn(options: Options, *, lives_with_us: bool) -> subprocess.Popen[str]:
     command += [part for image in options.images for part in ("--image", image)]
     command += [part for function in options.lambdas for part in ("--lambda", function)]
     command += [] if options.sync else ["--no-sync"]
+    command += ["--hold"] if options.hold else []
     command += ["--until-stdin-closes"] if lives_with_us else []
     environ = dict(os.environ)
     forget_aws(environ)

@@ -48,6 +48,8 @@ class Options:
     """Functions that Lambda steps call, each NAME=module:function."""
     sync: bool = True
     """Whether what is acknowledged is on the disk; else it survives a kill, but no power loss."""
+    hold: bool = False
+    """Whether executions and endpoints that were under way stay as they are."""
 
 
 def serve(
@@ -64,7 +66,7 @@ def serve(
         identity = Identity.of(folder.key, options.region, options.account)
         service, front = _assembled(folder, identity, options)
         try:
-            service.recover()
+            service.recover(hold=options.hold)
             # Who starts a service for one run hardly needs moto, whose loading would slow the jobs down.
             front.start(warm=stdin is None)
             found = Running(front.url, os.getpid(), round(time.time(), 3), options.state, identity, service.proxy.port)

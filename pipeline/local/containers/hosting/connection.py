@@ -17,6 +17,9 @@ from pipeline.local.http.parsing import ResponseParser, head_of
 
 _CONNECT_SECONDS: Final = 5.0
 _READ: Final = 1 << 18
+_MOST: Final = 25 * 1024**2
+_HEAD: Final = 1 << 16
+"""What comes with a body: its head, the sizes of its chunks."""
 _QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -41,6 +44,10 @@ class TooLate(NoAnswer):
     """The container gave no answer in time."""
 
 
+class TooLarge(NoAnswer):
+    """The answer is larger than the caller takes."""
+
+
 class Connections:
     """A pool of connections to 127.0.0.1:port, by `connect(port, timeout)` if given; threads may share it."""
 
@@ -52,9 +59,16 @@ class Connections:
         self._closed = False
 
     def request(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout: float
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        timeout: float,
+        most: int = _MOST,
     ) -> Answer:
-        """Send a request and read the whole answer. Raises NoAnswer, TooLate.
+        """Send a request and read the whole answer, of at most `most` bytes. Raises NoAnswer, TooLate, TooLarge.
 
         A kept connection that the container has closed meanwhile is replaced by a new one, once. With the header
         `Transfer-Encoding: chunked` the body has no length of its own.
@@ -69,10 +83,10 @@ class Connections:
         try:
             if kept is not None:
                 try:
-                    return self._exchange(kept, message, ends)
+                    return self._exchange(kept, message, ends, most)
                 except _Stale:
                     pass
-            return self._exchange(self._connect(timeout), message, ends)
+            return self._exchange(self._connect(timeout), message, ends, most)
         except TimeoutError as error:
             raise TooLate(f"no answer within {timeout:g} s") from error
         except (OSError, ValueError, _Stale) as error:
@@ -102,11 +116,11 @@ class Connections:
                 return
         sock.close()
 
-    def _exchange(self, sock: socket.socket, message: bytes, ends: float) -> Answer:
+    def _exchange(self, sock: socket.socket, message: bytes, ends: float, most: int) -> Answer:
         keep = False
         try:
             _send(sock, message, ends)
-            parser = _received(sock, ends)
+            parser = _received(sock, ends, most)
             keep = parser.keep_alive
             return Answer(parser.status, parser.headers, b"".join(parser.parts))
         finally:
@@ -132,9 +146,9 @@ def _send(sock: socket.socket, message: bytes, ends: float) -> None:
         pass  # a server that refuses a large body may have answered before it closed
 
 
-def _received(sock: socket.socket, ends: float) -> ResponseParser:
-    """The whole answer. Raises ValueError, OSError, _Stale."""
-    parser, begun = ResponseParser(), False
+def _received(sock: socket.socket, ends: float, most: int) -> ResponseParser:
+    """The whole answer. Raises ValueError, OSError, TooLarge, _Stale."""
+    parser, received = ResponseParser(), 0
     while not parser.whole:
         _wait_until(sock, ends)
         if _QUICK_ACK is not None:
@@ -143,12 +157,15 @@ def _received(sock: socket.socket, ends: float) -> ResponseParser:
         try:
             data = sock.recv(_READ)
         except ConnectionResetError as error:
-            if begun:
+            if received:
                 raise
             raise _Stale("the container closed the connection") from error
-        if not data and not begun:
+        if not data and not received:
             raise _Stale("no answer")
-        begun = True
+        received += len(data)
+        if received > most + _HEAD:
+            parser.parts.clear()  # the error, which knows this parser, may live longer
+            raise TooLarge(f"the answer is larger than {most} bytes")
         parser.feed(data)
     return parser
 

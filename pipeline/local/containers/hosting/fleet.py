@@ -6,6 +6,7 @@ the model or the configuration afterwards changes nothing, and a restart brings 
 
 from __future__ import annotations
 
+import functools
 import random
 import secrets
 import threading
@@ -18,6 +19,7 @@ from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import Answer
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, ServingContainer, ask
+from pipeline.local.threads import side_by_side
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -111,11 +113,7 @@ class Fleet:
             except Exception as error:
                 errors.append(error)
 
-        threads = [threading.Thread(target=start, args=(variant,)) for variant in self.variants.values()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        side_by_side([functools.partial(start, variant) for variant in self.variants.values()])
         if errors:
             raise errors[0]
 
@@ -157,11 +155,7 @@ class Fleet:
     def stop(self, grace: float, *, keep_files: bool = False) -> None:
         """End the containers side by side; their files go, unless the endpoint is to come back."""
         containers = [container for variant in self.variants.values() for container in variant.containers]
-        threads = [threading.Thread(target=container.stop, args=(grace,)) for container in containers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        side_by_side([functools.partial(container.stop, grace) for container in containers])
         if not keep_files:
             trees.remove(self.folder)
 

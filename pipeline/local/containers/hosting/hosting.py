@@ -6,6 +6,7 @@ what serves now, `_Deploying` what is on its way, so that a restart can make the
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 import traceback
@@ -25,6 +26,7 @@ from pipeline.local.containers.hosting.served import Served
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.errors import ApiError
+from pipeline.local.threads import join, side_by_side
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -120,11 +122,9 @@ class Hosting:
             ending = [*self._served.values(), *map(Served, self._starting)]
             self._served.clear()
             threads = list(self._threads)
-        ends = [threading.Thread(target=served.end, args=(5.0,), kwargs={"keep_files": True}) for served in ending]
-        for end in ends:
-            end.start()
-        for thread in (*ends, *threads):
-            thread.join(15)
+        side_by_side([functools.partial(served.end, 5.0, keep_files=True) for served in ending])
+        for thread in threads:
+            join(thread, 15)
 
     # deploying
 
@@ -246,8 +246,10 @@ class Hosting:
     def _delete(self, name: str) -> None:
         with self._lock:
             served = self._served.pop(name, Served())
-        served.end(self._grace)
-        self._service.store.delete(KIND, name)
+        try:
+            served.end(self._grace)
+        finally:
+            disk.once_there_is_room(lambda: self._service.store.delete(KIND, name), closed=self._closing.is_set)
 
     # small things
 
@@ -272,7 +274,7 @@ class Hosting:
         thread = threading.Thread(target=run, name=f"endpoint-{name}", daemon=True)
         with self._lock:
             self._threads.add(thread)
-        thread.start()
+        self._service.starter.start(thread)
 
 
 def _reason(error: Exception) -> str:

@@ -47,6 +47,10 @@ PARITY: Final = (
 STOP_GRACE: Final = 30.0
 HEALTH_TIMEOUT: Final = 240.0
 PING_TIMEOUT: Final = 2.0
+ANSWER_LIMIT: Final = 25 * 1024**2
+"""Bytes of an answer to /invocations: as many as those of a request."""
+
+_LITTLE: Final = 1 << 16
 PORT: Final = 8080
 """Where a container listens on AWS."""
 
@@ -116,13 +120,21 @@ class ServingContainer:
 
     def keep_alive(self, on_failure: Callable[[], None]) -> None:
         """From now on start the process again when it dies; `on_failure` is called when that has no end."""
-        threading.Thread(target=self._watch, args=(on_failure,), daemon=True, name="serving-watch").start()
+        thread = threading.Thread(target=self._watch, args=(on_failure,), daemon=True, name="serving-watch")
+        self._service.starter.start(thread)
 
     def request(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", *, timeout: float
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        timeout: float,
+        most: int = _LITTLE,
     ) -> Answer:
-        """Ask the container. Raises NoAnswer, TooLate."""
-        return self._connections.request(method, path, headers, body, timeout=timeout)
+        """Ask the container for an answer of at most `most` bytes. Raises NoAnswer, TooLate, TooLarge."""
+        return self._connections.request(method, path, headers, body, timeout=timeout, most=most)
 
     def stop(self, grace: float = STOP_GRACE) -> None:
         """SIGTERM, and SIGKILL after `grace` seconds; it does not come back."""
@@ -224,15 +236,22 @@ class ServingContainer:
             self._container.stop(grace)
 
 
-def ask(containers: Sequence[ServingContainer], headers: Mapping[str, str], body: bytes, timeout: float) -> Answer:
+def ask(
+    containers: Sequence[ServingContainer],
+    headers: Mapping[str, str],
+    body: bytes,
+    timeout: float,
+    most: int = ANSWER_LIMIT,
+) -> Answer:
     """POST to a chain of containers, each getting the answer of the one before it; the first refusal ends it.
 
-    Raises NoAnswer, TooLate.
+    `timeout` is for all of them, `most` for each. Raises NoAnswer, TooLate, TooLarge.
     """
-    answer = Answer(200, (), body)
+    answer, ends = Answer(200, (), body), time.monotonic() + timeout
     for index, container in enumerate(containers):
         sent = headers if index == 0 else {**headers, "Content-Type": answer.header("content-type")}
-        answer = container.request("POST", "/invocations", sent, answer.body, timeout=timeout)
+        left = max(0.0, ends - time.monotonic())
+        answer = container.request("POST", "/invocations", sent, answer.body, timeout=left, most=most)
         if answer.status // 100 != 2:
             break
     return answer

@@ -132,9 +132,13 @@ class Running:
         """End it at once and leave its body as it is: the service goes down."""
         self.abandoned = True
         self.stopping.set()
+        self.kill()
+        self._news.put(Why.STOPPED)
+
+    def kill(self) -> None:
+        """End its containers at once."""
         for container in self._containers:
             container.kill()
-        self._news.put(Why.STOPPED)
 
     def update(self, **members: Any) -> Body:
         """Set members of the body, and the time of the change; a member set to None is removed."""

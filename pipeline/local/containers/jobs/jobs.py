@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local import disk
+from pipeline.local import disk, threads
 from pipeline.local.containers.jobs import processing, training, transform, tuning
 from pipeline.local.containers.jobs.job import (
     INTERNAL,
@@ -110,10 +110,16 @@ class Jobs:
             if running.kind is TUNING:
                 # It only waits for its training jobs, which need the places of the pool.
                 thread = threading.Thread(target=self._run, args=(running,), daemon=True, name=f"tuning-{name}")
-                self._tuning = [other for other in self._tuning if other.is_alive()] + [thread]
-                thread.start()
+                self._tuning = [other for other in self._tuning if other.is_alive() or not other.ident] + [thread]
+                self._service.starter.start(thread)
             else:
-                self._pool.submit(self._run, running)
+                self._submit(running)
+
+    def _submit(self, running: Running) -> None:
+        try:
+            self._pool.submit(self._run, running)
+        except RuntimeError:  # the job waits in the pool, but there may be no thread that will take it
+            self._service.starter.later(lambda: self._pool.submit(int))
 
     def stop(self, kind: str, name: str) -> None:
         """Ask a job to end; its status is Stopped when it has. A job that is not running is passed over."""
@@ -147,7 +153,7 @@ class Jobs:
             one.abandon()
         self._service.store.wake()
         for thread in self._tuning:
-            thread.join(10)
+            threads.join(thread, 10)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def set_aside(self, kind: Kind, name: str) -> Path:
@@ -180,6 +186,7 @@ class Jobs:
         """End a job that something of ours went wrong with."""
         with contextlib.suppress(OSError):
             print(f"job {running.name}: {traceback.format_exc()}", file=sys.stderr)
+        running.kill()
         self._end(running, "Failed", FULL if disk.is_full(error) else INTERNAL)
 
     def _trouble(self, running: Running) -> None:

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.hosting.connection import Answer, NoAnswer, TooLate
-from pipeline.local.containers.hosting.serving import ServingContainer, ask
+from pipeline.local.containers.hosting.connection import Answer, NoAnswer, TooLarge, TooLate
+from pipeline.local.containers.hosting.serving import ANSWER_LIMIT, ServingContainer, ask
 from pipeline.local.containers.jobs.associate import Association, AssociationError
 from pipeline.local.containers.jobs.batch_capture import BatchCapture
 from pipeline.local.containers.jobs.job import JobStopped
@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 Body = dict[str, Any]
 
 PARITY: Final = (
+    Row(
+        area="batch transform",
+        subject="largest answer to a request",
+        here="25 MB, or MaxPayloadInMB if the job gives more",
+        aws="not established",
+    ),
     Row(
         area="batch transform",
         subject="AssembleWith Line where an answer ends in a newline already",
@@ -108,6 +114,7 @@ class ObjectTransform:
         self._lines = job["TransformOutput"].get("AssembleWith", "None") == "Line"
         client = job.get("ModelClientConfig", {})
         self._timeout = float(client.get("InvocationsTimeoutInSeconds", 600))
+        self._most = max(ANSWER_LIMIT, int(job.get("MaxPayloadInMB", 0)) * 1024**2)
         self._retries = int(client.get("InvocationsMaxRetries", 3))
         content_type, accept = job["TransformInput"].get("ContentType"), job["TransformOutput"].get("Accept")
         headers = {"Content-Type": content_type, "Accept": accept, "User-Agent": "Go-http-client/1.1"}
@@ -193,7 +200,9 @@ class ObjectTransform:
             if attempt:
                 self._stopping.wait(_RETRY_PAUSE * attempt)
             try:
-                answer = ask(containers, headers, body, self._timeout)
+                answer = ask(containers, headers, body, self._timeout, self._most)
+            except TooLarge:
+                raise ObjectFailed(f"The answer is larger than {self._most // 1024**2} MB", ALGORITHM) from None
             except TooLate:
                 failed = ObjectFailed(
                     f"Model server did not respond to /invocations request within {self._timeout:g} seconds", ALGORITHM

@@ -172,7 +172,12 @@ class Container:
         )
         if doorway is not None:
             doorway.theirs.close()
-        container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
+        try:
+            container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
+        except RuntimeError:  # no thread is left to look after it
+            process.kill()
+            process.communicate()
+            raise
         text = json.dumps(spec).encode()
         container._say(b"%010d" % len(text) + text)
         return container

@@ -413,3 +413,35 @@ def test_a_body_is_read_no_faster_than_somebody_wants_it() -> None:
         release.set()
         sock.sendall(b"x" * (size - sent))
         assert sock.recv(4096).endswith(b"%d" % size)
+
+
+def test_clients_that_read_none_of_their_answers_hold_up_nobody_else() -> None:
+    """Whoever has no key gets small answers only: refusals."""
+
+    def refuse(request: Request) -> Answer:
+        return Answer(403, [], b"x" * 1000)
+
+    flood = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
+    with serving(refuse, connections=4) as port, contextlib.ExitStack() as opened:
+        for _ in range(8):
+            sock = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=5))
+            sock.settimeout(0.2)
+            with contextlib.suppress(OSError):  # full, or closed by the server
+                while True:
+                    sock.sendall(flood)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)  # half of what the server waited before
+        connection.request("GET", "/mine")
+        assert connection.getresponse().status == 403
+        connection.close()
+
+
+def test_a_large_answer_waits_for_a_client_that_reads_slowly() -> None:
+    size = 8 << 20
+    with serving(lambda request: Answer(200, [], b"x" * size)) as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+            sock.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            threading.Event().wait(1.5)
+            received = 0
+            while part := sock.recv(1 << 20):
+                received += len(part)
+    assert received > size

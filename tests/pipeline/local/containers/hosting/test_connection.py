@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.local.containers.hosting.connection import Answer, Connections, NoAnswer, TooLate
+from pipeline.local.containers.hosting.connection import Answer, Connections, NoAnswer, TooLarge, TooLate
+from pipeline.local.containers.hosting.serving import ask
 from tests.support.waiting import PATIENCE
 
 Script = Callable[[socket.socket, int], None]
@@ -204,3 +205,40 @@ def test_a_server_that_refuses_a_large_body_early_is_heard(
 
     _, connections = serve(script)
     assert connections.request("POST", "/", {}, b"x" * 5_000_000, timeout=PATIENCE).status == 413
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\nContent-Length: 3000000000\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"],
+    ids=["of known length", "until the end"],
+)
+def test_an_answer_without_end_is_read_no_further_than_the_limit(
+    serve: Callable[[Script], tuple[Server, Connections]], head: bytes
+) -> None:
+    sent = 0
+
+    def script(sock: socket.socket, number: int) -> None:
+        nonlocal sent
+        request(sock)
+        sock.sendall(head)
+        while True:
+            sock.sendall(b"x" * 65536)
+            sent += 65536
+
+    _, connections = serve(script)
+    with pytest.raises(TooLarge):
+        connections.request("GET", "/", {}, timeout=PATIENCE, most=1 << 20)
+    assert sent < 64 << 20
+
+
+def test_the_time_of_an_invocation_is_that_of_the_whole_chain() -> None:
+    given: list[float] = []
+
+    class Slow:
+        def request(self, *_: object, timeout: float, most: int) -> Answer:
+            given.append(timeout)
+            threading.Event().wait(0.05)
+            return Answer(200, [("Content-Type", "text/csv")], b"1")
+
+    ask([Slow(), Slow(), Slow()], {}, b"", 60.0)  # type: ignore[list-item]
+    assert given[0] <= 60.0 and given[1] <= 59.95 and given[2] <= 59.9
