@@ -33,9 +33,9 @@ from pipeline.local.http.signature_v4 import Credential, Refused, claim_of, scop
 from pipeline.local.http.signature_v4 import Request as Signed
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
+from pipeline.local.log_pages import log_events
 from pipeline.local.other_aws import sts
 from pipeline.local.other_aws.backend import Moto
-from pipeline.local.log_pages import log_events
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

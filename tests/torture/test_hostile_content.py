@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local import lifecycle
-from pipeline.local.lifecycle import Running
+from pipeline.local.process import lifecycle
+from pipeline.local.process.lifecycle import Running
 from tests.support.executions import ENDED, check, definition, work, writes
 from tests.support.service import ROLE, boto_client_of
 from tests.support.torture import length
