@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.local import api, durable
+from pipeline.local import api, durable, request_rules
 from pipeline.local.clock import Clock
 from pipeline.local.containers.hosting.hosting import Hosting
 from pipeline.local.containers.jobs.jobs import Jobs
@@ -81,7 +81,9 @@ class Service:
         if operation not in self._actions:
             raise UnknownOperationException(f"SageMaker on localhost has no action {operation}.")
         self.faults.before(operation)
-        return self._actions[operation](self, check_request(operation, request))
+        checked = check_request(operation, request)
+        request_rules.check(operation, checked)
+        return self._actions[operation](self, checked)
 
     def recover(self, *, hold: bool = False) -> None:
         """After a restart: make true again, or end with a reason, whatever was running when the service went down.

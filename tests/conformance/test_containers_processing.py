@@ -485,7 +485,7 @@ def test_what_the_program_manages_itself_is_neither_brought_nor_taken(remote: Re
     outputs = [made("mine", "managed/out", f"{OUT}/mine") | {"AppManaged": True}]
     outputs.append(
         {
-            "OutputName": "bare",
+            "OutputName": "bare-out",
             "AppManaged": True,
             "S3Output": {"S3Uri": f"s3://{BUCKET}/managed/out", "S3UploadMode": "EndOfJob"},
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.limits import Row
 from pipeline.local import images
 from pipeline.local.api import action
-from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s3, unique
+from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s3
 from pipeline.local.containers.jobs.job import PROCESSING
 from pipeline.local.containers.sandbox.opt_ml import below
 from pipeline.local.errors import ValidationException
@@ -55,8 +55,6 @@ def create(service: Service, request: Body) -> Body:
         image.program("process")
     inputs = [_input(service, given, request["RoleArn"]) for given in request.get("ProcessingInputs", [])]
     outputs = [_output(given) for given in request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
-    unique([given["InputName"] for given in inputs], "InputName")
-    unique([given["OutputName"] for given in outputs], "OutputName")
     body: Body = {member: request[member] for member in _KEPT if member in request}
     body["ProcessingResources"] = {"ClusterConfig": _cluster(request["ProcessingResources"]["ClusterConfig"])}
     body["StoppingCondition"] = request.get("StoppingCondition", {"MaxRuntimeInSeconds": DEFAULT_RUNTIME})

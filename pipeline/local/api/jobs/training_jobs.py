@@ -183,16 +183,8 @@ def _resources(request: Body) -> Body:
 
 
 def _stopping(request: Body) -> Body:
-    stopping: Body = {"MaxRuntimeInSeconds": DEFAULT_RUNTIME} | request.get("StoppingCondition", {})
-    most = stopping.get("MaxWaitTimeInSeconds")
-    if request.get("EnableManagedSpotTraining"):
-        if most is None:
-            raise ValidationException("MaxWaitTimeInSeconds is required if EnableManagedSpotTraining is true.")
-        if most < stopping["MaxRuntimeInSeconds"]:
-            raise ValidationException(
-                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
-            )
-    return stopping
+    given: Body = request.get("StoppingCondition", {})
+    return {"MaxRuntimeInSeconds": DEFAULT_RUNTIME} | given
 
 
 def _checkpoints(given: Body) -> Body:

@@ -161,7 +161,7 @@ def changed(**paths: Any) -> Body:
         (changed(ProcessingInputs__0__S3Input=None), "must have an S3Input"),
         (changed(ProcessingOutputConfig__Outputs__0__S3Output__LocalPath="/etc"), "must be an absolute path"),
         (changed(ProcessingOutputConfig__Outputs__0__S3Output__S3Uri="https://x"), "is not an S3 URI"),
-        (changed(ProcessingInputs=request("")["ProcessingInputs"] * 2), "InputName must be unique; 'data'"),
+        (changed(ProcessingInputs=request("")["ProcessingInputs"] * 2), "must be unique; 'data'"),
         (changed(AppSpecification__ContainerEntrypoint=None), "has no program for 'process'"),
         (
             changed(AppSpecification__ImageUri="1.dkr.ecr.us-east-1.amazonaws.com/own/image:3"),
