@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline.local.egress.hosts import SUFFIXES
+from pipeline.local.http.hosts import SUFFIXES
 
 if TYPE_CHECKING:
     from cryptography import x509

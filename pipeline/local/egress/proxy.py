@@ -22,7 +22,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.local.egress.authority import Authority
-from pipeline.local.egress.hosts import is_aws
+from pipeline.local.http.hosts import is_aws
+from pipeline.local.http.parsing import RequestParser, ResponseParser, head_of
 
 _HEAD_SECONDS: Final = 20.0
 _CONNECT_SECONDS: Final = 20.0
@@ -36,11 +37,15 @@ _VIA: Final = "via-"
 class _Refused(Exception):
     """No connection: the answer's status and what it says."""
 
-    def __init__(self, status: str, message: str, *headers: str) -> None:
+    def __init__(self, status: str, message: str, *headers: tuple[str, str]) -> None:
         super().__init__(message)
-        lines = (f"HTTP/1.1 {status}", *headers, "Content-Type: text/plain; charset=utf-8", "Connection: close")
         body = f"{message}\n".encode()
-        self.answer = "\r\n".join((*lines, f"Content-Length: {len(body)}", "", "")).encode() + body
+        about = [
+            ("Content-Type", "text/plain; charset=utf-8"),
+            ("Connection", "close"),
+            ("Content-Length", str(len(body))),
+        ]
+        self.answer = head_of(f"HTTP/1.1 {status}", [*headers, *about]) + body
 
 
 def token_of(secret: str) -> str:
@@ -182,18 +187,21 @@ class Proxy:
             writer.close()
 
     def _checked(self, head: bytes) -> _Head:
-        first, *lines = head.decode("latin-1").split("\r\n")
-        method, _, rest = first.partition(" ")
-        headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        if method != "CONNECT":
+        parser = RequestParser()
+        parser.feed(head)
+        if not parser.waiting:
+            raise _Refused("400 Bad Request", str(parser.problem))
+        asked = parser.waiting[0]
+        headers = {name.lower(): value for name, value in asked.headers}
+        if asked.method != "CONNECT":
             raise _Refused(
-                "405 Method Not Allowed", "this proxy is for HTTPS: it answers CONNECT alone", "Allow: CONNECT"
+                "405 Method Not Allowed", "this proxy is for HTTPS: it answers CONNECT alone", ("Allow", "CONNECT")
             )
         via, _, token = _basic(headers.get("proxy-authorization", "")).partition(":")
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             text = 'the proxy\'s password is not that of the service: eval "$(pipeline local env)" again'
-            raise _Refused("407 Proxy Authentication Required", text, 'Proxy-Authenticate: Basic realm="localhost"')
-        host, _, port = rest.partition(" ")[0].rpartition(":")
+            raise _Refused("407 Proxy Authentication Required", text, ("Proxy-Authenticate", 'Basic realm="localhost"'))
+        host, _, port = asked.target.rpartition(":")
         if not host or not port.isdecimal() or len(port) > 5:
             raise _Refused("400 Bad Request", "CONNECT takes HOST:PORT")
         return _Head(host.strip("[]").lower().rstrip("."), int(port), _decoded(via))
@@ -233,19 +241,21 @@ async def _chained(head: _Head) -> _Ends:
         raise _Refused("502 Bad Gateway", f"your own proxy must be an http:// one: {parts.scheme}://{parts.hostname}")
     reader, writer = await _connected(parts.hostname, parts.port or 80)
     host = f"[{head.host}]" if ":" in head.host else head.host
-    lines = [f"CONNECT {host}:{head.port} HTTP/1.1", f"Host: {host}:{head.port}"]
+    headers = [("Host", f"{host}:{head.port}")]
     if parts.username:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
-    writer.write("\r\n".join([*lines, "", ""]).encode())
+        headers.append(("Proxy-Authorization", f"Basic {base64.b64encode(pair.encode()).decode()}"))
+    writer.write(head_of(f"CONNECT {host}:{head.port} HTTP/1.1", headers))
+    answer = ResponseParser()
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
-            said = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").partition("\r\n")[0]
-    except (OSError, TimeoutError, EOFError, asyncio.LimitOverrunError):
-        said = "no answer"
-    if said.split(" ")[1:2] != ["200"]:
+            answer.feed(await reader.readuntil(b"\r\n\r\n"))
+    except (OSError, TimeoutError, EOFError, ValueError, asyncio.LimitOverrunError) as error:
         writer.close()
-        raise _Refused("502 Bad Gateway", f"your own proxy {parts.hostname} says: {said[:200]}")
+        raise _Refused("502 Bad Gateway", f"your own proxy {parts.hostname} gives no answer: {error}") from None
+    if answer.status != 200:
+        writer.close()
+        raise _Refused("502 Bad Gateway", f"your own proxy {parts.hostname} says: {answer.status} {answer.reason}")
     return reader, writer
 
 

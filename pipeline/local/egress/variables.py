@@ -14,7 +14,7 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.egress import proxy
 from pipeline.local.egress.authority import Authority
-from pipeline.local.egress.hosts import covers_aws
+from pipeline.local.http.hosts import covers_aws
 from pipeline.local.identity import Identity
 
 PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")

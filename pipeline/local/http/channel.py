@@ -96,6 +96,8 @@ class Channel:
             raise self._parser.problem or BadRequest(408, "the request's head did not arrive in time")
         incoming = self._parser.waiting.pop(0)
         self._since, self._keeps = time.monotonic(), incoming.keep_alive
+        if not incoming.target.startswith("/"):
+            raise BadRequest(400, "the path must begin with /")
         headers = incoming.by_name()
         length = _length(headers)
         expects = headers.get("expect", "").lower() == "100-continue"

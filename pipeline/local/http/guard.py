@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
-from pipeline.local.egress import hosts
+from pipeline.local.http import hosts
 from pipeline.local.http.messages import Request
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})

@@ -1,7 +1,7 @@
 """HTTP/1.1 messages, as httptools finds them in the bytes that come, and the heads of those that are sent.
 
 httptools is llhttp, the parser of Node.js; it refuses what two readers could read differently. It reads requests for
-the service and for the serving programs, and answers for the client of these. Measured on the way here, in CPU time:
+the service, the serving programs and the proxy, and answers for their clients. Measured on the way here, in CPU time:
 uvicorn with this parser took 0.65 ms a request and 1.5 ms a megabyte sent where this server takes 0.1 and 0.2; urllib3
 as the client took 0.45 ms a request where 0.1 do, and an answer that breaks off in its head was a whole one to it.
 """
@@ -123,8 +123,6 @@ class RequestParser:
         found = self._open
         if not self._parser.get_http_version().startswith("1."):
             raise BadRequest(400, "this is not HTTP/1.1")
-        if not found.target.startswith("/"):
-            raise BadRequest(400, "the path must begin with /")
         if len(found.target) + sum(len(name) + len(value) + 4 for name, value in found.headers) > MAX_HEAD:
             raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
         found.method, found.keep_alive = self._parser.get_method().decode(), self._parser.should_keep_alive()
@@ -147,6 +145,7 @@ class ResponseParser:
 
     def __init__(self) -> None:
         self.status = 0
+        self.reason = ""
         self.headers: Headers = []
         self.parts: list[bytes] = []
         self.whole = False
@@ -181,6 +180,13 @@ class ResponseParser:
     def on_message_begin(self) -> None:
         """Called by httptools, as all below: an answer, or another one that nobody has asked for."""
         self.keep_alive = False
+        if self._in_head:
+            self.reason = ""
+
+    def on_status(self, reason: bytes) -> None:
+        """The words behind the status."""
+        if self._in_head:
+            self.reason += reason.decode("latin-1")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which nobody needs."""

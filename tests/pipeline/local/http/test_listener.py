@@ -105,6 +105,8 @@ def test_a_body_in_chunks_is_read() -> None:
     [
         b"GET / HTTP/1.1 more\r\nHost: a",
         b"GET http://evil.example/ HTTP/1.1\r\nHost: a",
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a",
+        b"OPTIONS * HTTP/1.1\r\nHost: a",
         b"get / HTTP/1.1\r\nHost: a",
         b"GET / HTTP/2\r\nHost: a",
         b"GET /a b HTTP/1.1\r\nHost: a",

@@ -8,8 +8,8 @@ from pathlib import Path
 import botocore
 import pytest
 
-from pipeline.local.egress.hosts import SUFFIXES, bucket_of, covers_aws, is_aws
 from pipeline.local.http import guard
+from pipeline.local.http.hosts import SUFFIXES, bucket_of, covers_aws, is_aws
 
 
 def test_every_partition_that_botocore_knows_is_aws() -> None:
