@@ -21,7 +21,11 @@ from typing import Any, Final, NoReturn
 
 _NEWNS, _NEWUSER, _NEWPID, _NEWNET = 0x00020000, 0x10000000, 0x20000000, 0x40000000
 _RDONLY, _NOSUID, _NODEV, _NOEXEC, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 4096, 16384, 1 << 18
-_PDEATHSIG, _SUBREAPER = 1, 36
+_PDEATHSIG, _SUBREAPER, _DUMPABLE, _BOUNDS_DROP = 1, 36, 4, 24
+_CAPABILITIES: Final = frozenset({0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 31})
+"""What a container may do as root: Docker's, without raw sockets, device files and the audit log. None of these
+mounts or unmounts, follows other processes, or lifts a limit."""
+_CAPABILITIES_VERSION = 0x20080522
 _UP, _SET_FLAGS = 1, 0x8914
 _NOT_FOUND, _NOT_EXECUTABLE, _NOT_STARTED, _KILLED = 127, 126, 125, 137
 
@@ -49,6 +53,7 @@ def main() -> NoReturn:
         _prctl(_PDEATHSIG, signal.SIGKILL)
         try:
             _mount_all(spec)
+            _drop_capabilities()
         except OSError as error:
             _end(f"the container's file system cannot be set up: {error}", _NOT_STARTED)
     elif sys.platform == "linux":
@@ -107,9 +112,9 @@ def _mount_all(spec: dict[str, Any]) -> None:
     _mount(None, "/", None, _REC | _PRIVATE)
     try:
         _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
-        # Bounds a fork bomb even for root, whom RLIMIT_NPROC does not bind (a kernel before 6.14 refuses it);
-        # the first 300 ids are reserved.
-        _write("/proc/sys/kernel/pid_max", str(spec["limits"]["processes"] + 300))
+        if _kernel() >= (6, 14):  # before, the number is the whole machine's
+            # Bounds a fork bomb even for root, whom RLIMIT_NPROC does not bind. The kernel takes no less than 301.
+            _write("/proc/sys/kernel/pid_max", str(max(spec["limits"]["processes"] + 1, 301)))
     except OSError:
         pass
     for target, source in spec["binds"].items():
@@ -156,6 +161,23 @@ def _mount(source: str | None, target: str, kind: str | None, flags: int, data: 
     _check(_libc().mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3]), f"mount {target}")
 
 
+def _drop_capabilities() -> None:
+    """From here on nothing in the container can undo what was mounted, or trace its first process."""
+    wanted = 0
+    for capability in _CAPABILITIES:
+        wanted |= 1 << capability
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        last = int(file.read())
+    for capability in range(last + 1):
+        if capability not in _CAPABILITIES:
+            _check(_libc().prctl(_BOUNDS_DROP, ctypes.c_ulong(capability), 0, 0, 0), "drop capabilities")
+    low, high = wanted & 0xFFFFFFFF, wanted >> 32
+    head = (ctypes.c_uint32 * 2)(_CAPABILITIES_VERSION, 0)
+    # Effective, permitted and inheritable, of the lower and of the higher capabilities.
+    sets = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    _check(_libc().capset(head, sets), "drop capabilities")
+
+
 # the processes
 
 
@@ -168,6 +190,9 @@ def _supervise(spec: dict[str, Any]) -> NoReturn:
     os.set_blocking(woken, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    if sys.platform == "linux":
+        # Nobody in the container opens the lifeline by /proc, which would then not end with the service.
+        _prctl(_DUMPABLE, 0)
     job = os.fork()
     if job == 0:
         signal.set_wakeup_fd(-1)
@@ -231,6 +256,7 @@ def _reap(job: int) -> int | None:
 def _run(spec: dict[str, Any]) -> NoReturn:
     os.setsid()
     if sys.platform == "linux":
+        _prctl(_DUMPABLE, 1)
         _prctl(_PDEATHSIG, signal.SIGKILL)
         _more_willing_to_die()
     for ignored_by_python in (signal.SIGPIPE, signal.SIGXFSZ):
@@ -312,6 +338,10 @@ def _end(message: str, code: int) -> NoReturn:
 
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
+
+
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in os.uname().release.split("-")[0].split(".")[:2])
 
 
 def _prctl(option: int, value: int) -> None:

@@ -44,8 +44,10 @@ PARITY: Final = (
         area="jobs",
         subject="isolation",
         here="A process group in a mount and process namespace with /opt/ml of its own; the rest of the file system,"
-        " the user and the network are the machine's. Without namespaces /opt/ml is re-rooted in the entry point,"
-        " the arguments, the environment and the configuration files, and the log says so.",
+        " the user and the network are the machine's. ~/.aws and this project's packages are covered, and a job has no"
+        " right to uncover them; started as root, a job is root, without mounts, tracing and raw sockets. Without"
+        " namespaces /opt/ml is re-rooted in the entry point, the arguments, the environment and the configuration"
+        " files, nothing is covered or bounded for good, and the log says so.",
         aws="A Docker container on an instance of its own.",
     ),
     Row(
@@ -57,8 +59,9 @@ PARITY: Final = (
     Row(
         area="jobs",
         subject="limits",
-        here="2,048 processes a container, no core files, a file no larger than VolumeSizeInGB; no memory limit, but"
-        " the kernel takes a job before the service when memory runs out.",
+        here="At most 2,048 processes and threads a container, no core files, a file no larger than VolumeSizeInGB; no"
+        " memory limit, but the kernel takes a job before the service when memory runs out. Started as root on a kernel"
+        " before 6.14 there is no bound on processes.",
         aws="The instance's.",
     ),
 )
