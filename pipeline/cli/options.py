@@ -84,8 +84,10 @@ class Where:
 
     @property
     def definitions(self) -> Path | None:
-        """Where composed definitions are kept: in the state folder, if there is one."""
-        return self.state / "definitions" if self.state.is_dir() else None
+        """Where composed definitions are kept: in the state folder, if there is one that is not somebody else's."""
+        from pipeline.local.state import is_foreign
+
+        return self.state / "definitions" if self.state.is_dir() and not is_foreign(self.state) else None
 
     def repeated(self, hint: str) -> str:
         """The hint with these flags in each command that it names, so that it means the same place as this one."""

@@ -76,10 +76,11 @@ class Front:
         self._service = service
         self._key = service.configuration.key
         self._moto = Moto(service.configuration.account)
-        self._console = Console(service)
         self._socket = bind(port)
         self._listener = Listener(self._socket, self.answer)
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        bound = self._socket.getsockname()[1]
+        self.url = f"http://127.0.0.1:{bound}"
+        self._console = Console(service, bound)
 
     def start(self, *, warm: bool = True) -> None:
         """Accept requests; load moto in the background if `warm`, else with the first request that needs it."""

@@ -1,7 +1,7 @@
 """The state folder, `.sagemaker/` by default: everything that the service keeps, and nothing of the user's.
 
 Paths only; what lies at a path belongs to the module that writes it. The folder carries a version, and a
-folder of another version is refused rather than guessed at.
+folder of another version is refused rather than guessed at, as is one of another user that nobody has named.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shlex
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +29,26 @@ class StateFolder:
     root: Path
 
     @classmethod
+    def at(cls, root: Path) -> StateFolder:
+        """The folder, which need not be there.
+
+        Raises LocalServiceError where the folder that is taken without being named belongs to somebody else: his key
+        would sign what we ask, and his jobs would run as ours.
+        """
+        if is_foreign(root):
+            raise LocalServiceError(
+                f"the state folder {root} belongs to another user, who may have planted it here",
+                hint=f"name it if you trust that user, --state {shlex.quote(str(root.absolute()))}, or another folder",
+            )
+        return cls(root.resolve())
+
+    @classmethod
     def open(cls, root: Path) -> StateFolder:
         """Make the folder if need be (mode 0700) and return it.
 
-        Raises LocalServiceError for a folder of another version or one that cannot be written.
+        Raises LocalServiceError for a folder of another version or user, or one that cannot be written.
         """
-        folder = cls(root.resolve())
+        folder = cls.at(root)
         try:
             folder.root.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not folder._version.exists():
@@ -132,3 +147,17 @@ class StateFolder:
     def server_log(self) -> Path:
         """What a detached service prints."""
         return self.root / "server.log"
+
+
+def is_foreign(root: Path) -> bool:
+    """Whether it is the default folder, or a link to one, that another user has made."""
+    if root != DEFAULT_FOLDER:
+        return False
+    ours = {os.geteuid()}
+    if os.geteuid() == 0 and os.environ.get("SUDO_UID", "").isdecimal():
+        ours.add(int(os.environ["SUDO_UID"]))
+    for look in (os.lstat, os.stat):
+        with contextlib.suppress(FileNotFoundError):
+            if look(root).st_uid not in ours:
+                return True
+    return False

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote
 
 from pipeline.local.console import views
-from pipeline.local.console.access import COOKIE, PATH, Sessions
+from pipeline.local.console.access import PATH, Sessions
 from pipeline.local.console.step_view import endpoint_log
 from pipeline.local.http.messages import Answer, Request
 from pipeline.local.s3.store import NoSuchBucket, NoSuchKey, S3Error
@@ -46,9 +46,9 @@ _SECURITY: Final = [
 class Console:
     """The pages of one service."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, port: int) -> None:
         self._service = service
-        self._sessions = Sessions(service.configuration.key.secret_access_key)
+        self._sessions = Sessions(service.configuration.key.secret_access_key, port, time.time())
 
     def answer(self, request: Request) -> Answer:
         """The page of a path that begins with /_console."""
@@ -84,7 +84,7 @@ class Console:
         page = asked.get("page", [""])[0]
         headers = [
             ("Location", f"{PATH}/{quote(page.lstrip('/'), safe='/?=')}" if page else PATH),
-            ("Set-Cookie", f"{COOKIE}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict"),
+            ("Set-Cookie", f"{self._sessions.cookie}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict"),
             *_SECURITY,
         ]
         return Answer(303, headers)

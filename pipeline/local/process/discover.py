@@ -42,8 +42,8 @@ class Running:
 
 
 def running(state: Path = DEFAULT_FOLDER) -> Running | None:
-    """The service on that state folder, if it really answers with the folder's key."""
-    folder = StateFolder(state.resolve())
+    """The service on that state folder, if it really answers with the folder's key. Raises LocalServiceError."""
+    folder = StateFolder.at(state)
     try:
         server = json.loads(folder.server.read_text())
         identity = Identity.read(folder.key)

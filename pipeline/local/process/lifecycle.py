@@ -114,7 +114,7 @@ def stop(state: Path = DEFAULT_FOLDER, *, seconds: float = _STOP_SECONDS) -> int
 
     Returns the process id that it had; None if there was none.
     """
-    folder = StateFolder(state.resolve())
+    folder = StateFolder.at(state)
     pid = locks.holder(folder)
     if pid is None:
         return None
@@ -171,7 +171,7 @@ def _first_answer(child: subprocess.Popen[str], state: Path) -> Running:
     child.wait()
     if child.stdin is not None:
         child.stdin.close()
-    raise _failed(StateFolder(state.resolve()))
+    raise _failed(StateFolder.at(state))
 
 
 def _ours_or_anothers(child: subprocess.Popen[str] | None, folder: StateFolder, state: Path) -> Running:

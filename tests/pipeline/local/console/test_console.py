@@ -15,7 +15,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader
 
 import pipeline.local.console
-from pipeline.local.console.access import COOKIE, entry_path
+from pipeline.local.console.access import entry_path
 from pipeline.local.console.step_view import endpoint_log
 from tests.support.executions import create, run, work
 from tests.support.service import KEY, ROLE, LocalService, local_service
@@ -67,6 +67,11 @@ class Browser:
         return text
 
 
+def cookie_name(local: LocalService) -> str:
+    """Two services on one host have one jar of cookies in a browser, so each has a name of its own."""
+    return f"pipeline-console-{local.url.rpartition(':')[2]}"
+
+
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     with local_service(tmp_path_factory.mktemp("console")) as service:
@@ -101,7 +106,7 @@ def test_a_token_lets_one_browser_in_once(local: LocalService) -> None:
     first, second = Browser(local), Browser(local)
     status, headers, _ = first.get(path, Sec_Fetch_Site="none")
     assert (status, headers["location"]) == (303, "/_console")
-    assert re.fullmatch(rf"{COOKIE}=\S+; Path=/_console; HttpOnly; SameSite=Strict", headers["set-cookie"])
+    assert re.fullmatch(rf"{cookie_name(local)}=\S+; Path=/_console; HttpOnly; SameSite=Strict", headers["set-cookie"])
     assert "No execution" in first.page("/_console") or "Executions" in first.page("/_console")
     assert second.get(path)[0] == 403
     assert second.get("/_console")[0] == 403
@@ -119,6 +124,14 @@ def test_a_token_is_good_for_ten_minutes_and_with_this_key_alone(local: LocalSer
     assert Browser(local).get(entry_path("another secret", time.time()))[0] == 403
 
 
+def test_a_used_token_lets_nobody_in_after_a_restart(tmp_path: Path) -> None:
+    path = ""
+    for status in (303, 403):
+        with local_service(tmp_path) as service:
+            path = path or entry_path(KEY.secret_access_key, time.time())
+            assert Browser(service).get(path)[0] == status
+
+
 def test_entering_leads_to_a_page_of_the_console_and_nowhere_else(local: LocalService) -> None:
     for page, location in [
         ("executions/a/b?step=C", "/_console/executions/a/b?step=C"),
@@ -133,7 +146,7 @@ def test_entering_leads_to_a_page_of_the_console_and_nowhere_else(local: LocalSe
 def test_without_the_cookie_nothing_is_shown(local: LocalService, execution: str) -> None:
     stranger = Browser(local)
     for path in ("/_console", execution, "/_console/registry", "/_console/endpoints", "/_console/object/a/b"):
-        status, _, text = stranger.get(path, Cookie=f"{COOKIE}=guess; other={COOKIE}")
+        status, _, text = stranger.get(path, Cookie=f"{cookie_name(local)}=guess; other={cookie_name(local)}")
         assert status == 403
         assert "pipeline local status" in text
     assert stranger.get("/_console/console.css")[0] == 200

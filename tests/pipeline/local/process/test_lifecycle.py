@@ -16,13 +16,15 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pipeline.cli.options import Where
 from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local.identity import Identity
 from pipeline.local.process import lifecycle, locks
-from pipeline.local.state_folder import StateFolder
+from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder, is_foreign
 from tests.support.service import boto_client_of
 from tests.support.waiting import PATIENCE, cpu_seconds
 
@@ -158,6 +160,43 @@ def test_an_empty_folder_of_somebody_else_is_used_as_it_is(tmp_path: Path, monke
 
     monkeypatch.setattr(Path, "chmod", chmod)
     assert StateFolder.open(tmp_path / "given").root.is_dir()
+
+
+def test_a_default_folder_of_somebody_else_is_refused_unless_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    StateFolder.open(DEFAULT_FOLDER)
+    (DEFAULT_FOLDER / "definitions").mkdir()
+    planted = sorted(path.name for path in DEFAULT_FOLDER.iterdir())
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    monkeypatch.setenv("SUDO_UID", str(owner + 2))
+
+    def started(state: Path) -> None:
+        with lifecycle.starting(state):
+            pass
+
+    for use in (StateFolder.open, lifecycle.running, lifecycle.require, lifecycle.stop, started):
+        with pytest.raises(LocalServiceError, match="belongs to another user") as caught:
+            use(DEFAULT_FOLDER)
+        assert f"--state {tmp_path / DEFAULT_FOLDER}" in caught.value.hint
+    assert Where().definitions is None
+    assert sorted(path.name for path in DEFAULT_FOLDER.iterdir()) == planted
+    assert lifecycle.running(tmp_path / DEFAULT_FOLDER) is None
+    assert StateFolder.open(tmp_path / DEFAULT_FOLDER).root == tmp_path / DEFAULT_FOLDER
+    assert Where(state=tmp_path / DEFAULT_FOLDER).definitions is not None
+
+
+def test_sudo_uses_the_folder_of_who_called_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    DEFAULT_FOLDER.mkdir()
+    owner = DEFAULT_FOLDER.stat().st_uid
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "lstat", lambda path: SimpleNamespace(st_uid=owner + 4242))
+    assert is_foreign(DEFAULT_FOLDER)
+    monkeypatch.setenv("SUDO_UID", str(owner + 4242))
+    assert is_foreign(DEFAULT_FOLDER) == (owner != 0)
 
 
 def test_who_only_looks_whether_a_service_runs_keeps_none_from_starting(state: Path) -> None:
