@@ -20,7 +20,7 @@ from typing import IO, Any, Final, cast
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.files import opened
+from scripts.files import opened, read_up_to
 from scripts.tables import Array, Table, checked
 
 _KIND: Final = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248]|[SU][0-9]{1,4})")
@@ -159,6 +159,17 @@ _NAMES: Final[dict[tuple[str, str], Callable[..., Any]]] = {
 }
 
 
+class _Stream:
+    """A stream that makes no room for bytes that the file only claims to have."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.readline = stream.readline
+
+    def read(self, size: int) -> bytes:
+        return read_up_to(self._stream, size)
+
+
 class _Machine(pickle._Unpickler):
     """Python's own unpickler, the one that is written in Python, with few of its operations."""
 
@@ -166,7 +177,7 @@ class _Machine(pickle._Unpickler):
     read: Callable[[int], bytes]
 
     def __init__(self, stream: IO[bytes]) -> None:
-        super().__init__(stream, encoding="latin1")
+        super().__init__(_Stream(stream), encoding="latin1")
         self.left = _MOST_OPERATIONS
 
     def find_class(self, module: str, name: str) -> Any:

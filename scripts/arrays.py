@@ -32,6 +32,9 @@ _PART: Final = rf"(?P<part>{'|'.join((*_FEATURES, *_LABELS))})"
 _SPLIT: Final = rf"(?P<split>{'|'.join(_SPLITS)})"
 # x_train and Xtrain, train_x and train_images.
 _NAMES: Final = (re.compile(rf"{_PART}(?:[_.-]?{_SPLIT})?"), re.compile(rf"{_SPLIT}[_.-]?{_PART}"))
+_DAMAGED: Final = (ValueError, TypeError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error)
+_NOT_NUMPYS: Final = (NotImplementedError, RuntimeError)
+"""What `zipfile` raises for archives that it could not read though they be whole: encrypted, or packed otherwise."""
 _UNNAMED: Final = re.compile(r"arr_\d+")
 # What numpy.savez calls arrays without a name: pairs of features and labels, as Keras' load_data gives them.
 _PAIRS: Final = {2: ("all",), 4: ("train", "test"), 6: ("train", "validation", "test")}
@@ -89,7 +92,7 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _archive(stream: IO[bytes], path: Path) -> Any:
-    with suppress(ValueError, zipfile.BadZipFile):
+    with suppress(*_DAMAGED, *_NOT_NUMPYS):
         if zipfile.is_zipfile(stream):
             stream.seek(0)
             return np.load(stream, allow_pickle=False)
@@ -103,7 +106,7 @@ def _member(archive: Any, name: str, path: Path) -> Any:
         array = archive[name]
     except MemoryError as error:
         raise ScriptError(f"{path.name}: the array {name} is too large ({error}); use a larger instance type") from None
-    except (ValueError, TypeError, EOFError, KeyError, OSError, zipfile.BadZipFile, zlib.error) as error:
+    except (*_DAMAGED, *_NOT_NUMPYS) as error:
         if "Object arrays" in str(error):
             reason = "holds Python objects, which are not read, since a pickle can run any code; make it plain numbers"
         else:

@@ -19,6 +19,7 @@ from scripts.errors import ScriptError
 
 _PART_BYTES: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_READ: Final = 1 << 24
 
 
 def found(place: Path) -> list[Path]:
@@ -63,6 +64,15 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
             yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ScriptError(f"{path.name}: the gzip archive is damaged or cut short ({error}); fetch it again") from None
+
+
+def read_up_to(stream: IO[bytes], size: int) -> bytes:
+    """At most `size` bytes; a size that a file only claims costs no memory."""
+    parts, left = [], size
+    while left > 0 and (part := stream.read(min(left, _READ))):
+        parts.append(part)
+        left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def memory() -> int:

@@ -9,12 +9,12 @@ import math
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.files import base_name, opened
+from scripts.files import base_name, opened, read_up_to
 from scripts.tables import Array, Table, checked
 
 # As MNIST's are called; EMNIST's have the name of their set before: emnist-digits-train-images-idx3-ubyte.
@@ -24,7 +24,6 @@ _NAME: Final = re.compile(
 _TYPES: Final = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _VALIDATION_SHARE: Final = 6
 _MOST_AXES: Final = 32
-_READ: Final = 1 << 24
 
 
 def is_idx(path: Path) -> bool:
@@ -69,8 +68,8 @@ def read_idx(path: Path) -> Array:
             )
         dtype, sizes = np.dtype(_TYPES[start[2]]), stream.read(4 * start[3])
         shape = tuple(int(size) for size in np.frombuffer(sizes[: len(sizes) // 4 * 4], ">u4"))
-        data, more = _content(stream, dtype.itemsize * math.prod(shape))
-    wanted = dtype.itemsize * math.prod(shape)
+        wanted = dtype.itemsize * math.prod(shape)
+        data, more = read_up_to(stream, wanted), stream.read(1)
     if len(sizes) != 4 * start[3] or len(data) != wanted or more:
         head = 4 + len(sizes)
         there = f"more than {head + wanted}" if more else head + len(data)
@@ -79,14 +78,6 @@ def read_idx(path: Path) -> Array:
             "it is cut short or damaged, fetch it again"
         )
     return np.frombuffer(data, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
-
-
-def _content(stream: IO[bytes], size: int) -> tuple[bytearray, bool]:
-    """At most `size` bytes, with memory for those that there are, and whether there are more."""
-    data = bytearray()
-    while len(data) < size and (part := stream.read(min(size - len(data), _READ))):
-        data += part
-    return data, bool(stream.read(1))
 
 
 def _pair(images: Path, labels: Path) -> Table:

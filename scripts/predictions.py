@@ -39,7 +39,7 @@ def parse_answers(text: bytes, task: str, where: str) -> Answers:
     lines = text.splitlines()
     try:
         values = json.loads(b"[" + b",".join(lines) + b"]")
-    except ValueError:
+    except (ValueError, RecursionError):
         values = [_one(line, number, where) for number, line in enumerate(lines, 1)]
     needed = ("score",) if task == REGRESSOR else ("score", "predicted_label")
     for number, value in enumerate(values, 1):
@@ -153,7 +153,7 @@ def _finite(line: bytes) -> float | None:
 def _one(line: bytes, number: int, where: str) -> Any:
     try:
         return json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         shown = line.decode(errors="replace")[:60]
         raise ScriptError(
             f"{where}: line {number}: {shown!r} is no JSON; predictions must be JSON Lines (Accept: "

@@ -95,10 +95,19 @@ def _npz(path: Path) -> Iterator[bytes]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             name = next((name for name in ("x", "X", "features", *arrays.files) if name in arrays.files), None)
-            if name is None or arrays[name].ndim < 2:
+            if name is None or not isinstance(arrays[name], np.ndarray) or arrays[name].ndim < 2:
                 raise DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")
             features = arrays[name].reshape(len(arrays[name]), -1)
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        EOFError,
+        RuntimeError,
+        MemoryError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise DataError(f"{path} is no NPZ file of plain arrays: {error}") from None
     for row in features:
         yield ",".join(map(repr, row.tolist())).encode() + b"\n"
@@ -116,10 +125,10 @@ def _instances(path: Path, text: str) -> list[Any]:
     """What stands for a row each: in `{"instances": [...]}`, in a list, or in a document a line."""
     try:
         found = json.loads(text)
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):
         try:
             return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except json.JSONDecodeError as error:
+        except (json.JSONDecodeError, RecursionError) as error:
             raise DataError(f"{path} is neither JSON nor JSON Lines: {error}") from None
     if isinstance(found, dict):
         found = found.get("instances", [found])

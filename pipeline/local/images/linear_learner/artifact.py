@@ -10,6 +10,7 @@ import io
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +61,10 @@ PARITY: Final = (
 _LIST_MAGIC: Final = 0x112
 _ARRAY_V2: Final = 0xF993FAC9
 _ARRAY_V1: Final = 0xF993FAC8
+_DAMAGED: Final = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, IndexError, TypeError),
+    *(RuntimeError, OverflowError, MemoryError),  # encrypted or packed otherwise, too deep, too large
+)
 _ZIP_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -110,7 +115,7 @@ def decode(data: bytes, *, where: str = FILE_NAME) -> Model:
             threshold=float(extra["threshold"]),
             metrics_params=extra.get("metrics_params", {}),
         )
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, TypeError, struct.error) as error:
+    except _DAMAGED as error:
         raise CustomerError(
             f"Unable to load the model {where}. It is not an archive that linear-learner wrote: {error}. "
             "Please provide a model.tar.gz of a linear-learner training job."
