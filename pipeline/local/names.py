@@ -13,6 +13,9 @@ from typing import Final
 
 ACCOUNT: Final = "123456789012"
 DEFAULT_REGION: Final = "us-east-1"
+CONTAINER_KEY: Final = "SAGEMAKER_LOCAL_KEY"
+"""The variable with the key that a serving program of ours wants to see in every request."""
+CONTAINER_KEY_HEADER: Final = "x-sagemaker-local-key"
 
 _LOWER: Final = string.ascii_lowercase + string.digits
 _MIXED: Final = string.ascii_letters + string.digits

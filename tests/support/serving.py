@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import io
+import os
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -12,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.local import images
+from pipeline.local.containers.sandbox.listening import listening_ports
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.images.linear_learner.model import Model
 from tests.support.service import ROLE, LocalService
@@ -173,6 +176,21 @@ class Deployer:
         """The response of InvokeEndpoint, with `Body` read."""
         answer = self.local.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType=content_type, **more)
         return answer | {"Body": answer["Body"].read()}
+
+
+def told_to_strangers(local: LocalService) -> list[int]:
+    """The statuses by which the serving containers there are answer somebody who has no key."""
+    found = []
+    for port in listening_ports(os.getpid()) - {int(local.url.rpartition(":")[2])}:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", "/ping", headers={"x-sagemaker-local-key": "guess"})
+            found.append(connection.getresponse().status)
+        except OSError:
+            continue  # it ended meanwhile
+        finally:
+            connection.close()
+    return found
 
 
 def variant(model: str, **more: Any) -> dict[str, Any]:

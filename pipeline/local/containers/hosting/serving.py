@@ -6,6 +6,7 @@ it is found by the sockets that its processes listen on (Linux). A process that 
 
 from __future__ import annotations
 
+import secrets
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best_isolation
+from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -34,6 +36,14 @@ PARITY: Final = (
         " Linux. One that ends while port 8080 is taken is started again in a network of its own, where there are"
         " namespaces, and reaches nothing but the service from there",
         aws="8080 in a network of its own; SAGEMAKER_BIND_TO_PORT in inference pipelines",
+    ),
+    Row(
+        area="hosting",
+        subject="who reaches a serving container",
+        here="the stand-ins answer the service alone, which has a key for each; a program of your own listens on a port"
+        " of 127.0.0.1, where every program of this machine reaches it, and pages in its browser that guess the port,"
+        " unless it runs in a network of its own",
+        aws="the hosting service",
     ),
     Row(
         area="hosting",
@@ -84,6 +94,7 @@ class ServingContainer:
         self._environment = dict(more_environment or {})
         self._container: Container | None = None
         self._doorway: Doorway | None = None
+        self._key = secrets.token_urlsafe(24) if self._is_ours else ""
         self._connections = Connections(0)
         self._stopping = threading.Event()
         self._restarted: list[float] = []
@@ -134,7 +145,8 @@ class ServingContainer:
         most: int = _LITTLE,
     ) -> Answer:
         """Ask the container for an answer of at most `most` bytes. Raises NoAnswer, TooLate, TooLarge."""
-        return self._connections.request(method, path, headers, body, timeout=timeout, most=most)
+        sent = {**headers, CONTAINER_KEY_HEADER: self._key} if self._key else headers
+        return self._connections.request(method, path, sent, body, timeout=timeout, most=most)
 
     def stop(self, grace: float = STOP_GRACE) -> None:
         """SIGTERM, and SIGKILL after `grace` seconds; it does not come back."""
@@ -149,7 +161,8 @@ class ServingContainer:
         self._connect_to(port)
         image, home = self._image, self._folder / "home"
         given = {**image.environment, **self._definition.get("Environment", {}), **self._environment}
-        whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port))
+        ours = {CONTAINER_KEY: self._key} if self._key else {}
+        whole = environment(self._service, home, given, SAGEMAKER_BIND_TO_PORT=str(port), **ours)
         if image.package is not None:
             install(home, image.package, image.libraries)
         self._container = Container.start(
@@ -163,8 +176,12 @@ class ServingContainer:
 
     def _can_be_apart(self) -> bool:
         """Whether a network of its own is possible, and of use: this project's programs listen where they are told."""
-        ours = self._image.own_code or self._image.package is not None
-        return not ours and best_isolation() is not Isolation.NONE and self._service_port != PORT
+        return not self._is_ours and best_isolation() is not Isolation.NONE and self._service_port != PORT
+
+    @property
+    def _is_ours(self) -> bool:
+        """Whether the program is this project's: it listens where it is told, and answers those who know its key."""
+        return self._image.own_code or self._image.package is not None
 
     @property
     def _service_port(self) -> int:

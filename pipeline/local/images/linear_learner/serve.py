@@ -7,6 +7,7 @@ replaced. Only numpy is imported, so that the endpoint is ready in about a fifth
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import signal
@@ -27,6 +28,7 @@ from pipeline.local.http.payload import read_all  # noqa: E402
 from pipeline.local.images.linear_learner import artifact, requests, responses  # noqa: E402
 from pipeline.local.images.linear_learner.errors import LinearLearnerError  # noqa: E402
 from pipeline.local.images.linear_learner.model import Model  # noqa: E402
+from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER  # noqa: E402
 
 PARITY: Final = (
     Row(
@@ -73,6 +75,7 @@ class Application:
 
     def __init__(self, model: Model, environ: Mapping[str, str], workers: int, log: Log) -> None:
         self._model = model
+        self._key = environ.get(CONTAINER_KEY, "").encode()
         self._limit = body_limit(environ)
         self._lock = threading.Lock()
         self._accept = environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", responses.JSON)
@@ -81,6 +84,9 @@ class Application:
 
     def __call__(self, request: Request) -> Answer:
         """Answer one request. Raises BadRequest for a body that is too large, Disconnected."""
+        given = request.headers.get(CONTAINER_KEY_HEADER, "").encode()
+        if self._key and not hmac.compare_digest(given, self._key):
+            return _text(403, b"only the service that started this container is answered")
         body = read_all(request, self._limit)
         with self._lock:  # one at a time: the workers are the parallelism, and clients who send slowly hold nobody
             return self._answer(request, body)

@@ -6,6 +6,7 @@ Its input_fn, predict_fn and output_fn, which have the image's defaults, or its 
 
 from __future__ import annotations
 
+import hmac
 import importlib
 import os
 import subprocess
@@ -61,6 +62,14 @@ def application(script: Any, model: Any) -> flask.Flask:
     """The web application of a script and the model that it has loaded."""
     app = flask.Flask(script.__name__)
     transform = transform_of(script)
+    # The service alone knows the key that it started this program with; other programs of the machine reach the port.
+    key = os.environ.get("SAGEMAKER_LOCAL_KEY", "").encode()
+
+    @app.before_request
+    def refuse_strangers() -> None:
+        given = flask.request.headers.get("x-sagemaker-local-key", "").encode()
+        if key and not hmac.compare_digest(given, key):
+            flask.abort(403)
 
     @app.get("/ping")
     def ping() -> Response:

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.jobs import Bench, channel
 from tests.support.service import ROLE, local_service
-from tests.support.serving import BUCKET, Deployer, archive
+from tests.support.serving import BUCKET, Deployer, archive, told_to_strangers
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SOURCE = f"s3://{BUCKET}/source/sourcedir.tar.gz"
@@ -97,6 +97,7 @@ def test_one_script_trains_serves_and_predicts_in_batch(deployer: Deployer) -> N
     deployer.client.create_model(ModelName="both", ExecutionRoleArn=ROLE, PrimaryContainer=container)
     found = deployer.endpoint("both", deployer.configuration("both", "both"))
     assert found["EndpointStatus"] == "InService", log(deployer, "both")
+    assert 403 in told_to_strangers(deployer.local)
     answer = deployer.invoke("both", "1,-1\n9,-9\n", Accept="text/csv")
     assert (answer["Body"], answer["ContentType"]) == (b"0.0\n1.0\n", "text/csv; charset=utf-8")
 

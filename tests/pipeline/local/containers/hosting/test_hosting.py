@@ -38,6 +38,7 @@ from tests.support.serving import (
     X2,
     Deployer,
     register_foreign,
+    told_to_strangers,
     variant,
 )
 from tests.support.waiting import PATIENCE, until
@@ -81,6 +82,11 @@ def test_the_golden_vector_is_answered_to_the_last_digit(deployer: Deployer, gol
     lines = deployer.invoke(golden, BATCH, Accept="application/jsonlines")
     assert lines["Body"] == JSONLINES_ANSWER
     assert lines["ContentType"] == "application/jsonlines"
+
+
+def test_a_container_of_ours_answers_the_service_alone(local: LocalService, golden: str, deployer: Deployer) -> None:
+    assert 403 in told_to_strangers(local)
+    assert deployer.invoke(golden, BATCH)["Body"] == JSON_ANSWER
 
 
 def test_describe_shows_the_variant_and_its_image(deployer: Deployer, golden: str) -> None:
