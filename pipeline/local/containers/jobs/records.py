@@ -72,7 +72,7 @@ def _recordio(stream: IO[bytes], single: bool, limit: int | None) -> Iterator[by
             raise RecordError(f"there is no RecordIO record at byte {offset}")
         size = length & _LENGTH_MASK
         padding = -size % 4
-        body = _exactly(stream, size + padding, "RecordIO", offset)
+        body = _exactly(stream, size + padding, "RecordIO", offset, limit)
         offset += 8 + len(body)
         yield head + (body[:size] if single else body)
 
@@ -85,12 +85,15 @@ def _tfrecord(stream: IO[bytes], single: bool, limit: int | None) -> Iterator[by
         (size,) = struct.unpack_from("<Q", head)
         if size > 1 << 31:
             raise RecordError(f"there is no TFRecord at byte {offset}")
-        body = _exactly(stream, size + 4, "TFRecord", offset)
+        body = _exactly(stream, size + 4, "TFRecord", offset, limit)
         offset += 12 + len(body)
         yield head + body
 
 
-def _exactly(stream: IO[bytes], size: int, kind: str, offset: int) -> bytes:
+def _exactly(stream: IO[bytes], size: int, kind: str, offset: int, limit: int | None) -> bytes:
+    if limit is not None and size > limit:
+        # Before it is read: a small gzip file unpacks to whatever a head announces.
+        raise RecordError(f"the {kind} record at byte {offset} is larger than MaxPayloadInMB ({limit // 1024**2} MB)")
     body = stream.read(size)
     if len(body) < size:
         raise RecordError(f"the {kind} record at byte {offset} is cut off: {size} bytes announced, {len(body)} there")

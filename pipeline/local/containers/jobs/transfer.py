@@ -6,15 +6,17 @@ following links. All errors are `TransferError`, whose text can stand in a Failu
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
 import re
+import stat
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pipeline.local import disk, trees
 from pipeline.local.s3.store import Damaged, NoSuchBucket, NoSuchKey, Objects, S3Error
@@ -23,12 +25,19 @@ DAMAGED: Final = (EOFError, zlib.error)
 """What unpacking raises, besides OSError, for a gzip file that is cut off or damaged within."""
 
 _READ: Final = 1 << 20
+# A folder on the way need not be readable, where the system can open it so.
+_FOLDER: Final = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SCHEME: Final = "s3://"
 _HTTPS: Final = re.compile(r"https://(?:(?P<bucket>[^/]+)\.)?s3[.-][\w.-]*amazonaws\.com(?:\.cn)?/(?P<key>.*)\Z", re.S)
 
 
 class TransferError(Exception):
     """Data cannot be brought in or out; says which and why."""
+
+
+class NotPlain(OSError):
+    """What lies at a path is a link, a folder or a device, or is reached by a link."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ class Mirror:
         prefix = prefix.rstrip("/")
         for path, name in files(self.folder):
             try:
-                state = path.stat()
+                state = path.lstat()
             except FileNotFoundError:
                 continue
             mark = (state.st_mtime_ns, state.st_size)
@@ -133,13 +142,14 @@ class Mirror:
     def _put(self, bucket: str, key: str, path: Path) -> None:
         try:
             key.encode()
-            self.objects.put(bucket, key, path)
+            with opened(path) as file:
+                self.objects.put(bucket, key, file)
         except UnicodeEncodeError:
             raise TransferError(f"the file name {os.fsencode(path.name)!r} is not UTF-8") from None
         except S3Error as error:
             raise TransferError(f"s3://{bucket}/{key}: {error.message}") from None
-        except FileNotFoundError:
-            # Removed by the job between the listing and the upload.
+        except (FileNotFoundError, NotPlain):
+            # Removed by the job between the listing and the upload, or replaced by a link.
             return
         except OSError as error:
             raise TransferError(f"s3://{bucket}/{key}: {error.strerror or error}") from None
@@ -165,12 +175,35 @@ def is_plain(path: Path) -> bool:
     return os.path.realpath(path) == str(path)
 
 
+def opened(path: Path) -> BinaryIO:
+    """A plain file, opened without following a link on any part of its (resolved) path. Raises OSError, NotPlain.
+
+    A job that runs may put a link to what it may not read, or a pipe that nobody writes, where a file was a moment ago.
+    """
+    *folders, name = path.parts[1:]
+    current = os.open(path.parts[0], _FOLDER)
+    try:
+        for part in folders:
+            inner = os.open(part, _FOLDER, dir_fd=current)
+            os.close(current)
+            current = inner
+        descriptor = os.open(name, _FILE, dir_fd=current)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise NotPlain(error.errno, "there is a link on the way", str(path)) from None
+        raise
+    finally:
+        os.close(current)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotPlain(errno.EINVAL, "it is no plain file", str(path))
+    return open(descriptor, "rb")
+
+
 def content(path: Path, limit: int) -> bytes:
     """The first bytes of a file that a job may or may not have written; nothing of what a link leads to."""
     try:
-        if not is_plain(path) or not path.is_file():
-            return b""
-        with path.open("rb") as file:
+        with opened(path) as file:
             return file.read(limit)
     except OSError:
         return b""

@@ -72,6 +72,21 @@ def test_broken_objects_are_refused_by_place(data: bytes, kind: str, message: st
         records(data, kind)
 
 
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [(struct.pack("<II", RECORDIO_MAGIC, 500_000_000), "RecordIO"), (struct.pack("<QI", 2_000_000_000, 0), "TFRecord")],
+    ids=["RecordIO", "TFRecord"],
+)
+def test_a_size_above_the_limit_is_not_read(head: bytes, kind: str) -> None:
+    class Endless(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size is not None and 0 <= size <= 1024**2
+            return super().read(size)
+
+    with pytest.raises(RecordError, match="at byte 0 is larger than MaxPayloadInMB"):
+        list(split(Endless(head), kind, limit=1024**2))
+
+
 @pytest.mark.parametrize("kind", ["None", "Line"])
 def test_what_is_above_the_limit_is_refused(kind: str) -> None:
     with pytest.raises(RecordError, match=r"larger than MaxPayloadInMB \(1 MB\)"):

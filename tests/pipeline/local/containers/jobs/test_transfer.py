@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -141,3 +142,42 @@ def _empty(folder: Path) -> None:
     import shutil
 
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder", "pipe"])
+def test_what_a_job_swaps_for_a_link_while_it_is_sent_is_not_sent(
+    objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str
+) -> None:
+    """The job puts a link where the listing saw a file, to have the service read what is covered for the job."""
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "result").write_text("secret")
+    out = tmp_path / "out" / "sub"
+    out.mkdir(parents=True)
+    (out / "result").write_text("data")
+    listed = transfer.files
+
+    def then_swapped(folder: Path) -> Iterator[tuple[Path, str]]:
+        found = list(listed(folder))
+        (out / "result").unlink()
+        if swapped == "file":
+            (out / "result").symlink_to(tmp_path / "secret" / "result")
+        elif swapped == "pipe":
+            os.mkfifo(out / "result")
+        else:
+            out.rmdir()
+            out.symlink_to(tmp_path / "secret")
+        return iter(found)
+
+    monkeypatch.setattr(transfer, "files", then_swapped)
+    Mirror(objects, tmp_path / "out", "s3://bucket/out").sync()
+    assert list(objects.list("bucket", "out")) == []
+
+
+def test_a_small_archive_does_not_fill_the_disk(
+    objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects.put("bucket", "bomb.gz", gzip.compress(bytes(50_000_000), mtime=0))
+    monkeypatch.setattr("pipeline.local.disk.room", lambda folder: 1_000_000)
+    with pytest.raises(TransferError, match="unpacks to more than the 1000000 bytes"):
+        transfer.download(objects, [Source("bucket", "bomb.gz", "bomb.gz")], tmp_path / "in", gunzip=True)
+    assert sum(path.stat().st_size for path in (tmp_path / "in").iterdir()) < 2_000_000
