@@ -85,7 +85,7 @@ class Where:
     @property
     def definitions(self) -> Path | None:
         """Where composed definitions are kept: in the state folder, if there is one that is not somebody else's."""
-        from pipeline.local.state import is_foreign
+        from pipeline.local.state_folder import is_foreign
 
         return self.state / "definitions" if self.state.is_dir() and not is_foreign(self.state) else None
 

@@ -135,8 +135,8 @@ def _read_recordio(path: Path) -> None:
 
 
 def _model() -> list[bytes]:
-    from pipeline.local.linear_learner import artifact
-    from pipeline.local.linear_learner.model import Model
+    from pipeline.local.images.linear_learner import artifact
+    from pipeline.local.images.linear_learner.model import Model
 
     model = Model(np.ones((3, 1), np.float32), np.ones((1, 1), np.float32), "binary_classifier", "logistic", 0.5, {})
     stored = artifact.encode(model)
@@ -183,9 +183,9 @@ def _json_lines() -> list[bytes]:
 
 
 def _readers() -> list[Reader]:
+    from pipeline.local.images.linear_learner import artifact
+    from pipeline.local.images.linear_learner.errors import CustomerError
     from pipeline.local.images.sagemaker_containers.archive import ArchiveError
-    from pipeline.local.linear_learner import artifact
-    from pipeline.local.linear_learner.errors import CustomerError
     from scripts.array_pickle import read_pickle
     from scripts.arrays import read_npz
     from scripts.errors import ScriptError
