@@ -428,14 +428,14 @@ def test_what_is_beyond_the_documented_limits_is_refused(batch: Batch) -> None:
         (CSV, CSV, '"x, y",007,1e3\n', {"InputFilter": "$[0:]"}, '"x, y",007,1e3\n'),
         (LINES, LINES, '{"a":{"b":[1,2]},"c":3}\n', {"InputFilter": "$.a.b"}, "[1,2]\n"),
         (LINES, LINES, '{"a":1,"b":2,"c":3}\n', {"InputFilter": "$['a','c']"}, '{"a":1,"c":3}\n'),
-        (LINES, LINES, '{"a":1}\n', {"JoinSource": "Input"}, '{"a":1,"SageMakerOutput":{"a":1}}\n'),
+        (LINES, LINES, '{"a":1}\n', {"JoinSource": "Input"}, '{"SageMakerOutput":{"a":1},"a":1}\n'),
         (LINES, LINES, "[1]\n", {"JoinSource": "Input"}, '{"SageMakerInput":[1],"SageMakerOutput":[1]}\n'),
         (
             LINES,
             LINES,
             '{"id":1,"x":2}\n{"id":3,"x":4}\n',
             {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
-            '{"id":1,"SageMakerOutput":2}\n{"id":3,"SageMakerOutput":4}\n',
+            '{"SageMakerOutput":2,"id":1}\n{"SageMakerOutput":4,"id":3}\n',
         ),
         (
             LINES,

@@ -118,7 +118,8 @@ def _csv(value: Any) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    # Batch transform writes JSON compactly, keys sorted.
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
 
 
 _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {

@@ -12,30 +12,36 @@ from pipeline.local.images.linear_learner.log import counter
 
 @dataclass
 class IteratorCounts:
-    """The counters of one data iterator, in batches of `size` records."""
+    """The counters of one data iterator, in batches of `size` records, the last of a pass maybe smaller."""
 
     size: int
-    total: int = 0
+    batches: int = 0
+    records: int = 0
     resets: int = 0
-    longest: int = 0
+    longest: tuple[int, int] = (0, 0)
+    last: tuple[int, int] = (0, 0)
 
-    def passed(self, batches: int) -> None:
-        """So many batches were read, then the iterator was reset."""
-        self.total += batches
+    def passed(self, records: int) -> int:
+        """The iterator was reset and so many records were read; how many batches that is."""
+        batches = -(-records // self.size)
+        self.batches += batches
+        self.records += records
         self.resets += 1
-        self.longest = max(self.longest, batches)
+        self.last = (batches, records)
+        self.longest = max(self.longest, self.last)
+        return batches
 
-    def document(self, *, records: int | None = None) -> dict[str, Any]:
-        """The counters as the log has them; `records` where the last batch was not a whole one."""
-        longest = self.longest * self.size if records is None else records
+    def document(self, *, rewound: bool) -> dict[str, Any]:
+        """The counters as the log has them; `rewound` says that the iterator stands at the start again."""
+        batches, records = (0, 0) if rewound else self.last
         return {
-            "Total Records Seen": counter(self.total * self.size if records is None else records),
-            "Total Batches Seen": counter(self.total),
-            "Max Records Seen Between Resets": counter(longest),
-            "Max Batches Seen Between Resets": counter(self.longest),
+            "Total Records Seen": counter(self.records),
+            "Total Batches Seen": counter(self.batches),
+            "Max Records Seen Between Resets": counter(self.longest[1]),
+            "Max Batches Seen Between Resets": counter(self.longest[0]),
             "Reset Count": counter(self.resets),
-            "Number of Records Since Last Reset": counter(0),
-            "Number of Batches Since Last Reset": counter(0),
+            "Number of Records Since Last Reset": counter(records),
+            "Number of Batches Since Last Reset": counter(batches),
         }
 
 

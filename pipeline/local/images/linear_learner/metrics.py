@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.limits import Row
+from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 
 PARITY: Final = (
     Row(
@@ -20,8 +21,8 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="final metrics of newer containers",
-        here="binary and regressor as of 2020 with roc_auc_score and rmse, multiclass as of 2024",
-        aws="documented: roc_auc_score and rmse; the whole list since 2021 is not established",
+        here="binary as of 2020, multiclass as of 2024, regressor as of 2025",
+        aws="whether binary classifiers print more since 2020 is not established",
     ),
     Row(
         area="linear-learner",
@@ -54,8 +55,11 @@ class Metric:
         return "<loss>" if self.is_loss else "<score>"
 
 
-def objective_name(loss: str) -> str:
-    """What the log calls the objective of a loss."""
+def objective_name(parameters: Hyperparameters) -> str:
+    """What the log calls the objective: the loss, and whether positives count more or less than negatives."""
+    loss = parameters.loss
+    if loss == "logistic" and parameters.positive_example_weight_mult != 1.0:
+        return "binary_classification_weighted_cross_entropy_objective"
     return _OBJECTIVES.get(loss, f"{loss}_objective")
 
 

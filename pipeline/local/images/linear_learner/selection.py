@@ -52,6 +52,11 @@ class Judge:
         self._criterion = criterion if binary and not criterion.is_loss else None
 
     @property
+    def rows(self) -> Rows:
+        """The rows on which the models are measured."""
+        return self._rows
+
+    @property
     def by_loss(self) -> bool:
         """Whether models are compared by their loss, lower being better."""
         return self._criterion is None
@@ -60,7 +65,7 @@ class Judge:
     def criterion_name(self) -> str:
         """What the log calls the metric by which models are compared."""
         if self._criterion is None:
-            return objective_name(self._parameters.loss)
+            return objective_name(self._parameters)
         return f"sampled_{self._criterion.name}"
 
     def standing(self, folded: tuple[Floats, Floats]) -> Standing:

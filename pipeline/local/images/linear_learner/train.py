@@ -24,7 +24,7 @@ from pipeline.local.images.linear_learner.metrics import Metric, objective_name
 from pipeline.local.images.linear_learner.model import Floats, Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 from pipeline.local.images.linear_learner.rows import Rows
-from pipeline.local.images.linear_learner.scaler import fit, rows_for_scaler
+from pipeline.local.images.linear_learner.scaler import fit
 from pipeline.local.images.linear_learner.selection import Judge, Standing
 from pipeline.local.images.linear_learner.weights import RowWeights
 
@@ -51,7 +51,7 @@ class _Job:
         self._channels = channels
         self._parameters = parameters
         self._log = log
-        self._objective = objective_name(parameters.loss)
+        self._objective = objective_name(parameters)
         self._counts = IteratorCounts(parameters.mini_batch_size)
         self._timings = Timings(log.clock)
         self._rows = channels["train"]
@@ -75,27 +75,30 @@ class _Job:
     def _initialise(self) -> Ensemble:
         parameters, log = self._parameters, self._log
         started = log.clock()
-        self._counts.passed(1)
-        per_row = self._rows.num_bytes / len(self._rows)
-        batch_bytes = int(per_row * parameters.mini_batch_size)
-        log.epoch_stats("train", 0, 0.0, 1, batch_bytes)
+        first = parameters.mini_batch_size
+        self._log_pass(0, started, first)
         log.info("Create Store: local")
         scaler = fit(self._rows, parameters)
-        batches = rows_for_scaler(parameters, len(self._rows)) // parameters.mini_batch_size
-        self._counts.passed(batches)
-        log.epoch_stats("train", 1, log.clock() - started, batches, batches * batch_bytes)
+        # What the scaler is given ends with a part of a mini-batch where the channel does; it leaves that out.
+        read = (parameters.num_point_for_scaler // first + 1) * first
+        self._log_pass(1, started, min(read, len(self._rows)))
         log.scaler(
             scaler.mean.astype(np.float32),
             scaler.stdev.astype(np.float32),
             (scaler.label_mean, scaler.label_stdev),
         )
         log.gpus()
-        log.metrics(self._counts.document(), {"Meta": "init_train_data_iter"}, start=started)
+        log.metrics(self._counts.document(rewound=True), {"Meta": "init_train_data_iter"}, start=started)
         with self._timings.phase("setuptime"):
             models = candidates(parameters)
             self._row_weights = RowWeights.of(parameters, models, self._rows.labels)
             self._judge = Judge(parameters, self._channels[self._judged], self._row_weights)
             return Ensemble(parameters, models, self._rows, scaler, self._row_weights)
+
+    def _log_pass(self, number: int, started: float, records: int) -> None:
+        batches = self._counts.passed(records)
+        num_bytes = self._rows.num_bytes * records // len(self._rows)
+        self._log.epoch_stats("train", number, self._log.clock() - started, batches, num_bytes)
 
     def _finalise(self, ensemble: Ensemble, best: Snapshot) -> Model:
         parameters, log = self._parameters, self._log
@@ -104,7 +107,7 @@ class _Job:
         model = self._model(best.folded, standing, number)
         weights = self._row_weights.of_models(slice(number, number + 1))
         log.scores(self._judged, self._figures(model, self._channels[self._judged], weights))
-        settings = ensemble.models[number].describe(parameters.optimizer)
+        settings = ensemble.models[number].describe(parameters)
         log.info(f"Best model found for hyperparameters: {json.dumps(settings)}")
         log.info(CHECKPOINT)
         self._score_test(model, weights)
@@ -118,10 +121,9 @@ class _Job:
         rows = self._channels["test"]
         started = log.clock()
         counts = IteratorCounts(self._parameters.mini_batch_size)
-        batches = -(-len(rows) // self._parameters.mini_batch_size)
-        counts.passed(batches)
+        counts.passed(len(rows))
         figures = self._figures(model, rows, weights)
-        log.metrics(counts.document(records=len(rows)), {"Meta": "test_data_iter"}, start=started)
+        log.metrics(counts.document(rewound=True), {"Meta": "test_data_iter"}, start=started)
         log.scores("test", figures)
 
     def _figures(self, model: Model, rows: Rows, weights: RowWeights) -> list[Metric]:

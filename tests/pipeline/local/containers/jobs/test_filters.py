@@ -83,7 +83,7 @@ def test_json_objects_get_the_output_others_are_wrapped() -> None:
     found = association(LINES, LINES, JoinSource="Input")
     joined = found.from_model([b'{"key": 1}\n', b"[1, 2]\n"], b'{"label":1}\n{"label":0}\n').splitlines()
     assert joined == [
-        b'{"key":1,"SageMakerOutput":{"label":1}}',
+        b'{"SageMakerOutput":{"label":1},"key":1}',
         b'{"SageMakerInput":[1,2],"SageMakerOutput":{"label":0}}',
     ]
 
@@ -92,7 +92,7 @@ def test_a_whole_json_document_is_one_record() -> None:
     found = association(JSON, JSON, InputFilter="$.body", JoinSource="Input", OutputFilter="$['id','SageMakerOutput']")
     record = json.dumps({"id": 1, "body": {"instances": []}}, indent=1).encode()
     assert found.to_model(record) == b'{"instances":[]}'
-    assert found.from_model([record], b'{"predictions": []}') == b'{"id":1,"SageMakerOutput":{"predictions":[]}}'
+    assert found.from_model([record], b'{"predictions": []}') == b'{"SageMakerOutput":{"predictions":[]},"id":1}'
 
 
 @pytest.mark.parametrize("answer", [b"1\n", b"1\n2\n3\n", b"{"])

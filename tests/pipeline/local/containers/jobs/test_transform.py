@@ -327,7 +327,7 @@ def test_json_lines_are_filtered_and_joined(batches: Batches) -> None:
     )
     assert job["TransformJobStatus"] == "Completed", batches.data_log(name)
     first, second = batches.outputs(name)["a.jsonl.out"].decode().splitlines()
-    assert first == '{"id":0,"SageMakerOutput":{"predicted_label":1,"score":0.989977359771728}}'
+    assert first == '{"SageMakerOutput":{"predicted_label":1,"score":0.989977359771728},"id":0}'
     assert json.loads(second)["id"] == 1
 
 

@@ -116,6 +116,7 @@ def prints(text: str) -> Callable[[Seen, Seen], bool]:
 
 CRITERION = "binary_classifier_model_selection_criteria"
 SGD = {"optimizer": "sgd", "learning_rate": "0.05"}
+ONE = {**SGD, "num_models": "1"}
 FIXED = {
     "learning_rate": "0.01",
     "lr_scheduler_step": "1",
@@ -139,7 +140,7 @@ CASES: dict[str, Case] = {
     "optimizer": Case(BINARY, "adam", "rmsprop", weights_differ),
     "learning_rate": Case(BINARY, "0.005", "0.05", weights_differ),
     "wd": Case(BINARY, "0", "5", penalised, SGD),
-    "l1": Case(BINARY, "0", "0.2", penalised, SGD),
+    "l1": Case(BINARY, "0", "4", penalised, SGD),
     "momentum": Case(BINARY, "0", "0.8", weights_differ, SGD),
     "beta_1": Case(BINARY, "0.9", "0.5", weights_differ),
     "beta_2": Case(BINARY, "0.999", "0.9", weights_differ),
@@ -153,7 +154,7 @@ CASES: dict[str, Case] = {
     "init_method": Case(BINARY, "uniform", "normal", weights_differ),
     "init_scale": Case(BINARY, "0.07", "3", weights_differ),
     "init_sigma": Case(BINARY, "0.01", "3", weights_differ, NORMAL),
-    "init_bias": Case(BINARY, "0", "4", lambda before, after: after.bias[0] > before.bias[0] + 0.1, SGD),
+    "init_bias": Case(BINARY, "0", "4", lambda before, after: after.bias[0] > before.bias[0] + 0.1, ONE),
     "normalize_data": Case(BINARY, "true", "false", weights_differ),
     "normalize_label": Case(REGRESSOR, "true", "false", weights_differ),
     "unbias_data": Case(BINARY, "auto", "false", weights_differ),

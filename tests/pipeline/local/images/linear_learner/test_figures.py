@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn import metrics as oracle
 
 from pipeline.local.images.linear_learner.figures import binary_metrics, multiclass_metrics, regression_metrics
@@ -55,7 +56,7 @@ def test_multiclass_figures() -> None:
             "macro_precision": oracle.precision_score(labels, predicted, average="macro"),
             "macro_f_1.000": oracle.f1_score(labels, predicted, average="macro"),
             "multiclass_balanced_accuracy": oracle.balanced_accuracy_score(labels, predicted),
-            "multiclass_log_loss": oracle.log_loss(labels, exact),
+            "multiclass_log_loss": oracle.log_loss(labels, softmax(exact, axis=1)),
         },
         rel=1e-5,
     )
@@ -81,6 +82,8 @@ def test_regression_figures() -> None:
             "mse": oracle.mean_squared_error(labels, score),
             "absolute_loss": oracle.mean_absolute_error(labels, score),
             "rmse": oracle.root_mean_squared_error(labels, score),
+            "r2": oracle.r2_score(labels, score),
+            "mae": oracle.mean_absolute_error(labels, score),
         },
         rel=1e-5,
     )

@@ -1,10 +1,12 @@
-"""The grid of models: what real logs show of it, and what the user fixes."""
+"""The models of a job: every setting that a real job has printed, and what else its log shows of them."""
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 
-from pipeline.local.images.linear_learner.grid import candidates
+from pipeline.local.images.linear_learner.grid import Candidate, candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
 
 
@@ -17,33 +19,110 @@ def parameters(kind: str = "binary_classifier", **given: str) -> Hyperparameters
     [(0, 10, 1e-4, 0.005, 1e-5), (5, 100, 1e-4, 0.1, 1e-5), (3, 100, 1e-4, 0.005, 1e-4), (14, 10, 0.01, 0.1, 1e-4)],
 )
 def test_models_that_won_in_real_logs(number: int, step: int, wd: float, rate: float, minimum: float) -> None:
-    assert candidates(parameters())[number].describe("adam") == {
+    given = parameters()
+    described = candidates(given)[number].describe(given)
+    assert described == {
         "optimizer": "adam",
         "learning_rate": rate,
-        "l1": 0.0,
         "wd": wd,
+        "l1": 0.0,
         "lr_scheduler_step": step,
         "lr_scheduler_factor": 0.99,
         "lr_scheduler_minimum_lr": minimum,
     }
+    assert list(described)[2:4] == ["wd", "l1"]
 
 
-def test_multiclass_models_that_won_in_real_logs() -> None:
-    models = candidates(parameters("multiclass_classifier"))
+def test_the_grid_decays_by_four_strengths_and_has_no_l1() -> None:
+    for kind in ("binary_classifier", "regressor"):
+        models = candidates(parameters(kind))
+        assert [model.wd for model in models[::8]] == [1e-4, 1e-2, 1.0, 100.0]
+        assert {model.l1 for model in models} == {0.0} and len(set(models)) == 32
+
+
+# Job, its hyperparameters, the number of the model that won and how the log describes it. Model 0 has what is given.
+REAL: dict[str, tuple[dict[str, str], int, Candidate]] = {
+    "nothing given, April 2020": (
+        {},
+        26,
+        Candidate(
+            0.03578924546103785,
+            0.3730851993396367,
+            0.0020367449461466797,
+            153,
+            0.9895518165671255,
+            2.294182951069527e-05,
+        ),
+    ),
+    "nothing given, August 2020": (
+        {},
+        22,
+        Candidate(
+            0.06940075632562186,
+            0.00661855972259075,
+            0.0012646460339582688,
+            295,
+            0.9898241409192494,
+            5.0968542639990265e-05,
+        ),
+    ),
+    "rate, wd and l1 given, August 2020": (
+        {"learning_rate": "0.02986332628768753", "wd": "0.0028658419345028887", "l1": "0.00015634445960768285"},
+        11,
+        Candidate(
+            0.1004722437624804,
+            0.00031502989657088544,
+            0.0004653088747992106,
+            216,
+            0.9316602901273723,
+            1.998391905573772e-06,
+        ),
+    ),
+    "wd and l1 given, June 2019": (
+        {"wd": "0.008898628555711788", "l1": "0.1333817642465768"},
+        3,
+        Candidate(
+            0.030664730174005284,
+            0.0799911067820927,
+            0.022269995381740192,
+            243,
+            0.9831300246895756,
+            9.042943346173945e-05,
+        ),
+    ),
+    "rate, wd and l1 given, 13 August 2019": (
+        {"learning_rate": "0.3845283993921106", "wd": "0.00016191101061184497", "l1": "0.6854682581436183"},
+        17,
+        Candidate(
+            0.052282518254785845,
+            0.04916631319336727,
+            0.002812240736971193,
+            11,
+            0.9843474924627743,
+            3.072407411146648e-06,
+        ),
+    ),
+    "rate, wd and l1 given, 27 August 2019": (
+        {"learning_rate": "0.3845283993921106", "wd": "0.00016191101061184497", "l1": "0.6854682581436183"},
+        0,
+        Candidate(0.3845283993921106, 0.6854682581436183, 0.00016191101061184497, 10, 0.98, 1e-05),
+    ),
+}
+
+
+@pytest.mark.parametrize("job", REAL)
+def test_the_winner_of_a_real_multiclass_job_is_met_to_the_last_digit(job: str) -> None:
+    given, number, expected = REAL[job]
+    asked = parameters("multiclass_classifier", **given)
+    models = candidates(asked)
     assert len(models) == 28
-    assert (models[26].l1, models[26].lr_scheduler_step) == (0.3730851993396367, 153)
-    assert (models[22].wd, models[22].lr_scheduler_minimum_lr) == (0.0012646460339582688, 5.0968542639990265e-05)
+    # Exponentials may differ in the last bit from one mathematical library to the next.
+    assert astuple(models[number]) == pytest.approx(astuple(expected), rel=1e-14)
+    assert list(expected.describe(asked))[2:4] == ["l1", "wd"]
 
 
-def test_there_are_as_many_models_as_asked_for() -> None:
-    assert len(candidates(parameters())) == len(candidates(parameters("regressor"))) == 32
-    for count in (1, 7, 40):
-        assert len(candidates(parameters(num_models=str(count)))) == count
-    assert candidates(parameters(num_models="4")) == candidates(parameters())[:4]
-    assert len(set(candidates(parameters(num_models="60")))) == 60
-
-
-def test_what_is_given_holds_in_every_model() -> None:
+@pytest.mark.parametrize("kind", ["binary_classifier", "multiclass_classifier", "regressor"])
+def test_the_first_model_has_what_is_given_and_a_single_one_is_the_first(kind: str) -> None:
     given = {
         "learning_rate": "0.3",
         "wd": "0",
@@ -52,15 +131,33 @@ def test_what_is_given_holds_in_every_model() -> None:
         "lr_scheduler_factor": "0.5",
         "lr_scheduler_minimum_lr": "0.001",
     }
-    for kind in ("binary_classifier", "multiclass_classifier", "regressor"):
-        assert len(set(candidates(parameters(kind, **given)))) == 1
-    model = candidates(parameters(**given))[9]
-    assert (model.learning_rate, model.wd, model.l1, model.lr_scheduler_step) == (0.3, 0.0, 0.25, 7)
+    models = candidates(parameters(kind, **given))
+    assert models[0] == Candidate(0.3, 0.25, 0.0, 7, 0.5, 0.001)
+    assert len(set(models)) == len(models) > 1
+    for alone in (candidates(parameters(kind, num_models="1", **given)), tuned(kind, **given)):
+        assert alone == models[:1]
 
 
-def test_a_given_learning_rate_leaves_a_grid_of_schedules() -> None:
-    factors = {model.lr_scheduler_factor for model in candidates(parameters(learning_rate="0.1", l1="0", wd="0"))}
-    assert factors == {0.99, 0.98}
+@pytest.mark.parametrize("kind", ["binary_classifier", "multiclass_classifier", "regressor"])
+def test_a_single_model_has_the_defaults(kind: str) -> None:
+    assert tuned(kind) == (Candidate(0.02, 0.02, 0.02, 10, 0.98, 1e-5),)
+
+
+def tuned(kind: str, **given: str) -> tuple[Candidate, ...]:
+    """The models of a job that a tuning job starts."""
+    return candidates(parameters(kind, _tuning_objective_metric="validation:objective_loss", **given))
+
+
+def test_values_around_a_given_one_stay_usable() -> None:
+    for model in candidates(parameters(lr_scheduler_factor="0.01", l1="0", wd="0")):
+        assert 0 <= model.lr_scheduler_factor < 1 and (model.l1, model.wd) == (0, 0)
+        assert model.learning_rate > 0 and model.lr_scheduler_step >= 1
+
+
+def test_there_are_as_many_models_as_asked_for() -> None:
+    assert len(candidates(parameters())) == len(candidates(parameters("regressor"))) == 32
+    for count in (1, 7, 40):
+        assert len(set(candidates(parameters(num_models=str(count))))) == count
 
 
 def test_automatic_weight_of_positives_tries_both() -> None:

@@ -162,7 +162,7 @@ def test_tuning_trains_a_single_model() -> None:
 
 
 def test_hidden_hyperparameters_are_accepted() -> None:
-    assert parse({**BINARY, **HIDDEN}) == parse(BINARY)
+    assert parse({**BINARY, **{name: DEFAULTS[name] for name in HIDDEN}}) == parse(BINARY)
 
 
 def test_merging_keeps_what_was_given() -> None:

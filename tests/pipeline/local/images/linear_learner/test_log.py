@@ -5,6 +5,7 @@ To renew them after a wanted change: delete the file, run the test twice, read t
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -49,22 +50,70 @@ def test_the_log_has_the_lines_of_a_real_one(name: str, tmp_path: Path) -> None:
     assert masked(outcome.log).splitlines() == golden.read_text().splitlines()
 
 
-def test_progress_is_the_whole_percentage_of_real_logs(tmp_path: Path) -> None:
+def test_progress_is_the_percentage_of_real_logs(tmp_path: Path) -> None:
     rows = np.random.default_rng(6).normal(5, 2, (40, 2)), np.arange(40) % 2
     given = {"predictor_type": "binary_classifier", "mini_batch_size": "20", "early_stopping_patience": "99"}
     log = train(tmp_path, {**given, "num_models": "1"}, {"train": rows}).log
-    found = re.findall(r"completed (\d+) % of epochs", log)
-    assert [int(value) for value in found] == [6, 13, 20, 26, 33, 40, 46, 53, 60, 66, 73, 80, 86, 93, 100]
+    found = re.findall(r"completed (\S+) % of epochs", log)
+    assert found[:4] == ["6.666666666666667", "13.333333333333334", "20.0", "26.666666666666668"]
+    assert len(found) == 15 and found[-1] == "100.0"
 
 
-def test_iterators_count_as_in_a_real_job(tmp_path: Path) -> None:
-    rows = np.random.default_rng(6).normal(5, 2, (230, 2)), np.arange(230) % 2
-    given = {"predictor_type": "binary_classifier", "mini_batch_size": "10", "num_point_for_scaler": "100"}
-    log = train(tmp_path, {**given, "num_models": "1", "epochs": "1"}, {"train": rows}).log
-    line = next(line for line in log.splitlines() if "init_train_data_iter" in line)
-    # One batch to learn the dimension, then the scaler's eleven.
-    assert '"Total Batches Seen": {"sum": 12.0, "count": 1, "min": 12, "max": 12}' in line
-    assert '"Total Records Seen": {"sum": 120.0' in line and '"Max Records Seen Between Resets": {"sum": 110.0' in line
-    assert '"Reset Count": {"sum": 2.0' in line
-    stats = [line.split("epoch_stats=")[1] for line in log.splitlines() if "epoch_stats=" in line]
-    assert '"epoch": 3,' in stats[2] and '"num_examples": 23,' in stats[2]
+def passes(log: str, channel: str) -> list[tuple[int, int, int]]:
+    """Epoch, batches and bytes of every pass over a channel."""
+    found = (json.loads(line.split("epoch_stats=")[1]) for line in log.splitlines() if "epoch_stats=" in line)
+    return [
+        (one["epoch"], one["num_examples"], one["num_bytes"]) for one in found if one["data_pipeline"].endswith(channel)
+    ]
+
+
+def counts(log: str, meta: str) -> dict[str, float]:
+    line = next(line for line in log.splitlines() if meta in line)
+    return {name: counted["sum"] for name, counted in json.loads(line.removeprefix("#metrics "))["Metrics"].items()}
+
+
+def test_passes_and_counters_are_those_of_a_real_job_with_validation(tmp_path: Path) -> None:
+    # The job of 2021 with a tenth of its rows: 1,443 of 22 features and 177, mini-batches of 100.
+    source = np.random.default_rng(6)
+    channels = {
+        name: (source.normal(5, 2, (n, 22)), np.arange(n) % 3) for name, n in (("train", 1443), ("validation", 177))
+    }
+    given = {"predictor_type": "multiclass_classifier", "num_classes": "3", "mini_batch_size": "100"}
+    log = train(tmp_path, {**given, "num_point_for_scaler": "1000", "num_models": "1", "epochs": "3"}, channels).log
+    train_bytes, all_bytes, held_bytes = 132 * 100, 132 * 1443, 132 * 177
+    assert passes(log, "train") == [
+        (0, 1, train_bytes),
+        (1, 11, 11 * train_bytes),
+        *((epoch, 15, all_bytes) for epoch in (3, 5, 7)),
+    ]
+    numbers = (2, 5, 8, 11, 13)
+    assert passes(log, "validation") == [(0, 1, train_bytes), *((epoch, 2, held_bytes) for epoch in numbers)]
+    assert counts(log, "init_train_data_iter") == {
+        "Total Records Seen": 1200,
+        "Total Batches Seen": 12,
+        "Max Records Seen Between Resets": 1100,
+        "Max Batches Seen Between Resets": 11,
+        "Reset Count": 2,
+        "Number of Records Since Last Reset": 0,
+        "Number of Batches Since Last Reset": 0,
+    }
+    assert counts(log, "training_data_iter") == {
+        "Total Records Seen": 2643,
+        "Total Batches Seen": 27,
+        "Max Records Seen Between Resets": 1443,
+        "Max Batches Seen Between Resets": 15,
+        "Reset Count": 3,
+        "Number of Records Since Last Reset": 1443,
+        "Number of Batches Since Last Reset": 15,
+    }
+
+
+def test_passes_are_those_of_a_real_job_on_train_alone(tmp_path: Path) -> None:
+    # The job of November 2020: 511 rows of 13 features, mini-batches of 4.
+    rows = np.random.default_rng(6).normal(5, 2, (511, 13)), np.arange(511) % 7
+    given = {"predictor_type": "regressor", "mini_batch_size": "4", "num_models": "1", "epochs": "2"}
+    log = train(tmp_path, given, {"train": rows}).log
+    expected = [(0, 1, 384), (1, 128, 49056), (4, 128, 49056), (6, 128, 49056), (8, 1, 384), (10, 128, 49056)]
+    assert passes(log, "train") == expected
+    assert counts(log, "init_train_data_iter")["Total Records Seen"] == 515
+    assert counts(log, "training_data_iter")["Total Records Seen"] == 1026

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.metrics import metric_definitions, objective_name
 from tests.support.linear_learner import train
 
@@ -72,5 +73,9 @@ def test_the_log_of_a_job_holds_every_metric(kind: str, tmp_path: Path) -> None:
 
 
 def test_objectives_end_as_the_definitions_need() -> None:
-    assert objective_name("logistic") == "binary_classification_cross_entropy_objective"
-    assert objective_name("huber_loss") == "huber_loss_objective"
+    binary = {"predictor_type": "binary_classifier"}
+    assert objective_name(parse(binary)) == "binary_classification_cross_entropy_objective"
+    for weight in ("2.5", "balanced", "auto"):
+        weighted = parse({**binary, "positive_example_weight_mult": weight})
+        assert objective_name(weighted) == "binary_classification_weighted_cross_entropy_objective"
+    assert objective_name(parse({"predictor_type": "regressor", "loss": "huber_loss"})) == "huber_loss_objective"

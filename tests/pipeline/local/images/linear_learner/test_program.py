@@ -86,7 +86,7 @@ def test_the_process_trains_and_logs_to_standard_output(tmp_path: Path) -> None:
     done = start(tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Docker entrypoint called with argument(s): train\n")
-    assert "#progress_metric: host=algo-1, completed 100 % of epochs" in done.stdout
+    assert "#progress_metric: host=algo-1, completed 100.0 % of epochs" in done.stdout
     assert artifact.read(tmp_path / "model/model_algo-1").feature_dim == 3
 
 
