@@ -2,8 +2,8 @@
 
 Weights are one float32 array (features + 1, columns) whose last row is the bias; a column belongs to one model
 (column modulo models), so learning rates and penalties are row vectors. The updates are MXNet's: weight decay joins
-the gradient, and so does l1, as the derivative of a loss of its own: l1 x sum |w|, divided by the size of the mini-batch
-as MXNet rescales every gradient.
+the gradient, and so does l1, as the slope of a loss of its own, l1 x sum |w|, which MXNet divides by the size of the
+mini-batch as it does every slope.
 """
 
 from __future__ import annotations
