@@ -31,7 +31,7 @@ PARITY: Final = (
         area="linear-learner",
         subject="randomness of the initial weights",
         here="a fixed seed: the same input gives the same model",
-        aws="not established; no seed is documented",
+        aws="a fixed seed too, of numbers that are not these: jobs months apart print the same losses",
     ),
     Row(
         area="linear-learner",
@@ -47,14 +47,19 @@ _CHUNK: Final = 4096
 _GROUP_COLUMNS: Final = 140
 
 
-def initial_weights(parameters: Hyperparameters, columns: int, outputs: int) -> Floats:
-    """Weights (columns + 1, outputs) by the init_ hyperparameters, the bias last; no bias where it is not used."""
+def initial_weights(parameters: Hyperparameters, columns: int, models: int) -> Floats:
+    """Weights (columns + 1, outputs, models) by the init_ hyperparameters, the bias last; none where it is not used.
+
+    They are drawn model by model, so a model begins alike whatever their number.
+    """
     source = np.random.RandomState(_SEED)
-    weights = np.empty((columns + 1, outputs), np.float32)
+    shape = (models, parameters.outputs, columns)
     if parameters.init_method == "uniform":
-        weights[:-1] = source.uniform(-parameters.init_scale, parameters.init_scale, (columns, outputs))
+        drawn = source.uniform(-parameters.init_scale, parameters.init_scale, shape)
     else:
-        weights[:-1] = source.normal(0.0, parameters.init_sigma, (columns, outputs))
+        drawn = source.normal(0.0, parameters.init_sigma, shape)
+    weights = np.empty((columns + 1, parameters.outputs, models), np.float32)
+    weights[:-1] = drawn.T
     weights[-1] = parameters.init_bias if parameters.use_bias else 0.0
     return weights
 
@@ -77,14 +82,13 @@ class Ensemble:
         self.models = models
         self._scaler = scaler
         self._outputs = parameters.outputs
-        weights = initial_weights(parameters, rows.feature_dim, len(models) * self._outputs)
-        by_model = weights.reshape(len(weights), self._outputs, len(models))
+        weights = initial_weights(parameters, rows.feature_dim, len(models))
         labels = scaler.normalise_labels(rows.labels)[:, np.newaxis]
         self._groups = [
             _Group(
                 parameters,
                 models[part],
-                np.ascontiguousarray(by_model[:, :, part]).reshape(len(weights), -1),
+                np.ascontiguousarray(weights[:, :, part]).reshape(len(weights), -1),
                 batches(rows, scaler, parameters, (part.stop - part.start) * self._outputs),
                 labels,
                 row_weights.of_models(part),

@@ -57,9 +57,14 @@ def test_training_lowers_the_loss_that_is_measured_on_raw_features() -> None:
 
 
 def test_initial_weights_follow_their_hyperparameters() -> None:
-    uniform = initial_weights(parameters(init_scale="0.5", init_bias="2"), 500, 4)
-    assert np.abs(uniform[:-1]).max() <= 0.5 and np.abs(uniform[:-1]).max() > 0.49 and (uniform[-1] == 2).all()
-    normal = initial_weights(parameters(init_method="normal", init_sigma="0.2"), 5000, 4)
+    uniform = initial_weights(parameters(init_scale="0.5", init_bias="2"), 500, 1)
+    assert uniform.shape == (501, 4, 1) and (uniform[-1] == 2).all()
+    assert np.abs(uniform[:-1]).max() <= 0.5 and np.abs(uniform[:-1]).max() > 0.49
+    normal = initial_weights(parameters(init_method="normal", init_sigma="0.2"), 5000, 1)
     assert normal[:-1].std() == pytest.approx(0.2, rel=0.05)
     assert (initial_weights(parameters(init_bias="2", use_bias="false"), 3, 4)[-1] == 0).all()
-    assert (initial_weights(parameters(), 9, 4) == initial_weights(parameters(), 9, 4)).all()
+
+
+def test_a_model_begins_alike_however_many_there_are() -> None:
+    few, many = (initial_weights(parameters(), 9, count) for count in (2, 7))
+    assert (few == many[:, :, :2]).all() and not (many[:, :, 0] == many[:, :, 1]).all()
