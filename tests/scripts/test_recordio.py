@@ -293,6 +293,27 @@ def test_truncation_names_record_and_byte(cut: int) -> None:
     assert (caught.value.record, caught.value.offset) == (3, 112)
 
 
+def test_the_last_record_may_come_without_its_padding() -> None:
+    rows = np.arange(1, 32, dtype=np.float32)[np.newaxis]
+    keys, ends = np.arange(0, 31, 7), np.array([0, 5])
+    bodies = [encode_dense(rows, labels) for labels in (None, np.ones(1, np.float32))]
+    bodies.append(encode_sparse(ends, keys, rows[0, keys], (1, 31), None))
+    for body in bodies:
+        (size,) = struct.unpack_from("<I", body, 4)
+        padding = len(body) - 8 - size
+        assert padding
+        for data in (body[: 8 + size], body + body[: 8 + size], body[: len(body) - 1]):
+            whole = data + bytes(-len(data) % 4)
+            assert values(read_all(data)).tolist() == values(read_all(whole)).tolist()
+        with pytest.raises(RecordIOError, match=r"is it whole\?"):
+            read_all(body[: 7 + size])
+
+
+def values(chunks: list[Chunk]) -> np.ndarray:
+    tables = [part.dense() if isinstance(part, Sparse) else part for part in (chunk.features for chunk in chunks)]
+    return np.concatenate(tables)
+
+
 def test_wrong_magic_is_shown() -> None:
     data = encode_dense(np.ones((2, 3), np.float32), None)
     with pytest.raises(RecordIOError, match="record 3 at byte 72: 0x706C6568 where the magic number 0xCED7230A"):
