@@ -19,6 +19,7 @@ from pipeline.limits import Row
 from pipeline.local.images.linear_learner.batches import Batches, batches
 from pipeline.local.images.linear_learner.grid import Candidate
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
+from pipeline.local.images.linear_learner.initial import initial_weights
 from pipeline.local.images.linear_learner.losses import loss_function
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.optimizers import Optimizer
@@ -29,46 +30,22 @@ from pipeline.local.images.linear_learner.weights import RowWeights
 PARITY: Final = (
     Row(
         area="linear-learner",
-        subject="randomness of the initial weights",
-        here="a fixed seed: the same input gives the same model",
-        aws="a fixed seed too, of numbers that are not these: jobs months apart print the same losses",
-    ),
-    Row(
-        area="linear-learner",
         subject="training on several instances",
         here="one instance trains on all data it was given",
         aws="the instances train together through a parameter server",
     ),
 )
 
-_SEED: Final = 0
 _CHUNK: Final = 4096
 # Fewer columns than this and the products of a mini-batch no longer outweigh what each group repeats.
 _GROUP_COLUMNS: Final = 140
 
 
-def initial_weights(parameters: Hyperparameters, columns: int, models: int) -> Floats:
-    """Weights (columns + 1, outputs, models) by the init_ hyperparameters, the bias last; none where it is not used.
-
-    They are drawn model by model, so a model begins alike whatever their number.
-    """
-    source = np.random.RandomState(_SEED)
-    shape = (models, parameters.outputs, columns)
-    if parameters.init_method == "uniform":
-        drawn = source.uniform(-parameters.init_scale, parameters.init_scale, shape)
-    else:
-        drawn = source.normal(0.0, parameters.init_sigma, shape)
-    weights = np.empty((columns + 1, parameters.outputs, models), np.float32)
-    weights[:-1] = drawn.T
-    weights[-1] = parameters.init_bias if parameters.use_bias else 0.0
-    return weights
-
-
 class Ensemble:
     """The models of one job in training.
 
-    Many columns (multiclass) are trained in groups of models, side by side in threads: numpy lets go of the
-    interpreter's lock. How they are grouped depends on the job only, never on the machine.
+    Models of another optimizer, and many columns (multiclass), are trained in groups, side by side in threads: numpy
+    lets go of the interpreter's lock. How they are grouped depends on the job only, never on the machine.
     """
 
     def __init__(
@@ -84,37 +61,45 @@ class Ensemble:
         self._outputs = parameters.outputs
         weights = initial_weights(parameters, rows.feature_dim, len(models))
         labels = scaler.normalise_labels(rows.labels)[:, np.newaxis]
+        self._members = model_groups([model.optimizer for model in models], self._outputs)
         self._groups = [
             _Group(
                 parameters,
-                models[part],
+                [models[number] for number in part],
                 np.ascontiguousarray(weights[:, :, part]).reshape(len(weights), -1),
-                batches(rows, scaler, parameters, (part.stop - part.start) * self._outputs),
+                batches(rows, scaler, parameters, len(part) * self._outputs),
                 labels,
                 row_weights.of_models(part),
             )
-            for part in model_groups(len(models), self._outputs)
+            for part in self._members
         ]
 
     def train_epoch(self) -> npt.NDArray[np.float64]:
         """Train on every whole mini-batch in order; the mean loss of each model, taken before each update."""
-        if len(self._groups) == 1:
-            return self._groups[0].train_epoch()
+        losses = np.empty(len(self.models))
         with ThreadPoolExecutor(min(len(self._groups), os.cpu_count() or 1)) as threads:
-            return np.concatenate(list(threads.map(_Group.train_epoch, self._groups)))
+            for part, own in zip(self._members, threads.map(_Group.train_epoch, self._groups), strict=True):
+                losses[part] = own
+        return losses
 
     def folded(self) -> tuple[Floats, Floats]:
         """Weights (features, columns) and bias (1, columns) of all models for raw features and labels."""
-        parts = [group.weights.reshape(len(group.weights), self._outputs, -1) for group in self._groups]
-        whole = np.concatenate(parts, axis=2)
-        return self._scaler.fold(whole.reshape(len(whole), -1))
+        rows = len(self._groups[0].weights)
+        whole = np.empty((rows, self._outputs, len(self.models)), np.float32)
+        for part, group in zip(self._members, self._groups, strict=True):
+            whole[:, :, part] = group.weights.reshape(rows, self._outputs, -1)
+        return self._scaler.fold(whole.reshape(rows, -1))
 
 
-def model_groups(models: int, outputs: int) -> list[slice]:
-    """Models to be trained together: all where there are few columns, else as even groups as there can be."""
-    count = min(models, -(-models * outputs // _GROUP_COLUMNS))
-    bounds = [models * number // count for number in range(count + 1)]
-    return [slice(first, last) for first, last in zip(bounds, bounds[1:], strict=False)]
+def model_groups(optimizers: Sequence[str], outputs: int) -> list[list[int]]:
+    """The numbers of models to be trained together: those of one optimizer, in even groups of not too many columns."""
+    groups = []
+    for optimizer in dict.fromkeys(optimizers):
+        alike = [number for number, own in enumerate(optimizers) if own == optimizer]
+        count = min(len(alike), -(-len(alike) * outputs // _GROUP_COLUMNS))
+        bounds = [len(alike) * part // count for part in range(count + 1)]
+        groups += [alike[first:last] for first, last in zip(bounds, bounds[1:], strict=False)]
+    return groups
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ it by fixed factors. Both reproduce what real jobs print, digit by digit, and th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,8 @@ class Candidate:
     lr_scheduler_step: int
     lr_scheduler_factor: float
     lr_scheduler_minimum_lr: float
+    optimizer: str = "adam"
+    bias_lr_mult: float = 10.0
     positive_weight: float | None = 1.0
 
     def describe(self, parameters: Hyperparameters) -> dict[str, str | float | int]:
@@ -46,7 +48,7 @@ class Candidate:
         if parameters.predictor_type != MULTICLASS:
             penalties = {"wd": self.wd, "l1": self.l1}
         return {
-            "optimizer": parameters.optimizer,
+            "optimizer": self.optimizer,
             "learning_rate": self.learning_rate,
             **penalties,
             "lr_scheduler_step": self.lr_scheduler_step,
@@ -75,9 +77,10 @@ def candidates(parameters: Hyperparameters) -> tuple[Candidate, ...]:
     multiclass = parameters.predictor_type == MULTICLASS
     first = _given(parameters)
     if multiclass or parameters.num_models or first != _DEFAULT:
-        models = _spread(first, parameters.num_models or (MULTICLASS_MODELS if multiclass else BINARY_MODELS))
+        count = parameters.num_models or (MULTICLASS_MODELS if multiclass else BINARY_MODELS)
+        models = tuple(replace(model, **_chosen(parameters)) for model in _spread(first, count))
     else:
-        models = tuple(map(_grid, range(BINARY_MODELS)))
+        models = tuple(replace(_grid(number), **_chosen(parameters)) for number in range(BINARY_MODELS))
     weights = _positive_weights(parameters)
     return tuple(replace(model, positive_weight=own) for model in models for own in weights)[: parameters.num_models]
 
@@ -122,14 +125,18 @@ def _spread(first: Candidate, count: int) -> tuple[Candidate, ...]:
     decays = around(first.wd, 1 / 20, 20)
     steps = around(first.lr_scheduler_step, 1, 100)
     losses = around(1 - first.lr_scheduler_factor, 1 / 5, 5)
-    # Real settings show that one number of the stream goes elsewhere.
+    # Real settings show that a number of the stream goes elsewhere here, and another one below.
     source.random_sample()
     floors = around(first.lr_scheduler_minimum_lr, 1 / 10, 100)
-    drawn = zip(rates, l1, decays, steps, losses, floors, strict=True)
-    return (
-        first,
-        *(
-            Candidate(float(rate), float(l1), float(wd), round(step), max(1 - float(loss), 0.0), float(floor))
-            for rate, l1, wd, step, loss, floor in drawn
-        ),
-    )
+    source.random_sample()
+    optimizers = np.array(["adam", "rmsprop"])[source.randint(0, 2, count - 1)]
+    multipliers = np.array([1.0, 10.0])[source.randint(0, 2, count - 1)]
+    factors = np.maximum(1 - losses, 0.0)
+    columns = (rates, l1, decays, np.rint(steps).astype(int), factors, floors, optimizers, multipliers)
+    return (first, *(Candidate(*row) for row in zip(*(column.tolist() for column in columns), strict=True)))
+
+
+def _chosen(parameters: Hyperparameters) -> dict[str, Any]:
+    """What is the same in all models where it is given."""
+    given = {"optimizer": parameters.optimizer, "bias_lr_mult": parameters.bias_lr_mult}
+    return {name: value for name, value in given.items() if value is not None}

@@ -30,7 +30,7 @@ PARITY: Final = (
         area="linear-learner",
         subject="epsilon and decay of the optimizers",
         here="MXNet's defaults: adam epsilon 1e-8; rmsprop decay 0.9, epsilon 1e-8",
-        aws="not established",
+        aws="not documented; the losses of real jobs agree",
     ),
 )
 
@@ -107,11 +107,11 @@ class RmsProp:
         weights -= gradient
 
 
-def update_rule(parameters: Hyperparameters, shape: tuple[int, int]) -> Update:
-    """The optimizer that `parameters` name, with fresh state for weights of `shape`."""
-    if parameters.optimizer == "sgd":
+def update_rule(name: str, parameters: Hyperparameters, shape: tuple[int, int]) -> Update:
+    """The optimizer of this name, with fresh state for weights of `shape`."""
+    if name == "sgd":
         return Sgd(shape, parameters.momentum)
-    if parameters.optimizer == "rmsprop":
+    if name == "rmsprop":
         return RmsProp(shape)
     return Adam(shape, parameters.beta_1, parameters.beta_2)
 
@@ -135,7 +135,7 @@ class Schedule:
 
 
 class Optimizer:
-    """One step for all models: penalties, schedule, multipliers of the bias, and the update rule."""
+    """One step for all models, which share an update rule: penalties, schedule, multipliers of the bias, the rule."""
 
     def __init__(self, parameters: Hyperparameters, models: Sequence[Candidate], shape: tuple[int, int]) -> None:
         self._repeat = shape[1] // len(models)
@@ -143,9 +143,10 @@ class Optimizer:
         self._decay = self._columns([model.wd for model in models])
         self._l1 = self._columns([model.l1 / parameters.mini_batch_size for model in models])
         self._has_decay, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
-        self._bias_rate = np.float32(parameters.bias_lr_mult if parameters.use_bias else 0.0)
+        multipliers = self._columns([model.bias_lr_mult for model in models])
+        self._bias_rate = multipliers if parameters.use_bias else np.float32(0.0)
         self._bias_decay = np.float32(parameters.bias_wd_mult)
-        self._rule = update_rule(parameters, shape)
+        self._rule = update_rule(models[0].optimizer, parameters, shape)
         self._rates = np.empty(shape, np.float32)
         self._penalty = np.empty(shape, np.float32)
         self._updates = 0

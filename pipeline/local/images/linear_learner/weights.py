@@ -47,7 +47,7 @@ class RowWeights:
             return losses, slopes
         return losses * factor, slopes * factor
 
-    def of_models(self, part: slice) -> RowWeights:
+    def of_models(self, part: slice | list[int]) -> RowWeights:
         """The weights of some of the models."""
         return self if self.positive is None else RowWeights(positive=self.positive[part])
 

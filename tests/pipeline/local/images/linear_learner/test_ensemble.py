@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.local.images.linear_learner import ensemble
-from pipeline.local.images.linear_learner.ensemble import Ensemble, initial_weights, margins, mean_losses, model_groups
+from pipeline.local.images.linear_learner.ensemble import Ensemble, margins, mean_losses, model_groups
 from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
 from pipeline.local.images.linear_learner.rows import Rows
@@ -29,9 +29,10 @@ def trained(given: Hyperparameters) -> tuple[Ensemble, np.ndarray]:
 
 
 def test_groups_are_even_and_depend_on_the_columns_only() -> None:
-    assert model_groups(32, 1) == [slice(0, 32)]
-    assert model_groups(28, 10) == [slice(0, 14), slice(14, 28)]
-    assert model_groups(3, 1000) == [slice(0, 1), slice(1, 2), slice(2, 3)]
+    assert model_groups(["adam"] * 32, 1) == [list(range(32))]
+    assert model_groups(["adam"] * 28, 10) == [list(range(14)), list(range(14, 28))]
+    assert model_groups(["adam"] * 3, 1000) == [[0], [1], [2]]
+    assert model_groups(["adam", "rmsprop", "adam"], 1) == [[0, 2], [1]]
 
 
 @pytest.mark.parametrize("balanced", ["false", "true"])
@@ -54,17 +55,3 @@ def test_training_lowers_the_loss_that_is_measured_on_raw_features() -> None:
     raw = margins(made.folded(), ROWS, 50)
     weight, bias = made.folded()
     assert np.allclose(raw.T, FEATURES[:50] @ weight + bias, atol=1e-5)
-
-
-def test_initial_weights_follow_their_hyperparameters() -> None:
-    uniform = initial_weights(parameters(init_scale="0.5", init_bias="2"), 500, 1)
-    assert uniform.shape == (501, 4, 1) and (uniform[-1] == 2).all()
-    assert np.abs(uniform[:-1]).max() <= 0.5 and np.abs(uniform[:-1]).max() > 0.49
-    normal = initial_weights(parameters(init_method="normal", init_sigma="0.2"), 5000, 1)
-    assert normal[:-1].std() == pytest.approx(0.2, rel=0.05)
-    assert (initial_weights(parameters(init_bias="2", use_bias="false"), 3, 4)[-1] == 0).all()
-
-
-def test_a_model_begins_alike_however_many_there_are() -> None:
-    few, many = (initial_weights(parameters(), 9, count) for count in (2, 7))
-    assert (few == many[:, :, :2]).all() and not (many[:, :, 0] == many[:, :, 1]).all()

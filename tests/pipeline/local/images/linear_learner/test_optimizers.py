@@ -20,6 +20,7 @@ def parameters(**given: str) -> Hyperparameters:
 
 
 def walk(given: Hyperparameters, models: list[Candidate], gradients: np.ndarray) -> np.ndarray:
+    models = [replace(model, optimizer=given.optimizer or model.optimizer) for model in models]
     weights = np.full(gradients.shape[1:], 0.5, np.float32)
     optimizer = Optimizer(given, models, weights.shape)
     for gradient in gradients:
