@@ -125,7 +125,7 @@ FIXED = {
 }
 NORMAL = {"init_method": "normal"}
 ONE_F = {CRITERION: "f_beta", "epochs": "1"}
-ONE_PRECISION = {CRITERION: "precision_at_target_recall", "epochs": "1"}
+ONE_PRECISION = {CRITERION: "precision_at_target_recall", "epochs": "1", "num_models": "1"}
 ONE_RECALL = {CRITERION: "recall_at_target_precision", "epochs": "1"}
 BY_LOSS = {CRITERION: "loss_function", "epochs": "12"}
 
@@ -160,7 +160,7 @@ CASES: dict[str, Case] = {
     "unbias_data": Case(BINARY, "auto", "false", weights_differ),
     "unbias_label": Case(REGRESSOR, "auto", "false", weights_differ),
     "num_point_for_scaler": Case(BINARY, "10000", "30", weights_differ),
-    "num_calibration_samples": Case(BINARY, "10000000", "9", threshold_differs, {"epochs": "1"}),
+    "num_calibration_samples": Case(BINARY, "10000000", "9", threshold_differs, {"epochs": "1", "num_models": "1"}),
     CRITERION: Case(BINARY, "accuracy", "f_beta", prints("criteria=sampled_f_beta")),
     "target_recall": Case(BINARY, "0.5", "0.95", threshold_falls, ONE_PRECISION),
     "target_precision": Case(BINARY, "0.5", "0.9", threshold_rises, ONE_RECALL),

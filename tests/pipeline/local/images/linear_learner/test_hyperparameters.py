@@ -144,7 +144,7 @@ def test_booleans_are_read_in_any_case() -> None:
 def test_auto_means_what_is_documented() -> None:
     binary, regressor = parse(BINARY), parse(REGRESSOR)
     assert (binary.loss, parse(MULTICLASS).loss, regressor.loss) == ("logistic", "softmax_loss", "squared_loss")
-    assert (binary.optimizer, binary.bias_lr_mult, binary.bias_wd_mult) == ("adam", 10.0, 0.0)
+    assert (binary.optimizer, binary.bias_lr_mult, binary.bias_wd_mult) == (None, None, 0.0)
     assert (binary.momentum, binary.beta_1, binary.beta_2) == (0.0, 0.9, 0.999)
     assert (binary.normalize_label, binary.unbias_label) == (False, False)
     assert (regressor.normalize_label, regressor.unbias_label) == (True, True)

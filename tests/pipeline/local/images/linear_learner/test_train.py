@@ -63,7 +63,7 @@ def test_a_multiclass_classifier_is_as_good_as_softmax_regression(tmp_path: Path
     features, labels = digits["test"]
     prediction = outcome.model.predict(features)
     assert prediction.score.shape == (len(labels), 10) and np.allclose(prediction.score.sum(axis=1), 1, atol=1e-5)
-    assert (prediction.predicted_label == labels).mean() >= rival.score(features, labels) - 0.02
+    assert (prediction.predicted_label == labels).mean() >= rival.score(features, labels) - 0.03
     assert outcome.score("multiclass_top_k_accuracy_3", "test") > 0.98
 
 
@@ -170,7 +170,11 @@ def test_without_validation_the_train_channel_decides(tmp_path: Path, eights: Ch
 def test_the_rest_of_a_mini_batch_is_left_out_of_training(tmp_path: Path, eights: Channels) -> None:
     features, labels = eights["train"]
     models = [
-        train(tmp_path / str(count), {**BINARY, "epochs": "2"}, {"train": (features[:count], labels[:count])}).model
+        train(
+            tmp_path / str(count),
+            {**BINARY, "epochs": "2", "num_models": "1"},
+            {"train": (features[:count], labels[:count])},
+        ).model
         for count in (1000, 1077)
     ]
     assert (models[0].weight == models[1].weight).all()
