@@ -60,4 +60,5 @@ class _Uniform:
         for start, generator in zip(range(0, self._size, self._each), self._generators, strict=False):
             part = words[start : start + self._each]
             part[:] = generator.randint(0, 1 << 32, len(part), dtype=np.uint32)
-        return np.minimum(words.astype(np.float32) * np.float32(2.0**-32), np.float32(1 - 2.0**-24))
+        numbers = np.minimum(words.astype(np.float32) * np.float32(2.0**-32), np.float32(1 - 2.0**-24))
+        return np.asarray(numbers, dtype=np.float32)

@@ -93,6 +93,6 @@ def test_the_process_trains_and_logs_to_standard_output(tmp_path: Path) -> None:
 def test_the_process_tells_of_bad_hyperparameters_without_loading_numpy(tmp_path: Path) -> None:
     job(tmp_path, {"predictor_type": "other"})
     assert start(tmp_path).returncode == 2
-    code = "import sys, pipeline.local.linear_learner.program; print('numpy' in sys.modules)"
+    code = "import sys, pipeline.local.images.linear_learner.program; print('numpy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=True)
     assert done.stdout.strip() == "False"
