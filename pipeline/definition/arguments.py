@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pipeline.definition.expressions import is_expression
 from pipeline.definition.patterns import matches
 from pipeline.definition.properties import ANY, BOOLEAN, FLOAT, INTEGER, STRING
-from pipeline.definition.references import Scope, is_expression, unassignable
+from pipeline.definition.references import CheckScope, unassignable
 from pipeline.definition.step_types import STEP_TYPES, UNPARSABLE, Placed, Problem, StepType, error, warning
 from pipeline.local.request_validation import load_model
 
@@ -28,7 +29,7 @@ _ACCEPTED: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 
 
-def argument_problems(step: Placed, scope: Scope) -> list[Problem]:
+def argument_problems(step: Placed, scope: CheckScope) -> list[Problem]:
     """What is wrong with the arguments of a step whose type has a request of its own."""
     kind = STEP_TYPES.get(step.type)
     if kind is None or kind.request is None:
@@ -41,7 +42,7 @@ def argument_problems(step: Placed, scope: Scope) -> list[Problem]:
 class _Walk:
     """One step's way through the shapes."""
 
-    def __init__(self, step: Placed, kind: StepType, scope: Scope) -> None:
+    def __init__(self, step: Placed, kind: StepType, scope: CheckScope) -> None:
         self.problems: list[Problem] = []
         self._step, self._kind, self._scope = step, kind, scope
         self._shapes: Mapping[str, Shape] = load_model()["shapes"]

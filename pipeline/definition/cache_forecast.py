@@ -1,120 +1,146 @@
-"""A step's cache key as far as it can be told before the execution: its attributes, with every reference resolved.
+"""A definition as one execution will see it, before it starts: its steps, and what the cache keys of them rest on.
 
-Parameters become their values. What is read from another step becomes its address where the arguments of that step
-fix it; else it is known by the execution that made it. Pure JSON in and out.
+Evaluates with what the service evaluates with. What nobody can know yet stays an Unknown: what each execution has anew,
+and what another step gives, known by the execution that made it where that step's arguments do not fix it.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from pipeline.definition.cache_key import ATTRIBUTES
-from pipeline.definition.paths import PathError, lookup, parse
-from pipeline.definition.step_types import walk
+from pipeline.definition import cache_key, loops
+from pipeline.definition.expressions import EvaluationError, Unknown, evaluate, referenced_step
+from pipeline.definition.parameter_values import values
+from pipeline.definition.paths import Part, PathError, lookup
+from pipeline.definition.step_types import Placed, walk
 
 MADE_BY: Final = "made by"
 """Beside a reference to another step: the execution that made what it refers to."""
 
-ANEW: Final = "anew:"
-"""How a variable that each execution has anew begins, once resolved."""
+ANEW: Final = "anew"
+"""Beside a reference to what each execution has anew."""
 
 _VARYING: Final = ("PipelineExecutionId", "PipelineExecutionArn", "StartDateTime", "CurrentDateTime")
-_STEP: Final = re.compile(r"Steps\.([A-Za-z0-9_-]+)")
-_REFERENCE: Final = re.compile(r'"Get": "Steps\.([A-Za-z0-9_-]+)')
-_READERS: Final[Mapping[str, Callable[[str], Any]]] = {
-    "Integer": int,
-    "Float": float,
-    "Boolean": lambda text: text.lower() == "true",
-}
 
 Origin = Callable[[str], str | None]
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A definition as one execution sees it: its steps, its parameters' values, who made what each step gives."""
+    """What expressions stand for, as far as it is known: parameters, steps, and who made what each step gives."""
 
-    steps: Mapping[str, Mapping[str, Any]]
-    values: Mapping[str, Any]
+    steps: Mapping[str, Placed]
+    parameters: Mapping[str, Any]
     origin: Origin
+    items: Mapping[str, Any]
+    """The item of each step that stands in an iteration of a loop."""
+    step: str = ""
+    """The step whose expressions are evaluated."""
 
     @classmethod
     def of(cls, definition: Mapping[str, Any], given: Mapping[str, str], origin: Origin) -> Seen:
-        """The definition with the parameters that the execution is given, the others at their defaults."""
-        steps = {step.name: step.step for step in walk(definition)}
-        return cls(steps, values(definition, given), origin)
+        """The definition with the parameters that the execution is given, the others at their defaults.
 
-    def attributes(self, step: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes of the step's cache key, by path."""
-        arguments = step.get("Arguments") or {}
-        found: dict[str, Any] = {}
-        for path in ATTRIBUTES[step["Type"]]:
-            value: Any = arguments
-            for member in path.split("."):
-                value = value.get(member) if isinstance(value, Mapping) else None
-            if value is not None:
-                found[path] = self.resolved(value)
-        return found
+        Loops whose items are known are unrolled; the body of another stands as it is written.
+        """
+        steps = {step.name: step for step in walk(definition)}
+        seen = cls(steps, values(definition, given), origin, {})
+        return seen._unrolled()
 
-    def resolved(self, value: Any) -> Any:
-        """The value with parameters, joins and references replaced by what is known of them."""
-        if isinstance(value, Mapping):
-            if set(value) == {"Get"}:
-                return self._got(str(value["Get"]))
-            if set(value) == {"Std:Join"}:
-                return self._joined(value["Std:Join"])
-            return {key: self.resolved(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self.resolved(item) for item in value]
-        return value
+    def attributes(self, name: str) -> dict[str, Any]:
+        """The attributes of a step's cache key, by path."""
+        step = self.steps[name]
+        return {
+            path: self.resolved(value, of=name)
+            for path, value in cache_key.attributes(step.type, step.arguments).items()
+        }
 
-    def _got(self, reference: str) -> Any:
-        kind, _, rest = reference.partition(".")
-        if kind == "Parameters":
-            return self.values.get(rest, {"Get": reference})
-        if kind == "Execution":
-            return f"{ANEW}{rest}" if rest in _VARYING else {"Get": reference}
-        return self._from_step(reference)
+    def resolved(self, value: Any, *, of: str = "") -> Any:
+        """What a value of a step's stands for; an expression that has no value stays as it is written."""
+        try:
+            return evaluate(value, replace(self, step=of))
+        except EvaluationError:
+            return Unknown({"Undefined": value})
 
-    def _from_step(self, reference: str) -> Any:
+    def parameter(self, name: str) -> Any:
+        """The value of a parameter; Unknown where it must be given and is not."""
+        return self.parameters[name] if name in self.parameters else Unknown({"Get": f"Parameters.{name}"})
+
+    def variable(self, name: str) -> Any:
+        """An execution variable, which a plan cannot know."""
+        return Unknown({"Get": f"Execution.{name}", **({ANEW: True} if name in _VARYING else {})})
+
+    def current_item(self) -> Any:
+        """The item of the iteration, if it is known."""
+        if self.step in self.items:
+            return self.items[self.step]
+        return Unknown({"Get": "ForEach.CurrentItem", ANEW: True})
+
+    def step_property(self, step: str, parts: Sequence[Part], reference: str) -> Any:
         """What a step gives: known if its arguments say it, as they do an output at a fixed address."""
-        found = _STEP.match(reference)
-        name = found.group(1) if found else ""
-        made = {"Get": reference, MADE_BY: self.origin(name)}
-        if name not in self.steps:
+        made = Unknown({"Get": reference, MADE_BY: self.origin(step)})
+        if step not in self.steps:
             return made
         try:
-            value = lookup(self.steps[name].get("Arguments") or {}, parse(reference[len(f"Steps.{name}") :]))
-        except PathError:
+            found = evaluate(lookup(self.steps[step].arguments, parts), replace(self, step=step))
+        except (PathError, EvaluationError):
             return made
-        fixed = self.resolved(value)
-        return made if _open(fixed) else fixed
+        return made if marked(found, ANEW) or marked(found, MADE_BY) else found
 
-    def _joined(self, join: Mapping[str, Any]) -> Any:
-        parts = [self.resolved(part) for part in join.get("Values", [])]
-        if any(isinstance(part, Mapping | list) for part in parts):
-            return {"Std:Join": {"On": join.get("On", ""), "Values": parts}}
-        text = str(join.get("On", "")).join(str(part) for part in parts)
-        return f"{ANEW}{text}" if any(str(part).startswith(ANEW) for part in parts) else text
+    def property_file(self, step: str, name: str) -> Any:
+        """The address of a property file, known by the execution that made it."""
+        return Unknown({"Get": f"Steps.{step}.PropertyFiles.{name}", MADE_BY: self.origin(step)})
 
+    def json_value(self, uri: str, path: str) -> Any:
+        """What an object holds that may be another when the step runs."""
+        return Unknown({"Std:JsonGet": {"S3Uri": uri, "Path": path}})
 
-def values(definition: Mapping[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
-    """Each parameter's value of its own type: the one given, or its default; those that have neither are left out."""
-    found: dict[str, Any] = {}
-    for item in definition.get("Parameters", []):
-        name, value = item["Name"], given.get(item["Name"], item.get("DefaultValue"))
-        if value is None:
-            continue
-        read = _READERS.get(item.get("Type", ""), str)
+    def _unrolled(self) -> Seen:
+        steps: dict[str, Placed] = {}
+        items: dict[str, Any] = {}
+        for name, step in self.steps.items():
+            if step.loop is not None and step.loop in steps and f"{name}-0" in steps:
+                continue
+            steps[name] = step
+            if step.type != "ForEach":
+                continue
+            for index, item in enumerate(self._items(step)):
+                for one in loops.iteration(step.step, index):
+                    path = f"{step.path}.Arguments.ForEachBody[{one['Name']}]"
+                    steps[one["Name"]] = Placed(one, path, (*step.within, (name, "ForEachBody")))
+                    items[one["Name"]] = item
+        return replace(self, steps=steps, items=items)
+
+    def _items(self, step: Placed) -> list[Any]:
+        found = self.resolved(step.arguments.get("IterableItems"))
+        if isinstance(found, Unknown):
+            return []
         try:
-            found[name] = read(str(value))
-        except ValueError:
-            found[name] = value
-    return found
+            return loops.items(found)
+        except EvaluationError:
+            return []
+
+
+def marked(value: Any, mark: str) -> bool:
+    """Whether there is an Unknown with that mark in the value."""
+    return any(mark in unknown for unknown in unknowns(value))
+
+
+def unknowns(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every Unknown in the value, those within others too."""
+    if isinstance(value, Unknown):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from unknowns(item)
+
+
+def sources(value: Any) -> Iterator[str]:
+    """The names of the steps that made what the value is not known without."""
+    for unknown in unknowns(value):
+        if MADE_BY in unknown and (step := referenced_step(unknown["Get"])):
+            yield step
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -127,13 +153,3 @@ def texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from texts(item)
-
-
-def sources(value: Any) -> Iterator[str]:
-    """The names of the steps that a value refers to."""
-    yield from _REFERENCE.findall(json.dumps(value))
-
-
-def _open(value: Any) -> bool:
-    """Whether the value is another in each execution, or not known before it."""
-    return any(text.startswith((ANEW, "Steps.")) for text in texts(value))

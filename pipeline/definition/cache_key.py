@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.limits import Row
@@ -65,9 +66,16 @@ def key(step_type: str, arguments: dict[str, Any]) -> str | None:
     """The cache key of a step with evaluated arguments; None for a type that is never cached."""
     if step_type not in ATTRIBUTES:
         return None
-    chosen = {path: _member(arguments, path) for path in ATTRIBUTES[step_type]}
+    found = attributes(step_type, arguments)
+    chosen = {path: found.get(path) for path in ATTRIBUTES[step_type]}
     text = json.dumps([step_type, chosen], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def attributes(step_type: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those attributes of the key that the arguments have, by path."""
+    members = {path: _member(arguments, path) for path in ATTRIBUTES[step_type]}
+    return {path: value for path, value in members.items() if value is not None}
 
 
 def seconds(duration: str) -> float | None:
@@ -88,7 +96,7 @@ def oldest(step: dict[str, Any], now: float) -> float | None:
     return float("-inf") if age is None else now - age
 
 
-def _member(arguments: dict[str, Any], path: str) -> Any:
+def _member(arguments: Mapping[str, Any], path: str) -> Any:
     value: Any = arguments
     for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition.arguments import argument_problems
+from pipeline.definition.expressions import gets, referenced_step, within
 from pipeline.definition.graph import dependencies, graph_problems
 from pipeline.definition.loops import loop_problems
 from pipeline.definition.own_arguments import own_argument_problems
 from pipeline.definition.properties import STRING
-from pipeline.definition.references import Scope, gets, referenced_step, within
+from pipeline.definition.references import CheckScope
 from pipeline.definition.step_types import UNPARSABLE, Definition, Placed, Problem, error, walk
 from pipeline.definition.steps import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.limits import Row
@@ -147,7 +148,7 @@ def _check(definition: Definition) -> list[Problem]:
     top = definition.get("Steps")
     if isinstance(top, list) and not all(isinstance(step, dict) for step in top):
         problems.append(error("Steps", f"{UNPARSABLE} Expecting start of Json Object."))
-    scope = Scope(
+    scope = CheckScope(
         {name: str(entry.get("Type", STRING)) for name, entry in parameters(definition).items()},
         {step.name: step for step in placed},
     )
@@ -161,14 +162,14 @@ def _check(definition: Definition) -> list[Problem]:
     return problems + graph_problems(placed)
 
 
-def _references(step: Placed, scope: Scope) -> list[Problem]:
+def _references(step: Placed, scope: CheckScope) -> list[Problem]:
     problems: list[Problem] = []
     for path, expression in within(step.own, step.path):
         scope.kind(expression, path, problems, of=step)
     return problems
 
 
-def _config_references(definition: Definition, scope: Scope) -> list[Problem]:
+def _config_references(definition: Definition, scope: CheckScope) -> list[Problem]:
     """What the names of experiments refer to: parameters and the execution, which are known before any step has run."""
     problems: list[Problem] = []
     for name in CONFIGS:

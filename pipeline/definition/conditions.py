@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.definition.references import is_expression
+from pipeline.definition.expressions import is_expression
 from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error
 
 _BINARY: Final = frozenset(

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.definition.references import gets, out_of_reach, referenced_step
+from pipeline.definition.expressions import gets, referenced_step
+from pipeline.definition.references import out_of_reach
 from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error, warning
 from pipeline.errors import did_you_mean
 
@@ -25,26 +26,50 @@ def graph_problems(steps: Sequence[Placed]) -> list[Problem]:
     return problems + _cycles(steps, by_name)
 
 
-def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
-    """The names of the steps that a step waits for, each once: DependsOn, references, the step it stands within.
+def waits(step: Placed, by_name: Mapping[str, Placed]) -> dict[str, str]:
+    """The steps that a step waits for, by DependsOn or by reference, each with the trigger that lets it go on.
 
-    A ForEach step waits for what the steps of its body need of steps outside.
+    A ForEach step waits for what the steps of its body need of steps outside; its own trigger counts before theirs.
     """
     body = step.body
+    triggers = {name: trigger for one in (*body.values(), step) for _, name, trigger in _declared(one)}
     found: list[str] = []
     for one in (step, *body.values()):
-        found += [name for _, name in _declared(one)]
+        found += [name for _, name, _ in _declared(one)]
         found += [name for reference in gets(one.own) if (name := referenced_step(reference))]
-    found += [name for name, _ in step.within[-1:]]
-    return [name for name in dict.fromkeys(found) if name in by_name and name not in body]
+    wanted = [name for name in dict.fromkeys(found) if name in by_name and name not in body]
+    return {name: triggers.get(name, "Completed") for name in wanted}
 
 
-def _declared(step: Placed) -> Iterator[tuple[str, str]]:
+def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
+    """The names of the steps directly above a step, each once: those it waits for and the one it stands within."""
+    above = dict.fromkeys([*waits(step, by_name), *(name for name, _ in step.within[-1:])])
+    return [name for name in above if name in by_name and name not in step.body]
+
+
+def in_order(steps: Mapping[str, Placed]) -> list[str]:
+    """The names so that each step comes after those above it; a definition that was checked has no cycle."""
+    order: dict[str, None] = {}
+
+    def visit(name: str, trail: frozenset[str]) -> None:
+        if name in order or name in trail:
+            return
+        for above in dependencies(steps[name], steps):
+            visit(above, trail | {name})
+        order[name] = None
+
+    for name in steps:
+        visit(name, frozenset())
+    return list(order)
+
+
+def _declared(step: Placed) -> Iterator[tuple[str, str, str]]:
     entries = step.step.get("DependsOn")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
         name = entry.get("Step") if isinstance(entry, dict) else entry
         if isinstance(name, str):
-            yield f"{step.path}.DependsOn[{index}]", name
+            trigger = entry.get("Trigger", "Completed") if isinstance(entry, dict) else "Completed"
+            yield f"{step.path}.DependsOn[{index}]", name, str(trigger)
 
 
 def _duplicates(steps: Sequence[Placed]) -> Iterator[Problem]:

@@ -1,16 +1,18 @@
-"""The form of a ForEach step: its items, how many at once, the selection among its iterations.
+"""ForEach steps: their form, their items, and the steps of one iteration.
 
 The steps of a body are checked like others; what is particular to them is what they may refer to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from pipeline.definition.expressions import EvaluationError, is_expression, referenced_step
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
-from pipeline.definition.references import Scope, is_expression, unassignable
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error
+from pipeline.definition.references import CheckScope, unassignable
+from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, Step, error
 
 MOST_AT_ONCE: Final = 50
 MOST_LITERAL_ITEMS: Final = 100
@@ -18,7 +20,47 @@ MOST_LITERAL_ITEMS: Final = 100
 _MEMBERS: Final = frozenset({"IterableItems", "MaxConcurrency", "Selector", "ForEachBody"})
 
 
-def loop_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
+def items(value: Any) -> list[Any]:
+    """The items of a ForEach step whose IterableItems have this value. Raises EvaluationError."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            value = None
+    if not isinstance(value, list):
+        raise EvaluationError("IterableItems of the ForEach step is no list, and no text of a JSON list.")
+    return value
+
+
+def iteration(step: Mapping[str, Any], index: int) -> list[Step]:
+    """The body of a ForEach step as the steps of one iteration, named `<step>-<index>`.
+
+    They refer to each other within the iteration; what they need of steps outside, the ForEach step has waited for.
+    """
+    body: list[Step] = (step.get("Arguments") or {}).get("ForEachBody") or []
+    siblings = {str(one["Name"]) for one in body}
+    found = []
+    for one in body:
+        entries = [entry if isinstance(entry, dict) else {"Step": entry} for entry in one.get("DependsOn") or []]
+        within = [entry | {"Step": f"{entry['Step']}-{index}"} for entry in entries if entry.get("Step") in siblings]
+        found.append(_renamed(one, siblings, index) | {"Name": f"{one['Name']}-{index}", "DependsOn": within})
+    return found
+
+
+def _renamed(value: Any, siblings: set[str], index: int) -> Any:
+    if is_expression(value) and isinstance(value.get("Get"), str):
+        step = referenced_step(value["Get"])
+        if step in siblings:
+            return {"Get": f"Steps.{step}-{index}{value['Get'].removeprefix(f'Steps.{step}')}"}
+        return value
+    if isinstance(value, dict):
+        return {key: _renamed(item, siblings, index) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, siblings, index) for item in value]
+    return value
+
+
+def loop_problems(step: Placed, scope: CheckScope) -> Iterator[Problem]:
     """What is wrong with the arguments of a ForEach step, apart from the steps of its body."""
     if step.type != "ForEach":
         return
@@ -35,7 +77,7 @@ def loop_problems(step: Placed, scope: Scope) -> Iterator[Problem]:
     yield from _collisions(step, scope)
 
 
-def _items(step: Placed, scope: Scope, path: str) -> Iterator[Problem]:
+def _items(step: Placed, scope: CheckScope, path: str) -> Iterator[Problem]:
     items: Any = step.arguments.get("IterableItems")
     if is_expression(items):
         kind = scope.kind(items, path, [], of=step)
@@ -69,7 +111,7 @@ def _within(path: str, prefix: str) -> bool:
     return path.startswith((f"{prefix}.", f"{prefix}["))
 
 
-def _collisions(step: Placed, scope: Scope) -> Iterator[Problem]:
+def _collisions(step: Placed, scope: CheckScope) -> Iterator[Problem]:
     """Names of steps outside that the iterations take for their own steps."""
     for name, other in scope.steps.items():
         body, _, index = name.rpartition("-")

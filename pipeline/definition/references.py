@@ -8,10 +8,11 @@ parameter where a string belongs, and wants it joined.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipeline.definition.expressions import is_expression, referenced_step
 from pipeline.definition.paths import PathError, beyond_json_path, parse
 from pipeline.definition.properties import ANY, OBJECT, STRING, property_kind
 from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error
@@ -30,47 +31,9 @@ EXECUTION_VARIABLES: Final = frozenset(
     }
 )
 
-_FUNCTIONS: Final = frozenset({"Get", "Std:Join", "Std:JsonGet"})
-
-
-def is_expression(value: Any) -> bool:
-    """Whether the value is a call of an intrinsic function."""
-    return isinstance(value, dict) and len(value) == 1 and next(iter(value)) in _FUNCTIONS
-
-
-def within(value: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every outermost expression in the value, with its path."""
-    if is_expression(value):
-        yield path, value
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            yield from within(item, f"{path}.{name}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from within(item, f"{path}[{index}]")
-
-
-def gets(value: Any) -> Iterator[str]:
-    """Every reference in the value, those within Std:Join and Std:JsonGet too."""
-    if isinstance(value, dict):
-        if is_expression(value) and isinstance(value.get("Get"), str):
-            yield value["Get"]
-            return
-        for item in value.values():
-            yield from gets(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from gets(item)
-
-
-def referenced_step(reference: str) -> str | None:
-    """The step that a reference names, or None."""
-    parts = reference.split(".", 2)
-    return parts[1].split("[", 1)[0] if parts[0] == "Steps" and len(parts) > 1 else None
-
 
 @dataclass(frozen=True)
-class Scope:
+class CheckScope:
     """What can be referred to: the types of the parameters and the steps, by name."""
 
     parameters: Mapping[str, str]

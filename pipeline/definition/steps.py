@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pipeline.definition.cache_key import seconds
 from pipeline.definition.conditions import condition_problems
+from pipeline.definition.expressions import is_expression
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
-from pipeline.definition.references import is_expression
 from pipeline.definition.step_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
 from pipeline.errors import did_you_mean
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pipeline.definition.cache_forecast import ANEW, MADE_BY, Seen, sources, texts
+from pipeline.definition.cache_forecast import ANEW, MADE_BY, Seen, marked, sources
 from pipeline.definition.cache_key import ATTRIBUTES, seconds
 from pipeline.definition.difference import ABSENT, Change, compare
-from pipeline.definition.step_types import Placed, walk
+from pipeline.definition.graph import in_order
+from pipeline.definition.step_types import Placed
 
 _NO_WORK: Final = frozenset({"Condition", "Fail"})
 _SHOWN: Final = 60
@@ -57,11 +58,11 @@ def forecast(
     definition: Mapping[str, Any], parameters: Mapping[str, str], past: Sequence[Past], *, now: datetime
 ) -> tuple[Forecast, ...]:
     """What the next execution would run; `past` is newest first, `parameters` are those it would be given."""
-    steps = {step.name: step for step in walk(definition) if step.type not in _NO_WORK}
     why: dict[str, str] = {}
     origins: dict[str, str] = {}
     seen = Seen.of(definition, parameters, origins.get)
-    for name in _in_order(steps):
+    steps = {name: step for name, step in seen.steps.items() if step.type not in _NO_WORK}
+    for name in in_order(steps):
         why[name], origins[name] = _fate(steps[name].step, seen, past, why, now)
     return tuple(Forecast(name, why[name], _decider(step)) for name, step in steps.items())
 
@@ -72,8 +73,8 @@ def _fate(
     """Why the step runs, or an empty text and the execution whose result it reuses."""
     if reason := _never(step):
         return reason, ""
-    attributes = seen.attributes(step)
-    if any(text.startswith(ANEW) for text in texts(attributes)):
+    attributes = seen.attributes(step["Name"])
+    if marked(attributes, ANEW):
         return "its arguments hold what each execution has anew", ""
     fed = [name for name in sources(attributes) if why.get(name)]
     if fed:
@@ -97,9 +98,9 @@ def _never(step: Mapping[str, Any]) -> str:
 def _changes(step: Mapping[str, Any], attributes: Mapping[str, Any], run: Past) -> list[Change]:
     before = Seen.of(run.definition, run.parameters, run.origin)
     earlier = before.steps.get(step["Name"])
-    if earlier is None or earlier["Type"] != step["Type"]:
-        return [Change("Type", ABSENT if earlier is None else earlier["Type"], step["Type"])]
-    return list(compare(before.attributes(earlier), attributes))
+    if earlier is None or earlier.type != step["Type"]:
+        return [Change("Type", ABSENT if earlier is None else earlier.type, step["Type"])]
+    return list(compare(before.attributes(step["Name"]), attributes))
 
 
 def _described(changes: Sequence[Change]) -> str:
@@ -130,19 +131,3 @@ def _expired(step: Mapping[str, Any], ended: datetime, now: datetime) -> str:
 def _decider(step: Placed) -> str:
     """The innermost Condition around the step, empty if there is none."""
     return next((name for name, branch in reversed(step.within) if branch != "ForEachBody"), "")
-
-
-def _in_order(steps: Mapping[str, Placed]) -> list[str]:
-    """Names so that a step comes after those that it refers to; a definition that was checked has no cycle."""
-    order: dict[str, None] = {}
-
-    def visit(name: str, trail: frozenset[str]) -> None:
-        if name in order or name not in steps or name in trail:
-            return
-        for source in sources(steps[name].arguments):
-            visit(source, trail | {name})
-        order[name] = None
-
-    for name in steps:
-        visit(name, frozenset())
-    return list(order)

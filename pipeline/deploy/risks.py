@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, is_absent, translated
-from pipeline.definition.cache_forecast import ANEW, Seen, values
+from pipeline.definition.cache_forecast import Seen
 from pipeline.definition.check import check
+from pipeline.definition.parameter_values import values
 from pipeline.deploy.plan import parsed
 from pipeline.errors import DefinitionError
 from pipeline.executions.results import SIDES, comparisons
@@ -90,11 +91,9 @@ def _names(definition: Mapping[str, Any], kind: str, member: str) -> set[str]:
     """What the steps of one type have for a member, as far as it is fixed before an execution."""
     seen = Seen.of(definition, {}, lambda _: None)
     found = (
-        seen.resolved((step.get("Arguments") or {}).get(member))
-        for step in seen.steps.values()
-        if step.get("Type") == kind
+        seen.resolved(step.arguments.get(member), of=name) for name, step in seen.steps.items() if step.type == kind
     )
-    return {value for value in found if isinstance(value, str) and not value.startswith(ANEW)}
+    return {value for value in found if isinstance(value, str)}
 
 
 def _approved(clients: Clients, group: str) -> int | None:

@@ -94,14 +94,16 @@ def actions() -> str:
 
 def parity() -> str:
     """What localhost does where AWS is not known, or does differently."""
+    import pipeline.definition
     import pipeline.local
     from pipeline.limits import Row
 
     rows: set[Row] = set()
-    for module in pkgutil.walk_packages(pipeline.local.__path__, "pipeline.local."):
-        # What is below `sandbox/path` hides this project from jobs: not to be imported here.
-        if not module.name.endswith("__main__") and ".sandbox.path" not in module.name:
-            rows.update(getattr(importlib.import_module(module.name), "PARITY", ()))
+    for package in (pipeline.definition, pipeline.local):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            # What is below `sandbox/path` hides this project from jobs: not to be imported here.
+            if not module.name.endswith("__main__") and ".sandbox.path" not in module.name:
+                rows.update(getattr(importlib.import_module(module.name), "PARITY", ()))
     return _table(
         ("area", "subject", "on localhost", "on AWS"),
         ((row.area, row.subject, row.here, row.aws) for row in sorted(rows)),

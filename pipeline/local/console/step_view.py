@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.conditions import holds
-from pipeline.local.engine.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from pipeline.definition.expressions import EvaluationError, evaluate
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import EvaluationError, evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun
 

@@ -10,8 +10,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
+from pipeline.definition.expressions import EvaluationError, Values, evaluate
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import EvaluationError, Scope, evaluate
 
 PARITY: Final = (
     Row(
@@ -33,12 +33,12 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _NAMES: Final = {bool: "Boolean", int: "Integer", float: "Float", str: "String"}
 
 
-def holds(conditions: Any, scope: Scope) -> bool:
+def holds(conditions: Any, scope: Values) -> bool:
     """Whether all conditions of a list hold; an empty list does. Raises EvaluationError."""
     return all(_holds(condition, scope) for condition in conditions or [])
 
 
-def _holds(condition: Any, scope: Scope) -> bool:
+def _holds(condition: Any, scope: Values) -> bool:
     kind = condition.get("Type") if isinstance(condition, dict) else None
     match kind:
         case "Not":
@@ -54,7 +54,7 @@ def _holds(condition: Any, scope: Scope) -> bool:
     raise EvaluationError(f"Condition of type [{kind}] is not supported.")
 
 
-def _contains(condition: dict[str, Any], scope: Scope) -> bool:
+def _contains(condition: dict[str, Any], scope: Values) -> bool:
     query = evaluate(condition.get("QueryValue"), scope)
     values = evaluate(condition.get("Values"), scope)
     if not isinstance(values, list):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline.definition.expressions import evaluate, render
 from pipeline.local.engine.conditions import holds
-from pipeline.local.engine.expressions import evaluate, render
 from pipeline.local.engine.step_run import Ended, StepRun
 
 _MESSAGE_LIMIT: Final = 3072

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.resource_steps import Creation
 from pipeline.local.engine.step_run import Ended

@@ -8,8 +8,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource

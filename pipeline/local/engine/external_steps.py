@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import lambdas, outputs
-from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.other_aws import models

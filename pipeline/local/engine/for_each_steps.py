@@ -6,16 +6,15 @@ succeeded is kept over a restart or a retry. An item that is the text of a JSON 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition import loops
+from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.definition.paths import PathError, lookup, parse
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import EvaluationError, evaluate, function, referenced_step, render
-from pipeline.local.engine.graph import Decision, Graph, Node
+from pipeline.local.engine.graph import Decision, Graph
 from pipeline.local.engine.records import ENDED, Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 
@@ -40,13 +39,14 @@ def run_for_each(run: StepRun) -> Ended:
     run.progress("Executing")
     items = run.row.get("_items")
     if items is None:
-        items = _items(evaluate(run.arguments.get("IterableItems"), run.scope))
+        items = loops.items(evaluate(run.arguments.get("IterableItems"), run.scope))
         run.note(_items=items)
     run.survived()
-    children = {node.name: (node, index) for index in range(len(items)) for node in _children(run.node, index)}
-    graph = Graph({name: node for name, (node, _) in children.items()})
+    iterations = [Graph.of({"Steps": loops.iteration(run.node.step, index)}) for index in range(len(items))]
+    graph = Graph({name: node for one in iterations for name, node in one.nodes.items()})
+    index = {name: index for index, one in enumerate(iterations) for name in one.nodes}
     scope = replace(run.scope, graph=Graph({**run.scope.graph.nodes, **graph.nodes}))
-    ended = _Children(run, graph, scope, items, {name: index for name, (_, index) in children.items()}).run()
+    ended = _Children(run, graph, scope, items, index).run()
     return _outcome(run, ended, len(items))
 
 
@@ -116,43 +116,6 @@ class _Children:
             name, status = self._running.pop(future), future.result()
             if status is not None:
                 self._settled[name] = status
-
-
-def _items(value: Any) -> list[Any]:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            value = None
-    if not isinstance(value, list):
-        raise EvaluationError("IterableItems of the ForEach step is no list, and no text of a JSON list.")
-    return value
-
-
-def _children(node: Node, index: int) -> Iterator[Node]:
-    """The nodes of one iteration: the body's steps, which refer to each other within the iteration."""
-    body = (node.step.get("Arguments") or {}).get("ForEachBody") or []
-    siblings = {str(step["Name"]) for step in body}
-    for step in body:
-        own = _renamed(step, siblings, index) | {"Name": f"{step['Name']}-{index}"}
-        entries = [entry if isinstance(entry, dict) else {"Step": entry} for entry in step.get("DependsOn") or []]
-        own["DependsOn"] = [
-            entry | {"Step": f"{entry['Step']}-{index}"} for entry in entries if entry.get("Step") in siblings
-        ]
-        yield Graph.of({"Steps": [*({"Name": f"{one}-{index}"} for one in siblings), own]}).nodes[own["Name"]]
-
-
-def _renamed(value: Any, siblings: set[str], index: int) -> Any:
-    if function(value) == "Get" and isinstance(value["Get"], str):
-        step = referenced_step(value["Get"])
-        if step in siblings:
-            return {"Get": f"Steps.{step}-{index}{value['Get'].removeprefix(f'Steps.{step}')}"}
-        return value
-    if isinstance(value, dict):
-        return {key: _renamed(item, siblings, index) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_renamed(item, siblings, index) for item in value]
-    return value
 
 
 def _outcome(run: StepRun, ended: dict[str, str], items: int) -> Ended:

@@ -1,4 +1,4 @@
-"""Which step waits for what: DependsOn, references, branches, and triggers on an upstream's failure.
+"""When a step may start, given how those above it ended: triggers on their end, branches, selections.
 
 Every step of a definition, nested ones too, is a node. A node may start when the Condition that holds it has taken its
 branch and every step it waits for has ended as its trigger wants; once that cannot happen any more, it never runs.
@@ -6,14 +6,13 @@ branch and every step it waits for has ended as its trigger wants; once that can
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
-from pipeline.local.engine.expressions import referenced_step, references
-
-Step = dict[str, Any]
+from pipeline.definition.graph import waits
+from pipeline.definition.step_types import Definition, Placed, Step, walk
 
 NEVER: Final = "Never"
 """The settled state of a step that did not run and will not."""
@@ -58,11 +57,16 @@ class Graph:
     nodes: Mapping[str, Node]
 
     @classmethod
-    def of(cls, definition: dict[str, Any]) -> Graph:
+    def of(cls, definition: Definition) -> Graph:
         """The graph of a definition that has passed the checks at create."""
-        found = list(_walk(definition.get("Steps") or [], None))
-        names = {str(step.get("Name")) for step, _ in found}
-        return cls({node.name: node for node in (_node(step, branch, names) for step, branch in found)})
+        # The steps of a loop's body become nodes, of their own graph, when its items are known.
+        placed = {step.name: step for step in walk(definition) if step.loop is None}
+        return cls(
+            {
+                name: Node(name, step.type, step.step, waits(step, placed), _branch(step))
+                for name, step in placed.items()
+            }
+        )
 
     def decide(self, name: str, settled: Mapping[str, str], outcomes: Mapping[str, bool]) -> Decision:
         """Whether a step can start now. `settled`: how steps ended (Succeeded, Failed, Stopped, Never)."""
@@ -94,40 +98,11 @@ class Graph:
         return Graph(nodes)
 
 
-def _walk(steps: list[Step], branch: Branch | None) -> Iterator[tuple[Step, Branch | None]]:
-    for step in steps:
-        yield step, branch
-        if step.get("Type") == "Condition":
-            arguments = step.get("Arguments") or {}
-            for member, outcome in (("IfSteps", True), ("ElseSteps", False)):
-                yield from _walk(arguments.get(member) or [], Branch(str(step["Name"]), outcome))
-
-
-def _node(step: Step, branch: Branch | None, names: set[str]) -> Node:
-    waits: dict[str, str] = {}
-    for path in references(_own(step)):
-        if (target := referenced_step(path)) in names and target is not None:
-            waits[target] = "Completed"
-    for entry in _depends_on(step):
-        if entry["Step"] in names:
-            waits[entry["Step"]] = str(entry.get("Trigger", "Completed"))
-    return Node(str(step["Name"]), str(step.get("Type")), step, waits, branch)
-
-
-def _depends_on(step: Step) -> Iterator[dict[str, Any]]:
-    """The entries of a step and of the body in it; those that name another step of the body are passed over later."""
-    body = (step.get("Arguments") or {}).get("ForEachBody") if step.get("Type") == "ForEach" else None
-    for one in [*(body or []), step]:
-        for entry in one.get("DependsOn") or []:
-            yield entry if isinstance(entry, dict) else {"Step": entry}
-
-
-def _own(step: Step) -> Step:
-    """The step without what stands in its branches: a Condition does not wait for its children."""
-    if step.get("Type") != "Condition":
-        return step
-    arguments = step.get("Arguments") or {}
-    return step | {"Arguments": {"Conditions": arguments.get("Conditions")}}
+def _branch(step: Placed) -> Branch | None:
+    if not step.within:
+        return None
+    condition, branch = step.within[-1]
+    return Branch(condition, branch == "IfSteps")
 
 
 def _triggered(trigger: str, ended: str | None) -> Decision:

@@ -13,6 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, PathError, beyond_json_path, parse
 from pipeline.limits import Row
 from pipeline.local.engine.json_search import NothingFound, walk
@@ -61,6 +62,18 @@ def json_path(data: bytes, path: str) -> Any:
         raise NoJson from None
     except NothingFound as error:
         raise PathError(str(error)) from None
+
+
+def json_value(data: bytes, uri: str, path: str) -> Any:
+    """What a Std:JsonGet path finds in the object of that address. Raises EvaluationError."""
+    try:
+        return json_path(data, path)
+    except NoJson:
+        raise EvaluationError(f"Contents of file {uri} are not in valid JSON format.") from None
+    except Refused as error:
+        raise EvaluationError(f"Invalid json path '{path[:200]}': {error}.") from None
+    except PathError:
+        raise EvaluationError(f"Invalid json path '{path}'") from None
 
 
 def definite(path: str) -> list[Part] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.local.engine.expressions import EvaluationError, evaluate
+from pipeline.definition.expressions import EvaluationError, evaluate
 from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError

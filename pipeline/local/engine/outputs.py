@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipeline.local.engine.expressions import render
+from pipeline.definition.expressions import render
 from pipeline.local.engine.records import Body
 
 _LIMIT: Final = 1024

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, Final
 
+from pipeline.definition.parameter_values import default, typed
 from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
 
@@ -18,9 +18,6 @@ PARITY: Final = (
         aws="refused; texts not established, but for the empty string",
     ),
 )
-
-_INTEGER: Final = re.compile(r"[+-]?\d{1,300}", re.ASCII)
-_FLOAT: Final = re.compile(r"[+-]?(\d{1,300}(\.\d{0,300})?|\.\d{1,300})([eE][+-]?\d{1,3})?", re.ASCII)
 
 
 def resolve(definition: Body, supplied: list[Body]) -> Body:
@@ -36,13 +33,7 @@ def resolve(definition: Body, supplied: list[Body]) -> Body:
     missing = [name for name, item in declared.items() if name not in given and item.get("DefaultValue") is None]
     if missing:
         raise ValidationException(f"Pipeline parameters without a default value must be given: [{', '.join(missing)}].")
-    return {name: _typed(item, given[name]) if name in given else _default(item) for name, item in declared.items()}
-
-
-def _default(declared: Body) -> Any:
-    """The default as the declared type; `1` is a Float too, and then the same as `1` given at start."""
-    value = declared["DefaultValue"]
-    return float(value) if declared.get("Type") == "Float" else value
+    return {name: _typed(item, given[name]) if name in given else default(item) for name, item in declared.items()}
 
 
 def _typed(declared: Body, text: str) -> Any:
@@ -51,12 +42,7 @@ def _typed(declared: Body, text: str) -> Any:
     if allowed and text not in [str(value) for value in allowed]:
         choices = ", ".join(str(value) for value in allowed)
         raise ValidationException(f"Value [{text}] of pipeline parameter [{name}] is not one of [{choices}].")
-    if kind == "Integer" and _INTEGER.fullmatch(text):
-        return int(text)
-    if kind == "Float" and _FLOAT.fullmatch(text) and abs(float(text)) != float("inf"):
-        return float(text)
-    if kind == "Boolean" and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    if kind == "String":
-        return text
-    raise ValidationException(f"Value [{text}] of pipeline parameter [{name}] is not of type [{kind}].")
+    try:
+        return typed(declared, text)
+    except ValueError:
+        raise ValidationException(f"Value [{text}] of pipeline parameter [{name}] is not of type [{kind}].") from None

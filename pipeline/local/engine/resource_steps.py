@@ -12,10 +12,10 @@ import re
 from typing import Any, Final
 
 from pipeline.definition import cache_key
+from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import experiments, retries
-from pipeline.local.engine.expressions import evaluate
 from pipeline.local.engine.records import CACHE, Body
 from pipeline.local.engine.resources import RESOURCES, Resource
 from pipeline.local.engine.retries import Retries

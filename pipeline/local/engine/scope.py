@@ -6,15 +6,17 @@ would see; after a cache hit that is the resource of the earlier run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.definition.paths import lookup
+from pipeline.definition.expressions import EvaluationError
+from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
-from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.graph import Graph
 from pipeline.local.engine.iterations import iteration_outputs
+from pipeline.local.engine.json_paths import MOST, json_value
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
@@ -73,6 +75,10 @@ class ExecutionScope:
             raise KeyError("CurrentItem")
         return self.item[0]
 
+    def step_property(self, step: str, parts: Sequence[Part], reference: str) -> Any:
+        """What a step that ran gives. Raises KeyError, PathError; EvaluationError if its resource is gone."""
+        return lookup(self.properties(step), parts)
+
     def properties(self, step: str) -> Any:
         """What a step that ran can be asked for. Raises KeyError; EvaluationError if its resource is gone."""
         row = self.records.step(step)
@@ -95,7 +101,11 @@ class ExecutionScope:
                 return f"{str(lookup(self.properties(step), output)).rstrip('/')}/{file['FilePath']}"
         raise KeyError(name)
 
-    def read(self, uri: str, most: int) -> bytes:
+    def json_value(self, uri: str, path: str) -> Any:
+        """What a JSONPath finds in an object. Raises EvaluationError."""
+        return json_value(self._read(uri, MOST), uri, path)
+
+    def _read(self, uri: str, most: int) -> bytes:
         """An object in S3 of at most that many bytes. Raises EvaluationError."""
         from pipeline.local.s3.store import S3Error
 

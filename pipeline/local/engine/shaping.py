@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.local.engine.expressions import render
+from pipeline.definition.expressions import render
 from pipeline.local.request_validation import load_model
 
 Shape = dict[str, Any]

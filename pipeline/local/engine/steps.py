@@ -6,12 +6,12 @@ import traceback
 from collections.abc import Callable
 from typing import Final
 
+from pipeline.definition.expressions import EvaluationError
 from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.engine.cleanup_steps import run_cleanup
 from pipeline.local.engine.control_steps import run_condition, run_fail
 from pipeline.local.engine.endpoint_steps import Deployment
-from pipeline.local.engine.expressions import EvaluationError
 from pipeline.local.engine.external_steps import run_callback, run_lambda
 from pipeline.local.engine.for_each_steps import run_for_each
 from pipeline.local.engine.lineage_steps import run_lineage

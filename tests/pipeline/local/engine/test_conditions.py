@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.definition.expressions import EvaluationError
 from pipeline.local.engine.conditions import holds
-from pipeline.local.engine.expressions import EvaluationError
 
 
 class Nothing:
