@@ -36,7 +36,7 @@ check: $(INSTALLED) ## lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED) ## write the parts of the README that are made from the code
+docs: $(INSTALLED) ## write the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.support.docs
 
 torture: $(INSTALLED) ## kill, soak and fuzz tests at full length

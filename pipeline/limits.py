@@ -1,7 +1,7 @@
 """What localhost does where AWS is not known, or does differently: one row a difference.
 
-Each module of the service that decides such a thing states it in a tuple named `PARITY`; the README's table
-is generated from them, so a row lives beside the code that it speaks of.
+Each module of the service that decides such a thing states it in a tuple named `PARITY`; the table of
+`local/LIMITS.md` is generated from them, so a row lives beside the code that it speaks of.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The README tells the truth: its tables are those of the code, and what it tells a reader to type works as written."""
+"""The documentation tells the truth: its tables are those of the code, its links lead somewhere, and what it tells a
+reader to type works as written.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import docs
+from tests.support import command_lines, docs
 from tests.support.waiting import PATIENCE
 
-ROOT = Path(__file__).parents[1]
-TEXT = docs.README.read_text(encoding="utf-8")
+ROOT = docs.ROOT
+PAGES = docs.pages()
+TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
+TEXT = "\n".join(TEXTS.values())
+README = TEXTS[ROOT / "README.md"]
+PARTS = [
+    pytest.param(page, name, id=f"{page.relative_to(ROOT)} {name}") for page, parts in PAGES.items() for name in parts
+]
+LINKING = [ROOT / name for name in ("CHANGELOG.md",)] + sorted(ROOT.glob(".github/**/*.md"))
 
 
 def blocks(language: str) -> list[str]:
@@ -26,20 +35,60 @@ def blocks(language: str) -> list[str]:
 MAKE, *SHELL = blocks("sh")
 
 
-@pytest.mark.parametrize("name", sorted(docs.parts()))
-def test_a_table_is_that_of_the_code(name: str) -> None:
-    assert f"<!-- {name} -->\n{docs.parts()[name]}\n<!-- /{name} -->" in TEXT, "run `make docs`"
+@pytest.mark.parametrize(("page", "name"), PARTS)
+def test_a_generated_part_is_that_of_the_code(page: Path, name: str) -> None:
+    assert f"<!-- {name} -->\n{PAGES[page][name]()}\n<!-- /{name} -->" in TEXTS[page], "run `make docs`"
+
+
+def test_every_page_of_the_tree_is_known_here() -> None:
+    found = {path for folder in ("pipeline", "steps", "scripts", "tests") for path in (ROOT / folder).rglob("*.md")}
+    assert {path for path in found if "golden" not in path.parts} <= set(PAGES)
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(README.encode()) <= 9_000
+
+
+def _headings(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *LINKING], ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        place, _, anchor = link.partition("#")
+        target = page.parent / place if place else page
+        if not target.exists() or (anchor and anchor not in _headings(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_every_room_and_every_folder_of_tests_is_in_the_table_of_the_tests() -> None:
+    page = ROOT / "tests" / "README.md"
+    linked = {(page.parent / link).resolve() for link in re.findall(r"\]\(([^)\s]+)\)", TEXTS[page])}
+    rooms = {path.parent for path in ROOT.glob("pipeline/*/__init__.py")} | {ROOT / "steps", ROOT / "scripts"}
+    assert rooms <= linked
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py")]
+    assert [path for path in tests if not linked & {path, *path.parents}] == []
 
 
 def test_every_make_target_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    assert set(re.findall(r"\bmake ([a-z]+)", TEXT)) <= targets
+    assert set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", TEXT, re.MULTILINE)) <= command_lines.targets()
 
 
 def test_every_command_that_is_named_exists() -> None:
     known = {line.split("`")[1] for line in docs.commands().splitlines() if "`" in line}
     named = re.findall(r"(?:^|`|\.venv/bin/)(pipeline (?:local |models |schedule )?[a-z]+)", TEXT, re.MULTILINE)
     assert set(named) - {"pipeline local"} <= known
+
+
+def test_the_lines_for_ci_name_targets_and_flags_that_there_are() -> None:
+    lines = [line for block in blocks("bash") for line in block.splitlines()]
+    calls = [line for line in lines if line.startswith(("make ", "pipeline ", ".venv/bin/pipeline "))]
+    assert {line: unknown for line in calls if (unknown := command_lines.unknown(line))} == {}
 
 
 def test_the_first_block_is_the_two_commands() -> None:

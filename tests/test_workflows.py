@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 import yaml
 
-from pipeline.cli import app
+from tests.support import command_lines
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -37,21 +34,6 @@ def lines(path: Path) -> list[str]:
 RUN_LINES = [pytest.param(line, id=f"{path.stem}: {line[:60]}") for path in WORKFLOWS for line in lines(path)]
 
 
-def targets() -> set[str]:
-    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
-
-
-def flags_of(words: list[str]) -> set[str]:
-    """The flags of the command that the words begin with."""
-    command: Any = typer.main.get_command(app)
-    for word in words:
-        if not hasattr(command, "commands"):
-            break
-        assert word in command.commands, f"there is no command {word}"
-        command = command.commands[word]
-    return {flag for parameter in command.params for flag in parameter.opts}
-
-
 def test_there_is_a_workflow_for_pull_requests_one_for_main_and_one_by_hand() -> None:
     assert [path.name for path in WORKFLOWS] == ["deploy.yml", "pull-request.yml", "start.yml"]
     # YAML 1.1 takes the key `on` for a truth value.
@@ -63,14 +45,7 @@ def test_there_is_a_workflow_for_pull_requests_one_for_main_and_one_by_hand() ->
 
 @pytest.mark.parametrize("line", RUN_LINES)
 def test_each_line_is_a_target_or_a_command_that_there_is(line: str) -> None:
-    words = shlex.split(line.partition(" >")[0])
-    if words[0] == "make":
-        goals = [word for before, word in zip(words, words[1:], strict=False) if before != "-C"]
-        assert [word for word in goals if not word.startswith("-") and "=" not in word and word not in targets()] == []
-        return
-    assert words[0] == COMMAND
-    used = {word for word in re.findall(r"--[a-z-]+", line) if word != "--"}
-    assert used - flags_of(words[1:]) == set()
+    assert command_lines.unknown(line) == set()
 
 
 def test_pull_requests_need_no_secret_and_no_account() -> None:

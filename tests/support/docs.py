@@ -1,30 +1,66 @@
-"""The parts of the README that are made from the code; `python -m tests.support.docs` writes them again.
+"""The parts of the documentation that are made from the code; `python -m tests.support.docs` writes them again.
 
 A generated part stands between `<!-- name -->` and `<!-- /name -->`; a test fails when one is not current.
 """
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-README: Final = Path(__file__).parents[2] / "README.md"
+ROOT: Final = Path(__file__).parents[2]
 
 
-def parts() -> dict[str, str]:
-    """Every generated part by name."""
+def pages() -> dict[Path, Mapping[str, Callable[[], str]]]:
+    """Every page, in the order in which a reader meets them, with what is made anew in it."""
     return {
-        "commands": commands(),
-        "exit-codes": exit_codes(),
-        "settings": settings(),
-        "parameters": parameters(),
-        "actions": actions(),
-        "parity": parity(),
+        ROOT / "README.md": {},
+        ROOT / "pipeline" / "local" / "README.md": {"local-rooms": partial(rooms, "pipeline/local")},
+        ROOT / "pipeline" / "README.md": {
+            "rooms": partial(rooms, "pipeline"),
+            "rules": rules,
+            "commands": commands,
+            "exit-codes": exit_codes,
+            "settings": settings,
+            "parameters": parameters,
+        },
+        ROOT / "pipeline" / "local" / "LIMITS.md": {"parity": parity, "actions": actions},
+        ROOT / "steps" / "README.md": {"steps": partial(modules, "steps")},
+        ROOT / "scripts" / "README.md": {"scripts": partial(modules, "scripts")},
+        ROOT / "tests" / "README.md": {},
     }
+
+
+def rooms(folder: str) -> str:
+    """Each package directly in a folder with the first sentence of its docstring."""
+    found = sorted((ROOT / folder).glob("*/__init__.py"))
+    return _table(("room", "what it is"), ((_link(path.parent.name), _first_line(path)) for path in found))
+
+
+def modules(folder: str) -> str:
+    """Each module directly in a folder with the first line of its docstring."""
+    found = sorted(path for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py")
+    return _table(("module", "what it is"), ((_link(path.name), _first_line(path)) for path in found))
+
+
+def rules() -> str:
+    """Each contract between the parts, by its name; layers from the top down."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+
+    def line(contract: dict[str, Any]) -> str:
+        layers = " > ".join(f"`{layer}`" for layer in contract.get("layers", ()))
+        return f"- {contract['name']}" + (f": {layers}" if layers else "")
+
+    return "\n".join(map(line, contracts))
 
 
 def commands() -> str:
@@ -110,14 +146,23 @@ def parity() -> str:
     )
 
 
-def with_parts(text: str) -> str:
-    """The text with every generated part written anew."""
-    for name, part in parts().items():
+def written(text: str, parts: Mapping[str, Callable[[], str]]) -> str:
+    """The text of a page with each of its generated parts written anew."""
+    for name, part in parts.items():
         pattern = re.compile(f"<!-- {name} -->.*?<!-- /{name} -->", re.DOTALL)
         if not pattern.search(text):
-            raise ValueError(f"the README has no place for {name}")
-        text = pattern.sub(lambda _, name=name, part=part: f"<!-- {name} -->\n{part}\n<!-- /{name} -->", text)  # type: ignore[misc]
+            raise ValueError(f"the page has no place for {name}")
+        made = f"<!-- {name} -->\n{part()}\n<!-- /{name} -->"
+        text = pattern.sub(lambda _, made=made: made, text)  # type: ignore[misc]
     return text
+
+
+def _link(name: str) -> str:
+    return f"[`{name}`]({name})"
+
+
+def _first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0]
 
 
 def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -128,4 +173,5 @@ def _table(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_parts(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, parts in pages().items():
+        page.write_text(written(page.read_text(encoding="utf-8"), parts), encoding="utf-8")
