@@ -14,14 +14,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, TextIO
+from typing import IO, Any, Final, TextIO
 from urllib.parse import quote, unquote
 
 from pipeline.limits import Row
 from pipeline.local.other_aws import models
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
 
 FOLDER: Final = "logs"
 _ROOT: Final = "/aws/sagemaker/"
@@ -72,9 +69,10 @@ class _Stream:
 class Logs:
     """Writes events of streams to their files, and keeps moto's view of them."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._folder = service.state.root / FOLDER
+    def __init__(self, root: Path, account: str, region: str) -> None:
+        """They lie below `root`, the state folder."""
+        self._account, self._region = account, region
+        self._folder = root / FOLDER
         self._lock = threading.Lock()
         self._open: dict[tuple[str, str], _Stream] = {}
         self._delivering = threading.Lock()
@@ -121,8 +119,7 @@ class Logs:
 
         A request that names no group finds all groups; one that names a group finds its streams with their events.
         """
-        configuration = self._service.configuration
-        backend = models.backend("logs", configuration.account, configuration.region)
+        backend = models.backend("logs", self._account, self._region)
         wanted = _groups(request)
         with self._delivering:
             for path in self._files(wanted, _streams(request)):

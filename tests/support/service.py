@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.local import durable
+from pipeline.local import api, durable
+from pipeline.local.context import AccessKey, Configuration
 from pipeline.local.process.discover import Running
 from pipeline.local.server import Front
-from pipeline.local.service import Configuration, Key, Service
+from pipeline.local.service import Service
 from pipeline.local.state_folder import StateFolder
 from tests.support.responses import problems
 from tests.support.waiting import PATIENCE
 
-KEY = Key("AKIATESTTESTTESTTEST", "test-secret")
+KEY = AccessKey("AKIATESTTESTTESTTEST", "test-secret")
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
 
 
@@ -43,7 +44,7 @@ class LocalService:
     url: str
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def client(self, name: str, *, key: Key | None = None, attempts: int = 1, config: Any = None) -> Any:
+    def client(self, name: str, *, key: AccessKey | None = None, attempts: int = 1, config: Any = None) -> Any:
         """A boto3 client of that service; the same object each time for the same arguments."""
         wanted = f"{name} {key} {attempts} {config}"
         if wanted not in self._clients:
@@ -91,7 +92,7 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
     fronts: list[Front] = []
     # A kill loses nothing without the waiting for the disk; a power loss has tests of its own.
     settings = Configuration(**{"key": KEY, "sync": durable.no_sync, **configuration})
-    service = CheckedService(state, settings, address=lambda: fronts[0].url)
+    service = CheckedService(state, settings, address=lambda: fronts[0].url, actions=api.load())
     fronts.append(Front(service, port))
     running = LocalService(service, fronts[0], fronts[0].url)
     try:
@@ -108,13 +109,13 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
 def boto_client_of(found: Running, name: str, attempts: int = 1) -> Any:
     """A client for a service that runs as a process of its own."""
     identity = found.identity
-    key = Key(identity.access_key_id, identity.secret_access_key)
+    key = AccessKey(identity.access_key_id, identity.secret_access_key)
     settings = Configuration(account=identity.account, region=identity.region, key=key)
     return boto_client(found.address, name, settings, attempts=attempts)
 
 
 def boto_client(
-    url: str, name: str, settings: Configuration, key: Key | None = None, attempts: int = 1, config: Any = None
+    url: str, name: str, settings: Configuration, key: AccessKey | None = None, attempts: int = 1, config: Any = None
 ) -> Any:
     """A client that knows the address, the key and the region from nowhere but here."""
     import boto3

@@ -12,10 +12,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.service import Action
 
 Body = dict[str, Any]
-Action = Callable[["Service", Body], Body]
 
 ACTIONS: Final[dict[str, Action]] = {}
 

@@ -10,13 +10,13 @@ from pipeline.local.engine.records import ENDED, EXECUTION
 from pipeline.local.engine.scheduler import Run
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 
 class Engine:
     """Runs the executions that are in the store."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Context) -> None:
         self._service = service
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}

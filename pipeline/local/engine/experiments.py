@@ -18,7 +18,7 @@ from pipeline.local.errors import ApiError, ValidationException
 from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 
@@ -41,7 +41,7 @@ def join(request: Body, execution: Body) -> None:
         request["ExperimentConfig"] = config | {key: value for key, value in display.items() if value}
 
 
-def resolve_config(service: Service, definition: Body, execution: Body, mlflow: str | None) -> Body:
+def resolve_config(service: Context, definition: Body, execution: Body, mlflow: str | None) -> Body:
     """The members of an execution that say where its experiments are recorded. Raises ValidationException."""
     scope = _ConfigScope(service, execution, Graph({}), Records(service, execution["PipelineExecutionArn"]))
     try:
@@ -66,7 +66,7 @@ class _ConfigScope(ExecutionScope):
         return value.lower() if name == "PipelineName" else value
 
 
-def open_trial(service: Service, execution: Body) -> None:
+def open_trial(service: Context, execution: Body) -> None:
     """Create the execution's experiment and trial where they do not exist."""
     config = execution.get("PipelineExperimentConfig")
     if not config:
@@ -76,7 +76,7 @@ def open_trial(service: Service, execution: Body) -> None:
         _tolerantly(service, "CreateTrial", dict(config))
 
 
-def record_job(service: Service, execution: Body, resource: Resource, name: str, arn: str, request: Body) -> None:
+def record_job(service: Context, execution: Body, resource: Resource, name: str, arn: str, request: Body) -> None:
     """Create the trial component of a job and put it into the trial."""
     config = execution.get("PipelineExperimentConfig")
     if not config or "TrialName" not in config:
@@ -96,6 +96,6 @@ def record_job(service: Service, execution: Body, resource: Resource, name: str,
     )
 
 
-def _tolerantly(service: Service, action: str, request: Body) -> None:
+def _tolerantly(service: Context, action: str, request: Body) -> None:
     with suppress(ApiError):  # it is there already
         patiently(service, action, request)

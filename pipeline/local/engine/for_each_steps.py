@@ -104,11 +104,9 @@ class _Children:
                 self._launch(pool, name, resumed=False)
 
     def _launch(self, pool: ThreadPoolExecutor, name: str, *, resumed: bool) -> None:
-        from pipeline.local.engine.steps import run_step
-
         scope = replace(self._scope, item=(self._items[self._index[name]],))
         child = replace(self._run, node=self._graph.nodes[name], scope=scope, resumed=resumed)
-        self._running[pool.submit(run_step, child)] = name
+        self._running[pool.submit(child.run_child, child)] = name
 
     def _collect(self) -> None:
         done, _ = wait(self._running, return_when=FIRST_COMPLETED)

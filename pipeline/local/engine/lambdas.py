@@ -27,7 +27,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.local.containers.sandbox.sandbox import Container
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 GROUP: Final = "pipeline.local.lambdas"
 TIMEOUT: Final = 120.0
@@ -45,7 +45,7 @@ class LambdaError(Exception):
 
 
 @dataclass(frozen=True)
-class Context:
+class LambdaContext:
     """What a function gets beside its event, with the members of AWS's context object."""
 
     function_name: str
@@ -98,7 +98,7 @@ def registered(configured: Mapping[str, str]) -> dict[str, str]:
 
 
 def invoke(
-    service: Service, arn: str, event: Any, *, timeout: float = TIMEOUT, closing: threading.Event | None = None
+    service: Context, arn: str, event: Any, *, timeout: float = TIMEOUT, closing: threading.Event | None = None
 ) -> Any:
     """Call a function with a JSON event and return its JSON answer; end it when `closing` is set.
 
@@ -109,14 +109,14 @@ def invoke(
     if name not in known:
         there = ", ".join(sorted(known)) or "none"
         raise LambdaError(f"Function not found: {arn} (registered on this machine: {there})")
-    context = Context(name, arn, str(uuid.uuid4()), time.time() + timeout)
+    context = LambdaContext(name, arn, str(uuid.uuid4()), time.time() + timeout)
     request = json.dumps({"target": known[name], "event": event, "context": vars(context)})
     with tempfile.TemporaryDirectory(prefix="lambda-") as folder:
         return _call(service, request, context, Path(folder), timeout, closing or threading.Event())
 
 
 def _call(
-    service: Service, request: str, context: Context, folder: Path, timeout: float, closing: threading.Event
+    service: Context, request: str, context: LambdaContext, folder: Path, timeout: float, closing: threading.Event
 ) -> Any:
     from pipeline.local.containers.sandbox.environment import environment
     from pipeline.local.containers.sandbox.sandbox import Container
@@ -159,7 +159,7 @@ def _exit_code(container: Container, timeout: float, closing: threading.Event) -
     return None
 
 
-def _log(service: Service, context: Context, line: str) -> None:
+def _log(service: Context, context: LambdaContext, line: str) -> None:
     now = int(service.clock.now() * 1000)
     service.logs.write(context.log_group_name, context.log_stream_name, [(now, line)])
 
@@ -173,7 +173,7 @@ def main(asked: Path, answer: Path) -> None:
     module, _, attribute = request["target"].partition(":")
     try:
         function = operator.attrgetter(attribute)(importlib.import_module(module))
-        result = function(request["event"], Context(**request["context"]))
+        result = function(request["event"], LambdaContext(**request["context"]))
         text = _marshalled(result)
     except Exception as error:
         traceback.print_exc()

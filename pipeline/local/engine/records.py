@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.engine.graph import Node
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 
@@ -46,7 +46,7 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def definition_of(service: Service, execution: Body) -> Body:
+def definition_of(service: Context, execution: Body) -> Body:
     """The parsed definition that an execution runs: that of its version, whatever became of the pipeline."""
     version = service.store.get("pipeline-version", f"{execution['_pipeline']}/{execution['PipelineVersionId']}")
     definition: Body = json.loads(version["PipelineDefinition"]) if version else {"Steps": []}
@@ -56,7 +56,7 @@ def definition_of(service: Service, execution: Body) -> Body:
 class Records:
     """The rows of one execution."""
 
-    def __init__(self, service: Service, arn: str) -> None:
+    def __init__(self, service: Context, arn: str) -> None:
         self.arn = arn
         self._service = service
         self._store = service.store

@@ -22,7 +22,7 @@ from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 PARITY: Final = (
     Row(
@@ -44,7 +44,7 @@ PARITY: Final = (
 class Run:
     """One execution while it runs; `leave` is called when it is about to end."""
 
-    def __init__(self, service: Service, arn: str, leave: Callable[[Run], None], *, resumed: bool = False) -> None:
+    def __init__(self, service: Context, arn: str, leave: Callable[[Run], None], *, resumed: bool = False) -> None:
         self.arn = arn
         self._resumed = resumed
         self.thread = threading.Thread(target=self._main, name=arn.rsplit("/", 1)[-1], daemon=True)
@@ -159,7 +159,7 @@ class Run:
                 return ready
 
     def _launch(self, node: Node, *, resumed: bool) -> None:
-        run = StepRun(self._service, node, self._records, self._scope, self._halt, resumed)
+        run = StepRun(self._service, node, self._records, self._scope, self._halt, run_step, resumed)
 
         def main() -> None:
             status: str | None = None

@@ -15,14 +15,13 @@ from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
 from pipeline.local.engine.graph import Graph
-from pipeline.local.engine.iterations import iteration_outputs
 from pipeline.local.engine.json_paths import MOST, json_value
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 PARITY: Final = (
     Row(
@@ -38,7 +37,7 @@ PARITY: Final = (
 class ExecutionScope:
     """The scope of one execution; `job` is the name of the job that the step is about to create."""
 
-    service: Service
+    service: Context
     execution: Body
     graph: Graph
     records: Records
@@ -87,11 +86,30 @@ class ExecutionScope:
         if "_properties" in row:
             return row["_properties"]
         if row["_type"] == "ForEach":
-            return iteration_outputs(self, step)
+            return self.iteration_outputs(step)
         try:
             return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
         except ApiError as error:
             raise EvaluationError(error.message) from error
+
+    def iteration_outputs(self, step: str) -> Body:
+        """What a ForEach step that ran can be asked for: counts, outputs of each iteration, the one that was selected.
+
+        Raises KeyError.
+        """
+        row = self.records.step(step)
+        if row is None:
+            raise KeyError(step)
+        outputs: list[Body] = [{} for _ in row["_items"]]
+        for child in self.records.steps().values():
+            context = child.get("IterationContext", {})
+            if context.get("ParentStepName") == step and child["StepStatus"] == "Succeeded":
+                body = child["StepName"].removesuffix(f"-{context['Index']}")
+                outputs[context["Index"]][body] = self.properties(child["StepName"])
+        metadata: Body = row["Metadata"]["ForEach"]
+        selected = metadata.get("Selector")
+        more = {"Selected": self.properties(selected["StepName"])} if selected else {}
+        return metadata | {"IterationOutputs": outputs} | more
 
     def property_file(self, step: str, name: str) -> str:
         """The S3 URI of a property file of a Processing step that ran. Raises KeyError, PathError."""

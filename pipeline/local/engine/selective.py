@@ -10,7 +10,7 @@ from pipeline.local.engine.records import ENDED, EXECUTION, STEP
 from pipeline.local.errors import ResourceNotFound, ValidationException
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 
@@ -24,7 +24,7 @@ PARITY: Final = (
 )
 
 
-def select(service: Service, pipeline: str, graph: Graph, config: Body) -> tuple[list[str], list[Body]]:
+def select(service: Context, pipeline: str, graph: Graph, config: Body) -> tuple[list[str], list[Body]]:
     """The selected steps, and the rows of the earlier steps that they reuse. Raises ValidationException."""
     selected = [str(item["StepName"]) for item in config["SelectedSteps"]]
     if unknown := [name for name in selected if name not in graph.nodes]:
@@ -71,7 +71,7 @@ def _connected(graph: Graph, selected: list[str]) -> None:
             )
 
 
-def _source_rows(service: Service, pipeline: str, source: str) -> dict[str, Body]:
+def _source_rows(service: Context, pipeline: str, source: str) -> dict[str, Body]:
     execution = service.store.get(EXECUTION, source)
     if execution is None or execution["_pipeline"] != pipeline:
         raise ResourceNotFound(f"Pipeline execution '{source}' does not exist in pipeline {pipeline}.")

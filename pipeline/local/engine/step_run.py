@@ -17,7 +17,7 @@ from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.store import Key
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 T = TypeVar("T")
 
@@ -59,11 +59,13 @@ class Ended:
 class StepRun:
     """One step of one execution, about to run or taken up again after a restart (`resumed`)."""
 
-    service: Service
+    service: Context
     node: Node
     records: Records
     scope: ExecutionScope
     halt: Halt
+    run_child: Callable[[StepRun], str | None]
+    """Runs a step of a body, and answers its status; None if the service goes down."""
     resumed: bool = False
 
     @property

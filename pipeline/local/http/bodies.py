@@ -6,26 +6,33 @@ That is also when a client that waits for it gets its `100 Continue`.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from pipeline.local.http.parsing import Incoming
 
-if TYPE_CHECKING:
-    from pipeline.local.http.channel import Channel
+
+class Source(Protocol):
+    """The connection that a body comes from."""
+
+    def proceed(self) -> None:
+        """Tell the client to send the body."""
+
+    def more(self) -> None:
+        """Read on. Raises Disconnected, BadRequest."""
 
 
 class Streamed:
     """The body of one request of a connection."""
 
-    def __init__(self, channel: Channel, incoming: Incoming, expects: bool) -> None:
-        self._channel = channel
+    def __init__(self, source: Source, incoming: Incoming, expects: bool) -> None:
+        self._source = source
         self._incoming = incoming
         self._expects = expects
 
     def read(self, size: int = -1, /) -> bytes:
         """At most `size` bytes, all that is left if negative. Raises Disconnected, BadRequest."""
         if self._expects:
-            self._channel.proceed()
+            self._source.proceed()
             self._expects = False
         wanted = sys.maxsize if size is None or size < 0 else size
         parts: list[bytes] = []
@@ -49,7 +56,7 @@ class Streamed:
         while not parts:
             if self._incoming.ended:
                 return b""
-            self._channel.more()
+            self._source.more()
         part = parts.pop(0)
         if len(part) > most:
             parts.insert(0, part[most:])

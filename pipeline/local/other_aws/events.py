@@ -13,16 +13,14 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.other_aws import models
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
 Body = dict[str, Any]
 Starter = Callable[[Body, Body], None]
+Call = Callable[[str, Body], Body]
 
 PARITY: Final = (
     Row(
@@ -46,12 +44,14 @@ _starters: dict[tuple[str, str], Starter] = {}
 class Events:
     """Emits to the rules of one account and region."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, account: str, region: str, call: Call) -> None:
+        """`call` answers an action of the SageMaker API by its name."""
+        self._account, self._region = account, region
+        self._call = call
         self._queue: queue.SimpleQueue[Body] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        _starters[service.configuration.account, service.configuration.region] = self._start_pipeline
+        _starters[account, region] = self._start_pipeline
 
     def emit(self, detail_type: str, resources: list[str], detail: Body) -> None:
         """Give an event of source `aws.sagemaker` to the rules that match it."""
@@ -71,8 +71,7 @@ class Events:
                 self._thread.start()
 
     def _deliver(self) -> None:
-        configuration = self._service.configuration
-        moto = models.backend("events", configuration.account, configuration.region)
+        moto = models.backend("events", self._account, self._region)
         while True:
             event = self._queue.get()
             try:
@@ -82,7 +81,7 @@ class Events:
 
     def _start_pipeline(self, target: Body, event: Body) -> None:
         parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
-        self._service.call(
+        self._call(
             "StartPipelineExecution",
             {
                 "PipelineName": target["Arn"],

@@ -105,26 +105,27 @@ def forget_aws(environ: MutableMapping[str, str]) -> None:
 def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tuple[Service, Front]:
     import sqlite3
 
-    from pipeline.local import durable
+    from pipeline.local import api, durable
+    from pipeline.local.context import AccessKey, Configuration
     from pipeline.local.engine import lambdas
     from pipeline.local.faults import Faults
     from pipeline.local.images import parse, register
     from pipeline.local.server import Front
-    from pipeline.local.service import Configuration, Key, Service
+    from pipeline.local.service import Service
 
     for text in options.images:
         register(parse(text))
     configuration = Configuration(
         account=identity.account,
         region=identity.region,
-        key=Key(identity.access_key_id, identity.secret_access_key),
+        key=AccessKey(identity.access_key_id, identity.secret_access_key),
         faults=Faults.parse(options.faults),
         lambdas=lambdas.parse(options.lambdas),
         sync=durable.sync if options.sync else durable.no_sync,
     )
     fronts: list[Front] = []
     try:
-        service = Service(folder, configuration, address=lambda: fronts[0].url)
+        service = Service(folder, configuration, address=lambda: fronts[0].url, actions=api.load())
     except (sqlite3.Error, OSError) as error:
         raise LocalServiceError(
             f"the state folder {options.state} cannot be used: {error}",

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from pipeline.local.service import Key
+from pipeline.local.context import AccessKey
 from tests.support.service import KEY, LocalService, local_service
 from tests.support.waiting import PATIENCE
 
@@ -67,7 +67,7 @@ def signed(
     path: str,
     body: bytes = b"",
     *,
-    key: Key = KEY,
+    key: AccessKey = KEY,
     name: str = "sagemaker",
     **headers: str,
 ) -> Reply:
@@ -177,10 +177,10 @@ def test_credentials_of_an_assumed_role_are_believed(local: LocalService) -> Non
     minted = local.client("sts").assume_role(
         RoleArn="arn:aws:iam::123456789012:role/pipeline", RoleSessionName="session"
     )["Credentials"]
-    key = Key(minted["AccessKeyId"], minted["SecretAccessKey"])
+    key = AccessKey(minted["AccessKeyId"], minted["SecretAccessKey"])
     assert local.client("sagemaker", key=key).list_pipelines()["PipelineSummaries"] == []
     with pytest.raises(ClientError, match="does not match"):
-        local.client("sagemaker", key=Key(key.access_key_id, "wrong")).list_pipelines()
+        local.client("sagemaker", key=AccessKey(key.access_key_id, "wrong")).list_pipelines()
 
 
 def test_an_absent_endpoint_is_a_validation_error_of_the_runtime(local: LocalService) -> None:
@@ -281,12 +281,15 @@ def test_motos_control_paths_and_the_metadata_service_are_closed(local: LocalSer
     ("key", "codes"),
     [
         (None, ("MissingAuthenticationTokenException", "MissingAuthenticationToken", "AccessDenied")),
-        (Key("AKIAWRONG", "x"), ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId")),
-        (Key(KEY.access_key_id, "x"), ("InvalidSignatureException", "SignatureDoesNotMatch", "SignatureDoesNotMatch")),
+        (AccessKey("AKIAWRONG", "x"), ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId")),
+        (
+            AccessKey(KEY.access_key_id, "x"),
+            ("InvalidSignatureException", "SignatureDoesNotMatch", "SignatureDoesNotMatch"),
+        ),
     ],
 )
 def test_who_does_not_sign_with_the_key_gets_403_in_each_protocol(
-    local: LocalService, key: Key | None, codes: tuple[str, str, str]
+    local: LocalService, key: AccessKey | None, codes: tuple[str, str, str]
 ) -> None:
     def send(method: str, path: str, body: bytes, name: str, **headers: str) -> Reply:
         if key is None:

@@ -12,7 +12,7 @@ from pipeline.local.api import action, public
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
-from pipeline.local.api.pipelines.pipelines import find_pipeline
+from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.engine import parameters
 from pipeline.local.engine.experiments import resolve_config
 from pipeline.local.engine.graph import Graph

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.definition.check import canonical
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
+from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.errors import ConflictException, ResourceNotFound, ValidationException
 
 if TYPE_CHECKING:
@@ -80,8 +81,6 @@ def remove_all(service: Service, pipeline: Body) -> None:
 @action("UpdatePipelineVersion")
 def update(service: Service, request: Body) -> Body:
     """Change what describes a version, and its aliases; removals come before additions."""
-    from pipeline.local.api.pipelines.pipelines import find_pipeline
-
     with service.store.transaction():
         pipeline = find_pipeline(service, request["PipelineArn"])
         body = _numbered(service, pipeline, request["PipelineVersionId"])
@@ -103,8 +102,6 @@ def update(service: Service, request: Body) -> Body:
 @action("ListPipelineVersions")
 def list_versions(service: Service, request: Body) -> Body:
     """The versions of a pipeline, newest first."""
-    from pipeline.local.api.pipelines.pipelines import find_pipeline
-
     pipeline = find_pipeline(service, request["PipelineName"])
     bodies = service.store.list(KIND, parent=pipeline["PipelineName"])
     page, token = _LISTING.page(bodies, request, _summary)

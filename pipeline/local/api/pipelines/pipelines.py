@@ -9,12 +9,12 @@ from pipeline.local.api import action, public
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
+from pipeline.local.api.pipelines.find import KIND, find_pipeline
 from pipeline.local.api.pipelines.pipeline_definitions import given_definition
 from pipeline.local.api.tags import store_tags
 from pipeline.local.errors import (
     ConflictException,
     ResourceLimitExceeded,
-    ResourceNotFound,
     ValidationException,
 )
 
@@ -38,7 +38,6 @@ PARITY: Final = (
     ),
 )
 
-KIND: Final = "pipeline"
 LIMIT: Final = 500
 _SETTINGS: Final = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 _LISTING: Final = Listing(name="PipelineName")
@@ -51,19 +50,6 @@ _SUMMARY: Final = (
     "CreationTime",
     "LastModifiedTime",
 )
-
-
-def find_pipeline(service: Service, name_or_arn: str) -> Body:
-    """The pipeline of that name or ARN, in any case. Raises ResourceNotFound."""
-    arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of("pipeline", name_or_arn)
-    name = arn.rsplit("/", 1)[-1]
-    body = service.store.get(KIND, name)
-    if body is None:
-        lower = name.lower()
-        body = next((one for one in service.store.list(KIND) if one["PipelineName"].lower() == lower), None)
-    if body is None or body["PipelineArn"].lower() != arn.lower():
-        raise ResourceNotFound(f"Pipeline '{arn}' does not exist.")
-    return body
 
 
 @action("CreatePipeline")

@@ -22,7 +22,7 @@ from pipeline.local.containers.jobs.transfer import split_uri
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 PARITY: Final = (
     Row(
@@ -57,7 +57,7 @@ def summary(configuration: Body | None) -> Body | None:
 class Capture:
     """Captures for one deployment of an endpoint. Threads may share it."""
 
-    def __init__(self, service: Service, endpoint: str, configuration: Body) -> None:
+    def __init__(self, service: Context, endpoint: str, configuration: Body) -> None:
         """`configuration` is a DataCaptureConfig."""
         self._service = service
         self._endpoint = endpoint

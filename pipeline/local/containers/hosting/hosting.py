@@ -29,7 +29,7 @@ from pipeline.local.errors import ApiError
 from pipeline.local.threads import join, side_by_side
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 KIND: Final = "endpoint"
@@ -64,7 +64,7 @@ PARITY: Final = (
 class Hosting:
     """All endpoints. Threads may share it."""
 
-    def __init__(self, service: Service, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE) -> None:
+    def __init__(self, service: Context, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE) -> None:
         self._service = service
         self._health_timeout = health_timeout
         self._grace = grace
@@ -285,7 +285,7 @@ def _reason(error: Exception) -> str:
     return INTERNAL
 
 
-def emit_state(service: Service, body: Body) -> None:
+def emit_state(service: Context, body: Body) -> None:
     """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
     members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
     detail = {member: body[member] for member in members if member in body}

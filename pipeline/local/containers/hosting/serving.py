@@ -26,7 +26,7 @@ from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best
 from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 PARITY: Final = (
     Row(
@@ -78,7 +78,7 @@ class ServingContainer:
 
     def __init__(
         self,
-        service: Service,
+        service: Context,
         definition: Mapping[str, Any],
         folder: Path,
         on_line: Callable[[str], None],

@@ -17,7 +17,7 @@ from pipeline.local.containers.jobs.transfer import Source, TransferError, split
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 CSV: Final = "text/csv"
@@ -37,7 +37,7 @@ PARITY: Final = (
 class BatchCapture:
     """The capture of one job that has one."""
 
-    def __init__(self, service: Service, job: Body) -> None:
+    def __init__(self, service: Context, job: Body) -> None:
         self._service = service
         self._configuration = job["DataCaptureConfig"]
         self._output = job["TransformOutput"]["S3OutputPath"].rstrip("/") + "/"
@@ -46,7 +46,7 @@ class BatchCapture:
         self._stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", self._started)
 
     @classmethod
-    def of(cls, service: Service, job: Body) -> BatchCapture | None:
+    def of(cls, service: Context, job: Body) -> BatchCapture | None:
         """The capture of a job, or None."""
         return cls(service, job) if "DataCaptureConfig" in job else None
 

@@ -23,7 +23,7 @@ from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limi
 from pipeline.local.images import Image
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 REASON_LIMIT: Final = 1024
@@ -71,7 +71,7 @@ KINDS: Final = {kind.name: kind for kind in (PROCESSING, TRAINING, TRANSFORM, TU
 TERMINAL: Final = ("Completed", "Failed", "Stopped")
 
 
-def job_folder(service: Service, kind: Kind, name: str) -> Path:
+def job_folder(service: Context, kind: Kind, name: str) -> Path:
     """The folder of one job; jobs of two kinds may have one name."""
     return service.state.jobs / kind.name / name
 
@@ -96,7 +96,7 @@ class Ending:
 class Running:
     """A job in the hands of its thread. `stop` may come from any other thread."""
 
-    service: Service
+    service: Context
     kind: Kind
     name: str
     grace: float = sandbox.GRACE

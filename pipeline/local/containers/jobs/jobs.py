@@ -40,7 +40,7 @@ from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.errors import ResourceLimitExceeded
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 Runner = Callable[[Running], None]
@@ -81,7 +81,7 @@ class Jobs:
     grace: float = sandbox.GRACE
     """Seconds from SIGTERM to SIGKILL when a job is stopped."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Context) -> None:
         self._service = service
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._lock = threading.Lock()
@@ -221,7 +221,7 @@ class Jobs:
             state_change(self._service, running.kind, body)
 
 
-def state_change(service: Service, kind: Kind, body: Body) -> None:
+def state_change(service: Context, kind: Kind, body: Body) -> None:
     """Emit the event of a job's change of status, as SageMaker does: the detail is the Describe response."""
     detail = {
         key: round(value * 1000) if key.endswith("Time") and isinstance(value, float) else value

@@ -30,7 +30,7 @@ from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 
@@ -100,7 +100,7 @@ def given(job: Body) -> Body:
 class ObjectTransform:
     """Transforms the objects of one job; its instances share it."""
 
-    def __init__(self, service: Service, name: str, job: Body, stopping: threading.Event, folder: Path) -> None:
+    def __init__(self, service: Context, name: str, job: Body, stopping: threading.Event, folder: Path) -> None:
         """`folder` is for what is under way, and exists."""
         self._service = service
         self._name = name

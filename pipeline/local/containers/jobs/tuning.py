@@ -19,7 +19,7 @@ from pipeline.local.errors import ApiError
 from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 30 * 86_400
@@ -111,7 +111,7 @@ def objective_of(body: Body, definition: Body) -> Body:
     return found
 
 
-def jobs_of(service: Service, name: str) -> list[Body]:
+def jobs_of(service: Context, name: str) -> list[Body]:
     """The training jobs of a tuning job, oldest first."""
     arn = service.arns.of("hyper-parameter-tuning-job", name)
     return [job for job in service.store.list(TRAINING.name) if job.get("TuningJobArn") == arn]

@@ -24,7 +24,7 @@ from pipeline.local.s3.store import S3Error
 from pipeline.local.s3.store.blobs import CHUNK
 
 if TYPE_CHECKING:
-    from pipeline.local.service import Service
+    from pipeline.local.context import Context
 
 StartResponse = Callable[..., Any]
 
@@ -91,7 +91,7 @@ _REASONS: Final = {
 }
 
 
-def handle(service: Service, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+def handle(service: Context, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
     """WSGI, with the service whose objects they are."""
     identity = secrets.token_hex(8).upper()
     plane = Plane(service.objects, service.configuration.account, service.configuration.region)

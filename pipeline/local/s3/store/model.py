@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
@@ -72,6 +73,10 @@ class StoredObject(ObjectSummary):
     def multipart(self) -> bool:
         """Whether it was uploaded in parts: the ETag says so."""
         return "-" in self.etag
+
+
+Condition = Callable[[StoredObject | None], None]
+"""Looks at the object that is about to be replaced or deleted, and raises if it may not be."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import json
 import os
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +23,8 @@ from pipeline.local.s3.store.blobs import CHUNK, Blobs, Broken
 from pipeline.local.s3.store.buckets import Buckets
 from pipeline.local.s3.store.database import COLUMNS, Database, from_object, to_object
 from pipeline.local.s3.store.errors import BucketNotEmpty, Damaged, NoSuchKey, NoSuchVersion
-from pipeline.local.s3.store.model import NULL_VERSION, Blob, Properties, StoredObject, check_key
+from pipeline.local.s3.store.model import NULL_VERSION, Blob, Condition, Properties, StoredObject, check_key
 from pipeline.local.s3.store.uploads import Uploads
-
-Condition = Callable[[StoredObject | None], None]
-"""Looks at the object that is about to be replaced or deleted, and raises if it may not be."""
 
 _BATCH: Final = 1000
 _SELECT: Final = f"SELECT {COLUMNS} FROM object WHERE bucket = ? AND key = ?"
@@ -46,7 +43,7 @@ class Objects(Buckets):
         self.blobs = Blobs(folder / "blobs", sync)
         sync(folder)
         sync(folder.parent)
-        self.uploads = Uploads(self, self._database, self._clock)
+        self.uploads = Uploads(self, self.blobs, self._database, self._clock)
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="objects-sweep", daemon=True)
         self._sweeper.start()

@@ -5,25 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 from pipeline.local.clock import Clock
+from pipeline.local.s3.store.blobs import Blobs
 from pipeline.local.s3.store.database import Database, from_object, to_object
 from pipeline.local.s3.store.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
-from pipeline.local.s3.store.model import Blob, Part, Properties, StoredObject, Upload, check_key
-
-if TYPE_CHECKING:
-    from pipeline.local.s3.store.plane import Condition, Objects
+from pipeline.local.s3.store.model import Blob, Condition, Part, Properties, StoredObject, Upload, check_key
 
 MIN_PART: Final = 5 << 20
 _REMEMBERED_SECONDS: Final = 24 * 3600.0
 
 
+class ObjectRows(Protocol):
+    """Where completed uploads become objects."""
+
+    def bucket(self, name: str) -> Any:
+        """Raises NoSuchBucket."""
+
+    def head(self, bucket: str, key: str) -> StoredObject | None:
+        """The latest version of an object."""
+
+    def insert_in_transaction(
+        self, bucket: str, key: str, blobs: list[Blob], etag: str, properties: Properties
+    ) -> tuple[StoredObject, list[Blob]]:
+        """The row that makes blobs an object, and the blobs that it sets free."""
+
+
 class Uploads:
     """The uploads in progress of all buckets."""
 
-    def __init__(self, objects: Objects, database: Database, clock: Clock) -> None:
+    def __init__(self, objects: ObjectRows, blobs: Blobs, database: Database, clock: Clock) -> None:
         self._objects = objects
+        self._blobs = blobs
         self._database = database
         self._clock = clock
 
@@ -67,9 +81,9 @@ class Uploads:
                     json.dumps(checksums),
                 )
         except BaseException:
-            self._objects.blobs.release([blob])
+            self._blobs.release([blob])
             raise
-        self._objects.blobs.release(free)
+        self._blobs.release(free)
         return part
 
     def parts(self, upload: Upload) -> list[Part]:
@@ -109,7 +123,7 @@ class Uploads:
             self._delete_parts(upload.id)
             self._database.execute("DELETE FROM upload WHERE id = ?", upload.id)
             self._remember(upload, wanted, stored)
-        self._objects.blobs.release(free)
+        self._blobs.release(free)
         return stored
 
     def completed(self, bucket: str, key: str, upload_id: str, wanted: list[tuple[int, str]]) -> StoredObject | None:
@@ -135,7 +149,7 @@ class Uploads:
             self.get(upload.bucket, upload.key, upload.id)
             free = self._delete_parts(upload.id)
             self._database.execute("DELETE FROM upload WHERE id = ?", upload.id)
-        self._objects.blobs.release(free)
+        self._blobs.release(free)
 
     def drop_all(self, bucket: str) -> list[Blob]:
         """Within a transaction: forget all uploads of a bucket; returns the blobs to release."""

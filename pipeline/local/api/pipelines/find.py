@@ -1,0 +1,27 @@
+"""A pipeline by its name or ARN, as every action of pipelines and executions needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.local.errors import ResourceNotFound
+
+if TYPE_CHECKING:
+    from pipeline.local.context import Context
+
+Body = dict[str, Any]
+
+KIND: Final = "pipeline"
+
+
+def find_pipeline(service: Context, name_or_arn: str) -> Body:
+    """The pipeline of that name or ARN, in any case. Raises ResourceNotFound."""
+    arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of("pipeline", name_or_arn)
+    name = arn.rsplit("/", 1)[-1]
+    body = service.store.get(KIND, name)
+    if body is None:
+        lower = name.lower()
+        body = next((one for one in service.store.list(KIND) if one["PipelineName"].lower() == lower), None)
+    if body is None or body["PipelineArn"].lower() != arn.lower():
+        raise ResourceNotFound(f"Pipeline '{arn}' does not exist.")
+    return body
