@@ -143,9 +143,9 @@ def logs(
     execution: Execution = "",
 ) -> None:
     """Print the log of a step's job."""
-    from pipeline.cli.follow import plain
     from pipeline.executions import logs as api
     from pipeline.executions.executions import find, snapshot, step_of
+    from pipeline.executions.logs import plain
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, execution)

@@ -6,16 +6,14 @@ wants logs passes `JobLogs` and follows with all answers, since a log grows whil
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
-from pipeline.executions.executions import TERMINAL, Snapshot, StepView
-from pipeline.executions.logs import JobLogs, Line
-from pipeline.terminal import visible
+from pipeline.executions.executions import TERMINAL, Snapshot, StepView, note
+from pipeline.executions.logs import JobLogs, Line, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -173,14 +171,6 @@ def _tail_lines(title: str, found: Sequence[Line]) -> list[RenderableType]:
     return [heading, *(Text(plain(line.text), style="dim", no_wrap=True, overflow="ellipsis") for line in found)]
 
 
-def plain(text: str) -> str:
-    """A line of a log without what would move the terminal's cursor or change its colours."""
-    without_sequences = re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)?", "", text)
-    # A progress bar redraws its line by carriage returns: what stood last is what it says.
-    last = without_sequences.rstrip("\r\n").rpartition("\r")[2]
-    return "".join(character for character in last.expandtabs(4) if character.isprintable())
-
-
 def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
     """The steps of an execution as a table; `steps` that have not started are shown without a status."""
     from rich.table import Table
@@ -201,17 +191,3 @@ def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) 
         status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
         table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
     return table
-
-
-def note(step: StepView) -> str:
-    """What is worth saying beside a step: reused, retried, the outcome of a condition, why it failed."""
-    parts = []
-    if step.cached_from:
-        parts.append(f"reused from {step.cached_from.rpartition('/')[2]}")
-    if step.attempts > 1:
-        parts.append(f"attempt {step.attempts}")
-    if step.kind == "Condition" and step.metadata.get("Outcome"):
-        parts.append(str(step.metadata["Outcome"]).lower())
-    if step.reason:
-        parts.append(" ".join(step.reason.split()))
-    return visible(", ".join(parts))

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from pipeline.definition.api_model import load_model
 from pipeline.definition.expressions import is_expression
 from pipeline.definition.patterns import matches
 from pipeline.definition.properties import ANY, BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.references import CheckScope, unassignable
 from pipeline.definition.step_types import STEP_TYPES, UNPARSABLE, Placed, Problem, StepType, error, warning
-from pipeline.local.request_validation import load_model
 
 Shape = Mapping[str, Any]
 

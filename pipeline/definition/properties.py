@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from pipeline.definition.api_model import load_model
 from pipeline.definition.step_types import STEP_TYPES, Placed
 from pipeline.errors import did_you_mean
-from pipeline.local.request_validation import load_model
 
 STRING: Final = "String"
 INTEGER: Final = "Integer"

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, translated
 from pipeline.errors import FollowTimeout, ServiceError, UsageError, did_you_mean
+from pipeline.terminal import visible
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef, PipelineExecutionSummaryTypeDef
@@ -309,3 +310,17 @@ def may_pass(error: ServiceError) -> bool:
 def _running(now: Snapshot) -> str:
     names = [step.name for step in now.steps if step.status not in ("Succeeded", "Failed", "Stopped")]
     return f"running {', '.join(names)}" if names else "no step is running"
+
+
+def note(step: StepView) -> str:
+    """What is worth saying beside a step: reused, retried, the outcome of a condition, why it failed."""
+    parts = []
+    if step.cached_from:
+        parts.append(f"reused from {step.cached_from.rpartition('/')[2]}")
+    if step.attempts > 1:
+        parts.append(f"attempt {step.attempts}")
+    if step.kind == "Condition" and step.metadata.get("Outcome"):
+        parts.append(str(step.metadata["Outcome"]).lower())
+    if step.reason:
+        parts.append(" ".join(step.reason.split()))
+    return visible(", ".join(parts))

@@ -6,6 +6,7 @@ keep jobs and logs are two, so a log that cannot be read is no reason to stop fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -158,3 +159,11 @@ def _end(clients: Clients, group: str, stream: str, count: int) -> list[Line]:
 
 def _line(stream: str, event: Any) -> Line:
     return Line(datetime.fromtimestamp(event["timestamp"] / 1000, UTC), stream.rpartition("/")[2], event["message"])
+
+
+def plain(text: str) -> str:
+    """A line of a log without what would move the terminal's cursor or change its colours."""
+    without_sequences = re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|.)?", "", text)
+    # A progress bar redraws its line by carriage returns: what stood last is what it says.
+    last = without_sequences.rstrip("\r\n").rpartition("\r")[2]
+    return "".join(character for character in last.expandtabs(4) if character.isprintable())

@@ -21,9 +21,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
+from pipeline.definition.api_model import operations
 from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
-from pipeline.local.request_validation import operations
 
 ANY: Final = "*"
 _STEP_IN_NAME: Final = 20

@@ -1,21 +1,17 @@
 """Requests checked against botocore's own model of SageMaker, with the words that AWS uses.
 
 A JSON value of the wrong kind is a SerializationException at once; everything else that the model says (required,
-length, range, pattern, enum) is collected into one ValidationException. The model file is read without botocore, which
-takes 0.03 s, and only the shapes of the operation asked are walked.
+length, range, pattern, enum) is collected into one ValidationException. Only the shapes of the operation asked are
+walked.
 """
 
 from __future__ import annotations
 
-import functools
-import gzip
-import importlib.util
-import json
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
+from pipeline.definition.api_model import load_model
 from pipeline.definition.patterns import matches
 from pipeline.limits import Row
 from pipeline.local.errors import SerializationException, ValidationException
@@ -76,22 +72,6 @@ def header_problems(service: str, version: str, operation: str, headers: Mapping
         if value is not None:
             walk.value(member["shape"], value, _camel(name))
     return _summary(walk.errors) if walk.errors else ""
-
-
-def operations() -> frozenset[str]:
-    """The names of all actions of SageMaker, also those that localhost does not have."""
-    return frozenset(load_model()["operations"])
-
-
-@functools.cache
-def load_model(service: str = "sagemaker", version: str = "2017-07-24") -> Body:
-    """Botocore's model of a service: `operations` and `shapes` as in its file."""
-    spec = importlib.util.find_spec("botocore")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("botocore is not installed")
-    path = Path(spec.submodule_search_locations[0], "data", service, version, "service-2.json.gz")
-    model: Body = json.loads(gzip.decompress(path.read_bytes()))
-    return model
 
 
 class _Walk:

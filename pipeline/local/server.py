@@ -192,6 +192,7 @@ class Front:
 
     def _s3(self, request: Request) -> Answer:
         from pipeline.local.s3 import http
+        from pipeline.local.s3.http.request import Plane
 
         signed = _signed(request, "")
         if request.bucket and signature_v2.is_presigned(request.query):
@@ -205,7 +206,9 @@ class Front:
         environ = environ_of(request)
         environ["wsgi.input"] = checked(request.body, request.length, credential.payload_hash)
         environ["pipeline.chunks"] = chunks
-        answer = run(lambda given, start: http.handle(self._service, given, start), environ)
+        configuration = self._service.configuration
+        plane = Plane(self._service.objects, configuration.account, configuration.region)
+        answer = run(lambda given, start: http.handle(plane, given, start), environ)
         if _BROWSER in request.headers:
             # What somebody has put into a bucket must not act as a page of the console, which has the same address.
             answer.headers.append(("Content-Security-Policy", "sandbox"))

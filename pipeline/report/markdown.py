@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from pipeline.cli.follow import note, plain
-from pipeline.executions.executions import StepView
+from pipeline.executions.executions import StepView, note
+from pipeline.executions.logs import plain
 from pipeline.executions.results import confusion_matrix
 from pipeline.report import graph
 from pipeline.report.report import Figure, Report

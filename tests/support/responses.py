@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.local.request_validation import load_model
+from pipeline.definition.api_model import load_model
 
 _SCALARS: dict[str, tuple[type, ...]] = {
     "string": (str,),

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.request_validation import load_model
+from pipeline.definition.api_model import load_model
 from tests.support.definitions import GOLDEN
 from tests.support.service import KEY, ROLE, LocalService, local_service
 from tests.support.torture import length

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.definition.api_model import load_model
 from pipeline.definition.expressions import render
-from pipeline.local.request_validation import load_model
 
 Shape = dict[str, Any]
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.cli.follow import note, plain, show
+from pipeline.cli.follow import show
 from pipeline.clients import Clients
 from pipeline.executions import executions
-from pipeline.executions.executions import Snapshot, StepView
-from pipeline.executions.logs import JobLogs
+from pipeline.executions.executions import Snapshot, StepView, note
+from pipeline.executions.logs import JobLogs, plain
 from tests.support.calls import refusing
 from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import create, start, work

@@ -12,9 +12,10 @@ from botocore.validate import ParamValidator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.definition.api_model import load_model, operations
 from pipeline.definition.patterns import matches
 from pipeline.local.errors import ApiError, SerializationException, ValidationException
-from pipeline.local.request_validation import check_request, load_model, operations
+from pipeline.local.request_validation import check_request
 
 PIPELINE = {
     "PipelineName": "digits",

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pipeline.definition.api_model import load_model
 from pipeline.limits import Row
 from pipeline.local.api import Body, action, public
 from pipeline.local.api.listing import paged
 from pipeline.local.api.tracking import matching
 from pipeline.local.api.tracking.trial_components import described
-from pipeline.local.request_validation import load_model
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service

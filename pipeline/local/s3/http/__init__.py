@@ -12,7 +12,7 @@ import io
 import secrets
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk
@@ -22,9 +22,6 @@ from pipeline.local.s3.http.request import Plane, Request
 from pipeline.local.s3.http.routes import answer
 from pipeline.local.s3.store import S3Error
 from pipeline.local.s3.store.blobs import CHUNK
-
-if TYPE_CHECKING:
-    from pipeline.local.context import Context
 
 StartResponse = Callable[..., Any]
 
@@ -91,10 +88,9 @@ _REASONS: Final = {
 }
 
 
-def handle(service: Context, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-    """WSGI, with the service whose objects they are."""
+def handle(plane: Plane, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    """WSGI, with the objects of one account and region."""
     identity = secrets.token_hex(8).upper()
-    plane = Plane(service.objects, service.configuration.account, service.configuration.region)
     try:
         request = Request.of(environ, identity)
         try:
