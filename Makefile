@@ -30,9 +30,14 @@ coverage: $(INSTALLED) ## run the tests, then list the lines that none of them r
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(INSTALLED) ## lint, types, layers
+format: $(INSTALLED) ## format the code, and mend what lint can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: $(INSTALLED) ## lint, spelling, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell . .github
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
@@ -45,7 +50,7 @@ torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
 bench: $(INSTALLED) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks
 
-.PHONY: help install run test coverage check docs torture bench
+.PHONY: help install run test coverage format check docs torture bench
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed: make PYTHON=python3.12")'
