@@ -1,4 +1,4 @@
-"""The training rows as an optimizer sees them: whole mini-batches of normalised features, a constant one last.
+"""A block of training rows as an optimizer sees it: whole mini-batches of normalised features, a constant one last.
 
 Dense rows are centred batch by batch into one small buffer that stays in the processor's cache, so the data are
 held once and as they were read; scaling is left to the weights, which are fewer. Sparse rows are never centred: the
@@ -18,10 +18,12 @@ from pipeline.local.images.linear_learner.scaler import Scaler
 
 
 class Batches(Protocol):
-    """Mini-batches by number. `gradient` belongs to the batch that `outputs` was last asked for."""
+    """The mini-batches of the block taken last, by number. `gradient` is of the batch `outputs` was last asked for."""
 
-    @property
-    def count(self) -> int: ...
+    count: int
+
+    def take(self, features: Any) -> None:
+        """Go on with the rows of another block."""
 
     def outputs(self, number: int, weights: Floats) -> Floats:
         """Raw outputs (rows, columns) of a batch under weights (features + 1, columns); may be overwritten."""
@@ -31,25 +33,29 @@ class Batches(Protocol):
 
 
 def batches(rows: Rows, scaler: Scaler, parameters: Hyperparameters, columns: int) -> Batches:
-    """The whole mini-batches of the rows, for weights of so many columns; a rest of rows is left out."""
+    """The whole mini-batches of such rows, for weights of so many columns; a rest of rows is left out."""
     kind = SparseBatches if rows.is_sparse else DenseBatches
-    return kind(rows, scaler, parameters.mini_batch_size, columns, use_bias=parameters.use_bias)
+    return kind(scaler, parameters.mini_batch_size, columns, use_bias=parameters.use_bias)
 
 
 class DenseBatches:
     """Batches of a dense array."""
 
-    def __init__(self, rows: Rows, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
-        self.count = len(rows) // size
+    def __init__(self, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
+        self.count = 0
         self._size = size
-        self._features: Floats = rows.features
+        width = len(scaler.mean) + 1
         self._mean = scaler.mean.astype(np.float32)
         self._scale = np.append(1 / scaler.stdev, 1.0).astype(np.float32)[:, np.newaxis]
-        self._batch = np.empty((size, rows.feature_dim + 1), np.float32)
+        self._batch = np.empty((size, width), np.float32)
         self._batch[:, -1] = 1.0 if use_bias else 0.0
-        self._scaled = np.empty((rows.feature_dim + 1, columns), np.float32)
+        self._scaled = np.empty((width, columns), np.float32)
         self._outputs = np.empty((size, columns), np.float32)
-        self._gradient = np.empty((rows.feature_dim + 1, columns), np.float32)
+        self._gradient = np.empty((width, columns), np.float32)
+
+    def take(self, features: Floats) -> None:
+        self._features = features
+        self.count = len(features) // self._size
 
     def outputs(self, number: int, weights: Floats) -> Floats:
         start = number * self._size
@@ -66,16 +72,20 @@ class DenseBatches:
 class SparseBatches:
     """Batches of a SciPy CSR matrix, as views of its rows."""
 
-    def __init__(self, rows: Rows, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
-        self.count = len(rows) // size
-        self._parts = [row_view(rows.features, at * size, size) for at in range(self.count)]
+    def __init__(self, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
+        self.count = 0
+        self._size = size
         self._mean = scaler.mean.astype(np.float32)[:, np.newaxis]
         self._scale = (1 / scaler.stdev).astype(np.float32)[:, np.newaxis]
         self._use_bias = use_bias
         self._current: Any = None
 
+    def take(self, features: Any) -> None:
+        self._features = features
+        self.count = features.shape[0] // self._size
+
     def outputs(self, number: int, weights: Floats) -> Floats:
-        self._current = self._parts[number]
+        self._current = row_view(self._features, number * self._size, self._size)
         scaled = weights[:-1] * self._scale
         shift = weights[-1] - (self._mean * scaled).sum(axis=0)
         return np.asarray(self._current @ scaled + shift, dtype=np.float32)

@@ -23,8 +23,9 @@ CONTAINER_DATA: Final = "/opt/ml/input/data"
 PARITY: Final = (
     Row(
         area="linear-learner",
-        subject="Pipe input mode",
-        here="the FIFO of epoch 0 is read once and its rows are kept in memory for the later epochs",
+        subject="passes over a channel",
+        here="a channel of up to 256 MB is read once and kept in memory; a larger one is read anew for every pass over "
+        "it, in Pipe mode from the next FIFO",
         aws="the data are streamed anew for every epoch",
     ),
     Row(
@@ -55,10 +56,10 @@ class Channel:
     pipe: bool
     folder: Path
 
-    def sources(self) -> Iterator[Source]:
-        """Every file below the channel's folder in the order of their names, or the FIFO of epoch 0."""
+    def sources(self, number: int = 0) -> Iterator[Source]:
+        """For one pass over the channel: every file below its folder in the order of their names, or the next FIFO."""
         if self.pipe:
-            name = f"{self.name}_0"
+            name = f"{self.name}_{number}"
             yield Source(self.folder / name, f"{CONTAINER_DATA}/{name}", None)
             return
         base = self.folder / self.name

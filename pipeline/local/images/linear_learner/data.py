@@ -1,4 +1,4 @@
-"""Reading a channel into memory: recordIO-protobuf or CSV, from files or a FIFO, checked on the way.
+"""Reading a channel, once into memory or anew on every pass: recordIO-protobuf or CSV, files or FIFOs, checked first.
 
 What is not a number, infinite, mislabelled or of another width is refused with the file, the row and the column.
 """
@@ -18,10 +18,12 @@ from pipeline.local.images.linear_learner.errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
-from pipeline.local.images.linear_learner.rows import DenseRows, Rows, SparseRows
+from pipeline.local.images.linear_learner.rows import DenseRows, Rows, SparseRows, StreamedRows
 
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
 _CHUNK_NUMBERS: Final = 2_000_000
+KEPT_BYTES: Final = 256 << 20
+"""The most that is kept in memory of a channel, in its files and as rows."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +40,78 @@ class Part:
 
 
 def load(channel: Channel, parameters: Hyperparameters) -> Rows:
-    """All rows of a channel in memory, float32, dense unless every record is sparse.
+    """All rows of a channel, float32, dense unless every record is sparse; checked, and kept in memory if they fit.
 
     Raises CustomerError where there are none or where they cannot be trained on.
     """
-    gathered: DenseRows | SparseRows | None = None
-    num_bytes = 0
-    for source in channel.sources():
-        try:
-            with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
-                for part in _parts(stream, channel, source):
-                    gathered = _gather(gathered, part, channel, source, parameters)
-                num_bytes += raw.count
-        except OSError as error:
-            raise unreadable(channel.name, f"{source.where}: {error.strerror}") from error
-    if gathered is None or not len(gathered):
+    reading = _Reading(channel, parameters)
+    keeps = sum(source.size or 0 for source in channel.sources()) <= KEPT_BYTES
+    kept: DenseRows | SparseRows | None = None
+    labels: list[Floats] = []
+    for part, source in reading.parts():
+        reading.check(part, source)
+        labels.append(np.array(part.labels, np.float32))
+        if keeps:
+            kept = _gather(kept, part, source, dense=reading.dense)
+            keeps = kept.size <= KEPT_BYTES
+        if not keeps:
+            kept = None
+    if not labels or not sum(map(len, labels)):
         raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
-    return gathered.finish(num_bytes)
+    if kept is not None:
+        return kept.finish(reading.num_bytes)
+    return StreamedRows(
+        features=reading.again,
+        labels=np.concatenate(labels),
+        num_bytes=reading.num_bytes,
+        columns=reading.columns,
+        sparse=not reading.dense,
+    )
+
+
+class _Reading:
+    """A channel that is read from its begin again and again; what the first records showed of all."""
+
+    def __init__(self, channel: Channel, parameters: Hyperparameters) -> None:
+        self._channel = channel
+        self._parameters = parameters
+        self._passes = 0
+        self.columns = -1
+        self.dense = True
+        self.num_bytes = 0
+
+    def parts(self) -> Iterator[tuple[Part, Source]]:
+        """The next pass, part by part."""
+        number, self._passes = self._passes, self._passes + 1
+        self.num_bytes = 0
+        for source in self._channel.sources(number):
+            try:
+                with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
+                    for part in _parts(stream, self._channel, source):
+                        yield part, source
+                    self.num_bytes += raw.count
+            except OSError as error:
+                raise unreadable(self._channel.name, f"{source.where}: {error.strerror}") from error
+
+    def again(self) -> Iterator[tuple[Any, Floats]]:
+        """The next pass over rows that are checked."""
+        for part, _ in self.parts():
+            yield _table(part, dense=self.dense), np.array(part.labels, np.float32)
+
+    def check(self, part: Part, source: Source) -> None:
+        """Refuse a part that cannot be trained on or does not go with those before it."""
+        name = self._channel.name
+        columns = int(part.features.shape[1])
+        dense = isinstance(part.features, np.ndarray)
+        if self.columns < 0:
+            self.columns, self.dense = columns, dense
+        if columns != self.columns:
+            detail = f"{source.where}: {columns} features from record {part.first} on, {self.columns} before"
+            raise unreadable(name, detail)
+        if dense and not self.dense:
+            raise unreadable(name, f"{source.where}: dense records follow sparse ones")
+        _check_finite(part.features if dense else part.features.values.reshape(1, -1), part, self._channel, source)
+        _check_labels(part, self._channel, source, self._parameters)
 
 
 class CountingFile(io.FileIO):
@@ -119,32 +176,28 @@ def _csv_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[
     )
 
 
-def _gather(
-    gathered: DenseRows | SparseRows | None,
-    part: Part,
-    channel: Channel,
-    source: Source,
-    parameters: Hyperparameters,
-) -> DenseRows | SparseRows:
+def _gather(kept: DenseRows | SparseRows | None, part: Part, source: Source, *, dense: bool) -> DenseRows | SparseRows:
     columns = part.features.shape[1]
-    dense = isinstance(part.features, np.ndarray)
-    if gathered is None:
+    if kept is None:
         capacity = int((source.size or 0) / part.bytes_per_row) + 1
-        gathered = DenseRows(columns, max(capacity, len(part.labels))) if dense else SparseRows(columns)
-    if columns != gathered.columns:
-        detail = f"{source.where}: {columns} features from record {part.first} on, {gathered.columns} before"
-        raise unreadable(channel.name, detail)
-    if isinstance(gathered, DenseRows):
-        features = gathered.append(part.features if dense else part.features.dense(), part.labels)
-        _check_finite(features, part, channel, source)
+        kept = DenseRows(columns, max(capacity, len(part.labels))) if dense else SparseRows(columns)
+    if isinstance(kept, DenseRows):
+        kept.append(part.features if isinstance(part.features, np.ndarray) else part.features.dense(), part.labels)
     else:
         sparse = part.features
-        if dense:
-            raise unreadable(channel.name, f"{source.where}: dense records follow sparse ones")
-        gathered.append(sparse.indptr, sparse.keys, sparse.values, part.labels)
-        _check_finite(sparse.values.reshape(1, -1), part, channel, source)
-    _check_labels(part, channel, source, parameters)
-    return gathered
+        kept.append(sparse.indptr, sparse.keys, sparse.values, part.labels)
+    return kept
+
+
+def _table(part: Part, *, dense: bool) -> Any:
+    """The features of a part, as an array or as a CSR matrix."""
+    if isinstance(part.features, np.ndarray):
+        return np.ascontiguousarray(part.features, np.float32)
+    if dense:
+        return part.features.dense()
+    rows = SparseRows(part.features.shape[1])
+    rows.append(part.features.indptr, part.features.keys, part.features.values, part.labels)
+    return rows.finish(0).features
 
 
 def _check_finite(features: Floats, part: Part, channel: Channel, source: Source) -> None:

@@ -10,7 +10,8 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,8 @@ class Ensemble:
         self._scaler = scaler
         self._outputs = parameters.outputs
         weights = initial_weights(parameters, rows.feature_dim, len(models))
-        labels = scaler.normalise_labels(rows.labels)[:, np.newaxis]
+        self._rows = rows
+        self._size = parameters.mini_batch_size
         self._members = model_groups([model.optimizer for model in models], self._outputs)
         self._groups = [
             _Group(
@@ -68,7 +70,6 @@ class Ensemble:
                 [models[number] for number in part],
                 np.ascontiguousarray(weights[:, :, part]).reshape(len(weights), -1),
                 batches(rows, scaler, parameters, len(part) * self._outputs),
-                labels,
                 row_weights.of_models(part),
             )
             for part in self._members
@@ -76,11 +77,16 @@ class Ensemble:
 
     def train_epoch(self) -> npt.NDArray[np.float64]:
         """Train on every whole mini-batch in order; the mean loss of each model, taken before each update."""
-        losses = np.empty(len(self.models))
+        losses = np.zeros(len(self.models))
+        count = 0
         with ThreadPoolExecutor(min(len(self._groups), os.cpu_count() or 1)) as threads:
-            for part, own in zip(self._members, threads.map(_Group.train_epoch, self._groups), strict=True):
-                losses[part] = own
-        return losses
+            for features, raw_labels in self._rows.blocks(self._size):
+                labels = self._scaler.normalise_labels(raw_labels)[:, np.newaxis]
+                train = partial(_Group.train, features=features, labels=labels)
+                for part, own in zip(self._members, threads.map(train, self._groups), strict=True):
+                    losses[part] += own
+                count += len(labels) // self._size * self._size
+        return losses / count
 
     def folded(self) -> tuple[Floats, Floats]:
         """Weights (features, columns) and bias (1, columns) of all models for raw features and labels."""
@@ -110,14 +116,15 @@ class _Group:
     models: Sequence[Candidate]
     weights: Floats
     batches: Batches
-    labels: Floats
     row_weights: RowWeights
     optimizer: Optimizer = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "optimizer", Optimizer(self.parameters, self.models, self.weights.shape))
 
-    def train_epoch(self) -> npt.NDArray[np.float64]:
+    def train(self, features: Any, labels: Floats) -> npt.NDArray[np.float64]:
+        """Train on the mini-batches of a block, labels (rows, 1); the summed loss of each model."""
+        self.batches.take(features)
         loss = loss_function(self.parameters)
         size = self.parameters.mini_batch_size
         scale = np.float32(1 / size)
@@ -125,13 +132,13 @@ class _Group:
         # The setting of numpy's warnings belongs to a thread.
         with np.errstate(over="ignore", invalid="ignore"):
             for number in range(self.batches.count):
-                labels = self.labels[number * size : (number + 1) * size]
+                own = labels[number * size : (number + 1) * size]
                 raw = self.batches.outputs(number, self.weights)
-                losses, slopes = self.row_weights.apply(*loss(raw, labels), labels)
+                losses, slopes = self.row_weights.apply(*loss(raw, own), own)
                 total += losses.sum(axis=0)
                 slopes *= scale
                 self.optimizer.step(self.weights, self.batches.gradient(slopes))
-        return total / (self.batches.count * size)
+        return total
 
 
 def mean_losses(
@@ -149,14 +156,16 @@ def mean_losses(
     return total / len(rows)
 
 
-def margins(folded: tuple[Floats, Floats], rows: Rows, limit: int | None) -> Floats:
-    """Raw outputs (columns, rows) of all models for the first `limit` rows: a model's are side by side."""
+def margins(folded: tuple[Floats, Floats], rows: Rows, limit: int | None) -> tuple[Floats, Floats]:
+    """Raw outputs (columns, rows) of all models for the first `limit` rows, a model's side by side, and the labels."""
     weight, bias = folded
     count = len(rows) if limit is None else min(limit, len(rows))
     raw = np.empty((weight.shape[1], count), np.float32)
+    labels = np.empty(count, np.float32)
     start = 0
-    for features, _ in rows.slices(_CHUNK, limit=limit):
+    for features, own in rows.slices(_CHUNK, limit=limit):
         part = np.asarray(features @ weight + bias)
         raw[:, start : start + len(part)] = part.T
+        labels[start : start + len(part)] = own
         start += len(part)
-    return raw
+    return raw, labels

@@ -1,4 +1,4 @@
-"""The rows of a channel in memory: float32 features, dense or sparse, and labels, held once.
+"""The rows of a channel: float32 features, dense or sparse, and labels, held once in memory or read anew on every pass.
 
 Readers append chunks to `DenseRows` or `SparseRows`; `finish` gives `Rows`. Dense rows go into one array whose
 capacity is guessed from the size of the files, so that no second copy is ever made of what was read.
@@ -6,7 +6,7 @@ capacity is guessed from the size of the files, so that no second copy is ever m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -47,6 +47,57 @@ class Rows:
             stop = min(start + size, end)
             yield self.features[start:stop], self.labels[start:stop]
 
+    def blocks(self, size: int) -> Iterator[tuple[Any, Floats]]:
+        """Consecutive parts of whole mini-batches of `size` rows; what is left in the end may be missing or not."""
+        yield self.features, self.labels
+
+
+@dataclass(frozen=True)
+class StreamedRows(Rows):
+    """Rows too many to be kept: `features` begins a pass and gives them part by part, with their labels.
+
+    `labels` are those of the first pass; a pipe may give later ones in another order.
+    """
+
+    features: Callable[[], Iterator[tuple[Any, Floats]]]
+    columns: int
+    sparse: bool
+
+    @property
+    def feature_dim(self) -> int:
+        return self.columns
+
+    @property
+    def is_sparse(self) -> bool:
+        return self.sparse
+
+    def slices(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Any, Floats]]:
+        left = len(self) if limit is None else limit
+        for features, labels in self.features():
+            for start in range(0, min(len(labels), left), size):
+                stop = min(start + size, len(labels), left)
+                yield features[start:stop], labels[start:stop]
+            left -= len(labels)
+            if left <= 0:
+                return
+
+    def blocks(self, size: int) -> Iterator[tuple[Any, Floats]]:
+        rest: tuple[Any, Floats] | None = None
+        for features, labels in self.features():
+            if rest is not None:
+                features, labels = self._stacked(rest[0], features), np.concatenate([rest[1], labels])
+            whole = len(labels) // size * size
+            if whole:
+                yield features[:whole], labels[:whole]
+            rest = (features[whole:], labels[whole:])
+
+    def _stacked(self, above: Any, below: Any) -> Any:
+        if not self.sparse:
+            return np.concatenate([above, below])
+        from scipy.sparse import vstack
+
+        return vstack([above, below], format="csr")
+
 
 class DenseRows:
     """Dense rows while they are being read."""
@@ -63,6 +114,11 @@ class DenseRows:
     @property
     def columns(self) -> int:
         return int(self._features.shape[1])
+
+    @property
+    def size(self) -> int:
+        """Bytes that the rows take."""
+        return self._count * (self.columns + 1) * 4
 
     def append(self, features: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Floats:
         """Add rows; the view of them that is kept, to be checked by the caller."""
@@ -86,6 +142,7 @@ class SparseRows:
 
     def __init__(self, columns: int) -> None:
         self.columns = columns
+        self.size = 0
         self._values: list[Floats] = []
         self._keys: list[npt.NDArray[np.int64]] = []
         self._lengths: list[npt.NDArray[np.int64]] = []
@@ -106,6 +163,7 @@ class SparseRows:
         self._values.append(np.array(values, np.float32))
         self._keys.append(np.array(keys))
         self._lengths.append(np.diff(indptr))
+        self.size += 12 * len(keys) + 12 * (len(indptr) - 1)
         self._labels.append(np.array(labels, np.float32))
         self._count += len(indptr) - 1
 

@@ -7,7 +7,7 @@ population's. Models are trained on normalised values and served on raw ones, so
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -68,10 +68,8 @@ def rows_for_scaler(parameters: Hyperparameters, rows: int) -> int:
 def fit(rows: Rows, parameters: Hyperparameters) -> Scaler:
     """The scaler for the training rows, as the hyperparameters ask for it."""
     count = rows_for_scaler(parameters, len(rows))
-    features = rows.features[:count]
-    mean, deviation = _moments(features) if rows.is_sparse is False else _sparse_moments(features)
+    mean, deviation, labels = (_sparse_moments if rows.is_sparse else _moments)(rows, count)
     columns = rows.feature_dim
-    labels = rows.labels[:count].astype(np.float64)
     return Scaler(
         mean=mean if parameters.unbias_data else np.zeros(columns),
         stdev=_without_zero(deviation) if parameters.normalize_data else np.ones(columns),
@@ -80,23 +78,35 @@ def fit(rows: Rows, parameters: Hyperparameters) -> Scaler:
     )
 
 
-def _moments(features: Floats) -> tuple[Doubles, Doubles]:
-    mean = features.mean(axis=0, dtype=np.float64)
-    square = np.zeros_like(mean)
-    for start in range(0, len(features), _CHUNK):
-        centred = features[start : start + _CHUNK] - mean
-        square += np.einsum("ij,ij->j", centred, centred)
-    return mean, np.sqrt(square / len(features))
+def _moments(rows: Rows, count: int) -> tuple[Doubles, Doubles, Doubles]:
+    """Mean and deviation of the first `count` rows, chunk by chunk, and their labels."""
+    mean, square = np.zeros(rows.feature_dim), np.zeros(rows.feature_dim)
+    labels: list[Floats] = []
+    seen = 0
+    for features, own in rows.slices(_CHUNK, limit=count):
+        centre = features.mean(axis=0, dtype=np.float64)
+        centred = features - centre
+        total = seen + len(own)
+        square += np.einsum("ij,ij->j", centred, centred) + (centre - mean) ** 2 * (seen * len(own) / total)
+        mean += (centre - mean) * (len(own) / total)
+        labels.append(own)
+        seen = total
+    return mean, np.sqrt(square / seen), np.concatenate(labels).astype(np.float64)
 
 
-def _sparse_moments(features: Any) -> tuple[Doubles, Doubles]:
-    exact = features.astype(np.float64)
-    mean = np.asarray(exact.mean(axis=0)).ravel()
-    square = np.asarray(exact.multiply(exact).mean(axis=0)).ravel()
+def _sparse_moments(rows: Rows, count: int) -> tuple[Doubles, Doubles, Doubles]:
+    total, squares = np.zeros(rows.feature_dim), np.zeros(rows.feature_dim)
+    labels: list[Floats] = []
+    for features, own in rows.slices(_CHUNK, limit=count):
+        exact = features.astype(np.float64)
+        total += np.asarray(exact.sum(axis=0)).ravel()
+        squares += np.asarray(exact.multiply(exact).sum(axis=0)).ravel()
+        labels.append(own)
+    mean, square = total / count, squares / count
     # Cancellation can leave a tiny difference, or one below zero, where a column is constant.
     variance = square - mean * mean
     variance[variance < 1e-12 * square] = 0.0
-    return mean, np.sqrt(variance)
+    return mean, np.sqrt(variance), np.concatenate(labels).astype(np.float64)
 
 
 def _without_zero(deviation: Doubles) -> Doubles:

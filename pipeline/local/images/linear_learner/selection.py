@@ -75,9 +75,9 @@ class Judge:
             thresholds = np.full(len(losses), NATURAL_CUT, np.float32)
             return Standing(losses, -losses, thresholds, by_loss=True)
         limit = self._parameters.num_calibration_samples
-        raw = margins(folded, self._rows, limit)
+        raw, labels = margins(folded, self._rows, limit)
         if self._parameters.loss == "logistic":
             for model, margin in enumerate(raw):
                 raw[model] = sigmoid(margin)
-        worth, thresholds = calibrate(raw, self._rows.labels[: raw.shape[1]], self._criterion)
+        worth, thresholds = calibrate(raw, labels, self._criterion)
         return Standing(losses, worth, thresholds, by_loss=False)

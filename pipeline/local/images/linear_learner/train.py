@@ -129,14 +129,15 @@ class _Job:
     def _figures(self, model: Model, rows: Rows, weights: RowWeights) -> list[Metric]:
         parameters = self._parameters
         loss = mean_losses(parameters, (model.weight, model.bias), rows, weights)
-        score = np.concatenate([model.scores(features) for features, _ in rows.slices(_SCORED_ROWS)])
+        parts = [(model.scores(features), own) for features, own in rows.slices(_SCORED_ROWS)]
+        score, labels = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
         objective = Metric(self._objective, float(loss[0]), is_loss=True)
         if parameters.predictor_type == MULTICLASS:
-            return [objective, *multiclass_metrics(score, rows.labels, parameters)]
+            return [objective, *multiclass_metrics(score, labels, parameters)]
         predicted = model.labels(score)
         if predicted is None:
-            return [objective, *regression_metrics(score, rows.labels)]
-        return [objective, *binary_metrics(score, predicted, rows.labels, parameters)]
+            return [objective, *regression_metrics(score, labels)]
+        return [objective, *binary_metrics(score, predicted, labels, parameters)]
 
     def _model(self, folded: tuple[Floats, Floats], standing: Standing, number: int) -> Model:
         parameters = self._parameters

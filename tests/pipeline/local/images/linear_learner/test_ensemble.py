@@ -52,6 +52,7 @@ def test_training_lowers_the_loss_that_is_measured_on_raw_features() -> None:
     assert (losses[-1] < losses[0]).all()
     measured = mean_losses(given, made.folded(), ROWS, RowWeights())
     assert measured.shape == (3,) and (measured < losses[0]).all()
-    raw = margins(made.folded(), ROWS, 50)
+    raw, labels = margins(made.folded(), ROWS, 50)
+    assert (labels == ROWS.labels[:50]).all()
     weight, bias = made.folded()
     assert np.allclose(raw.T, FEATURES[:50] @ weight + bias, atol=1e-5)

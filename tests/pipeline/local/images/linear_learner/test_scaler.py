@@ -72,6 +72,7 @@ def test_batches_give_the_products_with_normalised_features(sparse: bool, use_bi
     scaler = fit(data, given)
     held = Rows(csr_matrix(data.features), data.labels, 1000) if sparse else data
     cut = batches(held, scaler, given, 3)
+    cut.take(held.features)
     assert cut.count == 4
     normal = np.column_stack([(data.features - scaler.mean) / scaler.stdev, np.full(len(data), float(use_bias))])
     weights = SOURCE.normal(size=(5, 3)).astype(np.float32)

@@ -1,0 +1,128 @@
+"""Channels that are too large to be kept: read anew on every pass, they give the model that kept ones give."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from pipeline.local.images.linear_learner import data
+from scripts.recordio import encode_dense, encode_sparse
+from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv
+
+SOURCE = np.random.default_rng(3)
+FEATURES = (SOURCE.normal(0, 1, (530, 6)) * (SOURCE.random((530, 6)) < 0.5)).astype(np.float32)
+LABELS = (FEATURES @ [1, -1, 2, 0, 1, 0.5] + SOURCE.normal(0, 0.5, 530) > 0).astype(np.float32)
+GIVEN = {"predictor_type": "binary_classifier", "mini_batch_size": "40", "epochs": "3", "num_models": "4"}
+
+
+def parts(kind: str) -> list[bytes]:
+    """The rows as three files, none of which ends with a mini-batch."""
+    found = []
+    for rows in (slice(0, 210), slice(210, 275), slice(275, 530)):
+        features, labels = FEATURES[rows], LABELS[rows]
+        if kind == "csv":
+            found.append(as_csv(features, labels))
+        elif kind == "sparse":
+            matrix = csr_matrix(features)
+            found.append(encode_sparse(matrix.indptr, matrix.indices, matrix.data, matrix.shape, labels))
+        else:
+            found.append(encode_dense(features, labels))
+    return found
+
+
+def job(root: Path, kind: str, mode: str) -> Job:
+    """A job on such rows as train and as validation."""
+    made = Job(root)
+    channel = {"ContentType": CSV if kind == "csv" else RECORDIO, "TrainingInputMode": mode}
+    made.configure(GIVEN, {"train": channel, "validation": channel})
+    for name in ("train", "validation"):
+        for number, content in enumerate(parts(kind)):
+            made.put(name, content, f"part-{number}")
+    return made
+
+
+@contextmanager
+def piped(root: Path) -> Iterator[list[str]]:
+    """Feed each pass over a channel through a FIFO of its own, as the service does; the FIFOs that were read."""
+    folder = root / "input/data"
+    contents = {name: b"".join(parts("recordio")) for name in ("train", "validation")}
+    over = threading.Event()
+    read: list[str] = []
+
+    def feed(name: str) -> None:
+        number = 0
+        while True:
+            path = folder / f"{name}_{number}"
+            with path.open("wb") as stream:
+                if over.is_set():
+                    return
+                os.mkfifo(folder / f"{name}_{number + 1}")
+                read.append(path.name)
+                try:
+                    stream.write(contents[name])
+                except BrokenPipeError:
+                    pass
+            number += 1
+
+    for name in contents:
+        os.mkfifo(folder / f"{name}_0")
+    threads = [threading.Thread(target=feed, args=(name,)) for name in contents]
+    for thread in threads:
+        thread.start()
+    yield read
+    over.set()
+    for name, thread in zip(contents, threads, strict=True):
+        while thread.is_alive():
+            waiting = max(int(path.name.rpartition("_")[2]) for path in folder.glob(f"{name}_*"))
+            os.close(os.open(folder / f"{name}_{waiting}", os.O_RDONLY | os.O_NONBLOCK))
+            thread.join(0.01)
+
+
+def same(one: Outcome, other: Outcome) -> None:
+    assert (one.exit_code, other.exit_code) == (0, 0), (one.failure, other.failure)
+    assert np.allclose(one.model.weight, other.model.weight, rtol=1e-4, atol=1e-5)
+    assert one.model.threshold == pytest.approx(other.model.threshold, rel=1e-4)
+    assert one.log.count("epoch_stats") == other.log.count("epoch_stats")
+
+
+@pytest.mark.parametrize("kind", ["recordio", "csv", "sparse"])
+def test_files_read_anew_give_the_model_of_files_kept(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = job(tmp_path / "kept", kind, "File").run()
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    same(job(tmp_path / "streamed", kind, "File").run(), kept)
+
+
+def test_pipes_read_anew_give_the_model_of_files_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = job(tmp_path / "kept", "recordio", "File").run()
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    streamed = job(tmp_path / "piped", "recordio", "Pipe")
+    with piped(streamed.root) as read:
+        outcome = streamed.run()
+    same(outcome, kept)
+    # A pass for the check and one for the scaler, then one an epoch.
+    assert [name for name in read if name.startswith("train")] == [f"train_{number}" for number in range(5)]
+
+
+def test_a_pipe_that_fits_is_read_once(tmp_path: Path) -> None:
+    streamed = job(tmp_path, "recordio", "Pipe")
+    with piped(streamed.root) as read:
+        assert streamed.run().exit_code == 0
+    assert sorted(read) == ["train_0", "validation_0"]
+
+
+def test_what_is_wrong_with_a_late_row_is_said_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    made = job(tmp_path, "csv", "File")
+    made.put("train", b"1,0,0,0,0,0,nan\n", "part-9")
+    outcome = made.run()
+    assert outcome.exit_code == 2 and "Found missing (NaN) values" in outcome.failure and "part-9" in outcome.failure
+    assert '"model"' not in outcome.log
