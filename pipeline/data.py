@@ -61,7 +61,10 @@ def files_at(path: Path) -> tuple[Path, tuple[Path, ...]]:
     if not path.is_dir() and files:
         return path.parent, files
     if not files:
-        raise DataError(f"the folder {path} holds no files", hint="give a folder with IDX, NPZ, CSV or pickle files")
+        raise DataError(
+            f"the folder {path} holds no files",
+            hint="give a folder with CSV, Parquet, JSON Lines, libsvm, NPZ, IDX or pickle files",
+        )
     return path, files
 
 

@@ -12,8 +12,10 @@ from typing import IO, Any, Final
 
 import numpy as np
 
+from scripts.csv_head import AUTO
 from scripts.errors import ScriptError
 from scripts.files import opened
+from scripts.sparse import read_sparse_npz
 from scripts.tables import Table, checked
 
 _SPLITS: Final = {
@@ -42,13 +44,17 @@ _PAIRS: Final = {2: ("all",), 4: ("train", "test"), 6: ("train", "validation", "
 Place = tuple[str, str]
 
 
-def read_npz(path: Path) -> dict[str, list[Table]]:
-    """Arrays `x` and `y`, or `x_train`, `y_train`, `train_images`, ... (also data/target), or pairs without names."""
+def read_npz(path: Path, label_column: str = AUTO) -> dict[str, list[Table]]:
+    """Arrays `x` and `y`, or `x_train`, `train_images`, ..., or pairs without names, or a sparse matrix."""
     arrays: dict[Place, Any] = {}
     names: dict[Place, str] = {}
     with opened(path) as stream, _archive(stream, path) as archive:
         if {"indices", "indptr"} <= set(archive.files):
-            raise ScriptError(f"{path.name}: it is a sparse matrix, which is not read; give dense arrays x and y")
+            return {
+                "all": [
+                    read_sparse_npz({name: _member(archive, name, path) for name in archive.files}, path, label_column)
+                ]
+            }
         for name, place in _places(archive.files).items():
             array = _member(archive, name, path)
             if (other := names.setdefault(place, name)) != name and not _same(arrays[place], array):

@@ -7,25 +7,23 @@ a header the first. A line that fits neither kind, or both, is refused: a wrong 
 
 from __future__ import annotations
 
-import codecs
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from scripts.csv_delimiter import delimiter_of, rows
 from scripts.errors import ScriptError
 from scripts.files import opened
+from scripts.problems import GAPS, is_number
 
 AUTO: Final = "auto"
 FIRST: Final = "first"
 LAST: Final = "last"
 HEADERS: Final = (AUTO, "true", "false")
-REMEDY: Final = "save it as plain CSV: UTF-8, commas, a row a line"
 
 _PLACES: Final = (AUTO, FIRST, LAST)
 _LABELS: Final = ("label", "target", "class", "y")
-_GAPS: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", ".")
 # How pandas and R head the column of row names: not at all, and pandas so when it reads and writes it once more.
 _ROW_NAMES: Final = ("", "Unnamed: 0")
 _SHOWN: Final = 12
@@ -43,6 +41,7 @@ class Head:
     label: int
     given: bool = False
     row_names: bool = False
+    delimiter: str = ","
 
     @property
     def features(self) -> tuple[int, ...]:
@@ -77,58 +76,39 @@ def read_heads(paths: Sequence[Path], label_column: str = AUTO, header: str = AU
                     f"{path.name}: {len(head.names)} columns and no header, where other files have a header of "
                     f"{len(leader.names)}; all files must have the same columns"
                 )
-            heads[path] = replace(leader, lines=0)
+            heads[path] = replace(leader, lines=0, delimiter=head.delimiter)
     return heads
 
 
-def rows(stream: IO[bytes], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Each line that is not blank: its number in the file, from 1, and its fields."""
-    lines = csv.reader(codecs.iterdecode(stream, "utf-8-sig"))
-    try:
-        yield from ((lines.line_num, cells) for cells in lines if cells)
-    except UnicodeDecodeError as error:
+def named_head(names: Sequence[str], file: str, label_column: str, lines: int = 1) -> Head:
+    """The head of a table whose columns have names, in whatever format it comes."""
+    row_names = _has_row_names(names)
+    if label_column not in _PLACES:
+        label = _place(names, label_column, file)
+        return Head(tuple(names), lines, label, given=True, row_names=row_names and label > 0)
+    if label_column == AUTO:
+        return Head(tuple(names), lines, _called_label(names, file, row_names), row_names=row_names)
+    label = len(names) - 1 if label_column == LAST else 0
+    if row_names and label == 0:
         raise ScriptError(
-            f"{path.name}: line {lines.line_num + 1} is no UTF-8 text ({error.reason}); save the file as UTF-8"
-        ) from None
-    except csv.Error as error:
-        reason = str(error).partition(" - ")[0]  # what follows is advice to programmers
-        raise ScriptError(f"{path.name}: no readable CSV ({reason}); {REMEDY}") from None
-
-
-def is_number(cell: str) -> bool:
-    """Whether pandas reads it as a number too, which knows neither 1_000 nor the digits of other scripts."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and "_" not in cell
+            f"{file}: the first column has no name, as pandas writes the names of rows, so it is no label; "
+            f"give LabelColumn=NAME, one of {_listed(names[1:])}"
+        )
+    return Head(tuple(names), lines, label, given=True, row_names=row_names)
 
 
 def _read_head(path: Path, label_column: str, header: str) -> Head:
+    delimiter = delimiter_of(path)
     with opened(path) as stream:
-        line, first = next(rows(stream, path), (0, []))
+        line, first = next(rows(stream, path, delimiter), (0, []))
     if not first:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-    if len(first) == 1 and (other := next((mark for mark in ";\t|" if mark in first[0]), None)):
-        raise ScriptError(f"{path.name}: its fields are divided by {other!r}; {REMEDY}")
-    named = label_column if label_column not in _PLACES else ""
     label = len(first) - 1 if label_column == LAST else 0
+    known = label_column not in _PLACES and label_column in first
     place = f"{path.name}: line {line}"
-    known = bool(named) and named in first
     if header == "false" or header == AUTO and not known and not _is_header(first, label, place, label_column):
-        return Head(tuple(first), 0, label, given=label_column in (FIRST, LAST))
-    if named:
-        label = _place(first, named, path)
-        return Head(tuple(first), line, label, given=True, row_names=_has_row_names(first) and label > 0)
-    row_names = _has_row_names(first)
-    if label_column == AUTO:
-        return Head(tuple(first), line, _called_label(first, path, row_names), row_names=row_names)
-    if row_names and label == 0:
-        raise ScriptError(
-            f"{path.name}: the first column has no name, as pandas writes the names of rows, so it is no label; "
-            f"give LabelColumn=NAME, one of {_listed(first[1:])}"
-        )
-    return Head(tuple(first), line, label, given=True, row_names=row_names)
+        return Head(tuple(first), 0, label, given=label_column in (FIRST, LAST), delimiter=delimiter)
+    return replace(named_head(first, path.name, label_column, line), delimiter=delimiter)
 
 
 def _is_header(first: Sequence[str], label: int, place: str, label_column: str) -> bool:
@@ -156,7 +136,7 @@ def _is_header(first: Sequence[str], label: int, place: str, label_column: str) 
 
 
 def _is_name(cell: str) -> bool:
-    return not is_number(cell) and cell.casefold() not in _GAPS
+    return not is_number(cell) and cell.casefold() not in GAPS
 
 
 def _counts(cells: Sequence[str]) -> bool:
@@ -168,7 +148,7 @@ def _counts(cells: Sequence[str]) -> bool:
     return counted and (cells[0] == str(start - 1) if is_number(cells[0]) else start < 2)
 
 
-def _called_label(names: Sequence[str], path: Path, row_names: bool) -> int:
+def _called_label(names: Sequence[str], file: str, row_names: bool) -> int:
     """The one column whose name says that it is the label."""
     found = [place for place, name in enumerate(names) if name.strip().casefold() in _LABELS]
     if len(found) == 1:
@@ -176,17 +156,17 @@ def _called_label(names: Sequence[str], path: Path, row_names: bool) -> int:
     which = " and ".join(repr(names[place]) for place in found)
     said = f"{which} both may be the label" if found else f"none of its columns is called {_either(_LABELS)}"
     raise ScriptError(
-        f"{path.name}: {said}; say which is the label by LabelColumn=NAME, one of {_listed(names[int(row_names) :])}"
+        f"{file}: {said}; say which is the label by LabelColumn=NAME, one of {_listed(names[int(row_names) :])}"
     )
 
 
-def _place(names: Sequence[str], label_column: str, path: Path) -> int:
+def _place(names: Sequence[str], label_column: str, file: str) -> int:
     if label_column not in names:
         raise ScriptError(
-            f"{path.name}: no column named {label_column!r} in its header ({_listed(names)}); choose one of these"
+            f"{file}: no column named {label_column!r} in its header ({_listed(names)}); choose one of these"
         )
     if names.count(label_column) > 1:
-        raise ScriptError(f"{path.name}: its header has more than one {label_column!r}; rename all but the label")
+        raise ScriptError(f"{file}: its header has more than one {label_column!r}; rename all but the label")
     return names.index(label_column)
 
 

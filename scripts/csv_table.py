@@ -1,7 +1,7 @@
 """The rows of a CSV, gzipped or not, once its head is known.
 
-pandas' C parser does the work, in chunks of bounded size. Where it fails, the file is read once more by the slow and
-careful parser of the standard library, only to say which line and column are wrong.
+pandas' C parser does the work, in chunks of bounded size. Where it fails, or something is missing, the file is read
+once more by the slow and careful parser of the standard library, to say which lines and columns are wrong.
 """
 
 from __future__ import annotations
@@ -13,27 +13,33 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.csv_head import REMEDY, Head, is_number, rows
+from scripts.csv_delimiter import REMEDY, rows
+from scripts.csv_head import Head
 from scripts.errors import ScriptError
 from scripts.files import opened
-from scripts.tables import Array, Table, checked
+from scripts.problems import LABEL, Faults, is_number, kind_of
+from scripts.tables import CHUNK_ROWS, Array, Table, checked, stacked
 
 _CHUNK_VALUES: Final = 8_000_000
 _FEWEST_COUNTED: Final = 10
-_LARGEST: Final = float(np.finfo(np.float32).max)
 
 
 def read_csv(path: Path, head: Head) -> Table:
     """All rows of one file. Blank lines are passed over. `ScriptError` names the first line that is wrong."""
     columns = tuple(head.names[place] for place in head.features) if head.lines else ()
+    table, error = None, None
     try:
         features, labels = _parse(path, head)
-        if not all(isinstance(value, str) and value.strip() for value in labels):
-            raise ScriptError(f"{path.name}: a label is empty")
-        _not_an_index(path, head, labels)
-        return checked(Table(path.name, features, labels, columns, label=head.described()))
-    except ScriptError as error:
-        raise _first_wrong(path, head) or error from None
+        table = checked(Table(path.name, features, labels, columns, label=head.described()))
+    except ScriptError as reason:
+        error = reason
+    if table is None or table.problems:
+        table = _with_care(path, head, columns)  # which knows lines, where a table knows rows
+        if error and not table.problems:
+            raise error
+        table = checked(table)
+    _not_an_index(path, head, table.labels)
+    return table
 
 
 def _not_an_index(path: Path, head: Head, labels: Array) -> None:
@@ -61,6 +67,7 @@ def _parse(path: Path, head: Head) -> tuple[Array, Array]:
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frames = pd.read_csv(
                 stream,
+                sep=head.delimiter,
                 header=None,
                 skiprows=head.lines,
                 names=names,
@@ -77,45 +84,58 @@ def _parse(path: Path, head: Head) -> tuple[Array, Array]:
     except (ValueError, pd.errors.ParserWarning) as error:
         raise ScriptError(f"{path.name}: no readable CSV ({error}); {REMEDY}") from None
     return (
-        _stacked(features, len(wanted)),
+        stacked(features, len(wanted)),
         np.concatenate(labels) if labels else np.empty(0, object),
     )
 
 
-def _stacked(parts: list[Array], width: int) -> Array:
-    """All rows in one array. The parts are given up one by one, so that there is never twice as much as needed."""
-    rows = np.empty((sum(map(len, parts)), width), np.float32)  # no memory before it is written
-    end = len(rows)
-    while parts:
-        part = parts.pop()
-        rows[end - len(part) : end] = part
-        end -= len(part)
-    return rows
-
-
-def _first_wrong(path: Path, head: Head) -> ScriptError | None:
-    """The first line that is wrong, found by the careful parser."""
+def _with_care(path: Path, head: Head, columns: tuple[str, ...]) -> Table:
+    """The same rows, each value that is none noted and NaN; `ScriptError` for a line of another width."""
+    faults = Faults(path.name, "line")
+    labels: list[str] = []
+    parts: list[Array] = []
+    block: list[list[str]] = []
     with opened(path) as stream:
-        lines = rows(stream, path)
+        lines = rows(stream, path, head.delimiter)
         if head.lines:
             next(lines)
         for line, cells in lines:
-            if reason := _reason(cells, head):
-                return ScriptError(f"{path.name}: line {line}{reason}")
-    return None
+            if len(cells) != len(head.names):
+                raise ScriptError(
+                    f"{path.name}: line {line} has {len(cells)} fields where the first line has {len(head.names)}; "
+                    "every line needs the same columns"
+                )
+            labels.append(cells[head.label])
+            block.append(_noted(cells, head, line, faults))
+            if len(block) == CHUNK_ROWS:
+                parts.append(np.array(block, np.float32))
+                block.clear()
+    parts.append(np.array(block, np.float32).reshape(len(block), len(head.features)))
+    names = [f"column {repr(head.names[place]) if head.lines else place + 1}" for place in range(len(head.names))]
+    found = faults.problems(
+        [names[place] for place in head.features],
+        names[head.label],
+        len(labels),
+        [_hint(head, p) for p in head.features],
+    )
+    features = stacked(parts, len(head.features))
+    return Table(path.name, features, np.array(labels, object), columns, label=head.described(), problems=tuple(found))
 
 
-def _reason(cells: list[str], head: Head) -> str:
-    """What is wrong with a line, as the end of a sentence; empty where nothing is."""
-    if len(cells) != len(head.names):
-        return f" has {len(cells)} fields where the first line has {len(head.names)}; every line needs the same columns"
-    for column in sorted((head.label, *head.features)):
-        cell = cells[column]
-        name = repr(head.names[column]) if head.lines else str(column + 1)
-        if column == head.label and (not cell.strip() or is_number(cell) and not math.isfinite(float(cell))):
-            return f", column {name}: the label is {cell.strip() or 'empty'}; fill it in or remove the line"
-        if column != head.label and not (is_number(cell) and abs(float(cell)) <= _LARGEST):
-            where = "LabelColumn=NAME" if head.lines else "LabelColumn=last" if column == len(cells) - 1 else ""
-            other = f" (if it is the label, give {where})" if where and not head.given and cell.strip() else ""
-            return f", column {name}: {cell!r} is no finite float32; fill it in or remove the line{other}"
-    return ""
+def _noted(cells: list[str], head: Head, line: int, faults: Faults) -> list[str]:
+    """The features of a line, as what float32 can be made of."""
+    label = cells[head.label].strip()
+    if not label or is_number(label) and not math.isfinite(float(label)):
+        faults.add(-1, LABEL, line, label)
+    values = [cells[place] for place in head.features]
+    for index, value in enumerate(values):
+        if kind := kind_of(value):
+            faults.add(index, kind, line, value)
+            values[index] = "nan"
+    return values
+
+
+def _hint(head: Head, place: int) -> str:
+    """What else may be meant by a feature that is no number, where nobody named the label."""
+    where = "LabelColumn=NAME" if head.lines else "LabelColumn=last" if place == len(head.names) - 1 else ""
+    return f" (if it is the label, give {where})" if where and not head.given else ""

@@ -1,8 +1,8 @@
 """Raw data of any admitted form, as tables: which files are there decides how they are read.
 
-A folder holds data of one kind: the four IDX files of MNIST, one pickle like mnist.pkl.gz, one .npz, or CSV files
-(whose names or folders may say train, validation, test). The result maps split names to tables; without a split of
-its own the data is under "all".
+A folder holds data of one kind: the four IDX files of MNIST, one pickle like mnist.pkl.gz, one .npz, or CSV, Parquet,
+JSON Lines or libsvm files (whose names or folders may say train, validation, test). The result maps split names to
+tables; without a split of its own the data is under "all".
 """
 
 from __future__ import annotations
@@ -13,19 +13,42 @@ from typing import Final
 
 from scripts.array_pickle import read_pickle
 from scripts.arrays import read_npz
+from scripts.columnar import JSON_LINES, PARQUET, read_columnar
 from scripts.csv_head import AUTO, read_heads
 from scripts.csv_table import read_csv
 from scripts.errors import ScriptError
 from scripts.files import base_name, found, same_content
 from scripts.idx import is_idx, read_idx_folder
-from scripts.tables import Table
+from scripts.problems import told
+from scripts.sparse import read_libsvm
+from scripts.tables import Table, problems_of
 
 _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
-_SUFFIXES: Final = {".pkl": "pickle", ".pickle": "pickle", ".npz": "npz", ".csv": "csv"}
+_CSV: Final = "CSV"
+_LIBSVM: Final = "libsvm"
+_SUFFIXES: Final = {
+    **dict.fromkeys((".pkl", ".pickle"), "pickle"),
+    ".npz": "NPZ",
+    **dict.fromkeys((".csv", ".tsv", ".tab"), _CSV),
+    **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), JSON_LINES),
+    **dict.fromkeys((".parquet", ".pq"), PARQUET),
+    **dict.fromkeys((".libsvm", ".svmlight", ".svm"), _LIBSVM),
+}
 
 
 def read_source(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
-    """The data at `place`, a file or folder; `label_column` and `header` matter to CSV only."""
+    """The data at `place`, a file or folder, in which nothing is wrong; `ScriptError` names all that is.
+
+    `label_column` matters where columns can be told apart, `header` to CSV.
+    """
+    tables = examine(place, label_column, header)
+    if problems := problems_of(tables):
+        raise ScriptError(told(problems))
+    return tables
+
+
+def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
+    """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
     kinds: dict[str, list[Path]] = {}
     paths = found(place)
     for path in paths:
@@ -38,16 +61,16 @@ def read_source(place: Path, label_column: str = AUTO, header: str = AUTO) -> di
     files = _only_once(files)
     if kind == "IDX":
         return read_idx_folder(files)
-    if kind == "csv":
-        return _read_csv_files(files, place, label_column, header)
+    if kind in (_CSV, _LIBSVM, PARQUET, JSON_LINES):
+        return _by_split(kind, files, place, label_column, header)
     if len(files) > 1:
         raise ScriptError(
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
         )
-    return read_npz(files[0]) if kind == "npz" else read_pickle(files[0])
+    return read_npz(files[0], label_column) if kind == "NPZ" else read_pickle(files[0])
 
 
-def _read_csv_files(files: list[Path], place: Path, label_column: str, header: str) -> dict[str, list[Table]]:
+def _by_split(kind: str, files: list[Path], place: Path, label_column: str, header: str) -> dict[str, list[Table]]:
     splits = {path: _split_of(path, place) for path in files}
     names = set(splits.values())
     if "all" in names and len(names) > 1:
@@ -56,10 +79,15 @@ def _read_csv_files(files: list[Path], place: Path, label_column: str, header: s
             f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
             "(train..., validation..., test...), or none"
         )
-    heads = read_heads(files, label_column, header)
+    if kind == _CSV:
+        read = {path: read_csv(path, head) for path, head in read_heads(files, label_column, header).items()}
+    elif kind == _LIBSVM:
+        read = read_libsvm(files)
+    else:
+        read = {path: read_columnar(path, place, kind, label_column) for path in files}
     tables: dict[str, list[Table]] = {}
     for path, split in splits.items():
-        tables.setdefault(split, []).append(read_csv(path, heads[path]))
+        tables.setdefault(split, []).append(read[path])
     return tables
 
 
@@ -87,4 +115,7 @@ def _unclear(paths: list[Path], kinds: dict[str, list[Path]]) -> str:
         return f"the data folder holds more than one kind of data, {held}; leave one"
     many = f"none of the {len(paths)} files ({paths[0].name}, ...) is data"
     which = many if len(paths) > 1 else f"{paths[0].name}: it is no data"
-    return f"{which} that can be read: give the four IDX files, a .pkl(.gz), an .npz, or .csv(.gz) files"
+    return (
+        f"{which} that can be read: give the four IDX files, a .pkl, an .npz, or .csv, .tsv, .parquet, .jsonl or "
+        ".libsvm files, gz or not"
+    )

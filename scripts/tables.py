@@ -1,4 +1,4 @@
-"""A table of examples as its file gave it, and the checks that every source shares.
+"""A table of examples as its file gave it, what is wrong with it, and the checks that every source shares.
 
 Features keep the type of the source until they are written: `uint8` means pixels, which become k/256 as in
 mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
@@ -6,6 +6,7 @@ mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
+from scripts.problems import INFINITE, LABEL, MISSING, Faults, Problem
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -25,7 +27,8 @@ PIXEL_SCALE: Final = np.float32(1 / 256)
 class Table:
     """Features (rows, columns), labels (rows,) of numbers or strings; `unit` and `first` say where row 0 was.
 
-    `label` says where the labels are from, for people.
+    `label` says where the labels are from, for people. `problems` are what must be mended before it can be learnt: a
+    feature that is no number is NaN here.
     """
 
     file: str
@@ -35,21 +38,21 @@ class Table:
     unit: str = "row"
     first: int = 1
     label: str = ""
+    problems: tuple[Problem, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)
-
-    def place(self, row: int) -> str:
-        """Where a row is, for an error: file and row or line, from 1."""
-        return f"{self.file}: {self.unit} {self.first + row}"
 
     def column(self, index: int) -> str:
         """What a column is called, for an error: by its header, else by its number from 1."""
         return f"column {self.columns[index]!r}" if self.columns else f"feature {index + 1}"
 
 
-def checked(table: Table) -> Table:
-    """The table, flat and finite; `ScriptError` names the first thing that is not."""
+def checked(table: Table, faults: Faults | None = None) -> Table:
+    """The table, flat, with its problems: those that its reader told, else what it noted in `faults` and all others.
+
+    Raises `ScriptError` for shapes that are none of a table.
+    """
     features, labels = table.features, table.labels
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -70,9 +73,7 @@ def checked(table: Table) -> Table:
     if not features.shape[1]:
         raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
     table = replace(table, features=features, labels=_names(table.file, labels))
-    _check_finite(table)
-    _check_labels(table)
-    return table
+    return table if table.problems else replace(table, problems=_problems(table, faults))
 
 
 def floats(features: Array) -> Floats:
@@ -99,6 +100,17 @@ def joined(tables: list[Table]) -> tuple[Array, Array]:
     return np.concatenate([table.features for table in tables]), np.concatenate(labels)
 
 
+def stacked(parts: list[Array], width: int) -> Array:
+    """All rows in one array. The parts are given up one by one, so that there is never twice as much as needed."""
+    rows = np.empty((sum(map(len, parts)), width), np.float32)  # no memory before it is written
+    end = len(rows)
+    while parts:
+        part = parts.pop()
+        rows[end - len(part) : end] = part
+        end -= len(part)
+    return rows
+
+
 def same_columns(first: Table, other: Table) -> None:
     """`ScriptError` where both have a header and the headers differ: a model tells columns by their place alone."""
     if not first.columns or not other.columns or first.columns == other.columns:
@@ -109,6 +121,11 @@ def same_columns(first: Table, other: Table) -> None:
         f"{other.file}: feature {place} is {name!r}, but {wanted!r} in {first.file}; all files must have the same "
         "columns in the same order"
     )
+
+
+def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
+    """All that must be mended before the tables can be learnt."""
+    return [problem for part in tables.values() for table in part for problem in table.problems]
 
 
 def _names(file: str, labels: Array) -> Array:
@@ -123,27 +140,35 @@ def _names(file: str, labels: Array) -> Array:
     return labels
 
 
-def _check_labels(table: Table) -> None:
-    """Labels that are numbers must be finite; names may be any."""
+def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
+    """Labels that are empty, or numbers and not finite; features that are not finite."""
+    faults = Faults(table.file, table.unit) if faults is None else faults
+    noted = faults.columns()
+    if len(bad := _bad_labels(table.labels)):
+        faults.add(-1, LABEL, table.first + int(bad[0]), str(table.labels[bad[0]]).strip(), len(bad))
+    if table.features.dtype.kind == "f":
+        for start in range(0, len(table), CHUNK_ROWS):
+            _find_infinite(faults, table.features[start : start + CHUNK_ROWS], table.first + start, noted)
+    if not faults:
+        return ()
+    names = [table.column(index) for index in range(table.features.shape[1])]
+    return tuple(faults.problems(names, "", len(table)))
+
+
+def _bad_labels(labels: Array) -> npt.NDArray[np.intp]:
+    """The rows whose label is none. Labels that are numbers must be finite; names may be any."""
     try:
-        good = np.isfinite(table.labels.astype(np.float64))
+        return np.flatnonzero(~np.isfinite(labels.astype(np.float64)))
     except (ValueError, TypeError):
-        return
-    if not good.all():
-        row = int(np.flatnonzero(~good)[0])
-        raise ScriptError(f"{table.place(row)}: the label is {table.labels[row]}; fill it in or remove the row")
+        return np.flatnonzero([label is None or not str(label).strip() for label in labels])
 
 
-def _check_finite(table: Table) -> None:
-    if table.features.dtype.kind != "f":
+def _find_infinite(faults: Faults, part: Array, first: int, noted: Set[int]) -> None:
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(part.astype(np.float32, copy=False))
+    if not bad.any():
         return
-    for start in range(0, len(table), CHUNK_ROWS):
-        part = table.features[start : start + CHUNK_ROWS]
-        with np.errstate(over="ignore"):
-            good = np.isfinite(part.astype(np.float32, copy=False))
-        if not good.all():
-            row, column = (int(index) for index in np.argwhere(~good)[0])
-            raise ScriptError(
-                f"{table.place(start + row)}, {table.column(column)}: {part[row, column]} is no finite float32; "
-                "fill in or remove the row"
-            )
+    for kind, there in ((MISSING, bad & np.isnan(part)), (INFINITE, bad & ~np.isnan(part))):
+        for column in sorted({*np.flatnonzero(there.any(axis=0)).tolist()} - noted):
+            rows = np.flatnonzero(there[:, column])
+            faults.add(column, kind, first + int(rows[0]), part[rows[0], column].item(), len(rows))

@@ -73,14 +73,15 @@ _ALL: Final[tuple[Parameter, ...]] = (
     _text(
         "InputDataUrl",
         "s3://sagemaker-example-files-prod-{region}/datasets/image/MNIST/mnist.pkl.gz",
-        "The raw data: an S3 object or prefix with an MNIST pickle, IDX files, an NPZ or CSV files.",
+        "The raw data: an S3 object or prefix with an MNIST pickle, IDX files, an NPZ, or CSV, Parquet, JSON Lines or "
+        "libsvm files.",
         "Data",
         _S3,
     ),
     _text(
         "LabelColumn",
         "auto",
-        'The label of a CSV: a name in its header, "first" or "last"; "auto" for the one that a header calls label, '
+        'The label of a table: the name of a column, "first" or "last"; "auto" for the one that a header calls label, '
         "target, class or y, and without a header the first.",
         "Data",
     ),

@@ -152,9 +152,17 @@ def test_inspection_states_true_statistics(tmp_path: Path) -> None:
         ("3,2\n" * 30, "binary_classifier", "train: every label is '3'; a binary classifier needs rows of both"),
         ("3,2\n1,2\n" * 15, "multiclass_classifier", r"train: 2 classes \(1, 3\), where .* at least 3"),
         ("x,2\n1,2\n" * 15, "regressor", "the label 'x' is no number, which a regressor needs"),
-        ("nan,2\n1,2\n" * 15, "regressor", "a.csv: line 1, column 1: the label is nan; fill it in"),
+        (
+            "nan,2\n1,2\n" * 15,
+            "regressor",
+            "a.csv: line 1, column 1: the label is nan, as in 15 of 30 rows; fill it in",
+        ),
         ("1e39,2\n1,2\n" * 15, "regressor", r"the label 1e\+39 is no finite float32"),
-        ("inf,2\n3,2\n" * 15, "binary_classifier", "a.csv: line 1, column 1: the label is inf; fill it in"),
+        (
+            "inf,2\n3,2\n" * 15,
+            "binary_classifier",
+            "a.csv: line 1, column 1: the label is inf, as in 15 of 30 rows; fill it in",
+        ),
         ("3,2\n1,2\n", "binary_classifier", "2 rows are too few to split"),
     ],
 )

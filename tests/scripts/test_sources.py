@@ -352,7 +352,10 @@ def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
         ({"x": np.ones((2, 1)), "y": np.ones(2, complex)}, "labels of type complex128, where numbers or names belong"),
         ({"x": np.ones((2, 1)), "y": np.zeros(2, "M8[s]")}, r"labels of type datetime64\[s\], where"),
         ({"x": np.ones((2, 1)), "y": np.ones(2), "data": np.zeros((2, 1))}, "x and data both are features; leave one"),
-        ({"data": np.ones(2), "indices": np.ones(2), "indptr": np.ones(2)}, "sparse matrix, which is not read; give"),
+        (
+            {"data": np.ones(2), "indices": np.ones(2), "indptr": np.ones(2)},
+            r"no sparse matrix that is read \('format'\)",
+        ),
         (
             {"x": np.array([[Runs(Path("ran"))]], object), "y": np.ones(1)},
             "the array x holds Python objects, which are not read",
@@ -455,8 +458,8 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
         ("1\n0\n", "no features beside the label"),
         ("1,2\n0,1_000\n", "line 2, column 2: '1_000' is no finite float32"),
         ("1,2\n0,١\n", "line 2, column 2: '١' is no finite float32"),
-        ("y;a\n1;2\n", "its fields are divided by ';'; save it as plain CSV"),
-        ("1\t2\n0\t3\n", r"its fields are divided by '\\t'; save it as plain CSV"),
+        ("y;a\n1;2,5\n0;3\n", "line 2, column 'a': '2,5' is no finite float32"),
+        ("1,5;2\n0,5;3\n", "',' and ';' both divide its lines evenly; use one of them alone, and decimal points"),
         ("1,2\r0,3\r", r"no readable CSV \(new-line character seen in unquoted field\); save it as plain CSV"),
         ('1,"2,3\n0,4,5\n', "data.csv: "),
     ],
@@ -617,7 +620,7 @@ def test_folder_without_usable_data(tmp_path: Path) -> None:
     refused(tmp_path, r"none of the 2 files \(more.txt, ...\) is data that can be read: give")
     (tmp_path / "a.csv").write_text("1,2\n")
     np.savez(tmp_path / "a.npz", x=np.ones((1, 1)), y=np.ones(1))
-    refused(tmp_path, r"more than one kind of data, csv \(a.csv\) and npz \(a.npz\); leave one")
+    refused(tmp_path, r"more than one kind of data, CSV \(a.csv\) and NPZ \(a.npz\); leave one")
     (tmp_path / "a.csv").unlink()
     np.savez(tmp_path / "b.npz", x=np.ones((1, 1)), y=np.ones(1))
-    refused(tmp_path, r"2 npz files \(a.npz, b.npz\); leave one")
+    refused(tmp_path, r"2 NPZ files \(a.npz, b.npz\); leave one")
