@@ -7,12 +7,10 @@ the parts behind.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import sys
+import logging
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
@@ -39,6 +37,8 @@ from pipeline.local.other_aws.backend import Moto
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
+
+_log: Final = logging.getLogger(__name__)
 
 PARITY: Final = (
     Row(
@@ -125,8 +125,7 @@ class Front:
         except (BadRequest, Disconnected):
             raise
         except Exception as error:  # the last line of defence: a fault here is one answer, not the server's end
-            with contextlib.suppress(OSError):
-                traceback.print_exc(file=sys.stderr)
+            _log.exception("%s %s", request.method, request.path)
             text = f"{type(error).__name__} in SageMaker on localhost; its log has the details."
             if disk.is_full(error):
                 text = disk.FULL
@@ -234,7 +233,7 @@ class Front:
         try:
             return self._console.answer(request)
         except Exception:  # a page that cannot be shown is one page, not the server's end
-            traceback.print_exc(file=sys.stderr)
+            _log.exception("%s", request.path)
             return Answer(500, [("Content-Type", "text/plain")], b"This page cannot be shown; server.log says why.\n")
 
     def _health(self) -> Answer:

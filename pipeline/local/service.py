@@ -6,8 +6,9 @@ same checks as a request from a client.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from pipeline.local import request_rules
 from pipeline.local.containers.hosting.hosting import Hosting
@@ -17,6 +18,8 @@ from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.request_validation import check_request
 from pipeline.local.state_folder import StateFolder
+
+_log: Final = logging.getLogger(__name__)
 
 Action = Callable[["Service", Body], Body]
 
@@ -43,6 +46,7 @@ class Service(Context):
         """Check the request by botocore's model, then answer it. Raises ApiError."""
         if operation not in self._actions:
             raise UnknownOperationException(f"SageMaker on localhost has no action {operation}.")
+        _log.debug("%s", operation)
         self.faults.before(operation)
         checked = check_request(operation, request)
         request_rules.check(operation, checked)

@@ -7,6 +7,7 @@ committed before its event goes out.
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,8 @@ from pipeline.local.engine.graph import Node
 
 if TYPE_CHECKING:
     from pipeline.local.context import Context
+
+_log: Final = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 
@@ -172,6 +175,7 @@ class Records:
             if members.get("FailureReason"):
                 members["FailureReason"] = str(members["FailureReason"])[:STEP_REASON_LIMIT]
             body = self.note(step, StepStatus=status, **members)
+        _log.info("%s: step %s is %s", self.arn.rsplit("/", 1)[-1], step, status)
         self._announce_step(body, previous)
         return body
 

@@ -6,9 +6,9 @@ is in the store, so a restart or a retry takes an execution up where it was.
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +23,8 @@ from pipeline.local.engine.steps import run_step
 
 if TYPE_CHECKING:
     from pipeline.local.context import Context
+
+_log: Final = logging.getLogger(__name__)
 
 PARITY: Final = (
     Row(
@@ -83,7 +85,7 @@ class Run:
         except Exception as error:
             # Whatever goes wrong here, the execution must not hang in Executing.
             if not self._halt.closing.is_set():
-                traceback.print_exc()
+                _log.exception("execution %s", self._records.arn)
                 self._finish("Failed", f"InternalServerError: {type(error).__name__}: {error}")
         for thread in list(self._running.values()):
             threads.join(thread, 5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +18,8 @@ from pipeline.local.engine.lineage_steps import run_lineage
 from pipeline.local.engine.records import Poisonous
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
+
+_log: Final = logging.getLogger(__name__)
 
 PARITY: Final = (
     Row(
@@ -64,7 +66,7 @@ def run_step(run: StepRun) -> str | None:
         # A fault of ours must end the step, or the execution would hang in Executing.
         if run.halt.closing.is_set():
             return None
-        traceback.print_exc()
+        _log.exception("step %s of %s", run.node.name, run.arn)
         ended = Ended("Failed", f"InternalServerError: {type(error).__name__}: {error}")
     disk.once_there_is_room(
         lambda: run.progress(ended.status, FailureReason=ended.reason, **ended.members),

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import logging
 import socket
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Final
 
 from pipeline.local.http.channel import Channel
 from pipeline.local.http.messages import Answer, BadRequest, Disconnected, Request
 from pipeline.local.http.waiting import Waiting
+
+_log: Final = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Answer]
 
@@ -93,7 +95,7 @@ class Listener:
             except (OSError, Disconnected):
                 stays = False
             except Exception:  # a fault of ours is the end of one connection, and must not keep its place
-                traceback.print_exc()
+                _log.exception("a connection ends")
                 stays = False
             channel = self._next(channel, stays)
 

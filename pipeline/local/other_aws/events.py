@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import queue
 import sys
 import threading
@@ -17,6 +18,8 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.other_aws import models
+
+_log: Final = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Starter = Callable[[Body, Body], None]
@@ -77,7 +80,7 @@ class Events:
             try:
                 moto.put_events([event])
             except Exception as error:  # nothing that goes wrong in moto may end the thread
-                print(f"events: {event['DetailType']} was not delivered: {error}", file=sys.stderr)
+                _log.error("%s was not delivered: %s", event["DetailType"], error)
 
     def _start_pipeline(self, target: Body, event: Body) -> None:
         parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
@@ -120,7 +123,7 @@ def complete_moto() -> None:
                     else:
                         moto_sends(single, original_event, transform_input)
                 except Exception as error:  # moto raises whatever it likes for what it lacks
-                    print(f"events: nothing was sent to {target['Arn']}: {error}", file=sys.stderr)
+                    _log.error("nothing was sent to %s: %s", target["Arn"], error)
 
         Rule.send_to_targets = send_to_targets
         Rule.starts_pipelines = True

@@ -62,7 +62,7 @@ def serve(
     forget_aws(os.environ)
     _allow_files()
     stopped = threading.Event()
-    with _locked(StateFolder.open(options.state), options) as folder, _signals(stopped):
+    with _locked(StateFolder.open(options.state), options) as folder, _logged(folder), _signals(stopped):
         identity = Identity.of(folder.key, options.region, options.account)
         service, front = _assembled(folder, identity, options)
         try:
@@ -81,6 +81,17 @@ def serve(
             folder.server.unlink(missing_ok=True)
             front.close()
             service.close()
+
+
+@contextlib.contextmanager
+def _logged(folder: StateFolder) -> Iterator[None]:
+    from pipeline.local.process import service_log
+
+    handler = service_log.begin(folder.server_log, os.environ)
+    try:
+        yield
+    finally:
+        service_log.end(handler)
 
 
 def announce(found: Running, out: IO[str]) -> None:

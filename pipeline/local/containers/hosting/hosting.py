@@ -7,9 +7,9 @@ what serves now, `_Deploying` what is on its way, so that a restart can make the
 from __future__ import annotations
 
 import functools
+import logging
 import re
 import threading
-import traceback
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
@@ -30,6 +30,8 @@ from pipeline.local.threads import join, side_by_side
 
 if TYPE_CHECKING:
     from pipeline.local.context import Context
+
+_log: Final = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 KIND: Final = "endpoint"
@@ -281,7 +283,7 @@ def _reason(error: Exception) -> str:
     """The FailureReason for what went wrong; the server's log has the details of a fault of ours."""
     if isinstance(error, (ModelDataError, NotHealthy, OSError, ApiError)):
         return str(error)[:REASON_LIMIT]
-    traceback.print_exception(error)
+    _log.error("endpoint", exc_info=error)
     return INTERNAL
 
 

@@ -7,10 +7,9 @@ complete. After a restart no job is left that claims to run.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import sys
 import threading
-import traceback
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +40,8 @@ from pipeline.local.errors import ResourceLimitExceeded
 
 if TYPE_CHECKING:
     from pipeline.local.context import Context
+
+_log: Final = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Runner = Callable[[Running], None]
@@ -184,8 +185,7 @@ class Jobs:
 
     def _break_off(self, running: Running, error: Exception) -> None:
         """End a job that something of ours went wrong with."""
-        with contextlib.suppress(OSError):
-            print(f"job {running.name}: {traceback.format_exc()}", file=sys.stderr)
+        _log.error("job %s", running.name, exc_info=error)
         running.kill()
         self._end(running, "Failed", FULL if disk.is_full(error) else INTERNAL)
 

@@ -9,8 +9,8 @@ that was signed, is the business of the front.
 from __future__ import annotations
 
 import io
+import logging
 import secrets
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -22,6 +22,8 @@ from pipeline.local.s3.http.request import Plane, Request
 from pipeline.local.s3.http.routes import answer
 from pipeline.local.s3.store import S3Error
 from pipeline.local.s3.store.blobs import CHUNK
+
+_log: Final = logging.getLogger(__name__)
 
 StartResponse = Callable[..., Any]
 
@@ -101,7 +103,7 @@ def handle(plane: Plane, environ: dict[str, Any], start_response: StartResponse)
     except S3Error as error:
         result = _failure(error, environ, identity)
     except OSError as error:
-        print(f"s3: {environ.get('REQUEST_METHOD')}: {error}", file=sys.stderr)
+        _log.error("%s: %s", environ.get("REQUEST_METHOD"), error)
         text = disk.FULL if disk.is_full(error) else f"The state folder cannot be used: {error.strerror}"
         result = _failure(S3Error(text), environ, identity)
     headers = {"x-amz-request-id": identity, "x-amz-id-2": identity, "Server": "AmazonS3", **result.headers}

@@ -152,7 +152,7 @@ def test_a_connection_of_http_1_0_ends_with_its_answer_unless_it_asks_for_more()
     assert asked.count(b"200 OK") == 2
 
 
-def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"
         raise ValueError("no more")
@@ -164,7 +164,7 @@ def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(capsys: pyt
         for _ in range(3):
             assert b"half" in exchange(port, b"GET /broken HTTP/1.1\r\nHost: a\r\n\r\n")
         assert b"whole" in exchange(port, ASK)
-    assert "ValueError: no more" in capsys.readouterr().err
+    assert "ValueError: no more" in caplog.text
 
 
 def test_a_dripped_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -354,7 +354,7 @@ def test_an_answer_lets_go_of_its_body_when_the_client_is_gone_before_it() -> No
         assert closed.wait(PATIENCE)
 
 
-def test_a_fault_of_a_handler_costs_one_connection_and_no_place(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_a_handler_costs_one_connection_and_no_place(caplog: pytest.LogCaptureFixture) -> None:
     def fail_or_echo(request: Request) -> Answer:
         if request.path == "/fail":
             raise ValueError("a fault of ours")
@@ -364,7 +364,7 @@ def test_a_fault_of_a_handler_costs_one_connection_and_no_place(capsys: pytest.C
         for _ in range(2):
             assert exchange(port, b"GET /fail HTTP/1.1\r\nHost: a\r\n\r\n") == b""
         assert b"200 OK" in exchange(port, b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n")
-    assert "a fault of ours" in capsys.readouterr().err
+    assert "a fault of ours" in caplog.text
 
 
 def test_an_answer_under_way_goes_out_when_the_server_closes_and_no_new_request_is_taken() -> None:
