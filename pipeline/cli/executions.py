@@ -127,7 +127,8 @@ def steps(
     which: Which = "",
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
-    from pipeline.cli.follow import steps_table, utc_now
+    from pipeline.cli.follow import utc_now
+    from pipeline.cli.tables import steps_table
     from pipeline.executions.executions import find, snapshot
 
     settings, clients = where.opened()
@@ -173,7 +174,7 @@ def executions(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the pipeline's executions, newest first."""
-    from pipeline.cli.executions_view import executions_json, executions_table
+    from pipeline.cli.tables import executions_json, executions_table
     from pipeline.executions.executions import latest
 
     settings, clients = where.opened()

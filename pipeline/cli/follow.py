@@ -12,24 +12,17 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
+from pipeline.cli.tables import steps_table
 from pipeline.executions.executions import TERMINAL, Snapshot, StepView, note
 from pipeline.executions.logs import JobLogs, Line, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
-    from rich.table import Table
 
 Now = Callable[[], datetime]
 
 TAIL_LINES: Final = 8
-OUTCOME_STYLES: Final = {
-    "Succeeded": "green",
-    "Failed": "red",
-    "Rejected": "magenta",
-    "Stopped": "yellow",
-    "Stopping": "yellow",
-}
 _SHORT_SECONDS: Final = 2.0
 _BETWEEN_READS: Final = timedelta(seconds=0.5)
 
@@ -169,25 +162,3 @@ def _tail_lines(title: str, found: Sequence[Line]) -> list[RenderableType]:
 
     heading = Text(f"\n{title}", style="bold")
     return [heading, *(Text(plain(line.text), style="dim", no_wrap=True, overflow="ellipsis") for line in found)]
-
-
-def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
-    """The steps of an execution as a table; `steps` that have not started are shown without a status."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("step", no_wrap=True)
-    # Wide enough from the beginning, so that nothing moves when steps end.
-    table.add_column("status", no_wrap=True, min_width=len("Succeeded"))
-    table.add_column("time", no_wrap=True, min_width=len("999.9 s"), justify="right")
-    table.add_column("")
-    started = {step.name: step for step in snapshot.steps} if snapshot else {}
-    for name in [*steps, *(name for name in started if name not in steps)]:
-        step = started.get(name)
-        if step is None:
-            table.add_row(Text(name, style="dim"), "", "", "")
-            continue
-        status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
-        table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
-    return table

@@ -26,7 +26,7 @@ def list_(
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
 ) -> None:
     """List the versions with their figures."""
-    from pipeline.cli.registry_view import models_table
+    from pipeline.cli.tables import models_table
     from pipeline.operate import registry
 
     settings, clients = where.opened()
@@ -47,7 +47,7 @@ def compare(
     group: Group = "",
 ) -> None:
     """Compare the figures of two versions."""
-    from pipeline.cli.registry_view import comparison_table
+    from pipeline.cli.tables import comparison_table
     from pipeline.operate import registry
 
     settings, clients = where.opened()

@@ -42,7 +42,7 @@ def predict(
         for answer in answers:
             print(json_module.dumps(vars(answer)))
         return
-    from pipeline.cli.plain_table import plain_table
+    from pipeline.cli.tables import plain_table
 
     rows = ((str(answer.row), "" if answer.label is None else str(answer.label), _score(answer)) for answer in answers)
     console().print(plain_table(("row", "label", "score"), rows, right=("row", "label", "score")))
@@ -84,8 +84,8 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
-    from pipeline.cli.clean_view import stays_table
     from pipeline.cli.follow import utc_now
+    from pipeline.cli.tables import stays_table
     from pipeline.deploy import apply
     from pipeline.operate import clean as api
     from pipeline.operate.clean_inventory import inventory

@@ -85,7 +85,7 @@ class _Observer:
 
 
 def _show_results(finished: Finished, out: Console) -> None:
-    from pipeline.cli.results_view import confusion_table, gate_table
+    from pipeline.cli.tables import confusion_table, gate_table
 
     if finished.gates:
         out.print()

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from pipeline.cli.results_view import confusion_table, gate_table
+from pipeline.cli.tables import confusion_table, gate_table
 from pipeline.executions.results import Gate
 
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from pipeline.cli.plain_table import plain_table
+from pipeline.cli.tables import plain_table
 
 
 def printed(width: int, *rows: tuple[str, ...]) -> list[str]:

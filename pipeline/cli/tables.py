@@ -1,0 +1,157 @@
+"""Every table that a command prints: executions, steps, gates, confusion matrix, models, what `clean` leaves.
+
+All of one look: no lines, and the last column alone wraps where there is too little room. A cell is shown as it is:
+rich would take what stands in brackets, in a remark for example, for markup. Times are those of who reads them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.executions.executions import Snapshot, Summary, execution_id, note
+from pipeline.executions.results import Gate, confusion_matrix
+from pipeline.operate.clean import Item, age
+from pipeline.operate.registry import Model
+from pipeline.terminal import visible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+OUTCOME_STYLES: Final = {
+    "Succeeded": "green",
+    "Failed": "red",
+    "Rejected": "magenta",
+    "Stopped": "yellow",
+    "Stopping": "yellow",
+}
+
+# What a list shows of a model, in this order, as far as the task has it.
+_HEADLINES: Final = ("accuracy", "precision", "recall", "f1", "auc", "weighted_f1", "mae", "rmse", "r2")
+
+_MOST_CLASSES: Final = 20
+
+
+def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Collection[str] = ()) -> Table:
+    """The rows below the headings; columns whose heading is in `right` are aligned to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for at, heading in enumerate(headings, 1):
+        justify = "right" if heading in right else "left"
+        table.add_column(Text(heading), justify=justify, no_wrap=at < len(headings))  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*(Text(visible(cell)) if isinstance(cell, str) else cell for cell in row))
+    return table
+
+
+def executions_table(summaries: Sequence[Summary]) -> Table:
+    """One row an execution: id, status, start, name, reason."""
+    return plain_table(("execution", "status", "started", "name", ""), map(_execution, summaries))
+
+
+def executions_json(summaries: Sequence[Summary]) -> str:
+    """The same as JSON: `status` is the service's, `outcome` tells Rejected from Failed."""
+    rows = [{"id": execution_id(item.arn), **vars(item), "started": item.started.isoformat()} for item in summaries]
+    return json.dumps(rows, indent=2)
+
+
+def _execution(item: Summary) -> list[str | Text]:
+    from rich.text import Text
+
+    started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    outcome = Text(item.outcome, OUTCOME_STYLES.get(item.outcome, "cyan"))
+    return [execution_id(item.arn), outcome, started, item.name, item.reason]
+
+
+def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
+    """The steps of an execution as a table; `steps` that have not started are shown without a status."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("step", no_wrap=True)
+    # Wide enough from the beginning, so that nothing moves when steps end.
+    table.add_column("status", no_wrap=True, min_width=len("Succeeded"))
+    table.add_column("time", no_wrap=True, min_width=len("999.9 s"), justify="right")
+    table.add_column("")
+    started = {step.name: step for step in snapshot.steps} if snapshot else {}
+    for name in [*steps, *(name for name in started if name not in steps)]:
+        step = started.get(name)
+        if step is None:
+            table.add_row(Text(name, style="dim"), "", "", "")
+            continue
+        status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
+        table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
+    return table
+
+
+def gate_table(gates: Sequence[Gate]) -> Table:
+    """Each gated figure beside its threshold, met or missed."""
+    return plain_table(("metric", "value", "threshold", "parameter", ""), map(_gate, gates), right=("value",))
+
+
+def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> Table | None:
+    """Actual classes as rows, predicted classes as columns, by name as far as `classes` names the labels 0, 1, ...
+
+    None where there is no matrix, or one too large for a terminal, which the report shows as a picture.
+    """
+    matrix = confusion_matrix(metrics, classes)
+    if matrix is None or len(matrix) > _MOST_CLASSES:
+        return None
+    columns = list(next(iter(matrix.values())))
+    rows = ([actual, *_counts({name: row.get(name, 0) for name in columns}, actual)] for actual, row in matrix.items())
+    return plain_table(("actual \\ predicted", *columns), rows, right=columns)
+
+
+def _gate(gate: Gate) -> list[str | Text]:
+    from rich.text import Text
+
+    verdict = Text("met", "green") if gate.passed else Text("missed", "red")
+    return [gate.metric, f"{gate.value:.4f}", f"{gate.side} {gate.threshold:g}", gate.parameter, verdict]
+
+
+def _counts(row: Mapping[str, int], actual: str) -> Iterator[str | Text]:
+    """The cells of a row of the matrix: what is right stands out, what is nothing recedes."""
+    from rich.text import Text
+
+    for predicted, value in row.items():
+        yield Text(f"{value:,}", "bold" if predicted == actual else "" if value else "dim")
+
+
+def models_table(models: Sequence[Model]) -> Table:
+    """One row a version."""
+    shown = [name for name in _HEADLINES if any(name in model.figures for model in models)]
+    headings = ("version", "status", "registered", *shown, "")
+    return plain_table(headings, (_model(model, shown) for model in models), right=("version", *shown))
+
+
+def comparison_table(first: Model, second: Model) -> Table:
+    """One row a figure: both values and what the second has more."""
+    versions = (f"version {first.version}", f"version {second.version}", "difference")
+    names = [*first.figures, *(name for name in second.figures if name not in first.figures)]
+    return plain_table(("figure", *versions), (_compared(name, first, second) for name in names), right=versions)
+
+
+def _model(model: Model, shown: Sequence[str]) -> list[str]:
+    figures = (f"{model.figures[name]:.4f}" if name in model.figures else "" for name in shown)
+    created = model.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return [str(model.version), model.status, created, *figures, model.remark]
+
+
+def _compared(name: str, first: Model, second: Model) -> list[str]:
+    old, new = first.figures.get(name), second.figures.get(name)
+    difference = "" if old is None or new is None else f"{new - old:+.4f}"
+    return [name, *("" if value is None else f"{value:.4f}" for value in (old, new)), difference]
+
+
+def stays_table(items: Sequence[Item], now: datetime) -> Table:
+    """One row a thing that stays: kind, name, age, and why, if its age or a name would not do."""
+    from rich.text import Text
+
+    rows = ((item.kind.title, item.name, age(item, now), Text(item.stays, style="dim")) for item in items)
+    return plain_table(("kind", "name", "age", ""), rows, right=("age",))
