@@ -6,6 +6,8 @@ INSTALLED := .venv/installed
 IMAGE_INSTALLED := .venv-image/installed
 CONSTRAINTS := .constraints/dev.txt
 UV := .venv-uv/bin/uv
+# What tests the pipeline, and nothing of the service or the engine that run it.
+PIPELINE_TESTS := tests/steps tests/pipeline/config tests/pipeline/compose tests/pipeline/test_build_requests.py
 
 # A run of the tests starts hundreds of Python processes: what one has compiled the next need not compile again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -23,6 +25,14 @@ run: $(INSTALLED) ## run the whole pipeline on this machine
 test: $(INSTALLED) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(IMAGE)/python -m pytest tests/scripts
+
+test-pipeline: $(INSTALLED) ## run the tests of the pipeline itself: settings, parameters, steps, definition
+	$(BIN)/python -m pytest $(PIPELINE_TESTS) $(ARGS)
+
+goldens: $(INSTALLED) ## write the golden definitions, plans and messages anew, and show what changed
+	$(BIN)/python -m tests.support.definitions
+	PIPELINE_GOLDEN=write $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' assert_golden tests)
+	git --no-pager diff --stat --patch -- tests/golden
 
 coverage: $(INSTALLED) ## run the tests, then list the lines that none of them reaches
 	@mkdir -p build/coverage && rm -f build/coverage/data*
@@ -50,7 +60,7 @@ torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
 bench: $(INSTALLED) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks
 
-.PHONY: help install run test coverage format check docs torture bench
+.PHONY: help install run test test-pipeline goldens coverage format check docs torture bench
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed: make PYTHON=python3.12")'

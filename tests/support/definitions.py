@@ -104,7 +104,7 @@ def equals(left: Any, right: Any) -> dict[str, Any]:
 
 
 def write_golden_files() -> None:
-    """Write the golden definitions anew: `python tests/support/definitions.py`, then read the difference."""
+    """Write the golden definitions anew: `make goldens` calls this and shows the difference."""
     for case in CASES:
         text = json.dumps(json.loads(composed(case)), indent=1, sort_keys=True)
         (GOLDEN / f"{case}.json").write_text(text + "\n")

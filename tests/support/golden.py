@@ -43,4 +43,4 @@ def assert_golden(name: str, text: str) -> None:
         file.write_text(masked(text), encoding="utf-8")
     expected = file.read_text(encoding="utf-8") if file.exists() else ""
     difference = "\n".join(unified_diff(expected.splitlines(), masked(text).splitlines(), name, "now", lineterm=""))
-    assert not difference, f"{difference}\n(PIPELINE_GOLDEN=write writes the file anew)"
+    assert not difference, f"{difference}\n(`make goldens` writes the files anew)"
