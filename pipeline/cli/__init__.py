@@ -6,7 +6,7 @@ Only `main` exits. A command's module imports what it needs inside the command, 
 from __future__ import annotations
 
 import sys
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -18,10 +18,28 @@ app: Final = typer.Typer(
     name="pipeline",
     help="A SageMaker pipeline for the built-in linear-learner, on AWS and on this machine alike.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("linear-learner-pipeline"))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """What stands before a command."""
+
+
 app.add_typer(local.app, name="local")
 app.add_typer(models.app, name="models")
 app.add_typer(schedules.app, name="schedule")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import NoCache, Parameters, Where, console, located
+from pipeline.cli.options import NoCache, Parameters, Where, console, located, reading
 from pipeline.errors import UsageError
 from pipeline.terminal import visible
 
@@ -121,38 +122,48 @@ def retry(
         _follow(where, clients, arn, timeout, logs)
 
 
-@located
+@reading
 def steps(
     where: Where,
     which: Which = "",
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
     from pipeline.cli.follow import utc_now
-    from pipeline.cli.tables import steps_table
+    from pipeline.cli.tables import steps_json, steps_table
     from pipeline.executions.executions import find, snapshot
 
     settings, clients = where.opened()
     found = snapshot(clients, find(clients, settings.name, which))
+    if json:
+        print(steps_json(found))
+        return
     console().print(steps_table(found, (), utc_now()))
 
 
-@located
+@reading
 def logs(
     where: Where,
     step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")],
     follow: Annotated[bool, typer.Option("--follow", help="Go on until the step is over.")] = False,
+    tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines; not with --follow.")] = None,
     execution: Execution = "",
 ) -> None:
     """Print the log of a step's job."""
+    from collections import deque
+
     from pipeline.executions import logs as api
     from pipeline.executions.executions import find, snapshot, step_of
     from pipeline.executions.logs import plain
 
-    settings, clients = where.opened()
+    if follow and tail is not None:
+        raise UsageError("--tail has no meaning with --follow", hint="give one of them")
+    # Only a service that runs can bring a step to its end.
+    settings, clients = replace(where, readers=None).opened() if follow else where.opened()
     arn = find(clients, settings.name, execution)
     if not follow:
         found = step_of(snapshot(clients, arn), step)
-        for line in api.lines(clients, found):
+        for line in deque(api.lines(clients, found), maxlen=tail):
             print(plain(line.text))
         if not found.job_name:
             print(f"{step} has no job, and so no log: it is {found.status}. {found.reason}".rstrip(), file=sys.stderr)
@@ -167,7 +178,7 @@ def logs(
         print(plain(line.text), flush=True)
 
 
-@located
+@reading
 def executions(
     where: Where,
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
@@ -188,7 +199,7 @@ def executions(
     console().print(executions_table(found))
 
 
-@located
+@reading
 def describe(
     where: Where,
     which: Which = "",
@@ -204,7 +215,7 @@ def describe(
     print(document.as_json() if json else document.as_text())
 
 
-@located
+@reading
 def report(
     where: Where,
     which: Which = "",
@@ -231,7 +242,7 @@ def report(
         print(html)
 
 
-@located
+@reading
 def graph(
     where: Where,
     which: Annotated[

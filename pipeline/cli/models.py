@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from pipeline.cli.options import Where, console, located
+from pipeline.cli.options import Where, console, located, reading
 
 app: Final = typer.Typer(help="The versions in the model registry.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -19,19 +19,23 @@ Group = Annotated[str, typer.Option("--group", help="The model package group; th
 
 
 @app.command(name="list")
-@located
+@reading
 def list_(
     where: Where,
     group: Group = "",
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the versions with their figures."""
-    from pipeline.cli.tables import models_table
+    from pipeline.cli.tables import models_json, models_table
     from pipeline.operate import registry
 
     settings, clients = where.opened()
     name = group or settings.model_group
     found = registry.models(clients, name, count=count)
+    if json:
+        print(models_json(found))
+        return
     if not found:
         print(f"no versions in the group {name}: an execution that passes its gate registers one", file=sys.stderr)
         return
@@ -39,7 +43,7 @@ def list_(
 
 
 @app.command()
-@located
+@reading
 def compare(
     where: Where,
     first: Version,

@@ -12,7 +12,8 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
@@ -58,6 +59,8 @@ class Where:
     settings: list[str] | None = None
     local: bool = False
     state: Path = DEFAULT_STATE
+    readers: ExitStack | None = None
+    """Of a command that only reads: what ends the service that it starts where none runs on the state folder."""
 
     def load(self, **flags: Any) -> Settings:
         """The settings in force. Raises SettingsError."""
@@ -116,7 +119,17 @@ class Where:
             return connect(region=settings.region)
         from pipeline.local.process import lifecycle
 
-        return connect_local(lifecycle.environment(lifecycle.require(self.state)), os.environ)
+        if self.readers is not None and self._kept():
+            service = self.readers.enter_context(lifecycle.starting(self.state, hold=True))()
+        else:
+            service = lifecycle.require(self.state)
+        return connect_local(lifecycle.environment(service), os.environ)
+
+    def _kept(self) -> bool:
+        """Whether a service has kept something in the state folder."""
+        from pipeline.local.state_folder import StateFolder
+
+        return StateFolder(self.state.resolve()).database.is_file()
 
     def opened(self, **flags: Any) -> tuple[Settings, Clients]:
         """The settings and the clients; says first, on stderr, where the command reads and writes.
@@ -138,6 +151,20 @@ class Where:
 def located(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command the flags that say where it works; it gets them as one `Where`, its first argument."""
     return _with_flags(command, _all_flags)
+
+
+def reading(command: Callable[..., T]) -> Callable[..., T]:
+    """As `located`, for a command that only reads: on this machine it needs no service that runs.
+
+    It starts one for its own time, which takes up nothing, so that what `pipeline run` left can be looked at.
+    """
+
+    @functools.wraps(command)
+    def with_reader(where: Where, *arguments: Any, **given: Any) -> T:
+        with ExitStack() as readers:
+            return command(replace(where, readers=readers), *arguments, **given)
+
+    return located(with_reader)
 
 
 def composing(command: Callable[..., T]) -> Callable[..., T]:

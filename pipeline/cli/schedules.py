@@ -75,6 +75,8 @@ def set_schedule(
     print(api.describe(change))
     if not plan:
         api.apply(clients, arn, change)
+        if clients.target.local:
+            print("on localhost a schedule is kept, but nothing becomes due: start by hand", file=sys.stderr)
 
 
 @app.command()

@@ -90,6 +90,16 @@ def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) 
     return table
 
 
+def steps_json(snapshot: Snapshot) -> str:
+    """The steps as JSON: `status` is the service's, `outcome` tells Rejected from Failed."""
+    rows = []
+    for step in snapshot.steps:
+        times = {"started": step.started, "ended": step.ended}
+        moments = {name: moment and moment.isoformat() for name, moment in times.items()}
+        rows.append({**vars(step), **moments, "outcome": step.outcome, "metadata": dict(step.metadata)})
+    return json.dumps(rows, indent=2)
+
+
 def gate_table(gates: Sequence[Gate]) -> Table:
     """Each gated figure beside its threshold, met or missed."""
     return plain_table(("metric", "value", "threshold", "parameter", ""), map(_gate, gates), right=("value",))
@@ -128,6 +138,12 @@ def models_table(models: Sequence[Model]) -> Table:
     shown = [name for name in _HEADLINES if any(name in model.figures for model in models)]
     headings = ("version", "status", "registered", *shown, "")
     return plain_table(headings, (_model(model, shown) for model in models), right=("version", *shown))
+
+
+def models_json(models: Sequence[Model]) -> str:
+    """The same as JSON, with the execution and the artefact of each."""
+    rows = [{**vars(model), "created": model.created.isoformat(), "figures": dict(model.figures)} for model in models]
+    return json.dumps(rows, indent=2)
 
 
 def comparison_table(first: Model, second: Model) -> Table:

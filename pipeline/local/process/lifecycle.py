@@ -89,10 +89,12 @@ def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Itera
 
 
 @contextlib.contextmanager
-def starting(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[Callable[[], Running]]:
+def starting(
+    state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = (), hold: bool = False
+) -> Iterator[Callable[[], Running]]:
     """As `ensure`, but does not wait: the service starts beside what the block does until it calls for the service.
 
-    That call raises what `ensure` raises.
+    That call raises what `ensure` raises. With `hold` a service of ours takes up nothing that was under way.
     """
     folder = StateFolder.open(state)
     child: subprocess.Popen[str] | None = None
@@ -100,7 +102,7 @@ def starting(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Ite
         with locks.using(folder):
             found = running(state)
             if found is None:
-                child = _spawn(Options(state, faults=tuple(faults)), lives_with_us=True)
+                child = _spawn(Options(state, faults=tuple(faults), hold=hold), lives_with_us=True)
             yield lambda: found or _ours_or_anothers(child, folder, state)
     finally:
         if child is not None:

@@ -217,3 +217,18 @@ def test_lists_tell_what_was_rejected_from_what_crashed_or_was_stopped(commands:
     }
     assert outcomes["gate"][2] == "accuracy 0.9 (at least 0.97)"
     assert re.search("^Reject +Rejected ", commands["gate"]("steps").out, re.MULTILINE)
+
+
+def test_the_tail_of_a_log_is_its_last_lines(commands: _Of) -> None:
+    commands["plain"]("start", "--follow")
+    assert commands["plain"]("logs", "Work").out.splitlines()[-2:] == ["hello", "world"]
+    assert commands["plain"]("logs", "Work", "--tail", "1").out == "world\n"
+    both = commands["plain"]("logs", "Work", "--tail", "1", "--follow")
+    assert (both.code, both.err.splitlines()[0]) == (1, "error: --tail has no meaning with --follow")
+
+
+def test_steps_as_json_tell_rejected_from_failed(commands: _Of) -> None:
+    commands["gate"]("start", "--follow")
+    (step,) = json.loads(commands["gate"]("steps", "--json").out)
+    assert (step["name"], step["status"], step["outcome"]) == ("Reject", "Failed", "Rejected")
+    assert step["started"].startswith("20")

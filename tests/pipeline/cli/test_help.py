@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tomllib
+
 import pytest
 
 from pipeline.cli import execute
+from tests.support.docs import ROOT
+from tests.support.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("group", [[], ["local"], ["models"], ["schedule"]])
@@ -16,3 +23,16 @@ def test_no_command_is_described_in_half_a_sentence(
     shown = capsys.readouterr().out
     assert shown.startswith("Usage: pipeline ")
     assert "..." not in shown.replace("[ARGS]...", "")
+
+
+def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert execute(["--version"]) == 0
+    assert capsys.readouterr().out == f"{project['version']}\n"
+
+
+def test_a_shell_completes_commands_and_flags() -> None:
+    command = [sys.executable, "-c", "import sys; from pipeline.cli import main; sys.argv = ['pipeline']; main()"]
+    asked = {**os.environ, "_PIPELINE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "pipeline models "}
+    done = subprocess.run(command, env=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
+    assert all(f'"{name}"' in done.stdout for name in ("approve", "compare", "list", "reject"))
