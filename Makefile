@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 IMAGE := .venv-image/bin
 INSTALLED := .venv/installed
+DEVELOPER := .venv/installed-for-developers
 IMAGE_INSTALLED := .venv-image/installed
 CONSTRAINTS := .constraints/dev.txt
 UV := .venv-uv/bin/uv
@@ -17,50 +18,52 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-install: $(INSTALLED) ## set up .venv with the pinned versions
+install: $(INSTALLED) ## set up .venv with the pinned versions of what a run needs
+
+install-dev: $(DEVELOPER) ## add what tests, checks and the README's day need: linters, types, the AWS CLI
 
 run: $(INSTALLED) ## run the whole pipeline on this machine
 	$(BIN)/pipeline run $(ARGS)
 
-test: $(INSTALLED) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
+test: $(DEVELOPER) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(IMAGE)/python -m pytest tests/scripts
 
-test-pipeline: $(INSTALLED) ## run the tests of the pipeline itself: settings, parameters, steps, definition
+test-pipeline: $(DEVELOPER) ## run the tests of the pipeline itself: settings, parameters, steps, definition
 	$(BIN)/python -m pytest $(PIPELINE_TESTS) $(ARGS)
 
-goldens: $(INSTALLED) ## write the golden definitions, plans and messages anew, and show what changed
+goldens: $(DEVELOPER) ## write the golden definitions, plans and messages anew, and show what changed
 	$(BIN)/python -m tests.support.definitions
 	PIPELINE_GOLDEN=write $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' assert_golden tests)
 	git --no-pager diff --stat --patch -- tests/golden
 
-coverage: $(INSTALLED) ## run the tests, then list the lines that none of them reaches
+coverage: $(DEVELOPER) ## run the tests, then list the lines that none of them reaches
 	@mkdir -p build/coverage && rm -f build/coverage/data*
 	$(BIN)/coverage run -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-format: $(INSTALLED) ## format the code, and mend what lint can mend
+format: $(DEVELOPER) ## format the code, and mend what lint can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: $(INSTALLED) ## lint, spelling, types, layers
+check: $(DEVELOPER) ## lint, spelling, types, layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/codespell . .github
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(INSTALLED) ## write the parts of the documentation that are made from the code
+docs: $(DEVELOPER) ## write the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.support.docs
 
-torture: $(INSTALLED) ## kill, soak and fuzz tests at full length
+torture: $(DEVELOPER) ## kill, soak and fuzz tests at full length
 	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m torture $(ARGS)
 
-bench: $(INSTALLED) ## measure speed and memory beside a peer
+bench: $(DEVELOPER) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks
 
-.PHONY: help install run test test-pipeline goldens coverage format check docs torture bench
+.PHONY: help install install-dev run test test-pipeline goldens coverage format check docs torture bench
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4) and "Python 3.11.4 or newer is needed: make PYTHON=python3.12")'
@@ -68,8 +71,14 @@ $(UV):
 	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) uv
 
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
+	@echo "setting up .venv: some 100 packages, a minute or two the first time"
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode -c $(CONSTRAINTS) -e . --group dev
+	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -e .
+	@touch $@
+
+$(DEVELOPER): $(INSTALLED)
+	@echo "adding what developers need"
+	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) --group dev
 	@touch $@
 
 $(IMAGE_INSTALLED): .constraints/processing-image.txt | $(UV)
