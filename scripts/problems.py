@@ -30,7 +30,7 @@ _REMEDIES: Final = {
     INFINITE: "fill it in or remove the {unit}",
     DATE: "write it as a number, such as days since one day, or remove the column",
     LABEL: "fill it in or remove the {unit}",
-    LEAK: "remove it from the features, since it is not there when the label is to be predicted",
+    LEAK: "remove the column, since it is not there when the label is to be predicted",
 }
 
 
@@ -49,7 +49,7 @@ class Problem:
     @property
     def text(self) -> str:
         """The problem as a sentence goes on after the file's name."""
-        often = f", as in {self.count} of {self.rows} rows" if self.count > 1 else ""
+        often = f", as in {self.count} of {self.rows} rows" if self.count > 1 and self.kind != LEAK else ""
         return f"{self.what}{often}; {self.remedy}"
 
 
@@ -79,7 +79,9 @@ class Faults:
         for (index, kind), count in sorted(self._counts.items()):
             number, value = self._first[index, kind]
             shown = _shortened(value) if isinstance(value, str) else value
-            if index < 0:
+            if kind == LEAK:
+                what = f"{names[index]} equals the label in every row"
+            elif index < 0:
                 column = f", {label}" if label else ""
                 what = f"{self._unit} {number}{column}: the label is {shown if shown != '' else 'empty'}"
             else:

@@ -19,9 +19,10 @@ from scripts.csv_table import read_csv
 from scripts.errors import ScriptError
 from scripts.files import base_name, found, same_content
 from scripts.idx import is_idx, read_idx_folder
-from scripts.problems import told
+from scripts.leaks import leaks
+from scripts.problems import Problem, told
 from scripts.sparse import read_libsvm
-from scripts.tables import Table, problems_of
+from scripts.tables import Table
 
 _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
 _CSV: Final = "CSV"
@@ -68,6 +69,12 @@ def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[s
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
         )
     return read_npz(files[0], label_column) if kind == "NPZ" else read_pickle(files[0])
+
+
+def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
+    """All that must be mended before the tables can be learnt."""
+    every = [table for part in tables.values() for table in part]
+    return [problem for table in every for problem in table.problems] + leaks(every)
 
 
 def _by_split(kind: str, files: list[Path], place: Path, label_column: str, header: str) -> dict[str, list[Table]]:

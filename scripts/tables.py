@@ -123,11 +123,6 @@ def same_columns(first: Table, other: Table) -> None:
     )
 
 
-def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
-    """All that must be mended before the tables can be learnt."""
-    return [problem for part in tables.values() for table in part for problem in table.problems]
-
-
 def _names(file: str, labels: Array) -> Array:
     """Labels that are numbers or text; `ScriptError` for labels of any other type."""
     if labels.dtype.kind == "S":

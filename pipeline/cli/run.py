@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(run)
+    app.command()(inspect)
     app.command()(definition)
 
 
@@ -52,6 +53,35 @@ def run(
         # Its own service may be gone by now, so that `start` would find none.
         finished.error.hint = finished.error.hint.replace("`pipeline start --no-cache`", "`pipeline run --no-cache`")
         raise finished.error
+
+
+@composing
+def inspect(
+    where: Where,
+    data: Annotated[Path, typer.Option(help="A file or folder of raw data.")],
+    param: Parameters = None,
+) -> None:
+    """Tell a data set's columns and faults, and how to run on it."""
+    from pipeline.cli.tables import columns_table, inspection_summary
+    from pipeline.errors import DataError
+    from pipeline.operate.inspection import inspect as inspect_data
+
+    settings = where.load()
+    values = {parameter.name: str(parameter.default) for parameter in settings.declared}
+    values |= where.given(settings, param)
+    found = inspect_data(
+        data,
+        label_column=values["LabelColumn"],
+        header=values["CsvHeader"],
+        batch=int(values["MiniBatchSize"]),
+    )
+    out = console()
+    out.print(columns_table(found))
+    out.print(f"\n{visible(inspection_summary(found))}", markup=False, soft_wrap=True)
+    if found.problems:
+        problems = "".join(f"\n  {problem}" for problem in found.problems)
+        raise DataError(f"{len(found.problems)} problems:{problems}", hint="mend the data, then inspect it again")
+    out.print(f"next: {visible(found.command)}", markup=False, soft_wrap=True)
 
 
 @composing

@@ -1,4 +1,5 @@
-"""Every table that a command prints: executions, steps, gates, confusion matrix, models, what `clean` leaves.
+"""Every table that a command prints: executions, steps, gates, confusion matrix, models, a data set,
+what `clean` leaves.
 
 All of one look: no lines, and the last column alone wraps where there is too little room. A cell is shown as it is:
 rich would take what stands in brackets, in a remark for example, for markup. Times are those of who reads them.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.executions.executions import Snapshot, Summary, execution_id, note
 from pipeline.executions.results import Gate, confusion_matrix
 from pipeline.operate.clean import Item, age
+from pipeline.operate.inspection import Inspection
 from pipeline.operate.registry import Model
 from pipeline.terminal import visible
 
@@ -33,6 +35,7 @@ OUTCOME_STYLES: Final = {
 _HEADLINES: Final = ("accuracy", "precision", "recall", "f1", "auc", "weighted_f1", "mae", "rmse", "r2")
 
 _MOST_CLASSES: Final = 20
+_MOST_COLUMNS: Final = 40
 
 
 def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Collection[str] = ()) -> Table:
@@ -171,3 +174,31 @@ def stays_table(items: Sequence[Item], now: datetime) -> Table:
 
     rows = ((item.kind.title, item.name, age(item, now), Text(item.stays, style="dim")) for item in items)
     return plain_table(("kind", "name", "age", ""), rows, right=("age",))
+
+
+def columns_table(found: Inspection) -> Table:
+    """The columns; of many the first ones, and how many more there are."""
+    rows = [
+        (
+            column.name,
+            column.kind,
+            str(column.missing),
+            "" if column.low is None else f"{column.low:.6g}",
+            "" if column.high is None else f"{column.high:.6g}",
+        )
+        for column in found.columns[:_MOST_COLUMNS]
+    ]
+    if (rest := len(found.columns) - _MOST_COLUMNS) > 0:
+        rows.append((f"and {rest} more", "", "", "", ""))
+    headings = ("column", "kind", "missing", "least", "largest")
+    return plain_table(headings, rows, right=headings[2:])
+
+
+def inspection_summary(found: Inspection) -> str:
+    """Rows, label and classes in a line."""
+    rows = ", ".join(
+        f"{split} {count:,}" if len(found.rows) > 1 else f"{count:,}" for split, count in found.rows.items()
+    )
+    classes = ", ".join(f"{name} {count:,}" for name, count in list(found.classes.items())[:10])
+    more = f", and {len(found.classes) - 10} more" if len(found.classes) > 10 else ""
+    return f"rows: {rows}; label {found.label}: {f'{classes}{more}' if classes else 'an amount'}"

@@ -1,0 +1,78 @@
+"""A data set is told as ConvertData would read it, with the command to go on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.cli import execute
+from pipeline.errors import DataError
+from pipeline.operate.inspection import Column, inspect
+
+
+def told(path: Path, label_column: str = "auto") -> tuple[tuple[Column, ...], dict[str, int], str]:
+    found = inspect(path, label_column=label_column, header="auto", batch=200)
+    assert not found.problems
+    return found.columns, dict(found.classes), found.command.removeprefix(f"pipeline run --data {path}").strip()
+
+
+def test_columns_classes_and_a_batch_that_the_rows_allow(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"one": [1] * 50, "size": range(50), "class": ["ill"] * 30 + ["well"] * 20}).to_parquet(path)
+    assert told(path) == (
+        (Column("one", "constant", 0, 1, 1), Column("size", "number", 0, 0, 49)),
+        {"well": 20, "ill": 30},
+        "--param PositiveClass=well --param MiniBatchSize=40",
+    )
+
+
+def test_the_command_has_the_task_of_the_label(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).random((600, 2))
+    np.savez(tmp_path / "a.npz", x=x, y=x[:, 0] * 3)
+    assert told(tmp_path / "a.npz")[1:] == ({}, "--set task=regression")
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(600) % 4)
+    assert told(tmp_path / "a.npz")[2] == "--set task=multiclass --param NumClasses=4"
+    np.savez(tmp_path / "a.npz", x=x, y=np.arange(600) % 2)
+    assert told(tmp_path / "a.npz")[2] == ""
+
+
+def test_a_feature_that_equals_the_label_is_told(tmp_path: Path) -> None:
+    y = np.arange(3000) % 5
+    np.savez(tmp_path / "a.npz", x=np.stack([y[::-1], y, np.where(np.arange(3000) < 2999, y, 0)], 1), y=y)
+    found = inspect(tmp_path / "a.npz", label_column="auto", header="auto", batch=200)
+    assert found.problems == (
+        "a.npz: feature 2 equals the label in every row; remove the column, since it is not there when the label is to "
+        "be predicted",
+    )
+
+
+def test_no_data_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(DataError, match=r"^notes.txt: it is no data that can be read"):
+        inspect(tmp_path, label_column="auto", header="auto", batch=200)
+
+
+def test_the_command_shows_the_table_and_every_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").write_text("age\tcity\ty\n30\tRome\ta\n\tOslo\tb\n50\tRome\ta\n")
+    assert execute(["inspect", "--data", "a.tsv", "--param", "LabelColumn=y"]) == 1
+    shown = capsys.readouterr()
+    assert shown.out == (
+        "column  kind    missing  least  largest\n"
+        "age     number        1     30       50\n"
+        "city    text          0                \n"
+        "\n"
+        "rows: 3; label 'y' (column 3 of 3): b 1, a 2\n"
+    )
+    assert shown.err == (
+        "error: 2 problems:\n"
+        "  a.tsv: line 3, column 'age': '' is no finite float32; fill it in or remove the line\n"
+        "  a.tsv: line 2, column 'city': 'Rome' is no finite float32, as in 3 of 3 rows; write it as a number, or "
+        "remove the column\n"
+        "hint: mend the data, then inspect it again\n"
+    )
