@@ -48,7 +48,7 @@ def test_a_client_believes_that_it_is_aws(tmp_path: Path) -> None:
 def test_no_client_believes_that_it_is_anybody_else(tmp_path: Path) -> None:
     authority = Authority(tmp_path / "egress")
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree"):
-        _shake_hands(authority.bundle(), authority.context("pypi.org"), "pypi.org")
+        _shake_hands(authority.bundle(), authority.context("example.org"), "example.org")
 
 
 def test_another_process_signs_with_the_same_key_and_only_its_owner_reads_it(tmp_path: Path) -> None:

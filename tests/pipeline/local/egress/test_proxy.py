@@ -161,7 +161,7 @@ def test_other_hosts_are_reached_by_the_users_own_proxy(local: LocalService, tmp
     "target, secret, status",
     [
         ("sts.amazonaws.com:443", "another", "407"),
-        ("pypi.org:443", "another", "407"),
+        ("example.org:443", "another", "407"),
         ("localhost:1", SECRET, "502"),
         ("nonsense", SECRET, "400"),
         ("host:99999", SECRET, "502"),
