@@ -166,7 +166,8 @@ class Front:
     def _sagemaker(self, request: Request, target: str, body: bytes) -> Answer:
         if target:
             operation = target.removeprefix(_TARGET)
-            return protocols.success(self._service.call(operation, parsed(body)))
+            region = self._service.configuration.region
+            return protocols.success(self._service.call(operation, parsed(body), region=region))
         if request.path.startswith(_ENDPOINTS):
             return self._runtime(request, body)
         return self._metrics(request, body)

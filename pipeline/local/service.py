@@ -16,6 +16,7 @@ from pipeline.local.containers.jobs.jobs import Jobs
 from pipeline.local.context import Body, Configuration, Context
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
+from pipeline.local.request_rules import Around
 from pipeline.local.request_validation import check_request
 from pipeline.local.state_folder import StateFolder
 
@@ -42,14 +43,17 @@ class Service(Context):
         self.hosting = Hosting(self)
         self.engine = Engine(self)
 
-    def call(self, operation: str, request: Mapping[str, Any]) -> Body:
-        """Check the request by botocore's model, then answer it. Raises ApiError."""
+    def call(self, operation: str, request: Mapping[str, Any], *, region: str | None = None) -> Body:
+        """Check the request by botocore's model and the rules, then answer it. Raises ApiError.
+
+        `region` is the one that a client signed for; a pipeline's own requests have none, it may be made for any.
+        """
         if operation not in self._actions:
             raise UnknownOperationException(f"SageMaker on localhost has no action {operation}.")
         _log.debug("%s", operation)
         self.faults.before(operation)
         checked = check_request(operation, request)
-        request_rules.check(operation, checked)
+        request_rules.check(operation, checked, Around(region, self.store.get))
         return self._actions[operation](self, checked)
 
     def recover(self, *, hold: bool = False) -> None:

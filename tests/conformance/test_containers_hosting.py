@@ -81,7 +81,6 @@ def test_only_the_headers_of_the_api_reach_the_container(deployer: Deployer, tel
         Accept="application/json",
         CustomAttributes="trace=1, x",
         InferenceId="i-1",
-        TargetModel="m.tar.gz",
         TargetVariant="telling",
     )
     told = json.loads(answer["Body"])
@@ -92,7 +91,6 @@ def test_only_the_headers_of_the_api_reach_the_container(deployer: Deployer, tel
         "accept": "application/json",
         "x-amzn-sagemaker-custom-attributes": "trace=1, x",
         "x-amzn-sagemaker-inference-id": "i-1",
-        "x-amzn-sagemaker-target-model": "m.tar.gz",
     }
     assert answer["InvokedProductionVariant"] == telling and answer["ContentType"] == "application/json"
     assert told["env"]["SHADE"] == "x" * 1024

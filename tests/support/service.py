@@ -25,8 +25,8 @@ ROLE = "arn:aws:iam::123456789012:role/pipeline"
 class CheckedService(Service):
     """The service, whose every response is held against botocore's model: what is wrong becomes a 500."""
 
-    def call(self, operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
-        response = super().call(operation, request)
+    def call(self, operation: str, request: Mapping[str, Any], *, region: str | None = None) -> dict[str, Any]:
+        response = super().call(operation, request, region=region)
         found = problems(operation, response)
         if operation == "Search":  # its tests store bodies with little in them
             found = [problem for problem in found if not problem.endswith("missing")]

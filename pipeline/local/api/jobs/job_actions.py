@@ -15,7 +15,7 @@ from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.job import TERMINAL, Kind
 from pipeline.local.containers.jobs.jobs import state_change
 from pipeline.local.containers.jobs.transfer import TransferError
-from pipeline.local.errors import ResourceInUse, ValidationException
+from pipeline.local.errors import ApiError, ResourceInUse, ValidationException
 from pipeline.local.store import AlreadyExists
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ PARITY: Final = (
     Row(
         area="jobs",
         subject="texts of errors for processing and tuning jobs",
-        here="Unknown names, names in use and stops of jobs that are over answer the texts that are known of training"
-        " and transform jobs, worded for the kind.",
+        here="Names in use and stops of jobs that are over answer the texts that are known of training and transform"
+        " jobs, worded for the kind.",
         aws="Codes are known, not all texts.",
     ),
 )
@@ -46,6 +46,7 @@ class JobActions:
     """The kind in running text: `training job`."""
     sort_order: str = "Ascending"
     sort_by: str = "CreationTime"
+    unknown_error: type[ApiError] = ValidationException
 
     def create(self, service: Service, name: str, body: Body, request: Body, *, arn: str) -> Body:
         """Store a new job and start it. Raises ResourceInUse, ResourceLimitExceeded."""
@@ -69,10 +70,10 @@ class JobActions:
         return {f"{self.kind.title}JobArn": arn}
 
     def get(self, service: Service, name: str) -> Body:
-        """The job's body. Raises ValidationException."""
+        """The job's body. Raises `unknown_error`."""
         body = service.store.get(self.kind.name, name)
         if body is None:
-            raise ValidationException(self.unknown.format(name=name))
+            raise self.unknown_error(self.unknown.format(name=name))
         return body
 
     def describe(self, service: Service, request: Body) -> Body:
@@ -87,7 +88,7 @@ class JobActions:
         with service.store.transaction():
             body = service.store.get(self.kind.name, name)
             if body is None:
-                raise ValidationException(self.unknown_to_stop.format(name=name))
+                raise self.unknown_error(self.unknown_to_stop.format(name=name))
             status = body[self.kind.status_member]
             if status in TERMINAL:
                 raise ValidationException(f"The request was rejected because the {self.word} is in status {status}.")

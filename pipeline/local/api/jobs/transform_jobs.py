@@ -23,7 +23,7 @@ _ACTIONS: Final = JobActions(
     TRANSFORM,
     exists="Transform job names must be unique within an AWS account and region, and a transform job with this name"
     " already exists ({arn})",
-    unknown="Requested resource not found.",
+    unknown="Could not find requested job with name: {name}",
     unknown_to_stop="Could not find job to update with name '{name}'.",
     word="transform job",
     sort_order="Descending",

@@ -18,7 +18,7 @@ from pipeline.local.containers.jobs.tuning import (
     summary,
     value_of,
 )
-from pipeline.local.errors import ValidationException
+from pipeline.local.errors import ResourceNotFound, ValidationException
 
 if TYPE_CHECKING:
     from pipeline.local.service import Service
@@ -28,12 +28,12 @@ _MEMBER: Final = "HyperParameterTuningJobName"
 
 JOBS: Final = JobActions(
     TUNING,
-    exists="Hyperparameter tuning job names must be unique within an AWS account and region, and a hyperparameter"
-    " tuning job with this name already exists ({arn})",
-    unknown="Amazon SageMaker can't find a tuning job with name {name}.",
-    unknown_to_stop="Amazon SageMaker can't find a tuning job with name {name}.",
+    exists="A hyperparameter tuning job with the name, {name}, already exists. Choose a different name.",
+    unknown="Amazon SageMaker can't find a tuning job called {name}. Type another name.",
+    unknown_to_stop="Amazon SageMaker can't find a tuning job called {name}. Type another name.",
     word="hyperparameter tuning job",
     sort_by="Name",
+    unknown_error=ResourceNotFound,
 )
 
 

@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local import request_validation
+from pipeline.local import request_rules, request_validation
 from pipeline.local.containers.hosting.connection import Answer, NoAnswer, TooLate
 from pipeline.local.containers.hosting.fleet import Fleet, NoSuchContainer, Variant
 from pipeline.local.names import Arns
+from pipeline.local.request_rules import Around
 
 PARITY: Final = (
     Row(
@@ -40,7 +41,6 @@ _TO_CONTAINER: Final = (
     "Content-Type",
     "Accept",
     "X-Amzn-SageMaker-Custom-Attributes",
-    "X-Amzn-SageMaker-Target-Model",
     "X-Amzn-SageMaker-Inference-Id",
     "X-Amzn-SageMaker-Session-Id",
 )
@@ -76,6 +76,8 @@ class Invocation:
         """Ask the variant's container and translate its answer."""
         if problems := request_validation.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
             return refused("ValidationError", problems)
+        if problem := request_rules.first_problem("InvokeEndpoint", self._asked(), Around()):
+            return refused("ValidationError", problem, error_code="TARGET_MODEL_HEADER_NOT_SUPPORTED")
         target = self._headers.get("x-amzn-sagemaker-target-variant")
         variant = self._fleet.variants.get(target) if target else self._fleet.pick()
         if variant is None:
@@ -101,6 +103,11 @@ class Invocation:
         if answer.status // 100 != 2:
             return self._refusal(variant, answer)
         return self._success(variant, answer)
+
+    def _asked(self) -> dict[str, str]:
+        """The members of the request that there are rules for."""
+        model = self._headers.get("x-amzn-sagemaker-target-model")
+        return {"EndpointName": self._fleet.endpoint} | ({} if model is None else {"TargetModel": model})
 
     def _success(self, variant: Variant, answer: Answer) -> Answer:
         returned = {name.lower(): value for name, value in answer.headers}

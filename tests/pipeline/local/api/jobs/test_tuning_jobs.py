@@ -181,6 +181,15 @@ def body(strategy: str, ranges: Body, **more: Any) -> Body:
     }
 
 
+@pytest.mark.parametrize("action", ["describe", "stop"])
+def test_an_unknown_name_is_not_found(bench: Bench, action: str) -> None:
+    """By the code and the first words, clients tell that there is no such job."""
+    ask = getattr(bench.local.sagemaker, f"{action}_hyper_parameter_tuning_job")
+    with pytest.raises(ClientError, match="Amazon SageMaker can't find a tuning job called nobody") as caught:
+        ask(HyperParameterTuningJobName="nobody")
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFound"
+
+
 def test_candidates_lie_in_their_ranges_and_repeat_by_the_seed() -> None:
     ranges = {
         "IntegerParameterRanges": [{"Name": "i", "MinValue": "-2", "MaxValue": "2", "ScalingType": "Linear"}],

@@ -355,6 +355,8 @@ def test_variants_share_the_traffic_by_weight_and_can_be_named(deployer: Deploye
     assert deployer.invoke("pair", "x", TargetVariant="right")["InvokedProductionVariant"] == "right"
     with pytest.raises(ClientError, match="middle not found"):
         deployer.invoke("pair", "x", TargetVariant="middle")
+    with pytest.raises(ClientError, match="pair is not a multi-model endpoint"):
+        deployer.invoke("pair", "x", TargetModel="model.tar.gz")
     deployer.client.update_endpoint_weights_and_capacities(
         EndpointName="pair",
         DesiredWeightsAndCapacities=[

@@ -394,7 +394,7 @@ def test_names_are_unique_and_jobs_are_listed(batches: Batches) -> None:
     assert caught.value.response["Error"]["Code"] == "ResourceInUse"
     listed = batches.client.list_transform_jobs(NameContains="job-", MaxResults=2)
     assert listed["TransformJobSummaries"][0]["TransformJobName"] == name and "NextToken" in listed
-    with pytest.raises(ClientError, match="Requested resource not found"):
+    with pytest.raises(ClientError, match="Could not find requested job with name: "):
         batches.client.describe_transform_job(TransformJobName="none")
     with pytest.raises(ClientError, match="Could not find job to update with name"):
         batches.client.stop_transform_job(TransformJobName="none")
