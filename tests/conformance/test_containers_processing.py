@@ -337,13 +337,12 @@ def test_every_end_but_zero_is_a_failure_with_its_code(remote: Remote, line: str
 def test_what_a_job_leaves_running_ends_with_it(remote: Remote) -> None:
     script = (
         "import subprocess\n"
-        "subprocess.Popen(['sh', '-c', 'sleep 60; echo late > /opt/ml/processing/output/o/late'])\n"
+        "subprocess.Popen(['sh', '-c', 'sleep 1000; echo late > /opt/ml/processing/output/o/late'])\n"
         "open('/opt/ml/processing/output/o/now', 'w').write('n')\n"
     )
     name = remote.process(script, outputs=[made("o", "left", f"{OUT}/o")])
     job = remote.ended(name)
     assert status(job) == "Completed"
-    assert (job["ProcessingEndTime"] - job["ProcessingStartTime"]).total_seconds() < 60
     assert remote.keys("left/") == ["now"]
 
 

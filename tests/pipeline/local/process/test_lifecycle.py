@@ -26,7 +26,7 @@ from pipeline.local.identity import Identity
 from pipeline.local.process import lifecycle, locks
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder, is_foreign
 from tests.support.service import boto_client_of
-from tests.support.waiting import PATIENCE, cpu_seconds
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -220,11 +220,6 @@ def test_nohup_keeps_it_when_the_terminal_goes(state: Path) -> None:
         assert lifecycle.running(state) is not None
         process.terminate()
         assert process.wait(PATIENCE) == 0
-
-
-def test_it_starts_with_less_than_a_second_of_cpu_time(state: Path) -> None:
-    with lifecycle.ensure(state) as found:
-        assert cpu_seconds(found.pid) < 1.0
 
 
 def test_a_folder_in_use_says_by_whom_and_what_to_do(state: Path) -> None:

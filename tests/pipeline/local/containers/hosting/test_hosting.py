@@ -244,7 +244,7 @@ def test_a_model_that_is_no_model_makes_the_endpoint_fail_at_once(deployer: Depl
     model = deployer.model("broken", files={"model_algo-1": b"not a model"})
     started = time.monotonic()
     assert deployer.endpoint("broken", deployer.configuration("broken", model))["EndpointStatus"] == "Failed"
-    assert time.monotonic() - started < 60, "it may take 240 seconds to become healthy"
+    assert time.monotonic() - started < 240, "it may take 240 seconds to become healthy"
 
 
 def test_a_model_whose_data_went_away_makes_the_endpoint_fail(deployer: Deployer) -> None:
