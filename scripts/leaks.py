@@ -19,7 +19,8 @@ def leaks(tables: Sequence[Table]) -> list[Problem]:
     if rows < _FEWEST_ROWS or len({table.features.shape[1] for table in tables}) != 1:
         return []
     try:
-        labels = [table.labels.astype(np.float32) for table in tables]
+        with np.errstate(over="ignore"):
+            labels = [table.labels.astype(np.float32) for table in tables]
     except (ValueError, TypeError):
         return []
     if len(np.unique(np.concatenate(labels))) < 2:

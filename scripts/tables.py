@@ -80,7 +80,8 @@ def floats(features: Array) -> Floats:
     """Features as they are written: float32, pixels in [0, 1)."""
     if features.dtype == np.uint8:
         return features.astype(np.float32) * PIXEL_SCALE
-    return features.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what is too large is a problem of its own, told elsewhere
+        return features.astype(np.float32, copy=False)
 
 
 def joined(tables: list[Table]) -> tuple[Array, Array]:
