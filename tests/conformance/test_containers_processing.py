@@ -481,7 +481,7 @@ def test_what_the_program_manages_itself_is_neither_brought_nor_taken(remote: Re
     inputs = [given("mine", "managed/in/", f"{IN}/mine") | {"AppManaged": True}]
     bare = {"S3Uri": f"s3://{BUCKET}/managed/in/", "S3DataType": "S3Prefix", "S3InputMode": "File"}
     inputs.append({"InputName": "bare", "AppManaged": True, "S3Input": bare})
-    outputs = [made("mine", "managed/out", f"{OUT}/mine") | {"AppManaged": True}]
+    outputs = [made("mine-out", "managed/out", f"{OUT}/mine") | {"AppManaged": True}]
     outputs.append(
         {
             "OutputName": "bare-out",
