@@ -100,10 +100,10 @@ def record(service: Service, patch: pytest.MonkeyPatch) -> set[Call]:
 
     call, invoke = service.call, service.hosting.invoke
 
-    def called(operation: str, request: Any) -> Any:
+    def called(operation: str, request: Any, **more: Any) -> Any:
         if operation != "StartPipelineExecution":
             note(f"sagemaker:{operation}", resource_of(operation, request))
-        return call(operation, request)
+        return call(operation, request, **more)
 
     def invoked(name: str, *rest: Any, **more: Any) -> Any:
         note("sagemaker:InvokeEndpoint", sagemaker(f"endpoint/{name}"))
