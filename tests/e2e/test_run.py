@@ -129,7 +129,11 @@ def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresho
         (("--param", "MinAcuracy=1"), "there is no parameter MinAcuracy", "did you mean MinAccuracy?"),
         (("--param", "Epochs=many"), "parameter Epochs: 'many' is not a whole number", ""),
         (("--data", "nowhere"), "there is no file or folder nowhere", "give the data with --data PATH"),
-        (("--data", "empty"), "the folder empty holds no files", "give a folder with IDX, NPZ, CSV or pickle files"),
+        (
+            ("--data", "empty"),
+            "the folder empty holds no files",
+            "give a folder with CSV, Parquet, JSON Lines, libsvm, NPZ, IDX or pickle files",
+        ),
         (("--state", "another"), "the state folder another has version '0'", "name a new folder with --state"),
         (("--state", "full"), "full holds files that are no state folder", "name an empty or new folder with --state"),
         (("--set", "task=guess"), "flag: task cannot be 'guess'", "binary, multiclass or regression"),

@@ -74,8 +74,8 @@ def test_no_two_data_sets_run_together_into_one_hash(
     ("place", "error", "hint"),
     [
         ("nowhere", "there is no file or folder", "give the data with --data PATH"),
-        ("empty", "holds no files", "give a folder with IDX, NPZ, CSV or pickle files"),
-        ("hidden", "holds no files", "give a folder with IDX, NPZ, CSV or pickle files"),
+        ("empty", "holds no files", "give a folder with CSV, Parquet, JSON Lines, libsvm, NPZ, IDX or pickle files"),
+        ("hidden", "holds no files", "give a folder with CSV, Parquet, JSON Lines, libsvm, NPZ, IDX or pickle files"),
         ("a/b", "there is no file or folder", "give the data with --data PATH"),
     ],
 )

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,7 +23,8 @@ from tests.support.waiting import until
 def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What is left of a service with one execution that ended and one that was under way."""
     folder = tmp_path_factory.mktemp("left") / "state"
-    with lifecycle.ensure(folder) as running:
+    # What connects to localhost sets the environment, which the next test must not find so.
+    with mock.patch.dict(os.environ), lifecycle.ensure(folder) as running:
         client = connect_local(lifecycle.environment(running), os.environ).sagemaker
         begun = {}
         for name, step in (("ended", fail("Reject", "too little")), ("long", work("Work", "echo begun; sleep 600"))):

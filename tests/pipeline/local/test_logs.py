@@ -18,17 +18,13 @@ from tests.support.service import LocalService, local_service
 GROUP = "/aws/sagemaker/ProcessingJobs"
 
 
-class _Folder:
-    """As much of a service as files need."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.state = self
+def made_in(root: Path) -> Logs:
+    return Logs(root, "123456789012", "us-east-1")
 
 
 @pytest.fixture
 def logs(tmp_path: Path) -> Iterator[Logs]:
-    made = Logs(_Folder(tmp_path))  # type: ignore[arg-type]
+    made = made_in(tmp_path)
     yield made
     made.close()
 
@@ -44,7 +40,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 def test_events_are_read_back_as_they_were_written(
     tmp_path_factory: pytest.TempPathFactory, events: list[tuple[int, str]]
 ) -> None:
-    made = Logs(_Folder(tmp_path_factory.mktemp("logs")))  # type: ignore[arg-type]
+    made = made_in(tmp_path_factory.mktemp("logs"))
     try:
         made.write(GROUP, "job/algo-1", events)
         assert made.read(GROUP, "job/algo-1") == events
