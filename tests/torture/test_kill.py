@@ -207,7 +207,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
 def test_nothing_acknowledged_is_lost_at_any_commit_point(tmp_path: Path) -> None:
     """Each round dies before or after another of the syncs of bodies, folders and commits that the load brings."""
     state, rounds = tmp_path / "state", [Acknowledged()]
-    points = length(2, 200)
+    points = length(2, 30)
     with process(state) as (found, _):
         _with_bucket(found)
     for point in range(1, points + 1):
