@@ -73,7 +73,7 @@ def inspect(
         data,
         label_column=values["LabelColumn"],
         header=values["CsvHeader"],
-        batch=int(values["MiniBatchSize"]),
+        batch=int(values.get("MiniBatchSize", 1)),
     )
     out = console()
     out.print(columns_table(found))

@@ -6,7 +6,6 @@ Importing this module imports the SageMaker SDK, which takes seconds and needs a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from sagemaker.core import image_uris
@@ -14,7 +13,8 @@ from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger,
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipeline.config.parameters import Parameter, Task, Type
+from pipeline.config.algorithm import IMAGE, hyperparameters
+from pipeline.config.parameters import Parameter, Type
 from pipeline.config.settings import Settings
 from pipeline.errors import SettingsError
 from steps.check_deploy import check_deploy
@@ -116,35 +116,6 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     )
 
 
-def hyperparameters(task: Task, p: Mapping[str, Any]) -> dict[str, Any]:
-    """linear-learner's hyperparameters from the parameters; all strings, as CreateTrainingJob requires."""
-    common = {
-        "predictor_type": task.predictor_type,
-        "mini_batch_size": p["MiniBatchSize"].to_string(),
-        "epochs": p["Epochs"].to_string(),
-        "num_models": p["NumModels"],
-        "learning_rate": p["LearningRate"],
-        "l1": p["L1"],
-        "wd": p["Wd"],
-        "loss": p["Loss"],
-    }
-    match task:
-        case Task.BINARY:
-            return common | {
-                "positive_example_weight_mult": p["PositiveExampleWeightMult"],
-                "binary_classifier_model_selection_criteria": p["ModelSelectionCriteria"],
-                "target_recall": p["TargetRecall"].to_string(),
-                "target_precision": p["TargetPrecision"].to_string(),
-            }
-        case Task.MULTICLASS:
-            return common | {
-                "num_classes": p["NumClasses"].to_string(),
-                "balance_multiclass_weights": p["BalanceMulticlassWeights"],
-            }
-        case Task.REGRESSION:
-            return common
-
-
 def _variable(parameter: Parameter) -> Any:
     """The parameter as the SDK has it."""
     common = {"name": parameter.name, "default_value": parameter.default}
@@ -164,8 +135,8 @@ def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Con
         role=settings.role,
         root=settings.root,
         code=code_uri,
-        image=_processing_image(settings),
-        algorithm=_image("linear-learner", settings.region),
+        image=_image(settings.processing_image, settings.region),
+        algorithm=_image(IMAGE, settings.region),
         kms_key=settings.kms_key,
         subnets=settings.subnets,
         security_groups=settings.security_groups,
@@ -173,23 +144,20 @@ def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Con
     )
 
 
-def _processing_image(settings: Settings) -> str:
-    """FRAMEWORK:VERSION is AWS's image of that name in the region; what has a slash is an image's own URI."""
-    if "/" in settings.processing_image:
-        return settings.processing_image
-    framework, _, version = settings.processing_image.partition(":")
-    return _image(framework, settings.region, version=version or None)
+def _image(name: str, region: str) -> str:
+    """FRAMEWORK:VERSION is AWS's image of that name in the region; what has a slash is an image's own URI.
 
-
-def _image(framework: str, region: str, version: str | None = None) -> str:
-    """The URI of AWS's image. Raises `SettingsError` with the SDK's reason, which names what there is."""
+    Raises `SettingsError` with the SDK's reason, which names what there is.
+    """
+    if "/" in name:
+        return name
+    framework, _, version = name.partition(":")
     try:
-        uri: str = image_uris.retrieve(framework, region=region, version=version, image_scope="training")
+        uri: str = image_uris.retrieve(framework, region=region, version=version or None, image_scope="training")
     except FileNotFoundError:
         raise SettingsError(
             f"AWS has no image of {framework}", hint="such as xgboost:3.2-0, or an image's URI"
         ) from None
     except ValueError as error:
-        name = f"{framework}:{version}" if version else framework
         raise SettingsError(f"there is no image of {name} in {region}", hint=str(error)) from None
     return uri

@@ -11,19 +11,23 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
+from pipeline.config import algorithm
+from pipeline.config.declaring import (
+    BINARY,
+    COUNT,
+    MULTICLASS,
+    REGRESSION,
+    SHARE,
+    choice,
+    integer,
+    number,
+    only,
+    string,
+)
 from pipeline.config.parameter_types import Bounds, Parameter, Pattern, Task, Type, Value
 from pipeline.errors import UsageError
 
 __all__ = ["Bounds", "Parameter", "Pattern", "Task", "Type", "Value", "declared", "named_as", "parse"]
-
-_BINARY: Final = frozenset({Task.BINARY})
-_MULTICLASS: Final = frozenset({Task.MULTICLASS})
-_REGRESSION: Final = frozenset({Task.REGRESSION})
-
-_SHARE: Final = Bounds(0, 1)
-_INSIDE: Final = Bounds(0, 1, low_open=True, high_open=True)
-_POSITIVE: Final = Bounds(0, low_open=True)
-_COUNT: Final = Bounds(1)
 
 _S3: Final = Pattern(r"s3://[^/]+(/.*)?", "an s3:// address")
 _INSTANCE: Final = Pattern(r"ml\.[a-z0-9-]+\.[a-z0-9-]+", "an instance type such as ml.m5.large")
@@ -32,45 +36,21 @@ _NAME: Final = Pattern(
 )
 
 
-def _text(name: str, default: str, meaning: str, group: str, pattern: Pattern | None = None) -> Parameter:
-    return Parameter(name, Type.STRING, default, meaning, group, pattern=pattern)
-
-
-def _choice(name: str, default: str, choices: Sequence[str], meaning: str, group: str) -> Parameter:
-    return Parameter(name, Type.STRING, default, meaning, group, choices=tuple(choices))
-
-
-def _auto(name: str, bounds: Bounds, meaning: str, *, whole: bool = False) -> Parameter:
-    return Parameter(name, Type.STRING, "auto", meaning, "Training", bounds=bounds, auto=True, whole=whole)
-
-
-def _float(name: str, default: float, bounds: Bounds, meaning: str, group: str) -> Parameter:
-    return Parameter(name, Type.FLOAT, default, meaning, group, bounds=bounds)
-
-
-def _integer(name: str, default: int, bounds: Bounds, meaning: str, group: str) -> Parameter:
-    return Parameter(name, Type.INTEGER, default, meaning, group, bounds=bounds)
-
-
-def _only(tasks: frozenset[Task], *parameters: Parameter) -> tuple[Parameter, ...]:
-    return tuple(replace(parameter, tasks=tasks) for parameter in parameters)
-
-
 def _threshold(name: str, default: float, metric: str) -> Parameter:
-    bound, bounds = ("at least", _SHARE) if name.startswith("Min") else ("at most", Bounds(0))
-    return _float(name, default, bounds, f"The gate opens only if the {metric} is {bound} this.", "Gate")
+    bound, bounds = ("at least", SHARE) if name.startswith("Min") else ("at most", Bounds(0))
+    return number(name, default, bounds, f"The gate opens only if the {metric} is {bound} this.", "Gate")
 
 
 def _resources(step: str, instance: str, what: str) -> tuple[Parameter, ...]:
     return (
-        _text(f"{step}InstanceType", instance, f"The instance type of {what}.", "Resources", _INSTANCE),
-        _integer(f"{step}InstanceCount", 1, _COUNT, f"The number of instances of {what}.", "Resources"),
+        string(f"{step}InstanceType", instance, f"The instance type of {what}.", "Resources", _INSTANCE),
+        integer(f"{step}InstanceCount", 1, COUNT, f"The number of instances of {what}.", "Resources"),
     )
 
 
 # "{name}" and "{region}" in a default stand for the pipeline's name and its region.
 _ALL: Final[tuple[Parameter, ...]] = (
-    _text(
+    string(
         "InputDataUrl",
         "s3://sagemaker-example-files-prod-{region}/datasets/image/MNIST/mnist.pkl.gz",
         "The raw data: an S3 object or prefix with an MNIST pickle, IDX files, an NPZ, or CSV, Parquet, JSON Lines or "
@@ -78,135 +58,65 @@ _ALL: Final[tuple[Parameter, ...]] = (
         "Data",
         _S3,
     ),
-    _text(
+    string(
         "LabelColumn",
         "auto",
         'The label of a table: the name of a column, "first" or "last"; "auto" for the one that a header calls label, '
         "target, class or y, and without a header the first.",
         "Data",
     ),
-    _choice(
+    choice(
         "CsvHeader",
         "auto",
         ("auto", "true", "false"),
         'Whether a CSV has a header; "auto": if its first line holds names alone.',
         "Data",
     ),
-    *_only(_BINARY, _text("PositiveClass", "0", "The class to be told from all others.", "Data")),
-    *_only(
-        _MULTICLASS,
-        _integer("NumClasses", 10, Bounds(3, 1_000_000), "The number of classes in the data.", "Data"),
-    ),
-    _integer(
+    *only(BINARY, string("PositiveClass", "0", "The class to be told from all others.", "Data")),
+    integer(
         "CacheGeneration",
         1,
-        _COUNT,
+        COUNT,
         "Earlier results of another number are not reused; `--no-cache` and `clean` raise it in the deployed pipeline.",
         "Data",
     ),
-    _integer("SplitSeed", 0, Bounds(0, 2**32 - 1), "The seed that splits data which has no split of its own.", "Data"),
-    _integer("MiniBatchSize", 200, _COUNT, "Rows a mini-batch; at most the rows of the training data.", "Training"),
-    _integer("Epochs", 15, _COUNT, "The most passes over the training data; early stopping may use fewer.", "Training"),
-    _auto("NumModels", _COUNT, 'How many models are trained side by side, "auto" or a number.', whole=True),
-    _auto("LearningRate", _POSITIVE, 'The step size, "auto" or a number.'),
-    _auto("L1", Bounds(0), 'The weight of the L1 penalty, "auto" or a number.'),
-    _auto("Wd", Bounds(0), 'The weight of the L2 penalty (weight decay), "auto" or a number.'),
-    *_only(
-        _BINARY,
-        _choice("Loss", "auto", ("auto", "logistic", "hinge_loss"), "The loss that training minimises.", "Training"),
-        Parameter(
-            "PositiveExampleWeightMult",
-            Type.STRING,
-            "1.0",
-            'The weight of a positive example against a negative one: a number, "balanced" or "auto".',
-            "Training",
-            pattern=Pattern(
-                r"balanced|auto|(?=.*[1-9])\d+(\.\d*)?([eE][-+]?\d+)?|(?=.*[1-9])\.\d+([eE][-+]?\d+)?",
-                '"balanced", "auto" or a number above 0',
-            ),
-        ),
-        _choice(
-            "ModelSelectionCriteria",
-            "accuracy",
-            (
-                "accuracy",
-                "f_beta",
-                "f1",
-                "precision_at_target_recall",
-                "recall_at_target_precision",
-                "loss_function",
-                "cross_entropy_loss",
-            ),
-            "What chooses the best model and its threshold on the validation data.",
-            "Training",
-        ),
-        _float("TargetRecall", 0.8, _INSIDE, "The recall held by precision_at_target_recall.", "Training"),
-        _float("TargetPrecision", 0.8, _INSIDE, "The precision held by recall_at_target_precision.", "Training"),
-    ),
-    *_only(
-        _MULTICLASS,
-        _choice("Loss", "auto", ("auto", "softmax_loss"), "The loss that training minimises.", "Training"),
-        _choice(
-            "BalanceMulticlassWeights",
-            "false",
-            ("false", "true"),
-            "Whether every class weighs the same in the loss.",
-            "Training",
-        ),
-    ),
-    *_only(
-        _REGRESSION,
-        _choice(
-            "Loss",
-            "auto",
-            (
-                "auto",
-                "squared_loss",
-                "absolute_loss",
-                "eps_insensitive_squared_loss",
-                "eps_insensitive_absolute_loss",
-                "quantile_loss",
-                "huber_loss",
-            ),
-            "The loss that training minimises.",
-            "Training",
-        ),
-    ),
+    integer("SplitSeed", 0, Bounds(0, 2**32 - 1), "The seed that splits data which has no split of its own.", "Data"),
+    *algorithm.PARAMETERS,
     *_resources("Processing", "ml.m5.xlarge", "the processing jobs; the scripts do not share out their work"),
     *_resources("Training", "ml.m5.xlarge", "the training job"),
     *_resources("Transform", "ml.m5.large", "the batch prediction"),
     *_resources("Endpoint", "ml.m5.large", "the endpoint"),
-    *_only(
-        _BINARY,
+    *only(
+        BINARY,
         _threshold("MinAccuracy", 0.96, "accuracy"),
         _threshold("MinPrecision", 0.8, "precision"),
         _threshold("MinRecall", 0.8, "recall"),
         _threshold("MinF1", 0.85, "F1"),
         _threshold("MinAuc", 0.95, "area under the ROC curve"),
     ),
-    *_only(
-        _MULTICLASS,
+    *only(
+        MULTICLASS,
         _threshold("MinAccuracy", 0.8, "accuracy"),
         _threshold("MinPrecision", 0.8, "precision, weighted by class"),
         _threshold("MinRecall", 0.8, "recall, weighted by class"),
         _threshold("MinF1", 0.8, "F1, weighted by class"),
     ),
-    *_only(
-        _REGRESSION,
+    *only(
+        REGRESSION,
         _threshold("MaxMae", 2.0, "mean absolute error"),
         _threshold("MaxRmse", 2.5, "root of the mean squared error"),
         replace(_threshold("MinR2", 0.3, "coefficient of determination"), bounds=Bounds(high=1)),
     ),
-    _text("ModelPackageGroupName", "{name}", "The group of the registry that takes the model.", "Registry", _NAME),
-    _choice(
+    string("ModelPackageGroupName", "{name}", "The group of the registry that takes the model.", "Registry", _NAME),
+    choice(
         "ModelApprovalStatus",
         "PendingManualApproval",
         ("PendingManualApproval", "Approved", "Rejected"),
         "The approval status that the model is registered with.",
         "Registry",
     ),
-    _choice("Deploy", "false", ("false", "true"), "Whether the registered model is deployed.", "Deployment"),
-    _text("EndpointName", "{name}", "The endpoint that is created, or updated if it is there.", "Deployment", _NAME),
+    choice("Deploy", "false", ("false", "true"), "Whether the registered model is deployed.", "Deployment"),
+    string("EndpointName", "{name}", "The endpoint that is created, or updated if it is there.", "Deployment", _NAME),
 )
 
 

@@ -35,29 +35,12 @@ def test_every_parameter_has_a_name_a_meaning_a_group_and_a_default_that_it_take
 
 def test_tasks_have_the_parameters_that_their_steps_read() -> None:
     names = {task: {parameter.name for parameter in _declared(task)} for task in Task}
-    common = names[Task.BINARY] & names[Task.MULTICLASS] & names[Task.REGRESSION]
-    assert {"InputDataUrl", "MiniBatchSize", "Epochs", "Loss", "Deploy", "EndpointName"} <= common
-    assert names[Task.BINARY] - common == {
-        "PositiveClass",
-        "PositiveExampleWeightMult",
-        "ModelSelectionCriteria",
-        "TargetRecall",
-        "TargetPrecision",
-        "MinAccuracy",
-        "MinPrecision",
-        "MinRecall",
-        "MinF1",
-        "MinAuc",
-    }
-    assert names[Task.MULTICLASS] - common == {
-        "NumClasses",
-        "BalanceMulticlassWeights",
-        "MinAccuracy",
-        "MinPrecision",
-        "MinRecall",
-        "MinF1",
-    }
-    assert names[Task.REGRESSION] - common == {"MaxMae", "MaxRmse", "MinR2"}
+    assert {"InputDataUrl", "Deploy", "EndpointName"} <= names[Task.BINARY] & names[Task.MULTICLASS] & names[
+        Task.REGRESSION
+    ]
+    assert {task for task in Task if "PositiveClass" in names[task]} == {Task.BINARY}
+    assert {task for task in Task if "MinAccuracy" in names[task]} == {Task.BINARY, Task.MULTICLASS}
+    assert {task for task in Task if "MaxMae" in names[task]} == {Task.REGRESSION}
 
 
 def test_defaults_know_the_name_and_the_region() -> None:
@@ -67,49 +50,44 @@ def test_defaults_know_the_name_and_the_region() -> None:
 
 
 def test_environment_has_defaults_of_its_own() -> None:
-    defaults = {parameter.name: parameter.default for parameter in _declared(Epochs="3", MinAuc=1, Deploy="true")}
-    assert (defaults["Epochs"], defaults["MinAuc"], defaults["Deploy"]) == (3, 1.0, "true")
+    defaults = {
+        parameter.name: parameter.default for parameter in _declared(CacheGeneration="3", MinAuc=1, Deploy="true")
+    }
+    assert (defaults["CacheGeneration"], defaults["MinAuc"], defaults["Deploy"]) == (3, 1.0, "true")
     assert isinstance(defaults["MinAuc"], float), "the SDK refuses an int for a Float parameter"
 
 
 def test_overrides_are_checked() -> None:
-    with pytest.raises(UsageError, match="there is no parameter Epoch"):
-        _declared(Epoch=3)
-    with pytest.raises(UsageError, match="parameter Epochs: '0' is not in range: at least 1"):
-        _declared(Epochs=0)
+    with pytest.raises(UsageError, match="there is no parameter CacheGenerations"):
+        _declared(CacheGenerations=3)
+    with pytest.raises(UsageError, match="parameter CacheGeneration: '0' is not in range: at least 1"):
+        _declared(CacheGeneration=0)
 
 
 def test_defaults_of_other_tasks_are_left_alone() -> None:
-    defaults = {parameter.name: parameter.default for parameter in _declared(MaxMae=1.5, Epochs=2)}
-    assert defaults["Epochs"] == 2 and "MaxMae" not in defaults
+    defaults = {parameter.name: parameter.default for parameter in _declared(MaxMae=1.5, CacheGeneration=2)}
+    assert defaults["CacheGeneration"] == 2 and "MaxMae" not in defaults
 
 
 def test_values_are_what_a_start_takes() -> None:
-    assert _parse("Epochs=20", "MinAuc=.9", "PositiveClass=a=b", "Epochs=30", "LearningRate=0.01") == {
-        "Epochs": "30",
+    assert _parse("SplitSeed=20", "MinAuc=.9", "PositiveClass=a=b", "SplitSeed=30") == {
+        "SplitSeed": "30",
         "MinAuc": "0.9",
         "PositiveClass": "a=b",
-        "LearningRate": "0.01",
     }
 
 
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("Epochs", "'Epochs' assigns nothing"),
-        ("Epochs=many", "parameter Epochs: 'many' is not a whole number"),
-        ("Epochs=1.5", "parameter Epochs: '1.5' is not a whole number"),
-        ("Epochs=0", "parameter Epochs: '0' is not in range: at least 1"),
+        ("CacheGeneration", "'CacheGeneration' assigns nothing"),
+        ("CacheGeneration=many", "parameter CacheGeneration: 'many' is not a whole number"),
+        ("CacheGeneration=1.5", "parameter CacheGeneration: '1.5' is not a whole number"),
+        ("CacheGeneration=0", "parameter CacheGeneration: '0' is not in range: at least 1"),
         ("MinAuc=1.1", "parameter MinAuc: '1.1' is not in range: at least 0 and at most 1"),
         ("MinAuc=nan", "parameter MinAuc: 'nan' is not in range: at least 0 and at most 1"),
         ("TargetRecall=1", "parameter TargetRecall: '1' is not in range: above 0 and below 1"),
         ("Deploy=yes", "parameter Deploy: 'yes' is not one of false, true"),
-        ("Loss=softmax_loss", "parameter Loss: 'softmax_loss' is not one of auto, logistic, hinge_loss"),
-        ("LearningRate=0", "parameter LearningRate: '0' is not a number above 0"),
-        ("LearningRate=fast", "parameter LearningRate: 'fast' is not \"auto\" or a number above 0"),
-        ("NumModels=1.5", "parameter NumModels: '1.5' is not \"auto\" or a whole number at least 1"),
-        ("L1=inf", "parameter L1: 'inf' is not a number at least 0"),
-        ("PositiveExampleWeightMult=0.0", "parameter PositiveExampleWeightMult: '0.0' is not"),
         ("InputDataUrl=data/mnist", "parameter InputDataUrl: 'data/mnist' is not an s3:// address"),
         ("TrainingInstanceType=m5.large", "parameter TrainingInstanceType: 'm5.large' is not an instance type"),
         ("EndpointName=-x", "parameter EndpointName: '-x' is not a name of letters, digits"),
@@ -124,18 +102,13 @@ def test_values_that_cannot_be(assignment: str, message: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("value", ["auto", "balanced", "1", "2.5", "1e-3", ".5", "100000"])
-def test_weight_of_positive_examples(value: str) -> None:
-    assert _parse(f"PositiveExampleWeightMult={value}") == {"PositiveExampleWeightMult": value}
-
-
 @pytest.mark.parametrize(
     ("name", "nearest"),
     [
-        ("epochs", "Epochs"),
-        ("mini_batch_size", "MiniBatchSize"),
+        ("deploy", "Deploy"),
+        ("split_seed", "SplitSeed"),
         ("MinAcuracy", "MinAccuracy"),
-        ("learning-rate", "LearningRate"),
+        ("label-column", "LabelColumn"),
     ],
 )
 def test_wrong_name_is_answered_with_the_nearest_right_one(name: str, nearest: str) -> None:
@@ -147,7 +120,7 @@ def test_wrong_name_is_answered_with_the_nearest_right_one(name: str, nearest: s
 def test_name_that_resembles_nothing_is_answered_with_all() -> None:
     with pytest.raises(UsageError) as caught:
         _parse("Zzz=1")
-    assert "Epochs" in caught.value.hint and "EndpointName" in caught.value.hint
+    assert "SplitSeed" in caught.value.hint and "EndpointName" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -181,7 +154,7 @@ def test_bounds_admit_what_lies_between(number: float, low: float, high: float, 
 def test_numbers_come_back_as_they_were(share: float, count: int) -> None:
     by_name = {parameter.name: parameter for parameter in _declared()}
     assert by_name["MinAuc"].read(_parse(f"MinAuc={share!r}")["MinAuc"]) == share
-    assert by_name["Epochs"].read(_parse(f"Epochs={count}")["Epochs"]) == count
+    assert by_name["CacheGeneration"].read(_parse(f"CacheGeneration={count}")["CacheGeneration"]) == count
 
 
 def test_types_are_those_of_definitions() -> None:

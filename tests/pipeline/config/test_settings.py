@@ -16,7 +16,7 @@ region = "eu-west-1"
 tags = { team = "vision", stage = "none" }
 
 [parameters]
-Epochs = 7
+CacheGeneration = 7
 MinAuc = 0.9
 
 [env.dev]
@@ -26,7 +26,7 @@ task = "multiclass"
 account = "111122223333"
 bucket = "production"
 tags = { stage = "prod" }
-parameters = { Epochs = 9 }
+parameters = { CacheGeneration = 9 }
 """
 
 
@@ -82,7 +82,7 @@ def test_tables_of_an_environment_are_laid_over_the_common_ones(file: Path) -> N
     settings = load(environment="prod", file=file, variables={})
     assert settings.tags == {"team": "vision", "stage": "prod"}
     defaults = {parameter.name: parameter.default for parameter in settings.declared}
-    assert (defaults["Epochs"], defaults["MinAuc"]) == (9, 0.9)
+    assert (defaults["CacheGeneration"], defaults["MinAuc"]) == (9, 0.9)
 
 
 def test_what_follows_from_others_follows_from_what_is_in_force(file: Path) -> None:
@@ -103,13 +103,13 @@ def test_lists_and_tables_may_be_written_in_one_string(file: Path) -> None:
         "PIPELINE_SUBNETS": "subnet-1, subnet-2",
         "PIPELINE_SECURITY_GROUPS": "sg-1",
         "PIPELINE_TAGS": "a=b,c = d=e",
-        "PIPELINE_PARAMETERS": "Epochs=3",
+        "PIPELINE_PARAMETERS": "CacheGeneration=3",
     }
     settings = load(file=file, variables=variables)
     assert settings.subnets == ("subnet-1", "subnet-2")
     assert settings.security_groups == ("sg-1",)
     assert settings.tags == {"a": "b", "c": "d=e"}
-    assert {parameter.name: parameter.default for parameter in settings.declared}["Epochs"] == 3
+    assert {parameter.name: parameter.default for parameter in settings.declared}["CacheGeneration"] == 3
 
 
 def test_a_parameter_that_is_true_or_false_may_be_written_as_a_boolean(tmp_path: Path) -> None:
@@ -185,9 +185,17 @@ def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:
         ('task = "clustering"', "task cannot be 'clustering'", "binary, multiclass or regression"),
         ('tags = "team"', "tags cannot be 'team': it is not of the form KEY=VALUE,KEY=VALUE", "Tags"),
         ('subnets = ["subnet-1"]', "subnets and security_groups go together", ""),
-        ("parameters = { Epoch = 3 }", "there is no parameter Epoch", "did you mean Epochs?"),
-        ("parameters = { Epochs = true }", "parameter Epochs: 'true' is not a whole number", "passes"),
-        ("parameters = { Epochs = 0 }", "parameter Epochs: '0' is not in range", "passes"),
+        (
+            "parameters = { CacheGenerations = 3 }",
+            "there is no parameter CacheGenerations",
+            "did you mean CacheGeneration?",
+        ),
+        (
+            "parameters = { CacheGeneration = true }",
+            "parameter CacheGeneration: 'true' is not a whole number",
+            "Earlier results",
+        ),
+        ("parameters = { CacheGeneration = 0 }", "parameter CacheGeneration: '0' is not in range", "Earlier results"),
     ],
 )
 def test_files_that_cannot_be(text: str, message: str, hint: str, tmp_path: Path) -> None:
