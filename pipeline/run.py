@@ -23,10 +23,10 @@ from pipeline.data import DataSet
 from pipeline.definition.step_types import walk
 from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
-from pipeline.deploy.plan import Desired, Plan
+from pipeline.deploy.plan import DeployPlan, Desired
 from pipeline.errors import ExecutionError, UsageError
 from pipeline.executions import control, executions, outcome, results
-from pipeline.executions.executions import Snapshot
+from pipeline.executions.executions import ExecutionSnapshot
 from pipeline.executions.logs import JobLogs
 
 # What a run leaves as plain files; the recordIO channels are large and stay in S3.
@@ -44,10 +44,10 @@ class Observer(Protocol):
     def say(self, text: str) -> None:
         """One line about what happens now."""
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: DeployPlan) -> None:
         """The plan that is about to be applied."""
 
-    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str], logs: JobLogs) -> Snapshot:
+    def follow(self, snapshots: Iterable[ExecutionSnapshot], steps: Sequence[str], logs: JobLogs) -> ExecutionSnapshot:
         """Show the execution until it is over, with its jobs' logs if wanted, and return how it ended."""
 
 
@@ -58,9 +58,9 @@ class Finished:
     `classes` are the names of the labels 0, 1, ... of a classifier.
     """
 
-    execution: Snapshot
+    execution: ExecutionSnapshot
     metrics: Mapping[str, Any]
-    gates: tuple[results.Gate, ...]
+    gates: tuple[results.GateResult, ...]
     folder: Path
     files: tuple[Path, ...]
     classes: tuple[str, ...]
@@ -120,7 +120,7 @@ def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: O
 
 def _execute(
     clients: Clients, wanted: Desired, parameters: Mapping[str, str], observer: Observer, *, no_cache: bool
-) -> Snapshot:
+) -> ExecutionSnapshot:
     plan = apply.plan(clients, wanted)
     observer.planned(plan)
     apply.apply(clients, plan, progress=lambda _: None)
@@ -143,7 +143,7 @@ def _execute(
         raise
 
 
-def _gather(clients: Clients, end: Snapshot, folder: Path) -> Finished:
+def _gather(clients: Clients, end: ExecutionSnapshot, folder: Path) -> Finished:
     found = results.outputs(clients, end)
     files: list[Path] = []
     for output in found:

@@ -20,7 +20,7 @@ NAME: Final = "CheckMetrics"
 
 
 @dataclass(frozen=True)
-class Gate:
+class GatedMetric:
     """One gated metric: where in the evaluation it stands, and the parameter that bounds it."""
 
     path: str
@@ -36,16 +36,16 @@ class Gate:
         return JsonGet(step_name=evaluate.NAME, property_file=evaluate.REPORT, json_path=self.path)
 
 
-def _binary(key: str, threshold: str) -> Gate:
-    return Gate(f"binary_classification_metrics.{key}.value", threshold)
+def _binary(key: str, threshold: str) -> GatedMetric:
+    return GatedMetric(f"binary_classification_metrics.{key}.value", threshold)
 
 
-def _multiclass(key: str, threshold: str) -> Gate:
-    return Gate(f"multiclass_classification_metrics.{key}.value", threshold)
+def _multiclass(key: str, threshold: str) -> GatedMetric:
+    return GatedMetric(f"multiclass_classification_metrics.{key}.value", threshold)
 
 
-def _regression(key: str, threshold: str) -> Gate:
-    return Gate(f"regression_metrics.{key}.value", threshold)
+def _regression(key: str, threshold: str) -> GatedMetric:
+    return GatedMetric(f"regression_metrics.{key}.value", threshold)
 
 
 GATES: Final = {
@@ -70,7 +70,7 @@ GATES: Final = {
 }
 
 
-def bounds(gates: Sequence[tuple[Gate, Any]]) -> Join:
+def bounds(gates: Sequence[tuple[GatedMetric, Any]]) -> Join:
     """The gates as the evaluation is told them: accuracy>=0.96,mae<=2."""
     parts: list[Any] = []
     for gate, threshold in gates:
@@ -79,7 +79,7 @@ def bounds(gates: Sequence[tuple[Gate, Any]]) -> Join:
 
 
 def check_metrics(
-    *, gates: Sequence[tuple[Gate, Any]], passed: Sequence[Step], failed: Sequence[Step]
+    *, gates: Sequence[tuple[GatedMetric, Any]], passed: Sequence[Step], failed: Sequence[Step]
 ) -> ConditionStep:
     """The step; `gates` pairs each metric with its threshold."""
     return ConditionStep(
@@ -92,6 +92,6 @@ def check_metrics(
     )
 
 
-def _condition(gate: Gate, threshold: Any) -> Any:
+def _condition(gate: GatedMetric, threshold: Any) -> Any:
     side = ConditionGreaterThanOrEqualTo if gate.is_minimum else ConditionLessThanOrEqualTo
     return side(left=gate.figure(), right=threshold)

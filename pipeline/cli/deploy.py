@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.config.settings import Settings
     from pipeline.deploy.forecast import Forecast, Past
-    from pipeline.deploy.plan import Plan
+    from pipeline.deploy.plan import DeployPlan
 
 
 Parallelism = Annotated[int | None, typer.Option(help="How many steps of an execution run at once at most.")]
@@ -108,7 +108,7 @@ def _plan(
     *,
     like: str | None = None,
     no_cache: bool = False,
-) -> tuple[Plan, tuple[Forecast, ...]]:
+) -> tuple[DeployPlan, tuple[Forecast, ...]]:
     import json
 
     from pipeline.deploy import apply, forecast, history

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
-    from pipeline.executions.executions import Snapshot, StepView
+    from pipeline.executions.executions import ExecutionSnapshot, StepView
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
@@ -286,7 +286,7 @@ def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, log
         raise error
 
 
-def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> Snapshot:
+def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:
     from pipeline.cli.follow import show
     from pipeline.definition.check import steps
     from pipeline.executions import executions as api

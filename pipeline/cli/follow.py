@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.tables import steps_table
-from pipeline.executions.executions import TERMINAL, Snapshot, StepView, note
+from pipeline.executions.executions import TERMINAL, ExecutionSnapshot, StepView, note
 from pipeline.executions.logs import JobLogs, Line, plain
 
 if TYPE_CHECKING:
@@ -33,15 +33,15 @@ def utc_now() -> datetime:
 
 
 def show(
-    snapshots: Iterable[Snapshot],
+    snapshots: Iterable[ExecutionSnapshot],
     console: Console,
     *,
     steps: Sequence[str],
     logs: JobLogs | None = None,
     now: Now = utc_now,
-) -> Snapshot:
+) -> ExecutionSnapshot:
     """Show each snapshot and return the last; `steps` are all steps that the definition has, in their order."""
-    last: Snapshot | None = None
+    last: ExecutionSnapshot | None = None
     with _Table(console, steps, logs, now) if console.is_terminal else _Lines(console, logs, now) as view:
         for last in snapshots:
             view.update(last)
@@ -59,7 +59,7 @@ class _Lines(AbstractContextManager["_Lines"]):
         self._seen: dict[str, tuple[str, int]] = {}
         self._next_read = now()
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: ExecutionSnapshot) -> None:
         for step in snapshot.steps:
             state = (step.status, step.attempts)
             if self._seen.get(step.name) != state:
@@ -103,7 +103,7 @@ class _Table(AbstractContextManager["_Table"]):
         self._steps = steps
         self._logs = logs
         self._now = now
-        self._snapshot: Snapshot | None = None
+        self._snapshot: ExecutionSnapshot | None = None
         self._tail: tuple[str, tuple[Line, ...]] = ("", ())
         self._next_read = now()
         self._live: Live | None = None
@@ -115,7 +115,7 @@ class _Table(AbstractContextManager["_Table"]):
         self._live.start()
         return self
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: ExecutionSnapshot) -> None:
         changed = snapshot != self._snapshot
         self._snapshot = snapshot
         if self._logs is not None and (changed or self._now() >= self._next_read):
@@ -131,7 +131,7 @@ class _Table(AbstractContextManager["_Table"]):
         if self._live is not None:
             self._live.stop()
 
-    def _read(self, logs: JobLogs, snapshot: Snapshot) -> tuple[str, tuple[Line, ...]]:
+    def _read(self, logs: JobLogs, snapshot: ExecutionSnapshot) -> tuple[str, tuple[Line, ...]]:
         """The log of the job that started last of those that have run for a while.
 
         One that has said nothing yet leaves what stood; what ends in a moment is not worth a flicker, nor the reading.

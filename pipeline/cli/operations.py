@@ -14,7 +14,7 @@ import typer
 from pipeline.cli.options import Where, composing, console, located
 
 if TYPE_CHECKING:
-    from pipeline.operate.predict import Prediction
+    from pipeline.operate.predict import PredictedRow
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def predict(
     console().print(plain_table(("row", "label", "score"), rows, right=("row", "label", "score")))
 
 
-def _score(answer: Prediction) -> str:
+def _score(answer: PredictedRow) -> str:
     return f"{max(answer.score) if isinstance(answer.score, list) else answer.score:.6f}"
 
 

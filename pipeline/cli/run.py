@@ -17,8 +17,8 @@ from pipeline.terminal import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pipeline.deploy.plan import Plan
-    from pipeline.executions.executions import Snapshot
+    from pipeline.deploy.plan import DeployPlan
+    from pipeline.executions.executions import ExecutionSnapshot
     from pipeline.executions.logs import JobLogs
     from pipeline.run import Finished
 
@@ -101,14 +101,14 @@ class _Observer:
     def say(self, text: str) -> None:
         self._out.print(visible(text), markup=False, soft_wrap=True)
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: DeployPlan) -> None:
         changed = len(plan.steps) + len(plan.parameters)
         if plan.new:
             self.say(f"creating the pipeline with {len(plan.steps)} steps")
         elif not plan.empty:
             self.say(f"updating the pipeline: {changed} steps and parameters differ")
 
-    def follow(self, snapshots: Iterable[Snapshot], steps: Sequence[str], logs: JobLogs) -> Snapshot:
+    def follow(self, snapshots: Iterable[ExecutionSnapshot], steps: Sequence[str], logs: JobLogs) -> ExecutionSnapshot:
         from pipeline.cli.follow import show
 
         return show(snapshots, self._out, steps=steps, logs=logs if self._out.is_terminal else None)

@@ -13,7 +13,7 @@ import typer
 from pipeline.cli.options import Parameters, Where, console, located
 
 if TYPE_CHECKING:
-    from pipeline.operate.schedule import Schedule
+    from pipeline.operate.schedule import PipelineSchedule
 
 app: Final = typer.Typer(help="When the pipeline starts by itself.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -41,7 +41,7 @@ def list_(
     console().print(plain_table(("name", "when", "time zone", "state", "parameters"), rows))
 
 
-def _given(item: Schedule) -> str:
+def _given(item: PipelineSchedule) -> str:
     return " ".join(f"{name}={value}" for name, value in item.parameters.items())
 
 
@@ -64,7 +64,7 @@ def set_schedule(
     settings = where.load()
     given = where.given(settings, param)
     clients = where.reach(settings)
-    wanted = api.Schedule(
+    wanted = api.PipelineSchedule(
         api.full_name(settings.name, name), when, role or f"{settings.role}-scheduler", given, timezone, not off
     )
     change = api.plan(wanted, api.read(clients, settings.name))

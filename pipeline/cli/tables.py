@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.executions.executions import Snapshot, Summary, execution_id, note
-from pipeline.executions.results import Gate, confusion_matrix
+from pipeline.executions.executions import ExecutionSnapshot, Summary, execution_id, note
+from pipeline.executions.results import GateResult, confusion_matrix
 from pipeline.operate.clean import Item, age
 from pipeline.operate.inspection import Inspection
-from pipeline.operate.registry import Model
+from pipeline.operate.registry import RegisteredModel
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _execution(item: Summary) -> list[str | Text]:
     return [execution_id(item.arn), outcome, started, item.name, item.reason]
 
 
-def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) -> Table:
+def steps_table(snapshot: ExecutionSnapshot | None, steps: Sequence[str], now: datetime) -> Table:
     """The steps of an execution as a table; `steps` that have not started are shown without a status."""
     from rich.table import Table
     from rich.text import Text
@@ -93,7 +93,7 @@ def steps_table(snapshot: Snapshot | None, steps: Sequence[str], now: datetime) 
     return table
 
 
-def steps_json(snapshot: Snapshot) -> str:
+def steps_json(snapshot: ExecutionSnapshot) -> str:
     """The steps as JSON: `status` is the service's, `outcome` tells Rejected from Failed."""
     rows = []
     for step in snapshot.steps:
@@ -103,7 +103,7 @@ def steps_json(snapshot: Snapshot) -> str:
     return json.dumps(rows, indent=2)
 
 
-def gate_table(gates: Sequence[Gate]) -> Table:
+def gate_table(gates: Sequence[GateResult]) -> Table:
     """Each gated figure beside its threshold, met or missed."""
     return plain_table(("metric", "value", "threshold", "parameter", ""), map(_gate, gates), right=("value",))
 
@@ -121,7 +121,7 @@ def confusion_table(metrics: Mapping[str, Any], classes: Sequence[str] = ()) -> 
     return plain_table(("actual \\ predicted", *columns), rows, right=columns)
 
 
-def _gate(gate: Gate) -> list[str | Text]:
+def _gate(gate: GateResult) -> list[str | Text]:
     from rich.text import Text
 
     verdict = Text("met", "green") if gate.passed else Text("missed", "red")
@@ -136,33 +136,33 @@ def _counts(row: Mapping[str, int], actual: str) -> Iterator[str | Text]:
         yield Text(f"{value:,}", "bold" if predicted == actual else "" if value else "dim")
 
 
-def models_table(models: Sequence[Model]) -> Table:
+def models_table(models: Sequence[RegisteredModel]) -> Table:
     """One row a version."""
     shown = [name for name in _HEADLINES if any(name in model.figures for model in models)]
     headings = ("version", "status", "registered", *shown, "")
     return plain_table(headings, (_model(model, shown) for model in models), right=("version", *shown))
 
 
-def models_json(models: Sequence[Model]) -> str:
+def models_json(models: Sequence[RegisteredModel]) -> str:
     """The same as JSON, with the execution and the artefact of each."""
     rows = [{**vars(model), "created": model.created.isoformat(), "figures": dict(model.figures)} for model in models]
     return json.dumps(rows, indent=2)
 
 
-def comparison_table(first: Model, second: Model) -> Table:
+def comparison_table(first: RegisteredModel, second: RegisteredModel) -> Table:
     """One row a figure: both values and what the second has more."""
     versions = (f"version {first.version}", f"version {second.version}", "difference")
     names = [*first.figures, *(name for name in second.figures if name not in first.figures)]
     return plain_table(("figure", *versions), (_compared(name, first, second) for name in names), right=versions)
 
 
-def _model(model: Model, shown: Sequence[str]) -> list[str]:
+def _model(model: RegisteredModel, shown: Sequence[str]) -> list[str]:
     figures = (f"{model.figures[name]:.4f}" if name in model.figures else "" for name in shown)
     created = model.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return [str(model.version), model.status, created, *figures, model.remark]
 
 
-def _compared(name: str, first: Model, second: Model) -> list[str]:
+def _compared(name: str, first: RegisteredModel, second: RegisteredModel) -> list[str]:
     old, new = first.figures.get(name), second.figures.get(name)
     difference = "" if old is None or new is None else f"{new - old:+.4f}"
     return [name, *("" if value is None else f"{value:.4f}" for value in (old, new)), difference]

@@ -14,7 +14,7 @@ from pipeline.definition.expressions import is_expression
 from pipeline.definition.patterns import matches
 from pipeline.definition.properties import ANY, BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.references import CheckScope, unassignable
-from pipeline.definition.step_types import STEP_TYPES, UNPARSABLE, Placed, Problem, StepType, error, warning
+from pipeline.definition.step_types import STEP_TYPES, UNPARSABLE, DefinitionProblem, Placed, StepType, error, warning
 
 Shape = Mapping[str, Any]
 
@@ -29,7 +29,7 @@ _ACCEPTED: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
 }
 
 
-def argument_problems(step: Placed, scope: CheckScope) -> list[Problem]:
+def argument_problems(step: Placed, scope: CheckScope) -> list[DefinitionProblem]:
     """What is wrong with the arguments of a step whose type has a request of its own."""
     kind = STEP_TYPES.get(step.type)
     if kind is None or kind.request is None:
@@ -43,7 +43,7 @@ class _Walk:
     """One step's way through the shapes."""
 
     def __init__(self, step: Placed, kind: StepType, scope: CheckScope) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[DefinitionProblem] = []
         self._step, self._kind, self._scope = step, kind, scope
         self._shapes: Mapping[str, Shape] = load_model()["shapes"]
         self._kinds: Mapping[str, Callable[[Shape, str, Any, str], None]] = {

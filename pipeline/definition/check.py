@@ -17,11 +17,21 @@ from pipeline.definition.loops import loop_problems
 from pipeline.definition.own_arguments import own_argument_problems
 from pipeline.definition.properties import STRING
 from pipeline.definition.references import CheckScope
-from pipeline.definition.step_types import UNPARSABLE, Definition, Placed, Problem, error, walk
+from pipeline.definition.step_types import UNPARSABLE, Definition, DefinitionProblem, Placed, error, walk
 from pipeline.definition.steps import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.limits import Row
 
-__all__ = ["Definition", "Placed", "Problem", "canonical", "check", "errors", "parameters", "steps", "upstream"]
+__all__ = [
+    "Definition",
+    "Placed",
+    "DefinitionProblem",
+    "canonical",
+    "check",
+    "errors",
+    "parameters",
+    "steps",
+    "upstream",
+]
 
 PARITY: Final = (
     Row(
@@ -95,7 +105,7 @@ def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
     return {name: dependencies(step, by_name) for name, step in by_name.items()}
 
 
-def check(definition: Definition | str) -> list[Problem]:
+def check(definition: Definition | str) -> list[DefinitionProblem]:
     """What the service would say to the definition, errors before warnings, each in the order of the text.
 
     A string is parsed first; what is no JSON object is one error.
@@ -110,13 +120,13 @@ def check(definition: Definition | str) -> list[Problem]:
     return sorted(unique, key=lambda problem: problem.level != "error")
 
 
-def errors(definition: Definition | str) -> list[Problem]:
+def errors(definition: Definition | str) -> list[DefinitionProblem]:
     """What the service would refuse the definition for; empty for one that it takes."""
     return [problem for problem in check(definition) if problem.level == "error"]
 
 
 class _UnparsableError(Exception):
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: DefinitionProblem) -> None:
         super().__init__(problem.message)
         self.problem = problem
 
@@ -142,7 +152,7 @@ def _refuse_constant(name: str) -> Any:
     raise _UnparsableError(error("", f"{UNPARSABLE} {name} is no JSON value."))
 
 
-def _check(definition: Definition) -> list[Problem]:
+def _check(definition: Definition) -> list[DefinitionProblem]:
     problems = [*top_problems(definition), *parameter_problems(definition)]
     placed = list(walk(definition))
     top = definition.get("Steps")
@@ -162,16 +172,16 @@ def _check(definition: Definition) -> list[Problem]:
     return problems + graph_problems(placed)
 
 
-def _references(step: Placed, scope: CheckScope) -> list[Problem]:
-    problems: list[Problem] = []
+def _references(step: Placed, scope: CheckScope) -> list[DefinitionProblem]:
+    problems: list[DefinitionProblem] = []
     for path, expression in within(step.own, step.path):
         scope.kind(expression, path, problems, of=step)
     return problems
 
 
-def _config_references(definition: Definition, scope: CheckScope) -> list[Problem]:
+def _config_references(definition: Definition, scope: CheckScope) -> list[DefinitionProblem]:
     """What the names of experiments refer to: parameters and the execution, which are known before any step has run."""
-    problems: list[Problem] = []
+    problems: list[DefinitionProblem] = []
     for name in CONFIGS:
         for path, expression in within(definition.get(name), name):
             of_steps = [reference for reference in gets(expression) if referenced_step(reference)]

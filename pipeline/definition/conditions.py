@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from pipeline.definition.expressions import is_expression
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error
 
 _BINARY: Final = frozenset(
     {"Equals", "GreaterThan", "GreaterThanOrEqualTo", "LessThan", "LessThanOrEqualTo", "NotEquals"}
@@ -23,7 +23,7 @@ _CONDITION_KEYS: Final = {
 }
 
 
-def condition_problems(step: Placed) -> Iterator[Problem]:
+def condition_problems(step: Placed) -> Iterator[DefinitionProblem]:
     """What is wrong with the arguments of a Condition step, apart from the steps in its branches."""
     for name in step.arguments.keys() - {"Conditions", "IfSteps", "ElseSteps"}:
         yield error(step.path, f"{UNPARSABLE} Unknown Argument member '{name}'")
@@ -35,7 +35,7 @@ def condition_problems(step: Placed) -> Iterator[Problem]:
         yield from _condition(condition, f"{step.path}.Arguments.Conditions[{index}]")
 
 
-def _condition(condition: Any, path: str) -> Iterator[Problem]:
+def _condition(condition: Any, path: str) -> Iterator[DefinitionProblem]:
     if not isinstance(condition, dict):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
         return
@@ -53,7 +53,7 @@ def _condition(condition: Any, path: str) -> Iterator[Problem]:
             yield from _operand(name, condition[name], f"{path}.{name}")
 
 
-def _operand(name: str, value: Any, path: str) -> Iterator[Problem]:
+def _operand(name: str, value: Any, path: str) -> Iterator[DefinitionProblem]:
     if name == "Condition":
         yield from _condition(value, path)
     elif name in ("Conditions", "Values"):

@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from pipeline.definition.expressions import gets, referenced_step
 from pipeline.definition.references import out_of_reach
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error, warning
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, warning
 from pipeline.errors import did_you_mean
 
 _TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
 
 
-def graph_problems(steps: Sequence[Placed]) -> list[Problem]:
+def graph_problems(steps: Sequence[Placed]) -> list[DefinitionProblem]:
     """What is wrong between the steps."""
     by_name = {step.name: step for step in steps}
     problems = [*_duplicates(steps), *_nesting(steps)]
@@ -72,7 +72,7 @@ def _declared(step: Placed) -> Iterator[tuple[str, str, str]]:
             yield f"{step.path}.DependsOn[{index}]", name, str(trigger)
 
 
-def _duplicates(steps: Sequence[Placed]) -> Iterator[Problem]:
+def _duplicates(steps: Sequence[Placed]) -> Iterator[DefinitionProblem]:
     seen: dict[str, str] = {}
     for step in steps:
         if step.name and step.name in seen:
@@ -81,7 +81,7 @@ def _duplicates(steps: Sequence[Placed]) -> Iterator[Problem]:
         seen.setdefault(step.name, step.path)
 
 
-def _nesting(steps: Sequence[Placed]) -> Iterator[Problem]:
+def _nesting(steps: Sequence[Placed]) -> Iterator[DefinitionProblem]:
     for step in steps:
         if step.loop and step.type in ("Condition", "Fail", "ForEach"):
             yield error(step.path, f"A {step.type} step cannot stand in the body of a ForEach step.")
@@ -90,7 +90,7 @@ def _nesting(steps: Sequence[Placed]) -> Iterator[Problem]:
             yield warning(step.path, "Condition steps are nested.", hint)
 
 
-def _depends_on(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+def _depends_on(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[DefinitionProblem]:
     entries = step.step.get("DependsOn")
     if entries is None:
         return
@@ -101,7 +101,7 @@ def _depends_on(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[Problem
         yield from _entry(step, entry, f"{step.path}.DependsOn[{index}]", by_name)
 
 
-def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -> Iterator[DefinitionProblem]:
     name = entry.get("Step") if isinstance(entry, dict) else entry
     if not isinstance(name, str):
         yield error(path, f"{UNPARSABLE} Expecting the name of a step.")
@@ -120,7 +120,7 @@ def _entry(step: Placed, entry: Any, path: str, by_name: Mapping[str, Placed]) -
         yield warning(path, f"{step.name} depends on the Condition step {name}, which the service has refused.", hint)
 
 
-def _fail_and_branches(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[Problem]:
+def _fail_and_branches(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[DefinitionProblem]:
     for name in dependencies(step, by_name):
         other = by_name[name]
         if other.type == "Fail":
@@ -130,7 +130,7 @@ def _fail_and_branches(step: Placed, by_name: Mapping[str, Placed]) -> Iterator[
             yield from _never_runs(step, other)
 
 
-def _never_runs(step: Placed, other: Placed) -> Iterator[Problem]:
+def _never_runs(step: Placed, other: Placed) -> Iterator[DefinitionProblem]:
     """A step never runs that waits for a step of the branch which excludes its own."""
     mine = dict(step.within)
     for condition, branch in other.within:
@@ -139,7 +139,7 @@ def _never_runs(step: Placed, other: Placed) -> Iterator[Problem]:
             yield warning(step.path, f"{step.name} waits for {other.name} and will never run.", hint)
 
 
-def _cycles(steps: Sequence[Placed], by_name: Mapping[str, Placed]) -> list[Problem]:
+def _cycles(steps: Sequence[Placed], by_name: Mapping[str, Placed]) -> list[DefinitionProblem]:
     """One problem for each cycle found. Iterative, as a pipeline may have thousands of steps in a row."""
     edges = {step.name: dependencies(step, by_name) for step in steps}
     done: set[str] = set()

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pipeline.definition.expressions import EvaluationError, is_expression, referenced_step
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.references import CheckScope, unassignable
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, Step, error
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, Step, error
 
 MOST_AT_ONCE: Final = 50
 MOST_LITERAL_ITEMS: Final = 100
@@ -60,7 +60,7 @@ def _renamed(value: Any, siblings: set[str], index: int) -> Any:
     return value
 
 
-def loop_problems(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def loop_problems(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """What is wrong with the arguments of a ForEach step, apart from the steps of its body."""
     if step.type != "ForEach":
         return
@@ -77,7 +77,7 @@ def loop_problems(step: Placed, scope: CheckScope) -> Iterator[Problem]:
     yield from _collisions(step, scope)
 
 
-def _items(step: Placed, scope: CheckScope, path: str) -> Iterator[Problem]:
+def _items(step: Placed, scope: CheckScope, path: str) -> Iterator[DefinitionProblem]:
     items: Any = step.arguments.get("IterableItems")
     if is_expression(items):
         kind = scope.kind(items, path, [], of=step)
@@ -91,7 +91,7 @@ def _items(step: Placed, scope: CheckScope, path: str) -> Iterator[Problem]:
         yield error(path, "An item is a string, a number, a boolean or a reference.")
 
 
-def _selector(step: Placed, path: str) -> Iterator[Problem]:
+def _selector(step: Placed, path: str) -> Iterator[DefinitionProblem]:
     selector = step.arguments.get("Selector")
     if selector is None:
         return
@@ -111,7 +111,7 @@ def _within(path: str, prefix: str) -> bool:
     return path.startswith((f"{prefix}.", f"{prefix}["))
 
 
-def _collisions(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def _collisions(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """Names of steps outside that the iterations take for their own steps."""
     for name, other in scope.steps.items():
         body, _, index = name.rpartition("-")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from pipeline.definition.expressions import is_expression
 from pipeline.definition.properties import ANY, BOOLEAN
 from pipeline.definition.references import CheckScope, unassignable
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error, warning
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, warning
 
 _LINEAGE: Final = ("Actions", "Artifacts", "Contexts", "Associations")
 _CHECK_TYPES: Final = {
@@ -21,7 +21,7 @@ _CHECK_TYPES: Final = {
 _TARGET: Final = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
 
 
-def own_argument_problems(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def own_argument_problems(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """What is wrong with the arguments of a step of one of these types."""
     match step.type:
         case "Fail":
@@ -36,7 +36,7 @@ def own_argument_problems(step: Placed, scope: CheckScope) -> Iterator[Problem]:
             yield from _check(step, scope)
 
 
-def _fail(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def _fail(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     yield from _unknown(step, ("ErrorMessage",))
     message, path = step.arguments.get("ErrorMessage"), f"{step.path}.Arguments.ErrorMessage"
     for problem in scope.text(message, path, of=step) if message is not None else ():
@@ -44,7 +44,7 @@ def _fail(step: Placed, scope: CheckScope) -> Iterator[Problem]:
         yield warning(path, problem.message, problem.hint) if is_expression(message) else problem
 
 
-def _external(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def _external(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """A function and a queue are told primitive values, each by its name."""
     if not (named := step.step.get(target := _TARGET[step.type])):
         yield error(step.path, f"{UNPARSABLE} Missing required property '{target}'.")
@@ -56,13 +56,13 @@ def _external(step: Placed, scope: CheckScope) -> Iterator[Problem]:
             yield error(path, f"{UNPARSABLE} Expecting a primitive value or a function.", "pass it as JSON text")
 
 
-def _lineage(step: Placed) -> Iterator[Problem]:
+def _lineage(step: Placed) -> Iterator[DefinitionProblem]:
     yield from _unknown(step, _LINEAGE)
     if not any(name in step.arguments for name in _LINEAGE):
         yield error(f"{step.path}.Arguments", f"A Lineage step needs one of {', '.join(_LINEAGE)}.")
 
 
-def _cleanup(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def _cleanup(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """Sources are steps, each with the objects of it that are to be deleted."""
     yield from _unknown(step, ("Resources",))
     resources, path = step.arguments.get("Resources"), f"{step.path}.Arguments.Resources"
@@ -86,7 +86,7 @@ def _cleanup(step: Placed, scope: CheckScope) -> Iterator[Problem]:
                 yield from scope.text(uri, f"{path}.S3[{index}].S3Uris", of=step)
 
 
-def _check(step: Placed, scope: CheckScope) -> Iterator[Problem]:
+def _check(step: Placed, scope: CheckScope) -> Iterator[DefinitionProblem]:
     """What is checked, and the flags that say how; the request of the job itself is checked as such."""
     known = _CHECK_TYPES[step.type]
     if (kind := step.step.get("CheckType")) not in known:
@@ -102,7 +102,7 @@ def _check(step: Placed, scope: CheckScope) -> Iterator[Problem]:
             yield error(path, f"{UNPARSABLE} Expecting a value of type [Boolean].")
 
 
-def _unknown(step: Placed, known: tuple[str, ...]) -> Iterator[Problem]:
+def _unknown(step: Placed, known: tuple[str, ...]) -> Iterator[DefinitionProblem]:
     for name in step.arguments:
         if name not in known:
             yield error(f"{step.path}.Arguments.{name}", f"{UNPARSABLE} Unknown Argument member '{name}'")

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipeline.definition.expressions import is_expression, referenced_step
 from pipeline.definition.paths import PathError, beyond_json_path, parse
 from pipeline.definition.properties import ANY, OBJECT, STRING, property_kind
-from pipeline.definition.step_types import UNPARSABLE, Placed, Problem, error
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error
 from pipeline.errors import did_you_mean
 
 EXECUTION_VARIABLES: Final = frozenset(
@@ -39,7 +39,7 @@ class CheckScope:
     parameters: Mapping[str, str]
     steps: Mapping[str, Placed]
 
-    def kind(self, expression: dict[str, Any], path: str, problems: list[Problem], *, of: Placed) -> str:
+    def kind(self, expression: dict[str, Any], path: str, problems: list[DefinitionProblem], *, of: Placed) -> str:
         """The type of an expression that stands in the step `of`; what is wrong with it is added to `problems`."""
         name, argument = next(iter(expression.items()))
         if name == "Get":
@@ -50,7 +50,7 @@ class CheckScope:
         self._json_get(argument, path, problems, of)
         return ANY
 
-    def text(self, value: Any, path: str, *, of: Placed) -> list[Problem]:
+    def text(self, value: Any, path: str, *, of: Placed) -> list[DefinitionProblem]:
         """Whether a value is a string, or an expression of that type; not what is wrong within the expression."""
         if not is_expression(value):
             text = f"{UNPARSABLE} Expecting a value of type [String]."
@@ -58,7 +58,7 @@ class CheckScope:
         kind = self.kind(value, path, [], of=of)
         return [] if kind in (STRING, ANY) else [unassignable(value, kind, STRING, path)]
 
-    def _get(self, reference: Any, path: str, problems: list[Problem], of: Placed) -> str:
+    def _get(self, reference: Any, path: str, problems: list[DefinitionProblem], of: Placed) -> str:
         if not isinstance(reference, str):
             problems.append(error(path, f"{UNPARSABLE} Expecting a string after 'Get'."))
             return ANY
@@ -79,14 +79,14 @@ class CheckScope:
         )
         return ANY
 
-    def _parameter(self, name: str, path: str, problems: list[Problem]) -> str:
+    def _parameter(self, name: str, path: str, problems: list[DefinitionProblem]) -> str:
         if name not in self.parameters:
             message = f"Parameter [{name}] is referenced but not defined."
             problems.append(error(path, message, did_you_mean(name, self.parameters)))
             return ANY
         return self.parameters[name]
 
-    def _property(self, reference: str, rest: str, path: str, problems: list[Problem], of: Placed) -> str:
+    def _property(self, reference: str, rest: str, path: str, problems: list[DefinitionProblem], of: Placed) -> str:
         step_name = referenced_step(reference) or ""
         step = self._step(step_name, path, problems, of)
         if step is None:
@@ -101,7 +101,7 @@ class CheckScope:
             problems.append(error(path, f"Cannot resolve property reference [{reference}].", hint))
         return found or ANY
 
-    def _step(self, name: str, path: str, problems: list[Problem], of: Placed) -> Placed | None:
+    def _step(self, name: str, path: str, problems: list[DefinitionProblem], of: Placed) -> Placed | None:
         step = self.steps.get(name)
         if step is not None and not (hint := out_of_reach(step, of)):
             return step
@@ -109,7 +109,7 @@ class CheckScope:
         problems.append(error(path, f"Step [{name}] is referenced but not defined.", hint))
         return None
 
-    def _join(self, argument: Any, path: str, problems: list[Problem], of: Placed) -> None:
+    def _join(self, argument: Any, path: str, problems: list[DefinitionProblem], of: Placed) -> None:
         if not isinstance(argument, dict):
             problems.append(error(path, f"{UNPARSABLE} Expecting start of Json Object."))
             return
@@ -123,14 +123,14 @@ class CheckScope:
         for index, value in enumerate(values):
             self._joined(value, f"{path}.Values[{index}]", problems, of)
 
-    def _joined(self, value: Any, path: str, problems: list[Problem], of: Placed) -> None:
+    def _joined(self, value: Any, path: str, problems: list[DefinitionProblem], of: Placed) -> None:
         if is_expression(value):
             if self.kind(value, path, problems, of=of) == OBJECT:
                 problems.append(error(path, f"Cannot join [{value.get('Get')}], which is no single value."))
         elif isinstance(value, (dict, list)) or value is None:
             problems.append(error(path, f"{UNPARSABLE} Expecting a primitive value or a function in 'Values'."))
 
-    def _json_get(self, argument: Any, path: str, problems: list[Problem], of: Placed) -> None:
+    def _json_get(self, argument: Any, path: str, problems: list[DefinitionProblem], of: Placed) -> None:
         if not isinstance(argument, dict):
             problems.append(error(path, f"{UNPARSABLE} Expecting start of Json Object."))
             return
@@ -150,7 +150,7 @@ class CheckScope:
                 self.kind(argument["S3Uri"], path, problems, of=of)
             problems += self.text(argument["S3Uri"], f"{path}.S3Uri", of=of)
 
-    def _property_file(self, reference: Any, path: str, problems: list[Problem], of: Placed) -> None:
+    def _property_file(self, reference: Any, path: str, problems: list[DefinitionProblem], of: Placed) -> None:
         text = reference.get("Get") if is_expression(reference) else None
         parts = text.split(".") if isinstance(text, str) else []
         if len(parts) != 4 or parts[0] != "Steps" or parts[2] != "PropertyFiles":
@@ -173,7 +173,7 @@ def property_files(step: Placed) -> list[str]:
     return [str(file.get("PropertyFileName")) for file in files if isinstance(file, dict)]
 
 
-def unassignable(value: dict[str, Any], kind: str, wanted: str, path: str) -> Problem:
+def unassignable(value: dict[str, Any], kind: str, wanted: str, path: str) -> DefinitionProblem:
     """An expression of one type where an argument of another type is wanted; in the words of the service."""
     function, argument = next(iter(value.items()))
     shown = argument if function == "Get" else function
@@ -196,7 +196,9 @@ def _of_iteration(reference: str, path: str, of: Placed) -> bool:
     return of.type == "ForEach" and selecting and reference.startswith("IterationOutput.")
 
 
-def _refuse_others(argument: dict[str, Any], known: tuple[str, ...], path: str, problems: list[Problem]) -> None:
+def _refuse_others(
+    argument: dict[str, Any], known: tuple[str, ...], path: str, problems: list[DefinitionProblem]
+) -> None:
     for name in argument:
         if name not in known:
             problems.append(error(path, f"{UNPARSABLE} Cannot parse object, unknown property '{name}'."))

@@ -27,7 +27,7 @@ _ON_RECORD: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Problem:
+class DefinitionProblem:
     """`error`: the service refuses the definition, with this message. `warning`: it takes it, and it may not do
     what is meant. `path` says where in the definition, `hint` what to do."""
 
@@ -48,14 +48,14 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
-def error(path: str, message: str, hint: str = "") -> Problem:
+def error(path: str, message: str, hint: str = "") -> DefinitionProblem:
     """What the service refuses."""
-    return Problem("error", path, message, hint)
+    return DefinitionProblem("error", path, message, hint)
 
 
-def warning(path: str, message: str, hint: str = "") -> Problem:
+def warning(path: str, message: str, hint: str = "") -> DefinitionProblem:
     """What the service takes."""
-    return Problem("warning", path, message, hint)
+    return DefinitionProblem("warning", path, message, hint)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from pipeline.definition.cache_key import seconds
 from pipeline.definition.conditions import condition_problems
 from pipeline.definition.expressions import is_expression
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
-from pipeline.definition.step_types import BRANCHES, STEP_TYPES, UNPARSABLE, Placed, Problem, error, warning
+from pipeline.definition.step_types import BRANCHES, STEP_TYPES, UNPARSABLE, DefinitionProblem, Placed, error, warning
 from pipeline.errors import did_you_mean
 
 PARAMETER_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -58,7 +58,7 @@ CONFIGS: Final = {
 }
 
 
-def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
+def top_problems(definition: dict[str, Any]) -> Iterator[DefinitionProblem]:
     """The top of the definition: version, the kinds of its members."""
     yield from _unknown(definition, _TOP_KEYS, "")
     if definition.get("Version", "2020-12-01") != "2020-12-01":
@@ -73,13 +73,13 @@ def top_problems(definition: dict[str, Any]) -> Iterator[Problem]:
         yield error("Steps", f"{UNPARSABLE} Missing required property 'Steps'.")
 
 
-def _unknown(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[Problem]:
+def _unknown(members: dict[str, Any], known: frozenset[str], path: str) -> Iterator[DefinitionProblem]:
     for name in members:
         if name not in known:
             yield error(f"{path}.{name}".lstrip("."), f"{UNPARSABLE} Cannot parse object, unknown property '{name}'.")
 
 
-def _metadata(metadata: Any) -> Iterator[Problem]:
+def _metadata(metadata: Any) -> Iterator[DefinitionProblem]:
     if metadata is not None and not isinstance(metadata, dict):
         yield error("Metadata", f"{UNPARSABLE} Expecting start of Json Object.")
         return
@@ -93,7 +93,7 @@ def _metadata(metadata: Any) -> Iterator[Problem]:
             yield error(f"Metadata.{name}", text)
 
 
-def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[Problem]:
+def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[DefinitionProblem]:
     """One of the objects at the top whose values may be expressions; null stands for none."""
     if config is None:
         return
@@ -107,7 +107,7 @@ def _config(config: Any, path: str, members: tuple[str, ...]) -> Iterator[Proble
             yield error(f"{path}.{name}", f"{UNPARSABLE} Expecting a value of type [String].")
 
 
-def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
+def parameter_problems(definition: dict[str, Any]) -> Iterator[DefinitionProblem]:
     """The parameters: names, types, defaults."""
     declared = definition.get("Parameters")
     seen: set[str] = set()
@@ -127,7 +127,7 @@ def parameter_problems(definition: dict[str, Any]) -> Iterator[Problem]:
         yield from _default(parameter, path)
 
 
-def _texts(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
+def _texts(parameter: dict[str, Any], path: str) -> Iterator[DefinitionProblem]:
     if not isinstance(parameter.get("Description") or "", str):
         yield error(f"{path}.Description", f"{UNPARSABLE} Expecting a value of type [String].")
     if not isinstance(parameter.get("EnumValues") or [], list):
@@ -138,7 +138,7 @@ def _texts(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
             yield error(path, f"'{name}' has {len(text)} characters, the most is {_PARAMETER_TEXT}.")
 
 
-def _default(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
+def _default(parameter: dict[str, Any], path: str) -> Iterator[DefinitionProblem]:
     kind = parameter.get("Type", STRING)
     if not isinstance(kind, str) or kind not in PARAMETER_TYPES:
         known = ", ".join(PARAMETER_TYPES)
@@ -156,7 +156,7 @@ def _default(parameter: dict[str, Any], path: str) -> Iterator[Problem]:
         yield error(path, f"The default value {default!r} is not one of {choices}.")
 
 
-def step_problems(step: Placed) -> Iterator[Problem]:
+def step_problems(step: Placed) -> Iterator[DefinitionProblem]:
     """The form of one step, apart from the request in it."""
     if not _NAME.fullmatch(step.name):
         yield error(
@@ -178,7 +178,7 @@ def step_problems(step: Placed) -> Iterator[Problem]:
     yield from _held(step)
 
 
-def _kinds(step: Placed) -> Iterator[Problem]:
+def _kinds(step: Placed) -> Iterator[DefinitionProblem]:
     """The JSON kinds of the members of a step that are read as they are, and the outputs it declares."""
     arguments = step.step.get("Arguments") or {}
     if not isinstance(arguments, dict) or is_expression(arguments):
@@ -207,7 +207,7 @@ def _kinds(step: Placed) -> Iterator[Problem]:
             yield from _unknown(output, _OUTPUT_KEYS, f"{path}[{index}]")
 
 
-def _held(step: Placed) -> Iterator[Problem]:
+def _held(step: Placed) -> Iterator[DefinitionProblem]:
     for branch in BRANCHES.get(step.type, ()):
         steps = step.arguments.get(branch) or []
         path = f"{step.path}.Arguments.{branch}"
@@ -217,7 +217,7 @@ def _held(step: Placed) -> Iterator[Problem]:
             yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
 
 
-def _policies(step: Placed) -> Iterator[Problem]:
+def _policies(step: Placed) -> Iterator[DefinitionProblem]:
     kind = STEP_TYPES.get(step.type)
     cache, retries = step.step.get("CacheConfig"), step.step.get("RetryPolicies")
     if cache is not None:
@@ -234,7 +234,7 @@ def _policies(step: Placed) -> Iterator[Problem]:
             yield from _retry(policy, f"{step.path}.RetryPolicies[{index}]")
 
 
-def _cache(cache: Any, path: str) -> Iterator[Problem]:
+def _cache(cache: Any, path: str) -> Iterator[DefinitionProblem]:
     if not isinstance(cache, dict):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
         return
@@ -246,7 +246,7 @@ def _cache(cache: Any, path: str) -> Iterator[Problem]:
         yield error(path, f"{UNPARSABLE} 'ExpireAfter' is no ISO 8601 duration: {after!r}.", "such as P30D or PT1H")
 
 
-def _retry(policy: Any, path: str) -> Iterator[Problem]:
+def _retry(policy: Any, path: str) -> Iterator[DefinitionProblem]:
     if not isinstance(policy, dict):
         yield error(path, f"{UNPARSABLE} Expecting start of Json Object.")
         return
@@ -271,7 +271,7 @@ def _retry(policy: Any, path: str) -> Iterator[Problem]:
         yield error(path, f"'BackoffRate' of a retry policy is a number from 0 to {_RATE}, not {rate!r}.")
 
 
-def _property_files(step: Placed) -> Iterator[Problem]:
+def _property_files(step: Placed) -> Iterator[DefinitionProblem]:
     files = step.step.get("PropertyFiles")
     if step.type != "Processing" or files is None:
         return

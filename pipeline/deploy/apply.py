@@ -21,9 +21,9 @@ from pipeline.deploy.plan import (
     INLINE_LIMIT,
     CreatePipeline,
     Deployed,
+    DeployPlan,
     Desired,
     Instruction,
-    Plan,
     RecordChecksum,
     RemoveTags,
     SetTags,
@@ -48,7 +48,7 @@ _PAUSES: Final = (0.5, 1.0, 2.0, 4.0)
 Sleep = Callable[[float], None]
 
 
-def plan(clients: Clients, desired: Desired) -> Plan:
+def plan(clients: Clients, desired: Desired) -> DeployPlan:
     """What `upsert` would do now; reads, never writes.
 
     Raises ServiceError, and DefinitionError for a definition that the service would refuse.
@@ -84,7 +84,9 @@ def read(clients: Clients, name: str) -> Deployed | None:
         )
 
 
-def apply(clients: Clients, what: Plan, *, progress: Callable[[Instruction], None], sleep: Sleep = time.sleep) -> str:
+def apply(
+    clients: Clients, what: DeployPlan, *, progress: Callable[[Instruction], None], sleep: Sleep = time.sleep
+) -> str:
     """Carry out the plan and return the pipeline's ARN; `progress` is told before each instruction.
 
     Raises ServiceError; running it again finishes the work.

@@ -30,7 +30,7 @@ class NoBucketError(Exception):
 
 
 @dataclass(frozen=True)
-class File:
+class BundledFile:
     """One file: its name relative to the bundle, with slashes, and its bytes."""
 
     name: str
@@ -46,7 +46,7 @@ class File:
 class Bundle:
     """The files in the order of their names, and the hash of all of them in hexadecimal."""
 
-    files: tuple[File, ...]
+    files: tuple[BundledFile, ...]
     sha256: str
 
     @classmethod
@@ -115,14 +115,14 @@ def encryption(kms_key: str | None) -> dict[str, Any]:
     return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
 
 
-def _files(folder: Path) -> Iterator[File]:
+def _files(folder: Path) -> Iterator[BundledFile]:
     for path in folder.rglob("*.py"):
         relative = path.relative_to(folder)
         if path.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
-            yield File(relative.as_posix(), path.read_bytes())
+            yield BundledFile(relative.as_posix(), path.read_bytes())
 
 
-def _hash(files: tuple[File, ...]) -> str:
+def _hash(files: tuple[BundledFile, ...]) -> str:
     """Lengths go before names and bytes, so that no two bundles can run together into the same text."""
     digest = hashlib.sha256()
     for file in files:

@@ -110,7 +110,7 @@ Instruction = UploadCode | CreatePipeline | UpdatePipeline | SetTags | RemoveTag
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeployPlan:
     """Everything that differs, and what will be done about it. Empty instructions: nothing to do."""
 
     pipeline: str
@@ -131,7 +131,9 @@ class Plan:
         return not self.instructions
 
 
-def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, warnings: tuple[str, ...] = ()) -> Plan:
+def make(
+    desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, warnings: tuple[str, ...] = ()
+) -> DeployPlan:
     """The plan that turns `deployed` into `desired`; `code_uploaded` tells whether the bundle is whole in S3.
 
     `warnings` are what is known besides; a definition changed by other hands is found here.
@@ -139,7 +141,7 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
     desired = _carried(desired, deployed)
     upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix, desired.kms_key),)
     if deployed is None:
-        return Plan(
+        return DeployPlan(
             desired.name,
             new=True,
             parameters=difference.parameters({}, parsed(desired.definition)),
@@ -156,7 +158,7 @@ def make(desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, wa
     steps, parameters = difference.steps(old, new), difference.parameters(old, new)
     tag_changes = tuple(difference.compare(_own(deployed.tags), dict(desired.tags)))
     update = (UpdatePipeline(desired),) if steps or parameters or attributes else ()
-    return Plan(
+    return DeployPlan(
         desired.name,
         new=False,
         parameters=parameters,

@@ -14,8 +14,8 @@ from pipeline.definition.difference import ABSENT, Change, ItemChange
 from pipeline.deploy.forecast import Forecast
 from pipeline.deploy.plan import (
     CreatePipeline,
+    DeployPlan,
     Instruction,
-    Plan,
     RecordChecksum,
     RemoveTags,
     SetTags,
@@ -28,12 +28,12 @@ _LONGEST: Final = 100
 _HASH: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def text(plan: Plan, forecast: Sequence[Forecast]) -> str:
+def text(plan: DeployPlan, forecast: Sequence[Forecast]) -> str:
     """The plan as lines for a terminal."""
     return "\n".join(_lines(plan, forecast))
 
 
-def markdown(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
+def markdown(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
     """The plan as GitHub-flavoured Markdown: a heading, the differences as a diff block, the steps as a table."""
     lines = [f"### Plan for `{plan.pipeline}` on {where}", "", _headline(plan)]
     differences = [line for line in _differences(plan) if line]
@@ -52,7 +52,7 @@ def markdown(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
     return "\n".join(lines)
 
 
-def as_json(plan: Plan, forecast: Sequence[Forecast], where: str) -> str:
+def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
     """The plan as one JSON object; a side of a change that has nothing is left out."""
     document = {
         "pipeline": plan.pipeline,
@@ -90,7 +90,7 @@ def describe(instruction: Instruction) -> str:
             return "record the checksum of the definition"
 
 
-def _lines(plan: Plan, forecast: Sequence[Forecast]) -> Iterator[str]:
+def _lines(plan: DeployPlan, forecast: Sequence[Forecast]) -> Iterator[str]:
     yield _headline(plan)
     differences = list(_differences(plan))
     if differences:
@@ -107,7 +107,7 @@ def _lines(plan: Plan, forecast: Sequence[Forecast]) -> Iterator[str]:
             yield f"  {item.step:<{width}}  {_fate(item)}"
 
 
-def _headline(plan: Plan) -> str:
+def _headline(plan: DeployPlan) -> str:
     if plan.empty:
         return "Nothing to do: what is deployed is what is built."
     if plan.new:
@@ -116,14 +116,14 @@ def _headline(plan: Plan) -> str:
     return f"Changes: {counted}." if counted else f"Changes: {', '.join(map(describe, plan.instructions))}."
 
 
-def _counted(plan: Plan) -> str:
+def _counted(plan: DeployPlan) -> str:
     """How many of each there are, those that there are none of left out."""
     counted = {"parameter": plan.parameters, "step": plan.steps, "attribute": plan.attributes}
     counted |= {"code file": plan.code, "tag": plan.tags}
     return ", ".join(f"{len(items)} {name}{'s' if len(items) > 1 else ''}" for name, items in counted.items() if items)
 
 
-def _differences(plan: Plan) -> Iterator[str]:
+def _differences(plan: DeployPlan) -> Iterator[str]:
     yield from _items("parameter", plan.parameters)
     yield from _items("step", plan.steps)
     yield from (_line("", change) for change in plan.attributes)

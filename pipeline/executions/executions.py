@@ -1,6 +1,6 @@
 """Executions: found, listed, followed, with their steps, by boto3 against AWS or localhost alike.
 
-An execution is seen as a `Snapshot`: what the service answers at one moment, as plain data. `follow` is an
+An execution is seen as a `ExecutionSnapshot`: what the service answers at one moment, as plain data. `follow` is an
 iterator of snapshots, one for each change; showing them is somebody else's work.
 """
 
@@ -67,7 +67,7 @@ class StepView:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class ExecutionSnapshot:
     """One execution at one moment; steps in the order in which they started."""
 
     arn: str
@@ -96,7 +96,7 @@ class Snapshot:
         return next((step for step in self.steps if step.status == "Failed"), None)
 
 
-def snapshot(clients: Clients, arn: str) -> Snapshot:
+def snapshot(clients: Clients, arn: str) -> ExecutionSnapshot:
     """The execution as it is now. Raises ServiceError."""
     with translated():
         described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
@@ -104,7 +104,7 @@ def snapshot(clients: Clients, arn: str) -> Snapshot:
             PipelineExecutionArn=arn, SortOrder="Ascending"
         )
         steps = tuple(_step(item) for page in pages for item in page["PipelineExecutionSteps"])
-    return Snapshot(arn, described["PipelineExecutionStatus"], steps, described.get("FailureReason", ""))
+    return ExecutionSnapshot(arn, described["PipelineExecutionStatus"], steps, described.get("FailureReason", ""))
 
 
 def follow(
@@ -116,7 +116,7 @@ def follow(
     timeout: float | None = None,
     interval: float | None = None,
     all_answers: bool = False,
-) -> Iterator[Snapshot]:
+) -> Iterator[ExecutionSnapshot]:
     """Each change of the execution until it is over; throttling and lost connections are waited out.
 
     `timeout` and `interval` are seconds; by default there is no timeout, and the interval suits the target.
@@ -125,7 +125,7 @@ def follow(
     """
     end = None if timeout is None else monotonic() + timeout
     pause = interval or (0.05 if clients.target.local else 5.0)
-    seen: Snapshot | None = None
+    seen: ExecutionSnapshot | None = None
     for now in _patiently(lambda: snapshot(clients, arn), sleep, pause):
         if all_answers or now != seen:
             yield now
@@ -206,7 +206,7 @@ def _summary(clients: Clients, item: PipelineExecutionSummaryTypeDef) -> Summary
     return Summary(item["PipelineExecutionArn"], status, name, item["StartTime"], reason, outcome)
 
 
-def step_of(execution: Snapshot, name: str) -> StepView:
+def step_of(execution: ExecutionSnapshot, name: str) -> StepView:
     """The step of that name. Raises UsageError if it has not started, with the nearest name that has."""
     found = execution.step(name)
     if found is None:
@@ -242,8 +242,8 @@ def exit_message(clients: Clients, step: StepView) -> str:
 
 
 def telling(
-    clients: Clients, snapshots: Iterable[Snapshot], step: str, say: Callable[[str], None]
-) -> Iterator[Snapshot]:
+    clients: Clients, snapshots: Iterable[ExecutionSnapshot], step: str, say: Callable[[str], None]
+) -> Iterator[ExecutionSnapshot]:
     """The snapshots as they are; `say` is told once what the job of a step said when it succeeded."""
     told = False
     for now in snapshots:
@@ -281,7 +281,9 @@ _PASSING: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded", 
 _PATIENCE: Final = 12
 
 
-def _patiently(ask: Callable[[], Snapshot], sleep: Callable[[float], None], pause: float) -> Iterator[Snapshot]:
+def _patiently(
+    ask: Callable[[], ExecutionSnapshot], sleep: Callable[[float], None], pause: float
+) -> Iterator[ExecutionSnapshot]:
     """Answers of `ask` without end; up to 12 failures in a row that may pass by themselves are waited out."""
     failures = 0
     while True:
@@ -307,7 +309,7 @@ def may_pass(error: ServiceError) -> bool:
     return isinstance(cause, HTTPClientError | EndpointConnectionError)
 
 
-def _running(now: Snapshot) -> str:
+def _running(now: ExecutionSnapshot) -> str:
     names = [step.name for step in now.steps if step.status not in ("Succeeded", "Failed", "Stopped")]
     return f"running {', '.join(names)}" if names else "no step is running"
 

@@ -12,7 +12,7 @@ from typing import Final
 from pipeline.clients import Clients
 from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
 from pipeline.executions import logs, results
-from pipeline.executions.executions import Snapshot, StepView, execution_id, exit_message
+from pipeline.executions.executions import ExecutionSnapshot, StepView, execution_id, exit_message
 
 _LAST_LINES: Final = 10
 _LONGEST: Final = 300
@@ -21,7 +21,7 @@ _TELLING: Final = "ClientError: "
 _NOT_TELLING: Final = "See job logs"
 
 
-def verdict(end: Snapshot) -> ExecutionError | None:
+def verdict(end: ExecutionSnapshot) -> ExecutionError | None:
     """None for an execution that Succeeded, else the error that says how it ended and why.
 
     A gate that rejected is told from a step that failed by the type of the failed step: Fail.
@@ -46,7 +46,7 @@ def verdict(end: Snapshot) -> ExecutionError | None:
     )
 
 
-def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
+def explain(clients: Clients, end: ExecutionSnapshot) -> ExecutionError | None:
     """The verdict, in the words of the failed step's job where it has any: its exit message, else its last lines."""
     failed = end.failed_step
     if failed is not None and failed.kind != "Fail" and (gone := _gone(clients, end)):
@@ -61,7 +61,7 @@ def explain(clients: Clients, end: Snapshot) -> ExecutionError | None:
     return verdict(end)
 
 
-def _gone(clients: Clients, end: Snapshot) -> str:
+def _gone(clients: Clients, end: ExecutionSnapshot) -> str:
     """The first reused step whose outputs are in S3 no more; empty if there is none, or it cannot be told."""
     try:
         found = results.outputs(clients, replace(end, steps=tuple(step for step in end.steps if step.cached_from)))

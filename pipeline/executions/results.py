@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pipeline.clients import Clients, error_code, translated
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import Snapshot, StepView, definition_of, parameters_of
+from pipeline.executions.executions import ExecutionSnapshot, StepView, definition_of, parameters_of
 
 # Condition type -> the side of the threshold in words, and the test.
 SIDES: Final = {
@@ -37,7 +37,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateResult:
     """One comparison of the gate: the figure, the side it must be on, the threshold and its parameter."""
 
     metric: str
@@ -48,7 +48,7 @@ class Gate:
     passed: bool
 
 
-def outputs(clients: Clients, execution: Snapshot) -> tuple[Output, ...]:
+def outputs(clients: Clients, execution: ExecutionSnapshot) -> tuple[Output, ...]:
     """Every output of the execution's jobs, in the order of the steps. Raises ServiceError."""
     with translated():
         return tuple(output for step in execution.steps for output in _outputs_of(clients, step))
@@ -125,7 +125,9 @@ def _document(clients: Clients, found: tuple[Output, ...], name: str, file: str)
     return None
 
 
-def gates(definition: Mapping[str, Any], parameters: Mapping[str, str], metrics: Mapping[str, Any]) -> tuple[Gate, ...]:
+def gates(
+    definition: Mapping[str, Any], parameters: Mapping[str, str], metrics: Mapping[str, Any]
+) -> tuple[GateResult, ...]:
     """Each comparison of a figure of the evaluation with a parameter that the definition's conditions make.
 
     `parameters` are those the execution was started with; the others have their defaults.
@@ -145,7 +147,7 @@ def comparisons(definition: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]
                 yield condition["Type"], figure["Std:JsonGet"]["Path"], name
 
 
-def execution_gates(clients: Clients, arn: str, metrics: Mapping[str, Any]) -> tuple[Gate, ...]:
+def execution_gates(clients: Clients, arn: str, metrics: Mapping[str, Any]) -> tuple[GateResult, ...]:
     """The gate's comparisons of one execution. Raises ServiceError."""
     return gates(definition_of(clients, arn), parameters_of(clients, arn), metrics)
 
@@ -195,7 +197,9 @@ def _outputs_of(clients: Clients, step: StepView) -> Iterator[Output]:
         yield Output(step.name, "predictions", transform["TransformOutput"]["S3OutputPath"].rstrip("/") + "/")
 
 
-def _gate(kind: str, path: str, parameter: str, values: Mapping[str, Any], metrics: Mapping[str, Any]) -> Gate | None:
+def _gate(
+    kind: str, path: str, parameter: str, values: Mapping[str, Any], metrics: Mapping[str, Any]
+) -> GateResult | None:
     figure: Any = metrics
     for part in path.split("."):
         figure = figure.get(part) if isinstance(figure, Mapping) else None
@@ -204,7 +208,7 @@ def _gate(kind: str, path: str, parameter: str, values: Mapping[str, Any], metri
     if value is None or threshold is None:
         return None
     name = path.removesuffix(".value").rpartition(".")[2]
-    return Gate(name, value, side, threshold, parameter, holds(value, threshold))
+    return GateResult(name, value, side, threshold, parameter, holds(value, threshold))
 
 
 def _is_matrix(value: Any) -> bool:

@@ -14,7 +14,7 @@ from pipeline.local import durable
 from pipeline.local.clock import Clock
 from pipeline.local.durable import Sync
 from pipeline.local.egress.proxy import Proxy
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
 from pipeline.local.other_aws.events import Events
@@ -41,7 +41,7 @@ class Configuration:
     account: str = ACCOUNT
     region: str = DEFAULT_REGION
     key: AccessKey = AccessKey("local", "local")
-    faults: Faults = field(default_factory=Faults)
+    faults: InjectedFaults = field(default_factory=InjectedFaults)
     clock: Clock = field(default_factory=Clock)
     sync: Sync = durable.sync
     """How what is acknowledged gets to the disk."""
@@ -49,7 +49,7 @@ class Configuration:
     """The functions that Lambda steps may call: name to module:function (see `pipeline.local.engine.lambdas`)."""
 
 
-class Context(ABC):
+class ServiceContext(ABC):
     """The parts that the others stand on."""
 
     def __init__(self, state: StateFolder, configuration: Configuration, *, address: Callable[[], str]) -> None:

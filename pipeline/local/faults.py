@@ -43,7 +43,7 @@ _REASONS: Final = {
 
 
 @dataclass(frozen=True)
-class Faults:
+class InjectedFaults:
     """What goes wrong, and how often; without arguments nothing does."""
 
     throttle_rate: float = 0.0
@@ -57,7 +57,7 @@ class Faults:
     _random: random.Random = field(default_factory=lambda: random.Random(1), compare=False, repr=False)
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> Faults:
+    def parse(cls, texts: Iterable[str]) -> InjectedFaults:
         """From the texts of `--fault`. Raises UsageError, which names the known ones."""
         rates = {"throttle": 0.0, "service-fault": 0.0, "slow-endpoint": 0.0}
         limits: dict[str, int] = {}

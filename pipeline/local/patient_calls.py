@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.errors import ApiError
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _ATTEMPTS: Final = 8
 _FIRST_WAIT: Final = 0.02
 
 
-def patiently(service: Context, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+def patiently(service: ServiceContext, operation: str, request: dict[str, Any]) -> dict[str, Any]:
     """The answer of an action, asked again up to seven times (within 3 s). Raises ApiError."""
     for attempt in range(_ATTEMPTS):
         try:

@@ -24,11 +24,10 @@ from pipeline.local.containers.hosting.invocation import PAYLOAD_LIMIT
 from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.http import guard, protocols, signature_v2
 from pipeline.local.http.listener import Listener, bind
-from pipeline.local.http.messages import Answer, BadRequest, Disconnected, Request
+from pipeline.local.http.messages import Disconnected, HttpAnswer, HttpRequest, MalformedRequest
 from pipeline.local.http.payload import SIGNED_CHUNKS, Mismatch, checked, read_all
 from pipeline.local.http.protocols import Wire
-from pipeline.local.http.signature_v4 import Credential, Refused, claim_of, scope_of
-from pipeline.local.http.signature_v4 import Request as Signed
+from pipeline.local.http.signature_v4 import Credential, SignatureRefused, SignedRequest, claim_of, scope_of
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
 from pipeline.local.log_pages import log_events
@@ -92,7 +91,7 @@ class Front:
         """Stop listening."""
         self._listener.close(_GRACE_SECONDS)
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpAnswer:
         """The answer to any request; never raises but for a client that is gone."""
         reason = guard.refusal(request)
         if reason:
@@ -107,12 +106,12 @@ class Front:
             return self._paged(request)
         return self._answer(request)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: HttpRequest) -> HttpAnswer:
         region, name = scope_of(_signed(request, ""))
         wire = Wire.S3 if request.bucket else protocols.wire_of(request, name)
         try:
             return self._signed_answer(request, wire, name)
-        except Refused as error:
+        except SignatureRefused as error:
             host = request.headers["host"]
             if error.reason == "missing" and guard.is_aws(host):
                 text = f"SageMaker on localhost answers for {host}, and only what is signed."
@@ -122,7 +121,7 @@ class Front:
             return protocols.api_error(wire, error)
         except Mismatch as error:
             return protocols.failure(wire, error.code, error.message, 400)
-        except (BadRequest, Disconnected):
+        except (MalformedRequest, Disconnected):
             raise
         except Exception as error:  # the last line of defence: a fault here is one answer, not the server's end
             _log.exception("%s %s", request.method, request.path)
@@ -131,7 +130,7 @@ class Front:
                 text = disk.FULL
             return protocols.api_error(wire, InternalFailure(text))
 
-    def _signed_answer(self, request: Request, wire: Wire, name: str) -> Answer:
+    def _signed_answer(self, request: HttpRequest, wire: Wire, name: str) -> HttpAnswer:
         if wire is Wire.S3:
             return self._s3(request)
         # Before the body is read, so that who has no key cannot hold a thread by sending it slowly.
@@ -141,13 +140,13 @@ class Front:
         digest = hashlib.sha256(body).hexdigest()
         credential = claim.verified(_signed(request, digest))
         if credential.payload_hash not in (digest, "UNSIGNED-PAYLOAD"):
-            raise Refused("mismatch", "The body is not the one that was signed.")
+            raise SignatureRefused("mismatch", "The body is not the one that was signed.")
         target = request.headers.get("x-amz-target", "")
         if target.startswith(_TARGET) or name == "sagemaker":
             self._check_scope(credential)
             return self._sagemaker(request, target, body)
         if credential.service == "s3":  # moto has an S3 of its own, where nothing of this one's is
-            raise Refused("mismatch", "Credential should be scoped to correct service.")
+            raise SignatureRefused("mismatch", "Credential should be scoped to correct service.")
         if credential.service == "logs":
             # Pages of logs come from their files; for all else moto's view is brought up to date when somebody looks.
             asked = parsed(body)
@@ -163,7 +162,7 @@ class Front:
             return sts.answer(self._service.configuration.account)
         return self._moto.answer(request, credential.service, body, own_key=own_key)
 
-    def _sagemaker(self, request: Request, target: str, body: bytes) -> Answer:
+    def _sagemaker(self, request: HttpRequest, target: str, body: bytes) -> HttpAnswer:
         if target:
             operation = target.removeprefix(_TARGET)
             region = self._service.configuration.region
@@ -172,15 +171,15 @@ class Front:
             return self._runtime(request, body)
         return self._metrics(request, body)
 
-    def _runtime(self, request: Request, body: bytes) -> Answer:
+    def _runtime(self, request: HttpRequest, body: bytes) -> HttpAnswer:
         endpoint, _, action = unquote(request.path).removeprefix(_ENDPOINTS).partition("/")
         if action != "invocations" or request.method != "POST":
             raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
         answer = self._service.hosting.invoke(endpoint, body, request.headers)
         headers = [*answer.headers, ("x-amzn-RequestId", protocols.request_id())]
-        return Answer(answer.status, headers, answer.body)
+        return HttpAnswer(answer.status, headers, answer.body)
 
-    def _metrics(self, request: Request, body: bytes) -> Answer:
+    def _metrics(self, request: HttpRequest, body: bytes) -> HttpAnswer:
         from pipeline.local.api.tracking import metrics
 
         actions = {"/BatchPutMetrics": metrics.batch_put, "/BatchGetMetrics": metrics.batch_get}
@@ -188,9 +187,9 @@ class Front:
             raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
         result = actions[request.path](self._service, parsed(body))
         headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", protocols.request_id())]
-        return Answer(200, headers, json.dumps(result).encode())
+        return HttpAnswer(200, headers, json.dumps(result).encode())
 
-    def _s3(self, request: Request) -> Answer:
+    def _s3(self, request: HttpRequest) -> HttpAnswer:
         from pipeline.local.s3 import http
         from pipeline.local.s3.http.request import Plane
 
@@ -222,24 +221,26 @@ class Front:
     def _check_scope(self, credential: Credential) -> None:
         region = self._service.configuration.region
         if credential.service != "sagemaker":
-            raise Refused("mismatch", "Credential should be scoped to correct service: 'sagemaker'.")
+            raise SignatureRefused("mismatch", "Credential should be scoped to correct service: 'sagemaker'.")
         if credential.region != region:
-            raise Refused(
+            raise SignatureRefused(
                 "mismatch",
                 f"Credential should be scoped to a valid region. SageMaker on localhost is in {region}, "
                 f"the request was signed for {credential.region}.",
             )
 
-    def _paged(self, request: Request) -> Answer:
+    def _paged(self, request: HttpRequest) -> HttpAnswer:
         try:
             return self._console.answer(request)
         except Exception:  # a page that cannot be shown is one page, not the server's end
             _log.exception("%s", request.path)
-            return Answer(500, [("Content-Type", "text/plain")], b"This page cannot be shown; server.log says why.\n")
+            return HttpAnswer(
+                500, [("Content-Type", "text/plain")], b"This page cannot be shown; server.log says why.\n"
+            )
 
-    def _health(self) -> Answer:
+    def _health(self) -> HttpAnswer:
         body = {"service": "pipeline.local", "key": fingerprint(self._key.access_key_id)}
-        return Answer(200, [("Content-Type", "application/json")], json.dumps(body).encode())
+        return HttpAnswer(200, [("Content-Type", "application/json")], json.dumps(body).encode())
 
 
 def parsed(body: bytes) -> dict[str, Any]:
@@ -264,10 +265,10 @@ def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
 
 
-def _signed(request: Request, digest: str) -> Signed:
-    return Signed(request.method, request.path, request.query, request.headers, digest)
+def _signed(request: HttpRequest, digest: str) -> SignedRequest:
+    return SignedRequest(request.method, request.path, request.query, request.headers, digest)
 
 
-def _forbidden(reason: str) -> Answer:
+def _forbidden(reason: str) -> HttpAnswer:
     headers = [("Content-Type", "application/json"), ("X-Content-Type-Options", "nosniff")]
-    return Answer(403, headers, json.dumps({"__type": "AccessDeniedException", "message": reason}).encode())
+    return HttpAnswer(403, headers, json.dumps({"__type": "AccessDeniedException", "message": reason}).encode())

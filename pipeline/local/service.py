@@ -13,7 +13,7 @@ from typing import Any, Final
 from pipeline.local import request_rules
 from pipeline.local.containers.hosting.hosting import Hosting
 from pipeline.local.containers.jobs.jobs import Jobs
-from pipeline.local.context import Body, Configuration, Context
+from pipeline.local.context import Body, Configuration, ServiceContext
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.request_rules import Around
@@ -25,7 +25,7 @@ _log: Final = logging.getLogger(__name__)
 Action = Callable[["Service", Body], Body]
 
 
-class Service(Context):
+class Service(ServiceContext):
     """SageMaker on localhost: jobs, endpoints and executions on a context, and the actions that reach them."""
 
     def __init__(

@@ -28,7 +28,7 @@ _BATCH: Final = 1000
 _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
 
 
-class Kind(IntEnum):
+class RemainsKind(IntEnum):
     """The kinds in the order in which they are removed: what uses comes before what is used."""
 
     ENDPOINT = 0
@@ -47,12 +47,12 @@ class Kind(IntEnum):
 class Item:
     """One thing: `address` is what it is removed by, `uses` the (kind, name) of what it needs."""
 
-    kind: Kind
+    kind: RemainsKind
     name: str
     address: str
     changed: datetime
     """When it was made, or last changed: an endpoint's age counts from its last deployment."""
-    uses: frozenset[tuple[Kind, str]] = frozenset()
+    uses: frozenset[tuple[RemainsKind, str]] = frozenset()
     stays: str = ""
     """Why it is never removed; empty for what may go."""
     by_name_only: str = ""
@@ -61,20 +61,20 @@ class Item:
     """False for another pipeline's, which is known only for what it uses."""
 
     @property
-    def key(self) -> tuple[Kind, str]:
+    def key(self) -> tuple[RemainsKind, str]:
         """What others name it by."""
         return self.kind, self.name
 
 
 @dataclass(frozen=True)
-class Plan:
+class CleanPlan:
     """What is removed, in this order, and what was chosen or is there but stays, with the reason in `stays`."""
 
     remove: tuple[Item, ...] = ()
     stay: tuple[Item, ...] = ()
 
 
-def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta | None, now: datetime) -> Plan:
+def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta | None, now: datetime) -> CleanPlan:
     """Choose by name and by age. Raises UsageError for a name that is not there, or of something that must stay."""
     named = {name: _named(name, items) for name in names}
     wanted = {item.key for found in named.values() for item in found}
@@ -91,10 +91,10 @@ def plan(items: Sequence[Item], *, names: Sequence[str], older_than: timedelta |
             remove.append(item)
         else:
             stay.append(replace(item, stays=reason or item.by_name_only))
-    return Plan(tuple(remove), tuple(item for item in stay if item.own))
+    return CleanPlan(tuple(remove), tuple(item for item in stay if item.own))
 
 
-def apply(clients: Clients, chosen: Plan, *, progress: Callable[[Item], None]) -> None:
+def apply(clients: Clients, chosen: CleanPlan, *, progress: Callable[[Item], None]) -> None:
     """Remove what the plan says; what is gone already is passed over. Raises ServiceError."""
     from botocore.exceptions import ClientError
 
@@ -126,7 +126,7 @@ def age(item: Item, now: datetime) -> str:
 
 def reusable(item: Item, now: datetime) -> bool:
     """Whether the cache could still offer what the thing holds to a later execution: AWS's looks at no file."""
-    return item.kind is Kind.EXECUTION_FILES and now - item.changed < CACHED_FOR + _LONGEST_RUN
+    return item.kind is RemainsKind.EXECUTION_FILES and now - item.changed < CACHED_FOR + _LONGEST_RUN
 
 
 def _named(name: str, items: Sequence[Item]) -> list[Item]:
@@ -155,19 +155,19 @@ def _way_out(item: Item, stay: Sequence[Item]) -> str:
 def _remove(clients: Clients, item: Item) -> None:
     sagemaker = clients.sagemaker
     match item.kind:
-        case Kind.ENDPOINT:
+        case RemainsKind.ENDPOINT:
             sagemaker.delete_endpoint(EndpointName=item.address)
             # Its configuration counts as in use until the endpoint is gone.
             pause = 1 if clients.target.local else 10
             waiter = sagemaker.get_waiter("endpoint_deleted")
             waiter.wait(EndpointName=item.address, WaiterConfig={"Delay": pause, "MaxAttempts": 90})
-        case Kind.ENDPOINT_CONFIG:
+        case RemainsKind.ENDPOINT_CONFIG:
             sagemaker.delete_endpoint_config(EndpointConfigName=item.address)
-        case Kind.MODEL:
+        case RemainsKind.MODEL:
             sagemaker.delete_model(ModelName=item.address)
-        case Kind.MODEL_PACKAGE:
+        case RemainsKind.MODEL_PACKAGE:
             sagemaker.delete_model_package(ModelPackageName=item.address)
-        case Kind.EXECUTION_FILES:
+        case RemainsKind.EXECUTION_FILES:
             _remove_files(clients, item.address)
 
 

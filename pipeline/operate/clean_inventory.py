@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
-from pipeline.operate.clean import Item, Kind
+from pipeline.operate.clean import Item, RemainsKind
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -46,11 +46,11 @@ class _Reader:
             configurations = {found.get("EndpointConfigName", "")}
             configurations.add(found.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""))
             yield Item(
-                Kind.ENDPOINT,
+                RemainsKind.ENDPOINT,
                 name,
                 name,
                 summary["LastModifiedTime"],
-                frozenset((Kind.ENDPOINT_CONFIG, used) for used in configurations if used),
+                frozenset((RemainsKind.ENDPOINT_CONFIG, used) for used in configurations if used),
                 stays=f"it is {status}" if status in _BUSY else "",
                 by_name_only="in service: goes by name only" if status == "InService" else "",
                 own=self._own(summary["EndpointArn"], name),
@@ -60,9 +60,11 @@ class _Reader:
         for summary in self._all("list_endpoint_configs", "EndpointConfigs"):
             name = summary["EndpointConfigName"]
             found = self.clients.sagemaker.describe_endpoint_config(EndpointConfigName=name)
-            used = frozenset((Kind.MODEL, variant.get("ModelName", "")) for variant in found["ProductionVariants"])
+            used = frozenset(
+                (RemainsKind.MODEL, variant.get("ModelName", "")) for variant in found["ProductionVariants"]
+            )
             own = self._own(summary["EndpointConfigArn"], name)
-            yield Item(Kind.ENDPOINT_CONFIG, name, name, summary["CreationTime"], used, own=own)
+            yield Item(RemainsKind.ENDPOINT_CONFIG, name, name, summary["CreationTime"], used, own=own)
 
     def models(self) -> Iterator[Item]:
         for summary in self._all("list_models", "Models"):
@@ -71,7 +73,7 @@ class _Reader:
                 continue
             found = self.clients.sagemaker.describe_model(ModelName=name)
             containers = [found.get("PrimaryContainer", {}), *found.get("Containers", [])]
-            yield Item(Kind.MODEL, name, name, summary["CreationTime"], self._files(containers))
+            yield Item(RemainsKind.MODEL, name, name, summary["CreationTime"], self._files(containers))
 
     def packages(self) -> Iterator[Item]:
         from botocore.exceptions import ClientError
@@ -89,7 +91,7 @@ class _Reader:
             status = found.get("ModelApprovalStatus", "")
             used = self._files([found.get("InferenceSpecification", {}), found.get("ModelMetrics", {})])
             yield Item(
-                Kind.MODEL_PACKAGE,
+                RemainsKind.MODEL_PACKAGE,
                 arn.rpartition("model-package/")[2],
                 arn,
                 summary["CreationTime"],
@@ -113,7 +115,7 @@ class _Reader:
             name = prefix.removeprefix(root).rstrip("/")
             when, status = started.get(name) or (self._newest(bucket, prefix), "")
             running = f"the execution is {status}" if status and status not in TERMINAL else ""
-            yield Item(Kind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
+            yield Item(RemainsKind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
 
     def _executions(self) -> dict[str, tuple[datetime, str]]:
         from botocore.exceptions import ClientError
@@ -136,10 +138,12 @@ class _Reader:
         newest: datetime = max(item["LastModified"] for page in pages for item in page.get("Contents", []))
         return newest
 
-    def _files(self, documents: Any) -> frozenset[tuple[Kind, str]]:
+    def _files(self, documents: Any) -> frozenset[tuple[RemainsKind, str]]:
         """The executions whose files a description names, wherever in it."""
         root = re.escape(f"s3://{self.settings.bucket}/{self.settings.prefix}/executions/")
-        return frozenset((Kind.EXECUTION_FILES, name) for name in re.findall(f"{root}([^/'\"]+)", repr(documents)))
+        return frozenset(
+            (RemainsKind.EXECUTION_FILES, name) for name in re.findall(f"{root}([^/'\"]+)", repr(documents))
+        )
 
     def _own(self, arn: str, name: str) -> bool:
         tags: dict[str, str] = {tag["Key"]: tag["Value"] for tag in self._all("list_tags", "Tags", ResourceArn=arn)}

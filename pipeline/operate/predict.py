@@ -25,7 +25,7 @@ _BYTES: Final = 5 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Prediction:
+class PredictedRow:
     """The answer to one row: its number from 1, the label (None for regression), the score or the scores."""
 
     row: int
@@ -33,7 +33,7 @@ class Prediction:
     score: float | list[float]
 
 
-def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[Prediction]:
+def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[PredictedRow]:
     """The endpoint's answers to every row of the file, in order, as they come.
 
     Raises DataError for a file that cannot be read, ServiceError for what the endpoint refuses.
@@ -43,7 +43,7 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[Prediction]
         for answer in _invoke(clients, endpoint, body, row + 1):
             row += 1
             label = answer.get("predicted_label")
-            yield Prediction(row, None if label is None else int(label), answer["score"])
+            yield PredictedRow(row, None if label is None else int(label), answer["score"])
 
 
 def rows(path: Path) -> Iterator[bytes]:

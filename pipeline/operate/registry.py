@@ -16,7 +16,7 @@ from pipeline.executions.results import number, read_json
 
 
 @dataclass(frozen=True)
-class Model:
+class RegisteredModel:
     """One version of a model package group."""
 
     arn: str
@@ -34,7 +34,7 @@ class Model:
     figures: Mapping[str, float] = field(default_factory=dict)
 
 
-def models(clients: Clients, group: str, *, count: int = 20, figures: bool = True) -> tuple[Model, ...]:
+def models(clients: Clients, group: str, *, count: int = 20, figures: bool = True) -> tuple[RegisteredModel, ...]:
     """The versions of a group, newest first. Raises ServiceError."""
     with translated():
         pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
@@ -47,7 +47,7 @@ def models(clients: Clients, group: str, *, count: int = 20, figures: bool = Tru
     return tuple(describe(clients, arn, figures=figures) for arn in arns)
 
 
-def model(clients: Clients, group: str, version: int) -> Model:
+def model(clients: Clients, group: str, version: int) -> RegisteredModel:
     """One version with its figures. Raises UsageError if there is none."""
     found = models(clients, group, count=1, figures=False)
     if not found or not 1 <= version <= found[0].version:
@@ -58,7 +58,7 @@ def model(clients: Clients, group: str, version: int) -> Model:
     return describe(clients, f"{found[0].arn.rpartition('/')[0]}/{version}", figures=True)
 
 
-def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Model | None:
+def latest_approved(clients: Clients, group: str, *, besides: str = "") -> RegisteredModel | None:
     """The newest approved version with its figures, or None; the ARN `besides` does not count. Raises ServiceError."""
     from botocore.exceptions import ClientError
 
@@ -79,13 +79,13 @@ def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Model
     return describe(clients, arn, figures=True) if arn else None
 
 
-def describe(clients: Clients, arn: str, *, figures: bool) -> Model:
+def describe(clients: Clients, arn: str, *, figures: bool) -> RegisteredModel:
     """One version by its ARN. Raises ServiceError."""
     with translated():
         found = clients.sagemaker.describe_model_package(ModelPackageName=arn)
     containers = found.get("InferenceSpecification", {}).get("Containers", [{}])
     uri = found.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {}).get("S3Uri", "")
-    return Model(
+    return RegisteredModel(
         arn=arn,
         version=found.get("ModelPackageVersion", 0),
         status=found.get("ModelApprovalStatus", ""),
@@ -98,17 +98,17 @@ def describe(clients: Clients, arn: str, *, figures: bool) -> Model:
     )
 
 
-def approve(clients: Clients, chosen: Model, remark: str) -> None:
+def approve(clients: Clients, chosen: RegisteredModel, remark: str) -> None:
     """Approve a version; what is said is kept with it. Raises ServiceError."""
     _decide(clients, chosen, "Approved", remark)
 
 
-def reject(clients: Clients, chosen: Model, reason: str) -> None:
+def reject(clients: Clients, chosen: RegisteredModel, reason: str) -> None:
     """Reject a version with a reason. Raises ServiceError."""
     _decide(clients, chosen, "Rejected", reason)
 
 
-def _decide(clients: Clients, chosen: Model, status: Any, remark: str) -> None:
+def _decide(clients: Clients, chosen: RegisteredModel, status: Any, remark: str) -> None:
     request: dict[str, Any] = {"ModelPackageArn": chosen.arn, "ModelApprovalStatus": status}
     if remark:
         request["ApprovalDescription"] = remark

@@ -27,7 +27,7 @@ _NAME: Final = re.compile(r"[0-9a-zA-Z-_.]{1,64}")
 
 
 @dataclass(frozen=True)
-class Schedule:
+class PipelineSchedule:
     """When the pipeline is started, in which time zone, with which parameters, as which role."""
 
     name: str
@@ -57,7 +57,7 @@ class Schedule:
 class Put:
     """Create the schedule, or give it its new members."""
 
-    schedule: Schedule
+    schedule: PipelineSchedule
     changes: tuple[str, ...]
     new: bool
 
@@ -74,7 +74,7 @@ def full_name(pipeline: str, name: str) -> str:
     return name if name.startswith(f"{pipeline}-") else f"{pipeline}-{name}"
 
 
-def read(clients: Clients, pipeline: str) -> tuple[Schedule, ...]:
+def read(clients: Clients, pipeline: str) -> tuple[PipelineSchedule, ...]:
     """The pipeline's schedules. Raises ServiceError."""
     scheduler = clients.other("scheduler")
     with translated():
@@ -83,7 +83,7 @@ def read(clients: Clients, pipeline: str) -> tuple[Schedule, ...]:
         return tuple(_read(scheduler.get_schedule(GroupName=GROUP, Name=name)) for name in names)
 
 
-def plan(wanted: Schedule, there: Sequence[Schedule]) -> Put | None:
+def plan(wanted: PipelineSchedule, there: Sequence[PipelineSchedule]) -> Put | None:
     """What is to be done so that the schedule is there as wanted; None if it is."""
     wanted.check()
     found = next((schedule for schedule in there if schedule.name == wanted.name), None)
@@ -127,7 +127,7 @@ def describe(what: Put | Remove) -> str:
             return "\n".join([f"~ schedule {schedule.name}", *(f"  ~ {change}" for change in changes)])
 
 
-def _request(schedule: Schedule, pipeline_arn: str) -> dict[str, Any]:
+def _request(schedule: PipelineSchedule, pipeline_arn: str) -> dict[str, Any]:
     parameters = [{"Name": name, "Value": value} for name, value in schedule.parameters.items()]
     return {
         "GroupName": GROUP,
@@ -145,10 +145,10 @@ def _request(schedule: Schedule, pipeline_arn: str) -> dict[str, Any]:
     }
 
 
-def _read(found: Mapping[str, Any]) -> Schedule:
+def _read(found: Mapping[str, Any]) -> PipelineSchedule:
     target = found["Target"]
     given = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
-    return Schedule(
+    return PipelineSchedule(
         name=found["Name"],
         expression=found["ScheduleExpression"],
         role=target["RoleArn"],

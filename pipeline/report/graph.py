@@ -18,7 +18,7 @@ from pipeline.definition.layout import Grid, Place, direct, places
 from pipeline.definition.step_types import Placed, walk
 
 if TYPE_CHECKING:
-    from pipeline.executions.executions import Snapshot
+    from pipeline.executions.executions import ExecutionSnapshot
 
 _LABELS: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
 
@@ -26,7 +26,7 @@ _GRID: Final = Grid(width=190, height=48, gap_x=36, gap_y=54, margin=16)
 
 
 @dataclass(frozen=True)
-class Node:
+class DrawnStep:
     """One step: its name, what it is called, its type."""
 
     name: str
@@ -44,10 +44,10 @@ class Edge:
 
 
 @dataclass(frozen=True)
-class Graph:
+class DrawnGraph:
     """The steps in the order of the definition, and who waits for whom (direct edges only)."""
 
-    nodes: tuple[Node, ...]
+    nodes: tuple[DrawnStep, ...]
     edges: tuple[Edge, ...]
 
 
@@ -59,16 +59,16 @@ class Status:
     note: str = ""
 
 
-def of(definition: Mapping[str, Any]) -> Graph:
+def of(definition: Mapping[str, Any]) -> DrawnGraph:
     """The graph of a definition; references to steps that are not there are left out."""
     steps = {step.name: step for step in walk(definition)}
-    nodes = tuple(Node(name, step.step.get("DisplayName") or name, step.type) for name, step in steps.items())
+    nodes = tuple(DrawnStep(name, step.step.get("DisplayName") or name, step.type) for name, step in steps.items())
     edges = [edge for step in steps.values() for edge in _edges(step, steps)]
     kept = direct({name: [edge.source for edge in edges if edge.target == name] for name in steps})
-    return Graph(nodes, tuple(edge for edge in edges if edge.source in kept[edge.target]))
+    return DrawnGraph(nodes, tuple(edge for edge in edges if edge.source in kept[edge.target]))
 
 
-def mermaid(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
+def mermaid(graph: DrawnGraph, statuses: Mapping[str, Status] | None = None) -> str:
     """The graph as a Mermaid flowchart, which GitHub draws in Markdown."""
     found = statuses or {}
     lines = ["flowchart TD"]
@@ -90,7 +90,7 @@ def mermaid(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
-def svg(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
+def svg(graph: DrawnGraph, statuses: Mapping[str, Status] | None = None) -> str:
     """The graph as one SVG document that needs nothing else."""
     found = statuses or {}
     at = layout(graph)
@@ -107,7 +107,7 @@ def svg(graph: Graph, statuses: Mapping[str, Status] | None = None) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def statuses(execution: Snapshot, now: datetime) -> dict[str, Status]:
+def statuses(execution: ExecutionSnapshot, now: datetime) -> dict[str, Status]:
     """What a drawing shows of each step that has started: its status and duration, or that it was reused."""
     return {
         step.name: Status(step.outcome, "reused" if step.cached_from else f"{step.seconds(now):.1f} s")
@@ -115,7 +115,7 @@ def statuses(execution: Snapshot, now: datetime) -> dict[str, Status]:
     }
 
 
-def layout(graph: Graph) -> dict[str, Place]:
+def layout(graph: DrawnGraph) -> dict[str, Place]:
     """The left upper corner of each node's box, in pixels."""
     above: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for edge in graph.edges:
@@ -155,7 +155,7 @@ def _drawn_edge(edge: Edge, up: Place, down: Place) -> str:
     return drawn
 
 
-def _drawn_node(node: Node, place: Place, status: Status | None) -> str:
+def _drawn_node(node: DrawnStep, place: Place, status: Status | None) -> str:
     x, y = place.x, place.y
     fill, stroke, dot = _COLOURS.get(status.status, _PLAIN) if status else _PLAIN
     radius = 24 if node.kind in ("Condition", "Fail") else 8

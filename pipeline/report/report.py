@@ -14,10 +14,17 @@ from typing import Any
 
 from pipeline.clients import Clients, translated
 from pipeline.executions import results
-from pipeline.executions.executions import Snapshot, StepView, definition_of, execution_id, parameters_of, snapshot
+from pipeline.executions.executions import (
+    ExecutionSnapshot,
+    StepView,
+    definition_of,
+    execution_id,
+    parameters_of,
+    snapshot,
+)
 from pipeline.executions.outcome import explain
 from pipeline.operate import registry
-from pipeline.operate.registry import Model
+from pipeline.operate.registry import RegisteredModel
 from pipeline.report.links import Links
 
 
@@ -27,7 +34,7 @@ class Figure:
 
     name: str
     value: float
-    gate: results.Gate | None = None
+    gate: results.GateResult | None = None
     approved: float | None = None
 
     @property
@@ -41,7 +48,7 @@ class Report:
     """One execution: what it was given, what its steps did, what came out."""
 
     pipeline: str
-    execution: Snapshot
+    execution: ExecutionSnapshot
     name: str
     started: datetime
     ended: datetime | None
@@ -50,14 +57,14 @@ class Report:
     parameters: Mapping[str, str]
     definition: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    gates: tuple[results.Gate, ...]
+    gates: tuple[results.GateResult, ...]
     outputs: tuple[results.Output, ...]
     links: Links
     failure: str = ""
     """Why it did not succeed, with what the failed step's job said; empty if it did, or still runs."""
     registered: str = ""
     """The ARN of the model package that it registered."""
-    approved: Model | None = None
+    approved: RegisteredModel | None = None
     """The latest approved model of the group, this execution's own left out."""
     figures: tuple[Figure, ...] = ()
     classes: tuple[str, ...] = ()
@@ -142,7 +149,9 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
     )
 
 
-def figures(values: Mapping[str, float], gates: Iterable[results.Gate], approved: Model | None) -> tuple[Figure, ...]:
+def figures(
+    values: Mapping[str, float], gates: Iterable[results.GateResult], approved: RegisteredModel | None
+) -> tuple[Figure, ...]:
     """The figures of an evaluation, the gated ones first in the gate's order."""
     gate_of = {gate.metric: gate for gate in gates}
     names = [*gate_of, *(name for name in values if name not in gate_of)]
@@ -172,7 +181,7 @@ def _step(step: StepView) -> dict[str, Any]:
     }
 
 
-def _held(gate: results.Gate) -> str:
+def _held(gate: results.GateResult) -> str:
     held = "met" if gate.passed else "missed"
     return f"{gate.metric:<12} {gate.value:.4f}, {gate.side} {gate.threshold:g} ({gate.parameter}): {held}"
 

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.identity import Identity
-from pipeline.local.process.discover import Running, exports
+from pipeline.local.process.discover import RunningService, exports
 from tests.support.executions import IMAGE, steps, wait
 from tests.support.service import ROLE, LocalService
 from tests.support.waiting import PATIENCE
@@ -118,7 +118,7 @@ def _evaluated(local: LocalService, folder: Path) -> dict[str, str]:
     settings = local.service.configuration
     identity = Identity(settings.key.access_key_id, settings.key.secret_access_key, settings.account, settings.region)
     state = local.service.state.root
-    found = Running(local.url, os.getpid(), 0.0, state, identity, local.service.proxy.port)
+    found = RunningService(local.url, os.getpid(), 0.0, state, identity, local.service.proxy.port)
     given = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),

@@ -94,7 +94,7 @@ def test_an_execution_that_failed_for_files_that_are_gone_says_what_to_type(
     first = run(local, name)["PipelineExecutionArn"].rpartition("/")[2]
     for item in inventory(clients, Settings(name="demo", bucket=BUCKET)):
         if item.name == first:  # by hand, not by the command
-            clean.apply(clients, clean.Plan((item,)), progress=lambda _: None)
+            clean.apply(clients, clean.CleanPlan((item,)), progress=lambda _: None)
     failed = run(local, name)["PipelineExecutionArn"]
     error = explain(clients, snapshot(clients, failed))
     assert error is not None
@@ -132,5 +132,5 @@ def test_only_files_that_the_cache_may_still_offer_begin_a_new_generation(client
 
     now = datetime(2026, 5, 1, tzinfo=UTC)
     for days, expected in ((0, True), (31, True), (33, False)):
-        item = clean.Item(clean.Kind.EXECUTION_FILES, "x", "s3://b/x", now - timedelta(days=days))
+        item = clean.Item(clean.RemainsKind.EXECUTION_FILES, "x", "s3://b/x", now - timedelta(days=days))
         assert clean.reusable(item, now) is expected

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.local import api, durable
 from pipeline.local.context import AccessKey, Configuration
-from pipeline.local.process.discover import Running
+from pipeline.local.process.discover import RunningService
 from pipeline.local.server import Front
 from pipeline.local.service import Service
 from pipeline.local.state_folder import StateFolder
@@ -106,7 +106,7 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
             client.close()
 
 
-def boto_client_of(found: Running, name: str, attempts: int = 1) -> Any:
+def boto_client_of(found: RunningService, name: str, attempts: int = 1) -> Any:
     """A client for a service that runs as a process of its own."""
     identity = found.identity
     key = AccessKey(identity.access_key_id, identity.secret_access_key)

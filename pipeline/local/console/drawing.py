@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pipeline.definition.layout import Grid, Place, direct, places
 from pipeline.local.console.access import PATH
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 
 _GRID: Final = Grid(width=196, height=46, gap_x=22, gap_y=40, margin=14)
 _LONGEST_NAME: Final = 24
@@ -27,7 +27,7 @@ class Mark:
     chosen: bool = False
 
 
-def drawing(graph: Graph, marks: Mapping[str, Mark], base: str) -> str:
+def drawing(graph: ExecutionGraph, marks: Mapping[str, Mark], base: str) -> str:
     """The SVG. Each step links to `base` + its name."""
     above = {name: sorted(node.upstream & graph.nodes.keys()) for name, node in graph.nodes.items()}
     at, lines = places(above, _GRID), direct(above)

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, quote, unquote
 from pipeline.local.console import views
 from pipeline.local.console.access import PATH, Sessions
 from pipeline.local.console.step_view import endpoint_log
-from pipeline.local.http.messages import Answer, Request
+from pipeline.local.http.messages import HttpAnswer, HttpRequest
 from pipeline.local.s3.store import NoSuchBucket, NoSuchKey, S3Error
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Console:
         self._service = service
         self._sessions = Sessions(service.configuration.key.secret_access_key, port, time.time())
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: HttpRequest) -> HttpAnswer:
         """The page of a path that begins with /_console."""
         if request.method not in ("GET", "HEAD"):
             return self._told(405, "The console only reads.")
@@ -67,7 +67,7 @@ class Console:
         return found or self._told(404, "There is no such page.")
 
     @cached_property
-    def _pages(self) -> dict[str, Callable[[str, Request], Answer | None]]:
+    def _pages(self) -> dict[str, Callable[[str, HttpRequest], HttpAnswer | None]]:
         return {
             "": self._overview,
             "executions": self._execution,
@@ -76,7 +76,7 @@ class Console:
             "object": self._object,
         }
 
-    def _enter(self, request: Request) -> Answer:
+    def _enter(self, request: HttpRequest) -> HttpAnswer:
         asked = parse_qs(request.query)
         cookie = self._sessions.enter(asked.get("token", [""])[0], time.time())
         if cookie is None:
@@ -87,28 +87,28 @@ class Console:
             ("Set-Cookie", f"{self._sessions.cookie}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict"),
             *_SECURITY,
         ]
-        return Answer(303, headers)
+        return HttpAnswer(303, headers)
 
-    def _overview(self, rest: str, request: Request) -> Answer | None:
+    def _overview(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         return self._page("overview.html", view=views.overview(self._service))
 
-    def _execution(self, rest: str, request: Request) -> Answer | None:
+    def _execution(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         pipeline, _, execution_id = unquote(rest).partition("/")
         step = parse_qs(request.query).get("step", [""])[0]
         view = views.execution(self._service, pipeline, execution_id, step)
         return self._page("execution.html", view=view) if view else None
 
-    def _registry(self, rest: str, request: Request) -> Answer | None:
+    def _registry(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         return self._page("registry.html", groups=views.groups(self._service))
 
-    def _endpoints(self, rest: str, request: Request) -> Answer | None:
+    def _endpoints(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         found = views.endpoints(self._service)
         name = unquote(rest)
         chosen = next((body for body in found if body["EndpointName"] == name), None)
         log, cut = endpoint_log(self._service, name) if chosen else ([], False)
         return self._page("endpoints.html", endpoints=found, chosen=chosen, log_lines=log, cut=cut)
 
-    def _object(self, rest: str, request: Request) -> Answer | None:
+    def _object(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         """An object as it is: pictures, reports and text in the browser, all else to be saved."""
         bucket, _, key = rest.partition("/")
         bucket, key = unquote(bucket), unquote(key)
@@ -128,15 +128,15 @@ class Console:
         if not kind.startswith(("text/", "image/")):
             headers.append(("Content-Disposition", f"attachment; filename*=UTF-8''{quote(name)}"))
         try:
-            return Answer(200, headers, self._service.objects.get(bucket, key))
+            return HttpAnswer(200, headers, self._service.objects.get(bucket, key))
         except S3Error as error:  # damaged, or gone since
             return self._told(404 if isinstance(error, NoSuchKey) else 500, error.message)
 
-    def _page(self, template: str, status: int = 200, **values: Any) -> Answer:
+    def _page(self, template: str, status: int = 200, **values: Any) -> HttpAnswer:
         text = self._templates.get_template(template).render(**values)
         return _answer(status, "text/html; charset=utf-8", text.encode("utf-8", "replace"))
 
-    def _told(self, status: int, text: str) -> Answer:
+    def _told(self, status: int, text: str) -> HttpAnswer:
         return self._page("told.html", status, text=text)
 
     @cached_property
@@ -156,8 +156,8 @@ class Console:
         return environment
 
 
-def _answer(status: int, kind: str, body: bytes) -> Answer:
-    return Answer(status, [("Content-Type", kind), ("Content-Security-Policy", _POLICY), *_SECURITY], body)
+def _answer(status: int, kind: str, body: bytes) -> HttpAnswer:
+    return HttpAnswer(status, [("Content-Type", kind), ("Content-Security-Policy", _POLICY), *_SECURITY], body)
 
 
 def _time(seconds: float) -> str:

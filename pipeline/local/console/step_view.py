@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.conditions import holds
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError
@@ -61,7 +61,7 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class StepView:
+class ConsoleStep:
     """One step of an execution, with what its job left."""
 
     body: Body
@@ -98,7 +98,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def step_view(service: Service, execution: Body, graph: Graph, row: Body) -> StepView:
+def step_view(service: Service, execution: Body, graph: ExecutionGraph, row: Body) -> ConsoleStep:
     """A step that was scheduled, with all that is known of it."""
     arn = _arn(row)
     kind = arn.split(":", 5)[5].split("/", 1)[0] if arn.count(":") >= 5 else ""
@@ -113,10 +113,10 @@ def step_view(service: Service, execution: Body, graph: Graph, row: Body) -> Ste
         if file.name == "evaluation.json" and file.size <= _LARGEST_FIGURES:
             figures += figures_of(service, f"s3://{file.bucket}/{file.key}")
     shown = {key: value for key, value in resource.items() if not key.startswith("_")}
-    return StepView(row, kind, shown, figures, files, log, cut, _conditions(service, execution, graph, row))
+    return ConsoleStep(row, kind, shown, figures, files, log, cut, _conditions(service, execution, graph, row))
 
 
-def _conditions(service: Service, execution: Body, graph: Graph, row: Body) -> list[tuple[str, str, str, str]]:
+def _conditions(service: Service, execution: Body, graph: ExecutionGraph, row: Body) -> list[tuple[str, str, str, str]]:
     if row["_type"] != "Condition" or row["StepName"] not in graph.nodes:
         return []
     scope = ExecutionScope(service, execution, graph, Records(service, execution["PipelineExecutionArn"]))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local.console.drawing import Mark, drawing, execution_path
-from pipeline.local.console.step_view import StepView, figures_of, step_view
-from pipeline.local.engine.graph import Graph
+from pipeline.local.console.step_view import ConsoleStep, figures_of, step_view
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP, definition_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ExecutionView:
     graph: str
     steps: list[Body]
     parameters: list[tuple[str, Any]]
-    chosen: StepView | None
+    chosen: ConsoleStep | None
     path: str
 
     @property
@@ -83,7 +83,7 @@ def execution(service: Service, pipeline: str, execution_id: str, step: str) -> 
     marks = {row["StepName"]: Mark(row["_outcome"], _note(row), row["StepName"] == name) for row in rows}
     if name and name not in marks:
         marks[name] = Mark("", "", chosen=True)
-    graph = Graph.of(definition)
+    graph = ExecutionGraph.of(definition)
     picture = drawing(graph, marks, f"{path}?step=")
     chosen = next((step_view(service, body, graph, row) for row in rows if row["StepName"] == name), None)
     body["_outcome"] = _outcome(service, body)

@@ -33,7 +33,7 @@ PARITY: Final = (
 _ENDED: Final = ("InService", "Failed", "OutOfService", "UpdateRollbackFailed")
 
 
-class Deployment(Creation):
+class EndpointDeployment(Creation):
     """The runner of an Endpoint step."""
 
     def new_name(self) -> str:

@@ -10,13 +10,13 @@ from pipeline.local.engine.records import ENDED, EXECUTION
 from pipeline.local.engine.scheduler import Run
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 
 class Engine:
     """Runs the executions that are in the store."""
 
-    def __init__(self, service: Context) -> None:
+    def __init__(self, service: ServiceContext) -> None:
         self._service = service
         self._lock = threading.Lock()
         self._runs: dict[str, Run] = {}

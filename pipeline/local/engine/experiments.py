@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.limits import Row
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
@@ -18,7 +18,7 @@ from pipeline.local.errors import ApiError, ValidationException
 from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 
@@ -41,9 +41,9 @@ def join(request: Body, execution: Body) -> None:
         request["ExperimentConfig"] = config | {key: value for key, value in display.items() if value}
 
 
-def resolve_config(service: Context, definition: Body, execution: Body, mlflow: str | None) -> Body:
+def resolve_config(service: ServiceContext, definition: Body, execution: Body, mlflow: str | None) -> Body:
     """The members of an execution that say where its experiments are recorded. Raises ValidationException."""
-    scope = _ConfigScope(service, execution, Graph({}), Records(service, execution["PipelineExecutionArn"]))
+    scope = _ConfigScope(service, execution, ExecutionGraph({}), Records(service, execution["PipelineExecutionArn"]))
     try:
         experiment = evaluate(definition.get("PipelineExperimentConfig"), scope)
         runs = evaluate(definition.get("MlflowConfig"), scope)
@@ -66,7 +66,7 @@ class _ConfigScope(ExecutionScope):
         return value.lower() if name == "PipelineName" else value
 
 
-def open_trial(service: Context, execution: Body) -> None:
+def open_trial(service: ServiceContext, execution: Body) -> None:
     """Create the execution's experiment and trial where they do not exist."""
     config = execution.get("PipelineExperimentConfig")
     if not config:
@@ -76,7 +76,9 @@ def open_trial(service: Context, execution: Body) -> None:
         _tolerantly(service, "CreateTrial", dict(config))
 
 
-def record_job(service: Context, execution: Body, resource: Resource, name: str, arn: str, request: Body) -> None:
+def record_job(
+    service: ServiceContext, execution: Body, resource: Resource, name: str, arn: str, request: Body
+) -> None:
     """Create the trial component of a job and put it into the trial."""
     config = execution.get("PipelineExperimentConfig")
     if not config or "TrialName" not in config:
@@ -96,6 +98,6 @@ def record_job(service: Context, execution: Body, resource: Resource, name: str,
     )
 
 
-def _tolerantly(service: Context, action: str, request: Body) -> None:
+def _tolerantly(service: ServiceContext, action: str, request: Body) -> None:
     with suppress(ApiError):  # it is there already
         patiently(service, action, request)

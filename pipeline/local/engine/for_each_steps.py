@@ -14,7 +14,7 @@ from pipeline.definition import loops
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.definition.paths import PathError, lookup, parse
 from pipeline.limits import Row
-from pipeline.local.engine.graph import Decision, Graph
+from pipeline.local.engine.graph import Decision, ExecutionGraph
 from pipeline.local.engine.records import ENDED, Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 
@@ -42,10 +42,10 @@ def run_for_each(run: StepRun) -> Ended:
         items = loops.items(evaluate(run.arguments.get("IterableItems"), run.scope))
         run.note(_items=items)
     run.survived()
-    iterations = [Graph.of({"Steps": loops.iteration(run.node.step, index)}) for index in range(len(items))]
-    graph = Graph({name: node for one in iterations for name, node in one.nodes.items()})
+    iterations = [ExecutionGraph.of({"Steps": loops.iteration(run.node.step, index)}) for index in range(len(items))]
+    graph = ExecutionGraph({name: node for one in iterations for name, node in one.nodes.items()})
     index = {name: index for index, one in enumerate(iterations) for name in one.nodes}
-    scope = replace(run.scope, graph=Graph({**run.scope.graph.nodes, **graph.nodes}))
+    scope = replace(run.scope, graph=ExecutionGraph({**run.scope.graph.nodes, **graph.nodes}))
     ended = _Children(run, graph, scope, items, index).run()
     return _outcome(run, ended, len(items))
 
@@ -54,7 +54,7 @@ class _Children:
     """The children of one ForEach step while they run."""
 
     def __init__(
-        self, run: StepRun, graph: Graph, scope: ExecutionScope, items: list[Any], index: dict[str, int]
+        self, run: StepRun, graph: ExecutionGraph, scope: ExecutionScope, items: list[Any], index: dict[str, int]
     ) -> None:
         self._run = run
         self._graph = graph

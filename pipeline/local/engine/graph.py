@@ -35,7 +35,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Node:
+class StepNode:
     """One step: what it is, what it waits for (each with its trigger), where it stands."""
 
     name: str
@@ -51,19 +51,19 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Graph:
+class ExecutionGraph:
     """All steps of a definition by name, in the order of the definition."""
 
-    nodes: Mapping[str, Node]
+    nodes: Mapping[str, StepNode]
 
     @classmethod
-    def of(cls, definition: Definition) -> Graph:
+    def of(cls, definition: Definition) -> ExecutionGraph:
         """The graph of a definition that has passed the checks at create."""
         # The steps of a loop's body become nodes, of their own graph, when its items are known.
         placed = {step.name: step for step in walk(definition) if step.loop is None}
         return cls(
             {
-                name: Node(name, step.type, step.step, waits(step, placed), _branch(step))
+                name: StepNode(name, step.type, step.step, waits(step, placed), _branch(step))
                 for name, step in placed.items()
             }
         )
@@ -88,14 +88,14 @@ class Graph:
                 pending.append(step)
         return found
 
-    def selected(self, names: Collection[str]) -> Graph:
+    def selected(self, names: Collection[str]) -> ExecutionGraph:
         """The graph of a selective execution: a selected step runs whatever an unselected Condition around it said."""
         nodes = dict(self.nodes)
         for name in names:
             node = nodes[name]
             if node.branch and node.branch.condition not in names:
                 nodes[name] = replace(node, branch=None)
-        return Graph(nodes)
+        return ExecutionGraph(nodes)
 
 
 def _branch(step: Placed) -> Branch | None:

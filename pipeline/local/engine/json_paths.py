@@ -42,17 +42,17 @@ class NoJson(Exception):
     """The document is not in JSON format."""
 
 
-class Refused(PathError):
+class PathRefused(PathError):
     """The path is not followed, whatever it might lead to."""
 
 
 def json_path(data: bytes, path: str) -> Any:
     """What a Std:JsonGet path finds; several matches of an indefinite path come as a list.
 
-    Raises PathError, Refused, NoJson.
+    Raises PathError, PathRefused, NoJson.
     """
     if refused := beyond_json_path(path):
-        raise Refused(refused)
+        raise PathRefused(refused)
     parts = definite(path)
     if parts is None or len(data) > _SMALL:
         return _searched(data, path, parts)
@@ -70,7 +70,7 @@ def json_value(data: bytes, uri: str, path: str) -> Any:
         return json_path(data, path)
     except NoJson:
         raise EvaluationError(f"Contents of file {uri} are not in valid JSON format.") from None
-    except Refused as error:
+    except PathRefused as error:
         raise EvaluationError(f"Invalid json path '{path[:200]}': {error}.") from None
     except PathError:
         raise EvaluationError(f"Invalid json path '{path}'") from None
@@ -99,14 +99,14 @@ def _searched(data: bytes, path: str, parts: list[Part] | None) -> Any:
                 env={},
             )
     except subprocess.TimeoutExpired:
-        raise Refused("the search takes too long") from None
+        raise PathRefused("the search takes too long") from None
     if done.returncode != 0:
-        raise Refused("the search takes too long or too much memory")
+        raise PathRefused("the search takes too long or too much memory")
     match json.loads(done.stdout):
         case {"found": found}:
             return found
         case {"refused": reason}:
-            raise Refused(reason)
+            raise PathRefused(reason)
         case {"error": reason}:
             raise PathError(reason)
     raise NoJson

@@ -27,7 +27,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.local.containers.sandbox.sandbox import Container
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 GROUP: Final = "pipeline.local.lambdas"
 TIMEOUT: Final = 120.0
@@ -98,7 +98,7 @@ def registered(configured: Mapping[str, str]) -> dict[str, str]:
 
 
 def invoke(
-    service: Context, arn: str, event: Any, *, timeout: float = TIMEOUT, closing: threading.Event | None = None
+    service: ServiceContext, arn: str, event: Any, *, timeout: float = TIMEOUT, closing: threading.Event | None = None
 ) -> Any:
     """Call a function with a JSON event and return its JSON answer; end it when `closing` is set.
 
@@ -116,7 +116,12 @@ def invoke(
 
 
 def _call(
-    service: Context, request: str, context: LambdaContext, folder: Path, timeout: float, closing: threading.Event
+    service: ServiceContext,
+    request: str,
+    context: LambdaContext,
+    folder: Path,
+    timeout: float,
+    closing: threading.Event,
 ) -> Any:
     from pipeline.local.containers.sandbox.environment import environment
     from pipeline.local.containers.sandbox.sandbox import Container
@@ -159,7 +164,7 @@ def _exit_code(container: Container, timeout: float, closing: threading.Event) -
     return None
 
 
-def _log(service: Context, context: LambdaContext, line: str) -> None:
+def _log(service: ServiceContext, context: LambdaContext, line: str) -> None:
     now = int(service.clock.now() * 1000)
     service.logs.write(context.log_group_name, context.log_stream_name, [(now, line)])
 

@@ -11,10 +11,10 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.local.engine.graph import Node
+from pipeline.local.engine.graph import StepNode
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def definition_of(service: Context, execution: Body) -> Body:
+def definition_of(service: ServiceContext, execution: Body) -> Body:
     """The parsed definition that an execution runs: that of its version, whatever became of the pipeline."""
     version = service.store.get("pipeline-version", f"{execution['_pipeline']}/{execution['PipelineVersionId']}")
     definition: Body = json.loads(version["PipelineDefinition"]) if version else {"Steps": []}
@@ -59,7 +59,7 @@ def definition_of(service: Context, execution: Body) -> Body:
 class Records:
     """The rows of one execution."""
 
-    def __init__(self, service: Context, arn: str) -> None:
+    def __init__(self, service: ServiceContext, arn: str) -> None:
         self.arn = arn
         self._service = service
         self._store = service.store
@@ -134,7 +134,7 @@ class Records:
         """The row of one step, or None if it was never scheduled."""
         return self._store.get(STEP, f"{self.arn}/{name}")
 
-    def begin(self, node: Node, **members: Any) -> None:
+    def begin(self, node: StepNode, **members: Any) -> None:
         """Add the row of a step that is scheduled now."""
         body: Body = {
             "StepName": node.name,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Resource:
         """The action that stops it."""
         return f"Stop{self.noun}"
 
-    def properties(self, service: Context, name: str) -> Body:
+    def properties(self, service: ServiceContext, name: str) -> Body:
         """The answer of its Describe action."""
         body = patiently(service, f"Describe{self.noun}", {self.name: name})
         if self.kind == "hyper-parameter-tuning-job":

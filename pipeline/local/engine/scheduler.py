@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 from pipeline.limits import Row
 from pipeline.local import disk, threads
 from pipeline.local.engine import experiments
-from pipeline.local.engine.graph import NEVER, Decision, Graph, Node
+from pipeline.local.engine.graph import NEVER, Decision, ExecutionGraph, StepNode
 from pipeline.local.engine.records import ENDED, FAILURE, Body, Poisonous, Records, definition_of
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
@@ -46,7 +46,9 @@ PARITY: Final = (
 class Run:
     """One execution while it runs; `leave` is called when it is about to end."""
 
-    def __init__(self, service: Context, arn: str, leave: Callable[[Run], None], *, resumed: bool = False) -> None:
+    def __init__(
+        self, service: ServiceContext, arn: str, leave: Callable[[Run], None], *, resumed: bool = False
+    ) -> None:
         self.arn = arn
         self._resumed = resumed
         self.thread = threading.Thread(target=self._main, name=arn.rsplit("/", 1)[-1], daemon=True)
@@ -95,7 +97,7 @@ class Run:
         if execution["PipelineExecutionStatus"] == "Stopping":
             self._halt.stop()
             self._records.stopping()
-        graph = Graph.of(definition_of(self._service, execution))
+        graph = ExecutionGraph.of(definition_of(self._service, execution))
         selected = execution.get("_selected")
         self._graph = graph if selected is None else graph.selected(selected)
         self._scope = ExecutionScope(self._service, execution, graph, self._records)
@@ -160,7 +162,7 @@ class Run:
             if not changed:
                 return ready
 
-    def _launch(self, node: Node, *, resumed: bool) -> None:
+    def _launch(self, node: StepNode, *, resumed: bool) -> None:
         run = StepRun(self._service, node, self._records, self._scope, self._halt, run_step, resumed)
 
         def main() -> None:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.json_paths import MOST, json_value
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 PARITY: Final = (
     Row(
@@ -37,9 +37,9 @@ PARITY: Final = (
 class ExecutionScope:
     """The scope of one execution; `job` is the name of the job that the step is about to create."""
 
-    service: Context
+    service: ServiceContext
     execution: Body
-    graph: Graph
+    graph: ExecutionGraph
     records: Records
     job: str | None = None
     job_type: str | None = None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP
 from pipeline.local.errors import ResourceNotFound, ValidationException
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 
@@ -24,7 +24,7 @@ PARITY: Final = (
 )
 
 
-def select(service: Context, pipeline: str, graph: Graph, config: Body) -> tuple[list[str], list[Body]]:
+def select(service: ServiceContext, pipeline: str, graph: ExecutionGraph, config: Body) -> tuple[list[str], list[Body]]:
     """The selected steps, and the rows of the earlier steps that they reuse. Raises ValidationException."""
     selected = [str(item["StepName"]) for item in config["SelectedSteps"]]
     if unknown := [name for name in selected if name not in graph.nodes]:
@@ -58,7 +58,7 @@ def _whole_step(row: Body) -> str:
     return str(context["ParentStepName"])
 
 
-def _connected(graph: Graph, selected: list[str]) -> None:
+def _connected(graph: ExecutionGraph, selected: list[str]) -> None:
     """Every step on a path between two selected ones must be selected."""
     for name in selected:
         between = {
@@ -71,7 +71,7 @@ def _connected(graph: Graph, selected: list[str]) -> None:
             )
 
 
-def _source_rows(service: Context, pipeline: str, source: str) -> dict[str, Body]:
+def _source_rows(service: ServiceContext, pipeline: str, source: str) -> dict[str, Body]:
     execution = service.store.get(EXECUTION, source)
     if execution is None or execution["_pipeline"] != pipeline:
         raise ResourceNotFound(f"Pipeline execution '{source}' does not exist in pipeline {pipeline}.")

@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pipeline.local.engine.graph import Node
+from pipeline.local.engine.graph import StepNode
 from pipeline.local.engine.records import Body, Records
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.store import Key
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 T = TypeVar("T")
 
@@ -59,8 +59,8 @@ class Ended:
 class StepRun:
     """One step of one execution, about to run or taken up again after a restart (`resumed`)."""
 
-    service: Context
-    node: Node
+    service: ServiceContext
+    node: StepNode
     records: Records
     scope: ExecutionScope
     halt: Halt

@@ -11,7 +11,7 @@ from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.engine.cleanup_steps import run_cleanup
 from pipeline.local.engine.control_steps import run_condition, run_fail
-from pipeline.local.engine.endpoint_steps import Deployment
+from pipeline.local.engine.endpoint_steps import EndpointDeployment
 from pipeline.local.engine.external_steps import run_callback, run_lambda
 from pipeline.local.engine.for_each_steps import run_for_each
 from pipeline.local.engine.lineage_steps import run_lineage
@@ -38,7 +38,7 @@ RUNNERS: Final[dict[str, Callable[[StepRun], Ended]]] = {
     "Model": lambda run: Creation(run)(),
     "EndpointConfig": lambda run: Creation(run)(),
     "RegisterModel": lambda run: Registration(run)(),
-    "Endpoint": lambda run: Deployment(run)(),
+    "Endpoint": lambda run: EndpointDeployment(run)(),
     "Condition": run_condition,
     "Fail": run_fail,
     "ForEach": run_for_each,

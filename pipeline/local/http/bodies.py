@@ -11,7 +11,7 @@ from typing import Protocol
 from pipeline.local.http.parsing import Incoming
 
 
-class Source(Protocol):
+class BodySource(Protocol):
     """The connection that a body comes from."""
 
     def proceed(self) -> None:
@@ -24,7 +24,7 @@ class Source(Protocol):
 class Streamed:
     """The body of one request of a connection."""
 
-    def __init__(self, source: Source, incoming: Incoming, expects: bool) -> None:
+    def __init__(self, source: BodySource, incoming: Incoming, expects: bool) -> None:
         self._source = source
         self._incoming = incoming
         self._expects = expects

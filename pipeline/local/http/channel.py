@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Final
 
 from pipeline.local.http.bodies import Streamed
-from pipeline.local.http.messages import Answer, BadRequest, Disconnected, File, Request
+from pipeline.local.http.messages import Disconnected, FilePart, HttpAnswer, HttpRequest, MalformedRequest
 from pipeline.local.http.parsing import RequestParser, head_of
 
 _LINGER_SECONDS: Final = 5.0
@@ -24,7 +24,7 @@ _HEAD: Final = 1 << 16
 _CHUNK: Final = 1 << 18
 
 
-class Channel:
+class ClientChannel:
     """One connection: buffered reading with deadlines, and writing."""
 
     def __init__(self, sock: socket.socket, *, head_seconds: float, body_seconds: float) -> None:
@@ -90,14 +90,14 @@ class Channel:
         self._lingers, self._since = True, time.monotonic()
         self.sock.shutdown(socket.SHUT_WR)
 
-    def read_request(self) -> Request:
-        """The request whose head has come. Raises BadRequest, also for a head that did not come in time."""
+    def read_request(self) -> HttpRequest:
+        """The request whose head has come. Raises MalformedRequest, also for a head that did not come in time."""
         if not self._parser.waiting:
-            raise self._parser.problem or BadRequest(408, "the request's head did not arrive in time")
+            raise self._parser.problem or MalformedRequest(408, "the request's head did not arrive in time")
         incoming = self._parser.waiting.pop(0)
         self._since, self._keeps = time.monotonic(), incoming.keep_alive
         if not incoming.target.startswith("/"):
-            raise BadRequest(400, "the path must begin with /")
+            raise MalformedRequest(400, "the path must begin with /")
         headers = incoming.by_name()
         length = _length(headers)
         expects = headers.get("expect", "").lower() == "100-continue"
@@ -107,9 +107,9 @@ class Channel:
             self.proceed()
         path, _, query = incoming.target.partition("?")
         body = Streamed(self, incoming, expects and length != 0)
-        return Request(incoming.method, path, query, incoming.headers, headers, length, body)
+        return HttpRequest(incoming.method, path, query, incoming.headers, headers, length, body)
 
-    def write(self, answer: Answer, *, head_only: bool, close: bool) -> None:
+    def write(self, answer: HttpAnswer, *, head_only: bool, close: bool) -> None:
         """Send the answer. Raises OSError, also at once where a small one does not go out.
 
         So are all answers to those who have not proven the key: whoever does not read his keeps no thread waiting.
@@ -123,7 +123,7 @@ class Channel:
         if "content-length" not in named and answer.status not in (204, 304):
             if isinstance(body, bytes):
                 headers.append(("Content-Length", str(len(body))))
-            elif isinstance(body, File):
+            elif isinstance(body, FilePart):
                 headers.append(("Content-Length", str(body.length)))
             else:
                 chunked = True
@@ -134,7 +134,7 @@ class Channel:
             self.sock.sendall(head)
         elif isinstance(body, bytes):
             self.sock.sendall(head + body)
-        elif isinstance(body, File):
+        elif isinstance(body, FilePart):
             self.sock.sendall(head)
             if self.sock.sendfile(body.file, body.offset, body.length) != body.length:
                 raise Disconnected  # the file was shortened: what comes next would be read as its rest
@@ -158,7 +158,7 @@ class Channel:
             raise Disconnected from error
 
     def more(self) -> None:
-        """Read on in a body. Raises BadRequest, Disconnected."""
+        """Read on in a body. Raises MalformedRequest, Disconnected."""
         if self._parser.problem is not None:
             raise self._parser.problem
         self.sock.settimeout(self._body_seconds)
@@ -179,12 +179,12 @@ class Channel:
 
 
 def _length(headers: dict[str, str]) -> int | None:
-    """The body's length; None for one in chunks. Raises BadRequest for a coding that nobody here undoes."""
+    """The body's length; None for one in chunks. Raises MalformedRequest for a coding that nobody here undoes."""
     coding = headers.get("transfer-encoding")
     if coding is None:
         return int(headers.get("content-length", 0))
     if coding.lower() != "chunked":
-        raise BadRequest(400, "Transfer-Encoding must be chunked")
+        raise MalformedRequest(400, "Transfer-Encoding must be chunked")
     return None
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from pipeline.local.http import hosts
-from pipeline.local.http.messages import Request
+from pipeline.local.http.messages import HttpRequest
 
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})
 _LOOPBACK: Final = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -34,7 +34,7 @@ def is_aws(host: str) -> bool:
     return hosts.is_aws(_name(host))
 
 
-def refusal(request: Request) -> str:
+def refusal(request: HttpRequest) -> str:
     """Why the request is not even looked at, or an empty text."""
     host = request.headers.get("host", "")
     if not _LOOPBACK.fullmatch(host) and not bucket_of(host) and not is_aws(host):

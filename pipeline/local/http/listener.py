@@ -15,13 +15,13 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from pipeline.local.http.channel import Channel
-from pipeline.local.http.messages import Answer, BadRequest, Disconnected, Request
+from pipeline.local.http.channel import ClientChannel
+from pipeline.local.http.messages import Disconnected, HttpAnswer, HttpRequest, MalformedRequest
 from pipeline.local.http.waiting import Waiting
 
 _log: Final = logging.getLogger(__name__)
 
-Handler = Callable[[Request], Answer]
+Handler = Callable[[HttpRequest], HttpAnswer]
 
 MAX_CONNECTIONS: Final = 256
 """Answered at once."""
@@ -43,8 +43,8 @@ class Listener:
         self._handler = handler
         self._max = max_connections
         self._lock = threading.Condition()
-        self._served: set[Channel] = set()
-        self._ready: collections.deque[Channel] = collections.deque()
+        self._served: set[ClientChannel] = set()
+        self._ready: collections.deque[ClientChannel] = collections.deque()
         self._closing = False
         self._waiting = Waiting(sock, _channel, self._begin, idle_seconds=_IDLE_SECONDS)
 
@@ -69,7 +69,7 @@ class Listener:
             for channel in self._served:
                 _shut(channel.sock, socket.SHUT_RDWR)
 
-    def _begin(self, channel: Channel) -> None:
+    def _begin(self, channel: ClientChannel) -> None:
         """Serve a connection that has a request, now or when a thread is free.
 
         While very many wait for a thread this does not return, so that those to come wait in the kernel's queue.
@@ -87,8 +87,8 @@ class Listener:
                 self._served.discard(channel)
             channel.sock.close()
 
-    def _serve(self, first: Channel) -> None:
-        channel: Channel | None = first
+    def _serve(self, first: ClientChannel) -> None:
+        channel: ClientChannel | None = first
         while channel is not None:
             try:
                 stays = self._converse(channel)
@@ -99,7 +99,7 @@ class Listener:
                 stays = False
             channel = self._next(channel, stays)
 
-    def _next(self, served: Channel, stays: bool) -> Channel | None:
+    def _next(self, served: ClientChannel, stays: bool) -> ClientChannel | None:
         """Let go of a connection, and take one that waits for a thread."""
         with self._lock:
             self._served.discard(served)
@@ -113,12 +113,12 @@ class Listener:
             served.sock.close()
         return following
 
-    def _converse(self, channel: Channel) -> bool:
+    def _converse(self, channel: ClientChannel) -> bool:
         """Answer a connection's requests; whether it stays open when there are no more for now."""
         while channel.fill(0.0 if self._ready else _STAY_SECONDS):
             try:
                 request = channel.read_request()
-            except BadRequest as error:
+            except MalformedRequest as error:
                 channel.write(_refusal(error), head_only=False, close=True)
                 channel.linger()
                 return True
@@ -126,11 +126,11 @@ class Listener:
                 return channel.lingers
         return True
 
-    def _answer(self, channel: Channel, request: Request) -> bool:
+    def _answer(self, channel: ClientChannel, request: HttpRequest) -> bool:
         """Answer one request; False if the connection cannot carry another."""
         try:
             answer = self._handler(request)
-        except BadRequest as error:
+        except MalformedRequest as error:
             answer, keep = _refusal(error), False
         else:
             keep = channel.keeps and not self._closing
@@ -159,14 +159,14 @@ def bind(port: int) -> socket.socket:
     return sock
 
 
-def _refusal(error: BadRequest) -> Answer:
-    return Answer(error.status, [("Content-Type", "text/plain; charset=utf-8")], error.message.encode() + b"\n")
+def _refusal(error: MalformedRequest) -> HttpAnswer:
+    return HttpAnswer(error.status, [("Content-Type", "text/plain; charset=utf-8")], error.message.encode() + b"\n")
 
 
-def _channel(sock: socket.socket) -> Channel:
+def _channel(sock: socket.socket) -> ClientChannel:
     with contextlib.suppress(OSError):  # gone already
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Channel(sock, head_seconds=_HEAD_SECONDS, body_seconds=_BODY_SECONDS)
+    return ClientChannel(sock, head_seconds=_HEAD_SECONDS, body_seconds=_BODY_SECONDS)
 
 
 def _shut(sock: socket.socket, how: int) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import IO, Protocol
 
 
-class BadRequest(Exception):
+class MalformedRequest(Exception):
     """No request that can be answered further; the connection is closed after the answer."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -21,7 +21,7 @@ class Disconnected(Exception):
 
 
 @dataclass(frozen=True)
-class File:
+class FilePart:
     """A part of a file as the body of an answer, sent by the kernel."""
 
     file: IO[bytes]
@@ -34,19 +34,19 @@ class File:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What goes back. A body that is an iterable without Content-Length is sent in chunks."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | File | Iterable[bytes] = b""
+    body: bytes | FilePart | Iterable[bytes] = b""
 
 
-class Body(Protocol):
+class RequestBody(Protocol):
     """The body of a request: `read` as a file's, b"" at the end."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes, all that is left if negative. Raises Disconnected, BadRequest."""
+        """At most `size` bytes, all that is left if negative. Raises Disconnected, MalformedRequest."""
 
     def drained(self) -> bool:
         """Whether nothing of the body is left to come, having dropped what nobody wanted of what has come."""
@@ -57,7 +57,7 @@ class Body(Protocol):
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """One request: the path and the query as they came (still quoted), headers in order, and by lower-case name."""
 
     method: str
@@ -67,6 +67,6 @@ class Request:
     headers: dict[str, str]
     length: int | None
     """Bytes of the body; None when it comes in chunks."""
-    body: Body
+    body: RequestBody
     bucket: str = ""
     """The bucket that the Host names, if it does; it is no part of the path then."""

@@ -13,7 +13,7 @@ from typing import Final
 
 import httptools
 
-from pipeline.local.http.messages import BadRequest
+from pipeline.local.http.messages import MalformedRequest
 
 MAX_HEAD: Final = 64 * 1024
 MAX_HEADERS: Final = 128
@@ -45,14 +45,14 @@ class Incoming:
         """Whether the end of the body has come."""
 
     def by_name(self) -> dict[str, str]:
-        """The headers by lower-case name, those of one name joined. Raises BadRequest."""
+        """The headers by lower-case name, those of one name joined. Raises MalformedRequest."""
         named: dict[str, str] = {}
         for name, value in self.headers:
             lower = name.lower()
             if lower not in named:
                 named[lower] = value
             elif lower in _SINGLE:
-                raise BadRequest(400, f"two headers named {lower}")
+                raise MalformedRequest(400, f"two headers named {lower}")
             else:
                 named[lower] += "," + value
         return named
@@ -68,7 +68,7 @@ class RequestParser:
     def __init__(self) -> None:
         self.waiting: list[Incoming] = []
         """Requests that nobody has taken yet."""
-        self.problem: BadRequest | None = None
+        self.problem: MalformedRequest | None = None
         """Why what came behind them cannot be read."""
         self._parser = httptools.HttpRequestParser(self)
         self._open = _NONE
@@ -92,12 +92,14 @@ class RequestParser:
         except httptools.HttpParserError as error:
             self.problem = _problem(error, data)
         if self._silent > MAX_HEAD and self.problem is None:
-            self.problem = BadRequest(431, f"the request's head, or a line between chunks, is over {MAX_HEAD} bytes")
+            self.problem = MalformedRequest(
+                431, f"the request's head, or a line between chunks, is over {MAX_HEAD} bytes"
+            )
 
     def _stay(self, rest: bytes) -> None:
         """A client offers another protocol, which a server may ignore. llhttp then sees no body."""
         if any(name.lower() in ("content-length", "transfer-encoding") for name, _ in self._open.headers):
-            self.problem = BadRequest(400, "a request with a body cannot ask for another protocol")
+            self.problem = MalformedRequest(400, "a request with a body cannot ask for another protocol")
             self.waiting.remove(self._open)
         else:
             self.feed(rest)
@@ -115,16 +117,16 @@ class RequestParser:
         if not self._in_head:
             return
         if len(self._open.headers) == MAX_HEADERS:
-            raise BadRequest(431, f"more than {MAX_HEADERS} headers")
+            raise MalformedRequest(431, f"more than {MAX_HEADERS} headers")
         self._open.headers.append((name.decode("latin-1"), value.decode("latin-1").strip(" \t")))
 
     def on_headers_complete(self) -> None:
         """The head."""
         found = self._open
         if not self._parser.get_http_version().startswith("1."):
-            raise BadRequest(400, "this is not HTTP/1.1")
+            raise MalformedRequest(400, "this is not HTTP/1.1")
         if len(found.target) + sum(len(name) + len(value) + 4 for name, value in found.headers) > MAX_HEAD:
-            raise BadRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
+            raise MalformedRequest(431, f"the request's head is longer than {MAX_HEAD} bytes")
         found.method, found.keep_alive = self._parser.get_method().decode(), self._parser.should_keep_alive()
         self.waiting.append(found)
         self._in_head, self._silent = False, 0
@@ -214,9 +216,9 @@ class ResponseParser:
             self.whole, self.keep_alive = True, self._parser.should_keep_alive()
 
 
-def _problem(error: httptools.HttpParserError, data: bytes) -> BadRequest:
-    if isinstance(error.__context__, BadRequest):
+def _problem(error: httptools.HttpParserError, data: bytes) -> MalformedRequest:
+    if isinstance(error.__context__, MalformedRequest):
         return error.__context__
     if isinstance(error, httptools.HttpParserInvalidMethodError) and data.startswith(_TLS):
-        return BadRequest(400, "this address speaks HTTP without TLS: it begins with http://")
-    return BadRequest(400, f"this is no HTTP/1.1: {error}")
+        return MalformedRequest(400, "this address speaks HTTP without TLS: it begins with http://")
+    return MalformedRequest(400, f"this is no HTTP/1.1: {error}")

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Final
 
-from pipeline.local.http.messages import BadRequest, Body, Request
+from pipeline.local.http.messages import HttpRequest, MalformedRequest, RequestBody
 
 SIGNED_CHUNKS: Final = ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER")
 _UNCHECKED: Final = ("UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", *SIGNED_CHUNKS)
@@ -31,7 +31,7 @@ class NoHash(Mismatch):
     )
 
 
-def checked(body: Body, length: int | None, expected: str) -> Body | Checked:
+def checked(body: RequestBody, length: int | None, expected: str) -> RequestBody | Checked:
     """The body of a request to S3 by what was signed for it. Raises Mismatch.
 
     An empty body is looked at now, since nobody may ever read it.
@@ -45,22 +45,22 @@ def checked(body: Body, length: int | None, expected: str) -> Body | Checked:
     return Checked(body, length, expected)
 
 
-def read_all(request: Request, limit: int) -> bytes:
-    """The whole body. Raises BadRequest (413) above `limit` bytes."""
+def read_all(request: HttpRequest, limit: int) -> bytes:
+    """The whole body. Raises MalformedRequest (413) above `limit` bytes."""
     if request.length is not None:
         if request.length > limit:
-            raise BadRequest(413, f"HTTP content length exceeded {limit} bytes.")
+            raise MalformedRequest(413, f"HTTP content length exceeded {limit} bytes.")
         return request.body.read() if request.length else b""
     body = request.body.read(limit + 1)
     if len(body) > limit:
-        raise BadRequest(413, f"HTTP content length exceeded {limit} bytes.")
+        raise MalformedRequest(413, f"HTTP content length exceeded {limit} bytes.")
     return body
 
 
 class Checked:
     """A body that is hashed as it is read. With the last byte Mismatch is raised if the hash is another."""
 
-    def __init__(self, body: Body, length: int | None, expected: str) -> None:
+    def __init__(self, body: RequestBody, length: int | None, expected: str) -> None:
         self._body = body
         self._left = length
         self._expected = expected

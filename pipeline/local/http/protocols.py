@@ -12,8 +12,8 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 from pipeline.local.errors import ApiError
-from pipeline.local.http.messages import Answer, Request
-from pipeline.local.http.signature_v4 import Refused
+from pipeline.local.http.messages import HttpAnswer, HttpRequest
+from pipeline.local.http.signature_v4 import SignatureRefused
 
 JSON_TYPE: Final = "application/x-amz-json-1.1"
 
@@ -73,7 +73,7 @@ _S3_TEXTS: Final = {
 }
 
 
-def wire_of(request: Request, service: str) -> Wire:
+def wire_of(request: HttpRequest, service: str) -> Wire:
     """The protocol of a request, by what AWS's clients send for each."""
     if "x-amz-target" in request.headers:
         return Wire.JSON
@@ -86,13 +86,13 @@ def wire_of(request: Request, service: str) -> Wire:
     return Wire.S3
 
 
-def success(body: dict[str, Any]) -> Answer:
+def success(body: dict[str, Any]) -> HttpAnswer:
     """A SageMaker response."""
     headers = [("Content-Type", JSON_TYPE), ("x-amzn-RequestId", request_id())]
-    return Answer(200, headers, json.dumps(body, default=str).encode())
+    return HttpAnswer(200, headers, json.dumps(body, default=str).encode())
 
 
-def refused(wire: Wire, error: Refused) -> Answer:
+def refused(wire: Wire, error: SignatureRefused) -> HttpAnswer:
     """403 for a signature that cannot be believed."""
     codes = _CODES[error.reason]
     code = codes.get(wire) or codes[Wire.JSON]
@@ -100,20 +100,20 @@ def refused(wire: Wire, error: Refused) -> Answer:
     return failure(wire, code, text, 403)
 
 
-def api_error(wire: Wire, error: ApiError) -> Answer:
+def api_error(wire: Wire, error: ApiError) -> HttpAnswer:
     """An action's error."""
     return failure(wire, error.code, error.message, error.status)
 
 
-def failure(wire: Wire, code: str, message: str, status: int) -> Answer:
+def failure(wire: Wire, code: str, message: str, status: int) -> HttpAnswer:
     """An error by its code and text."""
     request = request_id()
     if wire is Wire.JSON:
         body = json.dumps({"__type": code, "message": message}).encode()
-        return Answer(status, [("Content-Type", JSON_TYPE), ("x-amzn-RequestId", request)], body)
+        return HttpAnswer(status, [("Content-Type", JSON_TYPE), ("x-amzn-RequestId", request)], body)
     if wire is Wire.REST_JSON:
         headers = [("Content-Type", "application/json"), ("x-amzn-RequestId", request), ("x-amzn-ErrorType", code)]
-        return Answer(status, headers, json.dumps({"Message": message, "message": message}).encode())
+        return HttpAnswer(status, headers, json.dumps({"Message": message, "message": message}).encode())
     inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if wire is Wire.S3:
         text = f"<Error>{inner}<RequestId>{request}</RequestId></Error>"
@@ -124,7 +124,7 @@ def failure(wire: Wire, code: str, message: str, status: int) -> Answer:
             f"<ErrorResponse><Error><Type>{side}</Type>{inner}</Error><RequestId>{request}</RequestId></ErrorResponse>"
         )
         headers = [("Content-Type", "text/xml"), ("x-amzn-RequestId", request)]
-    return Answer(status, headers, b'<?xml version="1.0" encoding="UTF-8"?>\n' + _xml(text))
+    return HttpAnswer(status, headers, b'<?xml version="1.0" encoding="UTF-8"?>\n' + _xml(text))
 
 
 def request_id() -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from pipeline.local.http.signature_v4 import UNSIGNED_PAYLOAD, Credential, Refused, Request
+from pipeline.local.http.signature_v4 import UNSIGNED_PAYLOAD, Credential, SignatureRefused, SignedRequest
 
 # Sub-resources and response headers that are part of what is signed.
 _SIGNED_QUERY: Final = frozenset(
@@ -28,20 +28,20 @@ def is_presigned(query: str) -> bool:
     return "AWSAccessKeyId=" in query and "Signature=" in query and "X-Amz-" not in query
 
 
-def verify(request: Request, secrets: Callable[[str], str | None], now: float) -> Credential:
-    """The credential that made the address. Raises Refused."""
+def verify(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Credential:
+    """The credential that made the address. Raises SignatureRefused."""
     pairs = dict(parse_qsl(request.query, keep_blank_values=True))
     key_id, expires = pairs.get("AWSAccessKeyId", ""), pairs.get("Expires", "")
     if not expires.isdecimal() or len(expires) > 12:
-        raise Refused("malformed", "Query-string authentication needs a number for Expires")
+        raise SignatureRefused("malformed", "Query-string authentication needs a number for Expires")
     if now > int(expires):
-        raise Refused("expired", "Request has expired")
+        raise SignatureRefused("expired", "Request has expired")
     secret = secrets(key_id)
     if secret is None:
-        raise Refused("unknown", "The AWS Access Key Id you provided does not exist in our records.")
+        raise SignatureRefused("unknown", "The AWS Access Key Id you provided does not exist in our records.")
     given = pairs.get("Signature", "").encode("utf-8", "replace")
     if not any(hmac.compare_digest(_signature(secret, request, pairs, path), given) for path in _paths(request.path)):
-        raise Refused("mismatch", _MISMATCH)
+        raise SignatureRefused("mismatch", _MISMATCH)
     return Credential(key_id, "", "", "s3", UNSIGNED_PAYLOAD)
 
 
@@ -50,13 +50,13 @@ def _paths(path: str) -> tuple[str, ...]:
     return (path, path + "/") if path.count("/") == 1 and path != "/" else (path,)
 
 
-def _signature(secret: str, request: Request, pairs: dict[str, str], path: str) -> bytes:
+def _signature(secret: str, request: SignedRequest, pairs: dict[str, str], path: str) -> bytes:
     text = _to_sign(request, pairs, path)
     digest = hmac.new(secret.encode(), text.encode("utf-8", "surrogateescape"), hashlib.sha1).digest()
     return base64.b64encode(digest)
 
 
-def _to_sign(request: Request, pairs: dict[str, str], path: str) -> str:
+def _to_sign(request: SignedRequest, pairs: dict[str, str], path: str) -> str:
     headers, expires = request.headers, pairs.get("Expires", "")
     amz = {name: value for name, value in headers.items() if name.startswith("x-amz-")}
     amz |= {name.lower(): value for name, value in pairs.items() if name.lower().startswith("x-amz-")}

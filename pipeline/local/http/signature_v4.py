@@ -30,7 +30,7 @@ _MISMATCH: Final = (
 )
 
 
-class Refused(Exception):
+class SignatureRefused(Exception):
     """Who asks cannot be believed; `reason` is what `protocols` has a code for, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
+class SignedRequest:
     """What a signature covers: the raw path and query as they came, headers by lower-case name."""
 
     method: str
@@ -80,8 +80,8 @@ class Claim:
         key = _signing_key(self.secret, credential.date, credential.region, credential.service)
         return Chunks(key, f"{self.amz_date}\n{_scope_text(credential)}", self.signature)
 
-    def verified(self, request: Request) -> Credential:
-        """The credential, if the signature is that of the request. Raises Refused."""
+    def verified(self, request: SignedRequest) -> Credential:
+        """The credential, if the signature is that of the request. Raises SignatureRefused."""
         credential = self.credential
         if not credential.payload_hash:
             credential = replace(credential, payload_hash=request.body_hash)
@@ -99,40 +99,40 @@ class Chunks:
         self._last = seed
 
     def check_chunk(self, digest: str, signature: str) -> None:
-        """By the SHA-256 of the chunk's data, in hex. Raises Refused."""
+        """By the SHA-256 of the chunk's data, in hex. Raises SignatureRefused."""
         self._check(f"{ALGORITHM}-PAYLOAD\n{self._scope}\n{self._last}\n{_EMPTY}\n{digest}", signature)
 
     def check_trailers(self, lines: bytes, signature: str) -> None:
-        """By the trailers, each `name:value` and a newline. Raises Refused."""
+        """By the trailers, each `name:value` and a newline. Raises SignatureRefused."""
         digest = hashlib.sha256(lines).hexdigest()
         self._check(f"{ALGORITHM}-TRAILER\n{self._scope}\n{self._last}\n{digest}", signature)
 
     def _check(self, to_sign: str, signature: str) -> None:
         expected = hmac.new(self._key, to_sign.encode(), hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected, signature.encode("ascii", "replace").decode()):
-            raise Refused("mismatch", _MISMATCH)
+            raise SignatureRefused("mismatch", _MISMATCH)
         self._last = expected
 
 
-def verify(request: Request, secrets: Callable[[str], str | None], now: float) -> Credential:
+def verify(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Credential:
     """The credential that signed the request; `secrets` gives the secret of an access key id, or None.
 
-    Raises Refused.
+    Raises SignatureRefused.
     """
     return claim_of(request, secrets, now).verified(request)
 
 
-def claim_of(request: Request, secrets: Callable[[str], str | None], now: float) -> Claim:
-    """What can be said of a request before its body has been read. Raises Refused."""
+def claim_of(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Claim:
+    """What can be said of a request before its body has been read. Raises SignatureRefused."""
     authorization = request.headers.get("authorization", "")
     if authorization:
         return _claim_of_header(request, authorization, secrets, now)
     if "X-Amz-Signature=" in request.query:
         return _claim_of_query(request, secrets, now)
-    raise Refused("missing", "Request is missing Authentication Token")
+    raise SignatureRefused("missing", "Request is missing Authentication Token")
 
 
-def scope_of(request: Request) -> tuple[str, str]:
+def scope_of(request: SignedRequest) -> tuple[str, str]:
     """Region and service that the request says it is signed for, unchecked; empty where it does not say."""
     text = request.headers.get("authorization", "")
     start = text.find("Credential=")
@@ -145,14 +145,16 @@ def scope_of(request: Request) -> tuple[str, str]:
     return (parts[-3], parts[-2]) if len(parts) >= 5 else ("", "")
 
 
-def _claim_of_header(request: Request, authorization: str, secrets: Callable[[str], str | None], now: float) -> Claim:
+def _claim_of_header(
+    request: SignedRequest, authorization: str, secrets: Callable[[str], str | None], now: float
+) -> Claim:
     algorithm, _, rest = authorization.partition(" ")
     if algorithm != ALGORITHM:
-        raise Refused("malformed", f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
+        raise SignatureRefused("malformed", f"Unsupported AWS 'algorithm': '{algorithm[:40]}'.")
     fields = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
     if missing:
-        raise Refused(
+        raise SignatureRefused(
             "malformed",
             " ".join(f"Authorization header requires '{name}' parameter." for name in missing),
         )
@@ -161,26 +163,26 @@ def _claim_of_header(request: Request, authorization: str, secrets: Callable[[st
     key_id, date, region, service = _scope(fields["Credential"])
     signed_at = _timestamp(amz_date)
     if abs(now - signed_at) > _SKEW:
-        raise Refused("stale", _stale(amz_date, now))
+        raise SignatureRefused("stale", _stale(amz_date, now))
     credential = Credential(key_id, date, region, service, payload)
     secret = _secret(key_id, secrets)
     signed = fields["SignedHeaders"].split(";")
     return Claim(credential, secret, signed, request.query, amz_date, fields["Signature"])
 
 
-def _claim_of_query(request: Request, secrets: Callable[[str], str | None], now: float) -> Claim:
+def _claim_of_query(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Claim:
     pairs = dict(parse_qsl(request.query, keep_blank_values=True))
     if pairs.get("X-Amz-Algorithm") != ALGORITHM:
-        raise Refused("malformed query", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
+        raise SignatureRefused("malformed query", 'X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
     key_id, date, region, service = _scope(pairs.get("X-Amz-Credential", ""))
     amz_date = pairs.get("X-Amz-Date", "")
     signed_at, expires = _timestamp(amz_date), pairs.get("X-Amz-Expires", "")
     if not expires.isdecimal() or len(expires) > 6 or int(expires) > _LONGEST_PRESIGNED:
-        raise Refused("malformed query", "X-Amz-Expires must be a number of seconds, at most a week (604800)")
+        raise SignatureRefused("malformed query", "X-Amz-Expires must be a number of seconds, at most a week (604800)")
     if now > signed_at + int(expires):
-        raise Refused("expired", "Request has expired")
+        raise SignatureRefused("expired", "Request has expired")
     if signed_at > now + _SKEW:
-        raise Refused("stale", _stale(amz_date, now))
+        raise SignatureRefused("stale", _stale(amz_date, now))
     payload = pairs.get("X-Amz-Content-Sha256") or request.headers.get("x-amz-content-sha256") or ""
     if not payload and service == "s3":
         payload = UNSIGNED_PAYLOAD
@@ -191,18 +193,18 @@ def _claim_of_query(request: Request, secrets: Callable[[str], str | None], now:
     return Claim(credential, secret, signed, query, amz_date, pairs.get("X-Amz-Signature", ""))
 
 
-def _compare(request: Request, credential: Credential, claim: Claim) -> None:
+def _compare(request: SignedRequest, credential: Credential, claim: Claim) -> None:
     signed, amz_date = claim.signed_headers, claim.amz_date
     if _ALWAYS_SIGNED not in signed or not amz_date.startswith(credential.date):
-        raise Refused(
+        raise SignatureRefused(
             "malformed", "'Host' must be a 'SignedHeader' in the AWS Authorization, and the dates must agree."
         )
     if credential.service == "s3" and any(name.startswith("x-amz-") and name not in signed for name in request.headers):
         # Whoever is given a presigned address to write one object must not make it a copy of another.
-        raise Refused("unsigned header", "There were headers present in the request which were not signed")
+        raise SignatureRefused("unsigned header", "There were headers present in the request which were not signed")
     payload = credential.payload_hash
     if not payload:
-        raise Refused("malformed", "the payload's hash is not known")
+        raise SignatureRefused("malformed", "the payload's hash is not known")
     path = request.path if credential.service == "s3" else _normal(request.path)
     headers = "".join(f"{name}:{_trimmed(request.headers.get(name, ''))}\n" for name in signed)
     canonical = "\n".join((request.method, path, _canonical_query(claim.query), headers, ";".join(signed), payload))
@@ -213,7 +215,7 @@ def _compare(request: Request, credential: Credential, claim: Claim) -> None:
         to_sign = f"{ALGORITHM}\n{amz_date}\n{_scope_text(credential)}\n{digest}"
         if hmac.compare_digest(hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest(), given):
             return
-    raise Refused("mismatch", _MISMATCH)
+    raise SignatureRefused("mismatch", _MISMATCH)
 
 
 def _encodings(canonical: str) -> Iterator[bytes]:
@@ -238,14 +240,14 @@ def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
 def _secret(key_id: str, secrets: Callable[[str], str | None]) -> str:
     secret = secrets(key_id)
     if secret is None:
-        raise Refused("unknown", "The security token included in the request is invalid.")
+        raise SignatureRefused("unknown", "The security token included in the request is invalid.")
     return secret
 
 
 def _scope(credential: str) -> tuple[str, str, str, str]:
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request" or not all(parts):
-        raise Refused(
+        raise SignatureRefused(
             "malformed", f"Credential must have the form key/date/region/service/aws4_request, got '{credential[:80]}'."
         )
     return parts[0], parts[1], parts[2], parts[3]
@@ -255,7 +257,7 @@ def _timestamp(amz_date: str) -> float:
     try:
         return float(calendar.timegm(time.strptime(amz_date, "%Y%m%dT%H%M%SZ")))
     except ValueError:
-        raise Refused(
+        raise SignatureRefused(
             "malformed", "Date must be in ISO-8601 'basic format'. See http://en.wikipedia.org/wiki/ISO_8601"
         ) from None
 

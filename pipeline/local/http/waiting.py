@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from pipeline.local.http.channel import Channel
+from pipeline.local.http.channel import ClientChannel
 from pipeline.local.http.messages import Disconnected
 
 _MOST: Final = 16_384
@@ -31,8 +31,8 @@ class Waiting:
     def __init__(
         self,
         sock: socket.socket,
-        accepted: Callable[[socket.socket], Channel],
-        ready: Callable[[Channel], None],
+        accepted: Callable[[socket.socket], ClientChannel],
+        ready: Callable[[ClientChannel], None],
         *,
         idle_seconds: float,
     ) -> None:
@@ -41,8 +41,8 @@ class Waiting:
         self._ready = ready
         self._idle_seconds = idle_seconds
         self._most = _bound()
-        self._until: dict[Channel, float] = {}
-        self._returned: collections.deque[Channel] = collections.deque()
+        self._until: dict[ClientChannel, float] = {}
+        self._returned: collections.deque[ClientChannel] = collections.deque()
         self._selector = selectors.DefaultSelector()
         self._waker, self._woken = socket.socketpair()
         self._closing = False
@@ -56,7 +56,7 @@ class Waiting:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._thread.start()
 
-    def add(self, channel: Channel) -> None:
+    def add(self, channel: ClientChannel) -> None:
         """Watch a connection; called by whoever has served it."""
         self._returned.append(channel)
         self._wake()
@@ -110,7 +110,7 @@ class Waiting:
         while self._returned:
             self._watch_over(self._returned.popleft())
 
-    def _watch_over(self, channel: Channel) -> None:
+    def _watch_over(self, channel: ClientChannel) -> None:
         channel.sock.setblocking(False)
         try:
             self._selector.register(channel.sock, selectors.EVENT_READ, channel)
@@ -121,7 +121,7 @@ class Waiting:
         if len(self._until) > self._most:
             self._close_longest()
 
-    def _feed(self, channel: Channel) -> None:
+    def _feed(self, channel: ClientChannel) -> None:
         if channel not in self._until:  # closed for another since the events were read
             return
         try:
@@ -148,7 +148,7 @@ class Waiting:
             self._let_go(longest).sock.close()
         return longest is not None
 
-    def _let_go(self, channel: Channel) -> Channel:
+    def _let_go(self, channel: ClientChannel) -> ClientChannel:
         self._selector.unregister(channel.sock)
         del self._until[channel]
         return channel

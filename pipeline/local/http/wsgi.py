@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import IO, Any, Final
 from urllib.parse import unquote_to_bytes
 
-from pipeline.local.http.messages import Answer, File, Request
+from pipeline.local.http.messages import FilePart, HttpAnswer, HttpRequest
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Callable[[bytes], object]]
@@ -43,7 +43,7 @@ class FileWrapper:
         self.file.close()
 
 
-def environ_of(request: Request) -> Environ:
+def environ_of(request: HttpRequest) -> Environ:
     """The WSGI environment of a request."""
     host, _, port = request.headers["host"].rpartition(":")
     target = f"{request.path}?{request.query}" if request.query else request.path
@@ -83,7 +83,7 @@ def environ_of(request: Request) -> Environ:
     return environ
 
 
-def run(application: Application, environ: Environ) -> Answer:
+def run(application: Application, environ: Environ) -> HttpAnswer:
     """The application's answer. What it raises passes through."""
     started: list[tuple[int, list[tuple[str, str]]]] = []
     written: list[bytes] = []
@@ -99,17 +99,17 @@ def run(application: Application, environ: Environ) -> Answer:
         status, headers = started[0]
         length = next((int(value) for name, value in headers if name.lower() == "content-length"), None)
         if length is not None:
-            return Answer(status, headers, File(body.file, body.file.tell(), length))
+            return HttpAnswer(status, headers, FilePart(body.file, body.file.tell(), length))
     if isinstance(body, (list, tuple)) and started:
-        return Answer(*started[0], b"".join([*written, *body]))
+        return HttpAnswer(*started[0], b"".join([*written, *body]))
     return _begun(body, started, written)
 
 
-def _begun(body: Iterable[bytes], started: list[tuple[int, list[tuple[str, str]]]], written: list[bytes]) -> Answer:
+def _begun(body: Iterable[bytes], started: list[tuple[int, list[tuple[str, str]]]], written: list[bytes]) -> HttpAnswer:
     """A generator may start its response only when it is asked for its first part."""
     parts = iter(body)
     first = next(parts, b"")
-    return Answer(*started[0], _Rest([*written, first], parts, body))
+    return HttpAnswer(*started[0], _Rest([*written, first], parts, body))
 
 
 class _Rest:

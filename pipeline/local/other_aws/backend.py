@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 from pipeline.limits import Row
-from pipeline.local.http.messages import Answer, File, Request
+from pipeline.local.http.messages import FilePart, HttpAnswer, HttpRequest
 from pipeline.local.http.protocols import Wire, failure
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.other_aws import iam
@@ -85,7 +85,7 @@ class Moto:
         timer.name, timer.daemon = "moto", True
         timer.start()
 
-    def answer(self, request: Request, service: str, body: bytes, *, own_key: bool) -> Answer:
+    def answer(self, request: HttpRequest, service: str, body: bytes, *, own_key: bool) -> HttpAnswer:
         """Moto's answer to a request whose body has been read, for the service of its credential scope."""
         wire = _wire(request, service)
         if service in _REFUSED:
@@ -112,7 +112,7 @@ class Moto:
             return _lacking(wire, request, service, body, "")
         if service == "ecr" and _action(request, body) == "GetAuthorizationToken":
             answer = _valid(answer)
-        return Answer(answer.status, _clean(answer.headers), answer.body)
+        return HttpAnswer(answer.status, _clean(answer.headers), answer.body)
 
     def secret_of(self, access_key_id: str) -> str | None:
         """The secret of a key that moto's STS or IAM handed out, or None."""
@@ -163,24 +163,24 @@ def _iam(account: str) -> Any:
         default_user_config["iam"] = before
 
 
-def _valid(answer: Answer) -> Answer:
+def _valid(answer: HttpAnswer) -> HttpAnswer:
     """A token for docker that is good for twelve hours; moto's expired in 2015."""
-    if answer.status != 200 or isinstance(answer.body, File):
+    if answer.status != 200 or isinstance(answer.body, FilePart):
         return answer
     found = json.loads(answer.body if isinstance(answer.body, bytes) else b"".join(answer.body))
     for token in found["authorizationData"]:
         token["expiresAt"] = time.time() + _TOKEN_SECONDS
     kept = [(name, value) for name, value in answer.headers if name.lower() != "content-length"]
-    return Answer(answer.status, kept, json.dumps(found).encode())
+    return HttpAnswer(answer.status, kept, json.dumps(found).encode())
 
 
-def _lacking(wire: Wire, request: Request, service: str, body: bytes, reason: str) -> Answer:
+def _lacking(wire: Wire, request: HttpRequest, service: str, body: bytes, reason: str) -> HttpAnswer:
     detail = f" ({reason[:300]})" if reason else ""
     name = _action(request, body)
     return failure(wire, "UnsupportedOperation", f"localhost cannot answer {service} {name}{detail}.", 400)
 
 
-def _action(request: Request, body: bytes) -> str:
+def _action(request: HttpRequest, body: bytes) -> str:
     """The action's name, in whatever protocol it came."""
     target = request.headers.get("x-amz-target")
     if target:
@@ -191,7 +191,7 @@ def _action(request: Request, body: bytes) -> str:
     return f"{request.method} {request.path}"[:_LARGEST_NAME]
 
 
-def _wire(request: Request, service: str) -> Wire:
+def _wire(request: HttpRequest, service: str) -> Wire:
     if "x-amz-target" in request.headers:
         return Wire.JSON
     if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
@@ -199,7 +199,7 @@ def _wire(request: Request, service: str) -> Wire:
     return Wire.REST_JSON
 
 
-def _is_html(answer: Answer) -> bool:
+def _is_html(answer: HttpAnswer) -> bool:
     return any(name.lower() == "content-type" and "text/html" in value for name, value in answer.headers) and (
         answer.status >= 400
     )

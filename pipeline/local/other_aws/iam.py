@@ -8,7 +8,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
-from pipeline.local.http.messages import Answer
+from pipeline.local.http.messages import HttpAnswer
 from pipeline.local.http.protocols import request_id
 
 ACTION = "SimulatePrincipalPolicy"
@@ -19,7 +19,7 @@ def is_simulation(body: bytes) -> bool:
     return f"Action={ACTION}".encode() in body.split(b"&")
 
 
-def allowed(body: bytes) -> Answer:
+def allowed(body: bytes) -> HttpAnswer:
     """The answer that allows each action that the request names."""
     given = parse_qsl(body.decode("utf-8", "replace"))
     actions = [value for name, value in given if name.startswith("ActionNames.member.")]
@@ -33,4 +33,4 @@ def allowed(body: bytes) -> Answer:
         f"<IsTruncated>false</IsTruncated><EvaluationResults>{results}</EvaluationResults></{ACTION}Result>"
         f"<ResponseMetadata><RequestId>{request_id()}</RequestId></ResponseMetadata></{ACTION}Response>"
     )
-    return Answer(200, [("Content-Type", "text/xml")], text.encode())
+    return HttpAnswer(200, [("Content-Type", "text/xml")], text.encode())

@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from pipeline.limits import Row
-from pipeline.local.http.messages import Answer
+from pipeline.local.http.messages import HttpAnswer
 from pipeline.local.http.protocols import request_id
 from pipeline.local.other_aws.backend import ROLE
 
@@ -30,7 +30,7 @@ def asks_who(service: str, query: bytes) -> bool:
     return service == "sts" and parse_qs(query.decode("latin-1")).get("Action") == ["GetCallerIdentity"]
 
 
-def answer(account: str) -> Answer:
+def answer(account: str) -> HttpAnswer:
     """The response in STS's XML."""
     request = request_id()
     text = (
@@ -39,4 +39,4 @@ def answer(account: str) -> Answer:
         f"<UserId>AROALOCALHOSTPIPELINE:{SESSION}</UserId><Account>{account}</Account></GetCallerIdentityResult>"
         f"<ResponseMetadata><RequestId>{request}</RequestId></ResponseMetadata></GetCallerIdentityResponse>"
     )
-    return Answer(200, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request)], text.encode())
+    return HttpAnswer(200, [("Content-Type", "text/xml"), ("x-amzn-RequestId", request)], text.encode())

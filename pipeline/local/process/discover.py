@@ -23,7 +23,7 @@ _HEALTH_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningService:
     """A service that answers."""
 
     address: str
@@ -41,19 +41,21 @@ class Running:
         return self.address + entry_path(self.identity.secret_access_key, time.time())
 
 
-def running(state: Path = DEFAULT_FOLDER) -> Running | None:
+def running(state: Path = DEFAULT_FOLDER) -> RunningService | None:
     """The service on that state folder, if it really answers with the folder's key. Raises LocalServiceError."""
     folder = StateFolder.at(state)
     try:
         server = json.loads(folder.server.read_text())
         identity = Identity.read(folder.key)
-        found = Running(server["url"], int(server["pid"]), float(server["started"]), state, identity, server["proxy"])
+        found = RunningService(
+            server["url"], int(server["pid"]), float(server["started"]), state, identity, server["proxy"]
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if _alive(found.pid) and _answers(found) else None
 
 
-def require(state: Path = DEFAULT_FOLDER) -> Running:
+def require(state: Path = DEFAULT_FOLDER) -> RunningService:
     """The service on that state folder. Raises LocalServiceError if there is none."""
     found = running(state)
     if found is None:
@@ -63,7 +65,7 @@ def require(state: Path = DEFAULT_FOLDER) -> Running:
     return found
 
 
-def environment(found: Running) -> dict[str, str]:
+def environment(found: RunningService) -> dict[str, str]:
     """What a client needs that leaves its endpoints to the environment, as this project's own do."""
     return {
         "AWS_ENDPOINT_URL": found.address,
@@ -77,7 +79,7 @@ def environment(found: Running) -> dict[str, str]:
     }
 
 
-def exports(found: Running, given: Mapping[str, str]) -> str:
+def exports(found: RunningService, given: Mapping[str, str]) -> str:
     """The lines that a shell with the environment `given` evaluates, so that whatever it starts stays here.
 
     Raises LocalServiceError.
@@ -103,7 +105,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _answers(found: Running) -> bool:
+def _answers(found: RunningService) -> bool:
     """Whether what listens at the address is the service that holds this key, and not another program."""
     address = urlsplit(found.address)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=_HEALTH_SECONDS)

@@ -20,13 +20,13 @@ from typing import IO, Final
 
 from pipeline.errors import LocalServiceError
 from pipeline.local.process import locks
-from pipeline.local.process.discover import Running, environment, exports, require, running
+from pipeline.local.process.discover import RunningService, environment, exports, require, running
 from pipeline.local.process.serve import Options, announce, forget_aws, serve
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 __all__ = [
     "Options",
-    "Running",
+    "RunningService",
     "ensure",
     "environment",
     "exports",
@@ -70,7 +70,7 @@ def start(
         serve(options, out=out or sys.stdout)
 
 
-def _detached(options: Options) -> Running:
+def _detached(options: Options) -> RunningService:
     """A service that outlives this process; its output goes to server.log in the state folder."""
     child = _spawn(options, lives_with_us=False)
     found = _first_answer(child, options.state)
@@ -79,7 +79,7 @@ def _detached(options: Options) -> Running:
 
 
 @contextlib.contextmanager
-def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[Running]:
+def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[RunningService]:
     """The service that runs on the state folder, or one of our own that ends with its last user, even if we are killed.
 
     Raises LocalServiceError, UsageError.
@@ -91,7 +91,7 @@ def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Itera
 @contextlib.contextmanager
 def starting(
     state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = (), hold: bool = False
-) -> Iterator[Callable[[], Running]]:
+) -> Iterator[Callable[[], RunningService]]:
     """As `ensure`, but does not wait: the service starts beside what the block does until it calls for the service.
 
     That call raises what `ensure` raises. With `hold` a service of ours takes up nothing that was under way.
@@ -155,7 +155,7 @@ def _spawn(options: Options, *, lives_with_us: bool) -> subprocess.Popen[str]:
         )
 
 
-def _first_answer(child: subprocess.Popen[str], state: Path) -> Running:
+def _first_answer(child: subprocess.Popen[str], state: Path) -> RunningService:
     """Wait for the address. Raises LocalServiceError with what the process said, if it ended instead."""
     timer = threading.Timer(_START_SECONDS, child.kill)
     timer.start()
@@ -176,7 +176,7 @@ def _first_answer(child: subprocess.Popen[str], state: Path) -> Running:
     raise _failed(StateFolder.at(state))
 
 
-def _ours_or_anothers(child: subprocess.Popen[str] | None, folder: StateFolder, state: Path) -> Running:
+def _ours_or_anothers(child: subprocess.Popen[str] | None, folder: StateFolder, state: Path) -> RunningService:
     assert child is not None, "started when none was found"
     try:
         return _first_answer(child, state)
@@ -187,7 +187,7 @@ def _ours_or_anothers(child: subprocess.Popen[str] | None, folder: StateFolder, 
         return found
 
 
-def _anothers(folder: StateFolder, state: Path) -> Running | None:
+def _anothers(folder: StateFolder, state: Path) -> RunningService | None:
     """The service that somebody else has started at the same moment, once it answers."""
     end = time.monotonic() + _START_SECONDS
     while locks.holder(folder) is not None and time.monotonic() < end:

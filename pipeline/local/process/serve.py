@@ -23,7 +23,7 @@ from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local.egress.variables import PROXIES
 from pipeline.local.identity import Identity
 from pipeline.local.process import locks
-from pipeline.local.process.discover import Running, running
+from pipeline.local.process.discover import RunningService, running
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def serve(
             service.recover(hold=options.hold)
             # Who starts a service for one run hardly needs moto, whose loading would slow the jobs down.
             front.start(warm=stdin is None)
-            found = Running(front.url, os.getpid(), round(time.time(), 3), options.state, identity, service.proxy.port)
+            found = RunningService(
+                front.url, os.getpid(), round(time.time(), 3), options.state, identity, service.proxy.port
+            )
             _write_server(folder, found)
             announce(found, out)
             if ready is not None:
@@ -94,7 +96,7 @@ def _logged(folder: StateFolder) -> Iterator[None]:
         service_log.end(handler)
 
 
-def announce(found: Running, out: IO[str]) -> None:
+def announce(found: RunningService, out: IO[str]) -> None:
     """Print where it is."""
     print(f"SageMaker on localhost: {found.address}\nconsole: {found.console}", file=out, flush=True)
 
@@ -119,7 +121,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
     from pipeline.local import api, durable
     from pipeline.local.context import AccessKey, Configuration
     from pipeline.local.engine import lambdas
-    from pipeline.local.faults import Faults
+    from pipeline.local.faults import InjectedFaults
     from pipeline.local.images import parse, register
     from pipeline.local.server import Front
     from pipeline.local.service import Service
@@ -130,7 +132,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
         account=identity.account,
         region=identity.region,
         key=AccessKey(identity.access_key_id, identity.secret_access_key),
-        faults=Faults.parse(options.faults),
+        faults=InjectedFaults.parse(options.faults),
         lambdas=lambdas.parse(options.lambdas),
         sync=durable.sync if options.sync else durable.no_sync,
     )
@@ -225,7 +227,7 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _write_server(folder: StateFolder, found: Running) -> None:
+def _write_server(folder: StateFolder, found: RunningService) -> None:
     """Whole or not at all, since others read it at any time."""
     text = json.dumps({"url": found.address, "pid": found.pid, "started": found.started, "proxy": found.proxy_port})
     fresh = folder.server.with_suffix(".new")

@@ -16,7 +16,7 @@ from rich.console import Console
 from pipeline.cli.follow import show
 from pipeline.clients import Clients
 from pipeline.executions import executions
-from pipeline.executions.executions import Snapshot, StepView, note
+from pipeline.executions.executions import ExecutionSnapshot, StepView, note
 from pipeline.executions.logs import JobLogs, plain
 from tests.support.calls import refusing
 from tests.support.clients import aws_alone, clients_of
@@ -41,12 +41,16 @@ def step(name: str, status: str, seconds: float = 1.0, **more: object) -> StepVi
     return StepView(name, status, NOON, ended, **more)  # type: ignore[arg-type]
 
 
-def snapshot(status: str, *steps: StepView) -> Snapshot:
-    return Snapshot(ARN, status, steps)
+def snapshot(status: str, *steps: StepView) -> ExecutionSnapshot:
+    return ExecutionSnapshot(ARN, status, steps)
 
 
 def shown(
-    *snapshots: Snapshot, logs: JobLogs | None = None, terminal: bool = False, height: int = 30, after: float = 5
+    *snapshots: ExecutionSnapshot,
+    logs: JobLogs | None = None,
+    terminal: bool = False,
+    height: int = 30,
+    after: float = 5,
 ) -> str:
     out = io.StringIO()
     console = Console(file=out, force_terminal=terminal, width=100, height=height, color_system=None, _environ={})

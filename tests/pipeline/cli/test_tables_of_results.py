@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from pipeline.cli.tables import confusion_table, gate_table
-from pipeline.executions.results import Gate
+from pipeline.executions.results import GateResult
 
 
 def printed(table: object, width: int = 120) -> list[str]:
@@ -23,8 +23,8 @@ def metrics(counts: list[list[int]]) -> dict[str, object]:
 
 def test_figures_stand_beside_their_thresholds() -> None:
     gates = (
-        Gate("accuracy", 0.98765, "at least", 0.97, "MinAccuracy", passed=True),
-        Gate("rmse", 12.5, "at most", 2, "MaxRmse", passed=False),
+        GateResult("accuracy", 0.98765, "at least", 0.97, "MinAccuracy", passed=True),
+        GateResult("rmse", 12.5, "at most", 2, "MaxRmse", passed=False),
     )
     assert printed(gate_table(gates)) == [
         "metric      value  threshold      parameter",

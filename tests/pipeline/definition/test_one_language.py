@@ -20,7 +20,7 @@ from pipeline.definition.check import errors, upstream
 from pipeline.definition.expressions import evaluate
 from pipeline.definition.graph import in_order
 from pipeline.definition.paths import Part, lookup
-from pipeline.local.engine.graph import Decision, Graph, Node
+from pipeline.local.engine.graph import Decision, ExecutionGraph, StepNode
 from pipeline.local.engine.parameters import resolve
 
 PARAMETERS = (
@@ -126,7 +126,7 @@ class Ran:
     def json_value(self, uri: str, path: str) -> Any:
         raise AssertionError(uri)
 
-    def run(self, graph: Graph) -> None:
+    def run(self, graph: ExecutionGraph) -> None:
         settled: dict[str, str] = {}
         while ready := [
             node
@@ -137,21 +137,21 @@ class Ran:
             settled[ready[0].name] = "Succeeded"
         assert len(settled) == len(graph.nodes)
 
-    def _run(self, node: Node) -> None:
+    def _run(self, node: StepNode) -> None:
         self.order.append(node.name)
         if node.type != "ForEach":
             self.asked[node.name] = evaluate(node.step["Arguments"], self)
             return
         for index, item in enumerate(loops.items(evaluate(node.step["Arguments"]["IterableItems"], self))):
             self.item = item
-            self.run(Graph.of({"Steps": loops.iteration(node.step, index)}))
+            self.run(ExecutionGraph.of({"Steps": loops.iteration(node.step, index)}))
 
 
 @given(definitions(), starts())
 def test_a_plan_renders_keys_and_orders_as_the_engine_does(definition: dict[str, Any], given: dict[str, str]) -> None:
     assert errors(definition) == []
     engine = Ran(resolve(definition, [{"Name": name, "Value": value} for name, value in given.items()]))
-    engine.run(Graph.of(definition))
+    engine.run(ExecutionGraph.of(definition))
 
     seen = Seen.of(definition, given, lambda _: None)
     for name, arguments in engine.asked.items():
@@ -167,8 +167,8 @@ def test_a_plan_renders_keys_and_orders_as_the_engine_does(definition: dict[str,
     planned = [name for name in in_order(seen.steps) if name in place]
     settled: dict[str, str] = {}
     for name in planned:
-        if name in Graph.of(definition).nodes:
-            assert Graph.of(definition).decide(name, settled, {}) is Decision.RUN
+        if name in ExecutionGraph.of(definition).nodes:
+            assert ExecutionGraph.of(definition).decide(name, settled, {}) is Decision.RUN
             settled[name] = "Succeeded"
 
 

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from pipeline.clients import Clients
 from pipeline.deploy import apply
-from pipeline.deploy.bundle import Bundle, File
+from pipeline.deploy.bundle import Bundle, BundledFile
 from pipeline.deploy.plan import CHECKSUM_TAG, INLINE_LIMIT, Desired, checksum
 from pipeline.errors import DefinitionError, ServiceError
 from tests.support.calls import Calls, KilledError, Refusal, Refusing
@@ -66,7 +66,7 @@ def _with_bucket(place: Place) -> Place:
 def desired(version: str, *, name: str = "", large: bool = False, **members: Any) -> Desired:
     """A pipeline with the code that it names; another version has other code, arguments and tags."""
     name = name or f"p-{uuid.uuid4().hex[:8]}"
-    files = (File("convert.py", version.encode()), File("parts/read.py", b"pass\n"))
+    files = (BundledFile("convert.py", version.encode()), BundledFile("parts/read.py", b"pass\n"))
     code = Bundle(files, checksum(json.dumps([version, name])))
     inputs = [
         {

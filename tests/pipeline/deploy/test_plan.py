@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.definition.difference import Change
-from pipeline.deploy.bundle import Bundle, File
+from pipeline.deploy.bundle import Bundle, BundledFile
 from pipeline.deploy.plan import (
     CHECKSUM_TAG,
     CreatePipeline,
@@ -31,7 +31,7 @@ def definition(**arguments: Any) -> str:
 
 
 def desired(text: str = definition(x="1"), **members: Any) -> Desired:
-    code = Bundle((File("convert.py", b"pass"),), "a" * 64)
+    code = Bundle((BundledFile("convert.py", b"pass"),), "a" * 64)
     return Desired("demo", text, ROLE, "bucket", "demo", code, **members)
 
 

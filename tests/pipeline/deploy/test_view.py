@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline.deploy import view
-from pipeline.deploy.bundle import Bundle, File
+from pipeline.deploy.bundle import Bundle, BundledFile
 from pipeline.deploy.forecast import Forecast
-from pipeline.deploy.plan import CHECKSUM_TAG, Deployed, Desired, Plan, make
+from pipeline.deploy.plan import CHECKSUM_TAG, Deployed, DeployPlan, Desired, make
 from tests.support.golden import assert_golden
 
 WHERE = "AWS account 123456789012, region us-east-1"
@@ -39,12 +39,12 @@ def definition(epochs: int, code: str, **environment: str) -> str:
     return json.dumps({"Version": "2020-12-01", "Parameters": parameters, "Steps": steps})
 
 
-def _new() -> Plan:
+def _new() -> DeployPlan:
     wanted = replace(WANTED, description="Digits.", parallelism=4)
     return make(wanted, None, code_uploaded=False, warnings=("there is no bucket bucket: create it before the upsert",))
 
 
-def _changed() -> Plan:
+def _changed() -> DeployPlan:
     before = definition(15, "b", old="1", long="x" * 300)
     old = json.loads(before)
     old["Steps"].append({"Name": "Gone", "Type": "Fail", "Arguments": {"ErrorMessage": "no"}})
@@ -64,7 +64,7 @@ WANTED = Desired(
     ROLE,
     "bucket",
     "demo",
-    Bundle((File("convert.py", b"pass"), File("read.py", b"pass")), "a" * 64),
+    Bundle((BundledFile("convert.py", b"pass"), BundledFile("read.py", b"pass")), "a" * 64),
     {"team": "ml"},
 )
 DEPLOYED = Deployed(

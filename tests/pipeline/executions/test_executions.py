@@ -13,7 +13,7 @@ from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
 from pipeline.executions import executions
 from pipeline.executions.control import start
-from pipeline.executions.executions import Snapshot, StepView
+from pipeline.executions.executions import ExecutionSnapshot, StepView
 from pipeline.executions.outcome import verdict
 from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import definition, fail, token
@@ -22,8 +22,10 @@ from tests.support.service import ROLE, local_service
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo/execution/abcdefghijkl"
 
 
-def ended(status: str, *steps: StepView) -> Snapshot:
-    return Snapshot(ARN, status, steps, "Step failure: One or multiple steps failed." if status == "Failed" else "")
+def ended(status: str, *steps: StepView) -> ExecutionSnapshot:
+    return ExecutionSnapshot(
+        ARN, status, steps, "Step failure: One or multiple steps failed." if status == "Failed" else ""
+    )
 
 
 def test_success_is_no_error() -> None:
@@ -49,7 +51,7 @@ def test_success_is_no_error() -> None:
     ],
     ids=["gate", "step", "completed with failures", "stopped", "failed without a step"],
 )
-def test_each_end_has_its_code_and_says_why(end: Snapshot, code: int, text: str) -> None:
+def test_each_end_has_its_code_and_says_why(end: ExecutionSnapshot, code: int, text: str) -> None:
     error = verdict(end)
     assert error is not None
     assert (error.exit_code, text in error.message) == (code, True)

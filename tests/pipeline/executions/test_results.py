@@ -11,7 +11,7 @@ import pytest
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import results
-from pipeline.executions.executions import Snapshot, snapshot
+from pipeline.executions.executions import ExecutionSnapshot, snapshot
 from tests.support.clients import aws_alone, clients_of
 from tests.support.definitions import CASES, definition
 from tests.support.evaluated import BUCKET, evaluated
@@ -27,7 +27,7 @@ GROUPS = {
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Clients, Snapshot]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Clients, ExecutionSnapshot]]:
     folder: Path = tmp_path_factory.mktemp("results")
     with local_service(folder) as local:
         local.s3.create_bucket(Bucket=BUCKET)
@@ -36,7 +36,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Clients, Sna
         yield clients, snapshot(clients, arn)
 
 
-def test_outputs_have_the_address_that_the_job_wrote_to(ran: tuple[Clients, Snapshot]) -> None:
+def test_outputs_have_the_address_that_the_job_wrote_to(ran: tuple[Clients, ExecutionSnapshot]) -> None:
     clients, execution = ran
     identity = execution.arn.rpartition("/")[2]
     assert results.outputs(clients, execution) == (
@@ -46,18 +46,18 @@ def test_outputs_have_the_address_that_the_job_wrote_to(ran: tuple[Clients, Snap
     )
 
 
-def test_figures_are_compared_with_what_the_execution_was_given(ran: tuple[Clients, Snapshot]) -> None:
+def test_figures_are_compared_with_what_the_execution_was_given(ran: tuple[Clients, ExecutionSnapshot]) -> None:
     clients, execution = ran
     metrics = results.evaluation(clients, results.outputs(clients, execution))
     assert metrics is not None
     (gate,) = results.execution_gates(clients, execution.arn, metrics)
-    assert gate == results.Gate("accuracy", 0.9, "at least", 0.95, "MinAccuracy", passed=False)
+    assert gate == results.GateResult("accuracy", 0.9, "at least", 0.95, "MinAccuracy", passed=False)
     assert results.confusion_matrix(metrics) == {"0": {"0": 90, "1": 3}, "1": {"0": 2, "1": 5}}
     named = results.confusion_matrix(metrics, ("not 7", "7"))
     assert named == {"not 7": {"not 7": 90, "7": 3}, "7": {"not 7": 2, "7": 5}}
 
 
-def test_downloaded_files_are_those_below_the_prefix(ran: tuple[Clients, Snapshot], tmp_path: Path) -> None:
+def test_downloaded_files_are_those_below_the_prefix(ran: tuple[Clients, ExecutionSnapshot], tmp_path: Path) -> None:
     clients, execution = ran
     (output,) = results.outputs(clients, execution)
     found = results.download(clients, output.uri, tmp_path)

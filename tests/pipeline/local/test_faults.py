@@ -10,25 +10,25 @@ import pytest
 
 from pipeline.errors import UsageError
 from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from tests.support.service import ROLE, local_service
 from tests.support.waiting import PATIENCE
 
 
 def test_without_texts_nothing_goes_wrong() -> None:
-    faults = Faults.parse([])
+    faults = InjectedFaults.parse([])
     for _ in range(100):
         faults.before("CreateTrainingJob")
     assert faults.job_failure("TrainModel") is None
     assert faults.job_delay("TrainModel") == faults.endpoint_delay == 0.0
-    assert faults == Faults()
+    assert faults == InjectedFaults()
 
 
 @pytest.mark.parametrize(
     ("text", "error"), [("throttle=0.3", ThrottlingException), ("service-fault=0.3", InternalFailure)]
 )
 def test_a_rate_strikes_about_so_often(text: str, error: type[Exception]) -> None:
-    faults, struck = Faults.parse([text]), 0
+    faults, struck = InjectedFaults.parse([text]), 0
     for _ in range(1000):
         try:
             faults.before("ListPipelines")
@@ -38,7 +38,7 @@ def test_a_rate_strikes_about_so_often(text: str, error: type[Exception]) -> Non
 
 
 def test_a_limit_strikes_the_first_requests_of_its_action() -> None:
-    faults = Faults.parse(["limit:CreateTrainingJob=2"])
+    faults = InjectedFaults.parse(["limit:CreateTrainingJob=2"])
     faults.before("CreateProcessingJob")
     for _ in range(2):
         with pytest.raises(ResourceLimitExceeded):
@@ -51,7 +51,7 @@ def test_a_limit_strikes_the_first_requests_of_its_action() -> None:
     [("capacity", "CapacityError"), ("internal", "InternalServerError"), ("fail", "AlgorithmError")],
 )
 def test_the_first_jobs_of_a_step_fail_by_name_or_by_the_name_of_their_job(kind: str, code: str) -> None:
-    faults = Faults.parse([f"{kind}:TrainModel=2"])
+    faults = InjectedFaults.parse([f"{kind}:TrainModel=2"])
     assert faults.job_failure("ConvertData") is None
     assert faults.job_failure("pipelines-abcdefghijkl-ConvertData-0123456789") is None
     for name in ("TrainModel", "pipelines-abcdefghijkl-TrainModel-0123456789"):
@@ -63,16 +63,16 @@ def test_the_first_jobs_of_a_step_fail_by_name_or_by_the_name_of_their_job(kind:
 
 
 def test_a_star_is_any_step_and_long_names_are_cut_as_job_names_cut_them() -> None:
-    assert Faults.parse(["fail:*=1"]).job_failure("whatever") is not None
+    assert InjectedFaults.parse(["fail:*=1"]).job_failure("whatever") is not None
     step = "AStepWhoseNameIsLongerThanTwentyCharacters"
-    faults = Faults.parse([f"fail:{step}=1", f"slow-job:{step}=5"])
+    faults = InjectedFaults.parse([f"fail:{step}=1", f"slow-job:{step}=5"])
     name = f"pipelines-abcdefghijkl-{step[:20]}-0123456789"
     assert faults.job_failure(name) is not None
     assert faults.job_delay(name) == 5.0
 
 
 def test_slow_endpoints_have_their_seconds() -> None:
-    assert Faults.parse(["slow-endpoint=30"]).endpoint_delay == 30.0
+    assert InjectedFaults.parse(["slow-endpoint=30"]).endpoint_delay == 30.0
 
 
 def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) 
             }
         ],
     }
-    faults = Faults.parse(["limit:CreateProcessingJob=1", "capacity:Work=1"])
+    faults = InjectedFaults.parse(["limit:CreateProcessingJob=1", "capacity:Work=1"])
     with local_service(tmp_path, faults=faults) as local:
         sagemaker = local.sagemaker
         definition = json.dumps({"Version": "2020-12-01", "Steps": [step]})
@@ -120,12 +120,12 @@ def test_a_retry_policy_outlasts_a_limit_and_a_lack_of_capacity(tmp_path: Path) 
 )  # fmt: skip
 def test_a_text_that_is_no_fault_is_refused_with_those_that_are(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Faults.parse([text])
+        InjectedFaults.parse([text])
     assert repr(text) in caught.value.message
     assert "capacity:STEP=COUNT" in caught.value.hint
 
 
 def test_an_action_that_does_not_exist_cannot_be_limited() -> None:
     with pytest.raises(UsageError, match="CreateTrainingJobs") as caught:
-        Faults.parse(["limit:CreateTrainingJobs=1"])
+        InjectedFaults.parse(["limit:CreateTrainingJobs=1"])
     assert "CreateTrainingJob," in (caught.value.hint or "")

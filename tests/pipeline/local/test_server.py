@@ -445,12 +445,12 @@ def test_health_tells_nothing_to_sign_with(local: LocalService) -> None:
 
 
 def test_faults_reach_the_clients(tmp_path: Path) -> None:
-    from pipeline.local.faults import Faults
+    from pipeline.local.faults import InjectedFaults
 
-    with local_service(tmp_path, faults=Faults.parse(["throttle=1"])) as throttled:
+    with local_service(tmp_path, faults=InjectedFaults.parse(["throttle=1"])) as throttled:
         with pytest.raises(ClientError) as caught:
             throttled.sagemaker.list_pipelines()
         assert caught.value.response["Error"] == {"Code": "ThrottlingException", "Message": "Rate exceeded"}
-    with local_service(tmp_path, faults=Faults.parse(["throttle=0.5"])) as throttled:
+    with local_service(tmp_path, faults=InjectedFaults.parse(["throttle=0.5"])) as throttled:
         patient = throttled.client("sagemaker", attempts=10)
         assert patient.list_pipelines()["PipelineSummaries"] == []

@@ -15,7 +15,7 @@ from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import UsageError
 from pipeline.operate import clean, registry
-from pipeline.operate.clean import Item, Kind
+from pipeline.operate.clean import Item, RemainsKind
 from pipeline.operate.clean_inventory import EXECUTION_TAG, inventory
 from tests.support.clients import aws_alone, clients_of
 from tests.support.evaluated import BUCKET, evaluated
@@ -78,11 +78,11 @@ def deployed(aws: Clients, execution: str, *, endpoint: str = "", pipeline: str 
         )
 
 
-def planned(aws: Clients, *names: str, older_than: timedelta | None = None) -> clean.Plan:
+def planned(aws: Clients, *names: str, older_than: timedelta | None = None) -> clean.CleanPlan:
     return clean.plan(inventory(aws, SETTINGS), names=names, older_than=older_than, now=datetime.now(UTC))
 
 
-def apply(aws: Clients, plan: clean.Plan) -> list[str]:
+def apply(aws: Clients, plan: clean.CleanPlan) -> list[str]:
     told: list[str] = []
     clean.apply(aws, plan, progress=lambda item: told.append(item.name))
     return told
@@ -98,9 +98,9 @@ def test_without_a_choice_everything_is_listed_and_nothing_chosen(aws: Clients) 
     plan = planned(aws)
     assert plan.remove == ()
     assert [item.key for item in plan.stay] == [
-        (Kind.ENDPOINT_CONFIG, "pipelines-old-config"),
-        (Kind.MODEL, "pipelines-old-model"),
-        (Kind.EXECUTION_FILES, "old"),
+        (RemainsKind.ENDPOINT_CONFIG, "pipelines-old-config"),
+        (RemainsKind.MODEL, "pipelines-old-model"),
+        (RemainsKind.EXECUTION_FILES, "old"),
     ]
 
 
@@ -142,7 +142,7 @@ def test_the_configuration_in_service_cannot_be_named(aws: Clients) -> None:
 def test_another_pipelines_things_are_neither_listed_nor_removed(aws: Clients) -> None:
     deployed(aws, "theirs", endpoint="other", pipeline="other")
     deployed(aws, "idle", pipeline="other")
-    assert planned(aws, older_than=timedelta(0)) == clean.Plan()
+    assert planned(aws, older_than=timedelta(0)) == clean.CleanPlan()
     with pytest.raises(UsageError, match="nothing that this pipeline made"):
         planned(aws, "other")
 
@@ -192,7 +192,7 @@ def test_more_files_than_one_request_takes_are_removed(aws: Clients, monkeypatch
 
 def test_a_bucket_that_is_not_there_holds_nothing() -> None:
     with aws_alone() as aws:
-        assert planned(aws) == clean.Plan()
+        assert planned(aws) == clean.CleanPlan()
 
 
 def test_an_approved_version_and_its_files_stay_on_localhost(local: LocalService) -> None:
@@ -247,7 +247,7 @@ def inventories(draw: st.DrawFn) -> list[Item]:
     """Things of all kinds, each of which uses some of the kinds after its own."""
     items: list[Item] = []
     for number in range(draw(st.integers(0, 12))):
-        kind = draw(st.sampled_from(Kind))
+        kind = draw(st.sampled_from(RemainsKind))
         used = draw(st.lists(st.sampled_from([item.key for item in items if item.kind > kind] or [None]), max_size=3))
         items.append(
             Item(
@@ -257,8 +257,8 @@ def inventories(draw: st.DrawFn) -> list[Item]:
                 NOW - timedelta(days=draw(st.integers(0, 60))),
                 frozenset(key for key in used if key),
                 stays=draw(st.sampled_from(["", "", "it is approved"])),
-                by_name_only=draw(st.sampled_from(["", "in service"])) if kind is Kind.ENDPOINT else "",
-                own=draw(st.booleans()) or kind > Kind.ENDPOINT_CONFIG,
+                by_name_only=draw(st.sampled_from(["", "in service"])) if kind is RemainsKind.ENDPOINT else "",
+                own=draw(st.booleans()) or kind > RemainsKind.ENDPOINT_CONFIG,
             )
         )
     return items

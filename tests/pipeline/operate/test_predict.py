@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
-from pipeline.operate.predict import Prediction, batches, predict, rows
+from pipeline.operate.predict import PredictedRow, batches, predict, rows
 
 ROWS = [[1.0, 0.5, -2.25], [0.1, 1e-7, 3.0]]
 
@@ -140,7 +140,7 @@ def csv(folder: Path, count: int) -> Path:
 
 def test_answers_come_in_the_order_of_the_rows_over_several_requests(tmp_path: Path) -> None:
     endpoint = Endpoint()
-    found: Iterator[Prediction] = predict(endpoint, "demo", csv(tmp_path, 1201))
+    found: Iterator[PredictedRow] = predict(endpoint, "demo", csv(tmp_path, 1201))
     assert [(answer.row, answer.label, answer.score) for answer in found] == [
         (number + 1, 1, float(number)) for number in range(1201)
     ]

@@ -11,12 +11,12 @@ import pytest
 from pipeline.clients import Clients
 from pipeline.errors import UsageError
 from pipeline.operate import schedule
-from pipeline.operate.schedule import Put, Remove, Schedule
+from pipeline.operate.schedule import PipelineSchedule, Put, Remove
 from tests.support.clients import aws_alone, clients_of
 from tests.support.service import local_service
 
 PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo"
-NIGHTLY = Schedule(
+NIGHTLY = PipelineSchedule(
     "demo-nightly", "cron(0 6 * * ? *)", "arn:aws:iam::123456789012:role/scheduler", {"Epochs": "3"}, "Europe/Berlin"
 )
 
@@ -27,7 +27,7 @@ def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clients]
         yield found if isinstance(found, Clients) else clients_of(found)
 
 
-def put(clients: Clients, wanted: Schedule) -> Put | None:
+def put(clients: Clients, wanted: PipelineSchedule) -> Put | None:
     change = schedule.plan(wanted, schedule.read(clients, "demo"))
     if change is not None:
         schedule.apply(clients, PIPELINE, change)

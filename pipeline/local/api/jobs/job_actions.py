@@ -12,7 +12,7 @@ from pipeline.local.api import public
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
 from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.job import TERMINAL, Kind
+from pipeline.local.containers.jobs.job import TERMINAL, JobKind
 from pipeline.local.containers.jobs.jobs import state_change
 from pipeline.local.containers.jobs.transfer import TransferError
 from pipeline.local.errors import ApiError, ResourceInUse, ValidationException
@@ -38,7 +38,7 @@ PARITY: Final = (
 class JobActions:
     """The actions on one kind of job, with the texts of its errors; `{name}` and `{arn}` are filled in."""
 
-    kind: Kind
+    kind: JobKind
     exists: str
     unknown: str
     unknown_to_stop: str

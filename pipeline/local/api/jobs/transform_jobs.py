@@ -10,7 +10,7 @@ from pipeline.local.api.serving import models
 from pipeline.local.api.serving.endpoints import check_servable
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.jobs.associate import CSV, TYPES, Association
-from pipeline.local.containers.jobs.filters import PathError
+from pipeline.local.containers.jobs.filters import FilterError
 from pipeline.local.containers.jobs.job import TRANSFORM
 from pipeline.local.errors import ValidationException
 
@@ -86,7 +86,7 @@ def _check(request: Body) -> None:
         raise ValidationException("BatchStrategy SingleRecord needs a SplitType other than None.")
     try:
         association = Association.of(request)
-    except PathError as error:
+    except FilterError as error:
         raise ValidationException(f"DataProcessing: {error}") from error
     if association is not None:
         _check_association(association, given.get("SplitType", "None"), output.get("AssembleWith", "None"))

@@ -15,7 +15,7 @@ from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.engine import parameters
 from pipeline.local.engine.experiments import resolve_config
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP, Records
 from pipeline.local.engine.selective import select
 from pipeline.local.engine.steps import RUNNERS
@@ -95,7 +95,7 @@ def _start(service: Service, request: Body) -> Body:
     definition = json.loads(version["PipelineDefinition"])
     supplied = request.get("PipelineParameters") or []
     values = parameters.resolve(definition, supplied)
-    graph, name = Graph.of(definition), pipeline["PipelineName"]
+    graph, name = ExecutionGraph.of(definition), pipeline["PipelineName"]
     config = request.get("SelectiveExecutionConfig")
     selected, reused = select(service, name, graph, config) if config else (None, [])
     _runnable(graph, selected)
@@ -134,7 +134,7 @@ def _start(service: Service, request: Body) -> Body:
     return {"PipelineExecutionArn": arn}
 
 
-def _runnable(graph: Graph, selected: list[str] | None) -> None:
+def _runnable(graph: ExecutionGraph, selected: list[str] | None) -> None:
     """Raises ValidationException for a step that would run and whose type has no engine here."""
     for node in graph.nodes.values():
         body = (node.step.get("Arguments") or {}).get("ForEachBody") if node.type == "ForEach" else None

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.local.errors import ResourceNotFound
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 
 KIND: Final = "pipeline"
 
 
-def find_pipeline(service: Context, name_or_arn: str) -> Body:
+def find_pipeline(service: ServiceContext, name_or_arn: str) -> Body:
     """The pipeline of that name or ARN, in any case. Raises ResourceNotFound."""
     arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of("pipeline", name_or_arn)
     name = arn.rsplit("/", 1)[-1]

@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.jobs.transfer import split_uri
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 PARITY: Final = (
     Row(
@@ -57,7 +57,7 @@ def summary(configuration: Body | None) -> Body | None:
 class Capture:
     """Captures for one deployment of an endpoint. Threads may share it."""
 
-    def __init__(self, service: Context, endpoint: str, configuration: Body) -> None:
+    def __init__(self, service: ServiceContext, endpoint: str, configuration: Body) -> None:
         """`configuration` is a DataCaptureConfig."""
         self._service = service
         self._endpoint = endpoint
@@ -73,7 +73,7 @@ class Capture:
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"capture-{endpoint}")
         self._thread.start()
 
-    def record(self, variant: str, headers: Mapping[str, str], body: bytes, answer: Answer) -> None:
+    def record(self, variant: str, headers: Mapping[str, str], body: bytes, answer: ContainerAnswer) -> None:
         """Keep one request and its answer, if it is among the sampled ones."""
         if random.random() * 100 >= self._configuration["InitialSamplingPercentage"] or answer.status != 200:
             return
@@ -89,7 +89,7 @@ class Capture:
         self._closed.set()
         self._thread.join(INTERVAL)
 
-    def _line(self, headers: Mapping[str, str], body: bytes, answer: Answer) -> Body:
+    def _line(self, headers: Mapping[str, str], body: bytes, answer: ContainerAnswer) -> Body:
         data: Body = {}
         if self._modes & {"Input", "InputAndOutput"}:
             data["endpointInput"] = self._part(headers.get("content-type", ""), "INPUT", body)

@@ -24,7 +24,7 @@ _QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(frozen=True)
-class Answer:
+class ContainerAnswer:
     """An HTTP answer; the names of headers as they came."""
 
     status: int
@@ -67,7 +67,7 @@ class Connections:
         *,
         timeout: float,
         most: int = _MOST,
-    ) -> Answer:
+    ) -> ContainerAnswer:
         """Send a request and read the whole answer, of at most `most` bytes. Raises NoAnswer, TooLate, TooLarge.
 
         A kept connection that the container has closed meanwhile is replaced by a new one, once. With the header
@@ -116,13 +116,13 @@ class Connections:
                 return
         sock.close()
 
-    def _exchange(self, sock: socket.socket, message: bytes, ends: float, most: int) -> Answer:
+    def _exchange(self, sock: socket.socket, message: bytes, ends: float, most: int) -> ContainerAnswer:
         keep = False
         try:
             _send(sock, message, ends)
             parser = _received(sock, ends, most)
             keep = parser.keep_alive
-            return Answer(parser.status, parser.headers, b"".join(parser.parts))
+            return ContainerAnswer(parser.status, parser.headers, b"".join(parser.parts))
         finally:
             if keep:
                 self._give_back(sock)

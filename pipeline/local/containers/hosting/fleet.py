@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.local import trees
-from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, ServingContainer, ask
 from pipeline.local.threads import side_by_side
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 INVOCATION_TIMEOUT: Final = 60.0
@@ -39,7 +39,7 @@ class NoSuchContainer(Exception):
 class Variant:
     """One production variant: containers that each answer the next one's request, or are invoked one by one."""
 
-    def __init__(self, service: Context, endpoint: str, plan: Body, folder: Path) -> None:
+    def __init__(self, service: ServiceContext, endpoint: str, plan: Body, folder: Path) -> None:
         self.name: str = plan["VariantName"]
         self.weight = float(plan["Weight"])
         self.serverless = "ServerlessConfig" in plan
@@ -67,7 +67,7 @@ class Variant:
                     "Please check CloudWatch logs for this endpoint."
                 )
 
-    def request(self, headers: Mapping[str, str], body: bytes, hostname: str = "") -> Answer:
+    def request(self, headers: Mapping[str, str], body: bytes, hostname: str = "") -> ContainerAnswer:
         """The answer of the last container, or of the first that refuses; of the one named `hostname` in direct mode.
 
         Raises NoAnswer, TooLate, NoSuchContainer.
@@ -93,7 +93,7 @@ class Variant:
 class Fleet:
     """The variants of one deployment of an endpoint."""
 
-    def __init__(self, service: Context, endpoint: str, plans: Sequence[Body], folder: Path) -> None:
+    def __init__(self, service: ServiceContext, endpoint: str, plans: Sequence[Body], folder: Path) -> None:
         """`plans` are the stored variants (`plan_variants`); `folder` is theirs alone."""
         self.endpoint = endpoint
         self.folder = folder
@@ -164,7 +164,7 @@ _SHOWN: Final = ("ManagedInstanceScaling", "RoutingConfig")
 """What DescribeEndpoint tells of a variant as its configuration has it; localhost does not act on it."""
 
 
-def plan_variants(service: Context, configuration: Body) -> list[Body]:
+def plan_variants(service: ServiceContext, configuration: Body) -> list[Body]:
     """Copy what the variants of an endpoint configuration need, from the models. Raises KeyError(model name)."""
     plans = []
     for variant in configuration["ProductionVariants"]:

@@ -18,7 +18,7 @@ from pipeline.limits import Row
 from pipeline.local import disk, trees
 from pipeline.local.containers.hosting import capture
 from pipeline.local.containers.hosting.capture import Capture
-from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
@@ -29,7 +29,7 @@ from pipeline.local.errors import ApiError
 from pipeline.local.threads import join, side_by_side
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
@@ -66,7 +66,9 @@ PARITY: Final = (
 class Hosting:
     """All endpoints. Threads may share it."""
 
-    def __init__(self, service: Context, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE) -> None:
+    def __init__(
+        self, service: ServiceContext, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE
+    ) -> None:
         self._service = service
         self._health_timeout = health_timeout
         self._grace = grace
@@ -84,7 +86,7 @@ class Hosting:
         """End the containers of an endpoint that is Deleting, then forget it, in a thread."""
         self._in_thread(self._delete, name)
 
-    def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
         """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
         while (served := self._served.get(name) or self._returning(name)) is not None:
             answer = served.invoke(self._service.arns, body, headers)
@@ -287,7 +289,7 @@ def _reason(error: Exception) -> str:
     return INTERNAL
 
 
-def emit_state(service: Context, body: Body) -> None:
+def emit_state(service: ServiceContext, body: Body) -> None:
     """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
     members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
     detail = {member: body[member] for member in members if member in body}

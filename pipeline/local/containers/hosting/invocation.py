@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import request_rules, request_validation
-from pipeline.local.containers.hosting.connection import Answer, NoAnswer, TooLate
+from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLate
 from pipeline.local.containers.hosting.fleet import Fleet, NoSuchContainer, Variant
 from pipeline.local.names import Arns
 from pipeline.local.request_rules import Around
@@ -56,11 +56,11 @@ _TIMED_OUT: Final = (
 )
 
 
-def refused(code: str, message: str, *, error_code: str = "", **members: Any) -> Answer:
+def refused(code: str, message: str, *, error_code: str = "", **members: Any) -> ContainerAnswer:
     """An error of the runtime API."""
     body = ({"ErrorCode": error_code} if error_code else {}) | {"Message": message} | members
     headers = [("Content-Type", "application/json"), ("x-amzn-ErrorType", code)]
-    return Answer(_STATUS[code], headers, json.dumps(body).encode())
+    return ContainerAnswer(_STATUS[code], headers, json.dumps(body).encode())
 
 
 class Invocation:
@@ -72,7 +72,7 @@ class Invocation:
         self._headers = {name.lower(): value for name, value in headers.items()}
         self.variant: Variant | None = None
 
-    def answer(self, body: bytes) -> Answer:
+    def answer(self, body: bytes) -> ContainerAnswer:
         """Ask the variant's container and translate its answer."""
         if problems := request_validation.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
             return refused("ValidationError", problems)
@@ -109,13 +109,13 @@ class Invocation:
         model = self._headers.get("x-amzn-sagemaker-target-model")
         return {"EndpointName": self._fleet.endpoint} | ({} if model is None else {"TargetModel": model})
 
-    def _success(self, variant: Variant, answer: Answer) -> Answer:
+    def _success(self, variant: Variant, answer: ContainerAnswer) -> ContainerAnswer:
         returned = {name.lower(): value for name, value in answer.headers}
         headers = [(name, returned[name.lower()]) for name in _TO_CLIENT if name.lower() in returned]
         headers.append(("x-Amzn-Invoked-Production-Variant", variant.name))
-        return Answer(200, headers, answer.body)
+        return ContainerAnswer(200, headers, answer.body)
 
-    def _refusal(self, variant: Variant, answer: Answer) -> Answer:
+    def _refusal(self, variant: Variant, answer: ContainerAnswer) -> ContainerAnswer:
         text = answer.body.decode("utf-8", "replace")
         if len(text) > _MESSAGE_LIMIT:
             return self._model_error(
@@ -123,7 +123,7 @@ class Invocation:
             )
         return self._model_error(variant, answer.status, f' with message "{text}"', text)
 
-    def _model_error(self, variant: Variant, status: int, saying: str, original: str) -> Answer:
+    def _model_error(self, variant: Variant, status: int, saying: str, original: str) -> ContainerAnswer:
         region, endpoint = self._arns.region, self._fleet.endpoint
         client = status // 100 == 4
         message = (

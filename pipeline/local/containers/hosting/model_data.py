@@ -19,7 +19,7 @@ from pipeline.local.images.sagemaker_containers import archive
 from pipeline.local.s3.store import NoSuchBucket, S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _MEMORY: Final = 1 << 30
 
@@ -42,7 +42,7 @@ def location(container: Mapping[str, Any]) -> tuple[str, bool]:
     return source["S3Uri"], source.get("CompressionType", "None") == "Gzip"
 
 
-def missing(service: Context, container: Mapping[str, Any]) -> str:
+def missing(service: ServiceContext, container: Mapping[str, Any]) -> str:
     """The URL of model data of which a bucket that is here has nothing; else an empty text.
 
     A bucket that is not here may be there on AWS: such a model can be created here, but not deployed.
@@ -58,7 +58,7 @@ def missing(service: Context, container: Mapping[str, Any]) -> str:
     return "" if there else url
 
 
-def fetch(service: Context, container: Mapping[str, Any], folder: Path) -> None:
+def fetch(service: ServiceContext, container: Mapping[str, Any], folder: Path) -> None:
     """Fill `folder` (made if need be) with the model data, which an endpoint keeps for as long as it serves.
 
     Raises ModelDataError, then leaves no folder.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.local.containers.hosting.capture import Capture
-from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.fleet import Fleet
 from pipeline.local.containers.hosting.invocation import Invocation
 from pipeline.local.names import Arns
@@ -22,7 +22,7 @@ class Served:
     fleet: Fleet | None = None
     capture: Capture | None = None
 
-    def invoke(self, arns: Arns, body: bytes, headers: Mapping[str, str]) -> Answer | None:
+    def invoke(self, arns: Arns, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer | None:
         """The answer, or None where this has been replaced meanwhile."""
         if self.fleet is None:
             return None

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from pipeline.limits import Row
 from pipeline.local import images, trees
 from pipeline.local.containers.hosting import model_data
-from pipeline.local.containers.hosting.connection import Answer, Connections, NoAnswer
+from pipeline.local.containers.hosting.connection import Connections, ContainerAnswer, NoAnswer
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports
@@ -26,7 +26,7 @@ from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best
 from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 PARITY: Final = (
     Row(
@@ -78,7 +78,7 @@ class ServingContainer:
 
     def __init__(
         self,
-        service: Context,
+        service: ServiceContext,
         definition: Mapping[str, Any],
         folder: Path,
         on_line: Callable[[str], None],
@@ -143,7 +143,7 @@ class ServingContainer:
         *,
         timeout: float,
         most: int = _LITTLE,
-    ) -> Answer:
+    ) -> ContainerAnswer:
         """Ask the container for an answer of at most `most` bytes. Raises NoAnswer, TooLate, TooLarge."""
         sent = {**headers, CONTAINER_KEY_HEADER: self._key} if self._key else headers
         return self._connections.request(method, path, sent, body, timeout=timeout, most=most)
@@ -259,12 +259,12 @@ def ask(
     body: bytes,
     timeout: float,
     most: int = ANSWER_LIMIT,
-) -> Answer:
+) -> ContainerAnswer:
     """POST to a chain of containers, each getting the answer of the one before it; the first refusal ends it.
 
     `timeout` is for all of them, `most` for each. Raises NoAnswer, TooLate, TooLarge.
     """
-    answer, ends = Answer(200, (), body), time.monotonic() + timeout
+    answer, ends = ContainerAnswer(200, (), body), time.monotonic() + timeout
     for index, container in enumerate(containers):
         sent = headers if index == 0 else {**headers, "Content-Type": answer.header("content-type")}
         left = max(0.0, ends - time.monotonic())

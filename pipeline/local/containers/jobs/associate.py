@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.jobs.filters import Filter, PathError
+from pipeline.local.containers.jobs.filters import Filter, FilterError
 
 PARITY: Final = (
     Row(
@@ -45,7 +45,7 @@ class Association:
 
     @classmethod
     def of(cls, job: Mapping[str, Any]) -> Association | None:
-        """From a CreateTransformJob request; None where nothing is filtered or joined. Raises PathError."""
+        """From a CreateTransformJob request; None where nothing is filtered or joined. Raises FilterError."""
         processing = job.get("DataProcessing", {})
         input_filter = Filter.parse(processing.get("InputFilter", "$"))
         output_filter = Filter.parse(processing.get("OutputFilter", "$"))
@@ -62,7 +62,7 @@ class Association:
         try:
             kept = self.input_filter.apply(_read(self.content_type, record))
             return _WRITERS[self.content_type](kept) + (b"\n" if record.endswith(b"\n") else b"")
-        except (ValueError, PathError) as error:
+        except (ValueError, FilterError) as error:
             raise AssociationError(f"Fail to filter input data: {error}") from error
 
     def from_model(self, records: Sequence[bytes], answer: bytes, answered: str = "") -> bytes:
@@ -79,7 +79,7 @@ class Association:
                 outputs = [self._joined(_read(self.content_type, record), output) for record, output in pairs]
             kept = [self.output_filter.apply(output) for output in outputs]
             return b"\n".join(map(_WRITERS[self.accept], kept))
-        except (ValueError, PathError) as error:
+        except (ValueError, FilterError) as error:
             raise AssociationError(f"Fail to join data: {error}") from error
 
     def _outputs(self, answer: bytes, expected: int) -> list[Any]:

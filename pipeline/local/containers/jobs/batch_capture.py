@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.jobs.transfer import Source, TransferError, split_uri
+from pipeline.local.containers.jobs.transfer import InputObject, TransferError, split_uri
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 CSV: Final = "text/csv"
@@ -37,7 +37,7 @@ PARITY: Final = (
 class BatchCapture:
     """The capture of one job that has one."""
 
-    def __init__(self, service: Context, job: Body) -> None:
+    def __init__(self, service: ServiceContext, job: Body) -> None:
         self._service = service
         self._configuration = job["DataCaptureConfig"]
         self._output = job["TransformOutput"]["S3OutputPath"].rstrip("/") + "/"
@@ -46,7 +46,7 @@ class BatchCapture:
         self._stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", self._started)
 
     @classmethod
-    def of(cls, service: Context, job: Body) -> BatchCapture | None:
+    def of(cls, service: ServiceContext, job: Body) -> BatchCapture | None:
         """The capture of a job, or None."""
         return cls(service, job) if "DataCaptureConfig" in job else None
 
@@ -58,7 +58,7 @@ class BatchCapture:
             return self._object(answer)
         return b"".join(map(self._line, answer.splitlines(keepends=True)))
 
-    def write(self, transformed: Iterable[Source]) -> None:
+    def write(self, transformed: Iterable[InputObject]) -> None:
         """Write both manifests. Raises TransferError."""
         groups: dict[str, list[str]] = {}
         for source in transformed:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError
-from pipeline.local.containers.jobs.transfer import DAMAGED, Source, TransferError
+from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
 
 Body = dict[str, Any]
@@ -36,7 +36,7 @@ class Pipe:
     """One channel in Pipe mode: `path` without the number of the epoch."""
 
     path: Path
-    sources: tuple[Source, ...]
+    sources: tuple[InputObject, ...]
     gunzip: bool = False
     wrapper: str = "None"
 
@@ -46,7 +46,7 @@ def mode(channel: Body, body: Body) -> str:
     return str(channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"])
 
 
-def sources(objects: Objects, channel: Body, index: int, count: int) -> list[Source]:
+def sources(objects: Objects, channel: Body, index: int, count: int) -> list[InputObject]:
     """The objects of a channel for instance `index` of `count`, shuffled if the channel says so."""
     given = channel["DataSource"]["S3DataSource"]
     found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])

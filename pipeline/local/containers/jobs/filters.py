@@ -29,7 +29,7 @@ _SLICE: Final = re.compile(r"(-?\d+)?:(-?\d+)?\Z")
 Part = int | slice
 
 
-class PathError(ValueError):
+class FilterError(ValueError):
     """The text is no path of the supported kind, or a value has nothing there."""
 
 
@@ -45,9 +45,9 @@ class Filter:
 
     @classmethod
     def parse(cls, text: str) -> Filter:
-        """Compile a path. Raises PathError for what is no path or has operators that SageMaker has not."""
+        """Compile a path. Raises FilterError for what is no path or has operators that SageMaker has not."""
         if not text.startswith("$") or _NOT_SUPPORTED.search(text):
-            raise PathError(f"{text!r} is no JSONPath of the supported kind")
+            raise FilterError(f"{text!r} is no JSONPath of the supported kind")
         base, parts = text, None
         if match := _BRACKET.fullmatch(text):
             base, parts = match["base"], tuple(_part(part.strip(), text) for part in match["parts"].split(","))
@@ -64,13 +64,13 @@ class Filter:
         return any(isinstance(part, slice) and part.stop is not None for part in self.parts or ())
 
     def apply(self, value: Any) -> Any:
-        """The part of `value` that the path names. Raises PathError where there is nothing."""
+        """The part of `value` that the path names. Raises FilterError where there is nothing."""
         found = value if self.expression is None else self._find(value)
         return found if self.parts is None else self._columns(found)
 
     def _columns(self, row: Any) -> Any:
         if not isinstance(row, list):
-            raise PathError(f"{self.text} needs a list, the record has {type(row).__name__}")
+            raise FilterError(f"{self.text} needs a list, the record has {type(row).__name__}")
         parts = self.parts or ()
         picked: list[Any] = []
         for part in parts:
@@ -79,13 +79,13 @@ class Filter:
             elif -len(row) <= part < len(row):
                 picked.append(row[part])
             else:
-                raise PathError(f"{self.text}: index {part} is outside a record of {len(row)} elements")
+                raise FilterError(f"{self.text}: index {part} is outside a record of {len(row)} elements")
         return picked[0] if len(parts) == 1 and isinstance(parts[0], int) else picked
 
     def _find(self, value: Any) -> Any:
         matches = self.expression.find(value)
         if not matches:
-            raise PathError(f"{self.text} finds nothing in the record")
+            raise FilterError(f"{self.text} finds nothing in the record")
         names = getattr(getattr(self.expression, "right", None), "fields", ())
         if len(names) > 1:
             return {match.path.fields[0]: match.value for match in matches}
@@ -97,7 +97,7 @@ def _part(text: str, path: str) -> Part:
         return int(text)
     match = _SLICE.match(text)
     if match is None:
-        raise PathError(f"{path!r} is no JSONPath: {text!r} is no index and no slice")
+        raise FilterError(f"{path!r} is no JSONPath: {text!r} is no index and no slice")
     start, stop = (None if group is None else int(group) for group in match.groups())
     return slice(start, stop)
 
@@ -109,7 +109,7 @@ def _compiled(base: str, text: str) -> Any:
     try:
         return jsonpath_ng.parse(base)
     except (JSONPathError, ValueError) as error:
-        raise PathError(f"{text!r} is no JSONPath: {error}") from error
+        raise FilterError(f"{text!r} is no JSONPath: {error}") from error
 
 
 def _definite(expression: Any) -> bool:

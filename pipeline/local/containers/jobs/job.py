@@ -1,6 +1,6 @@
 """One job while it runs: its body in the store, its stop, its containers side by side, its log.
 
-Each kind of job (processing, training ...) is a function of one `Running`. What ends the job for good is `finish`;
+Each kind of job (processing, training ...) is a function of one `RunningJob`. What ends the job for good is `finish`;
 an expected failure is `JobFailure`, whose text becomes the FailureReason.
 """
 
@@ -23,7 +23,7 @@ from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limi
 from pipeline.local.images import Image
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 REASON_LIMIT: Final = 1024
@@ -39,7 +39,7 @@ class JobStopped(Exception):
 
 
 @dataclass(frozen=True)
-class Kind:
+class JobKind:
     """How the bodies of one kind of job are called."""
 
     name: str
@@ -63,15 +63,15 @@ class Kind:
         return f"{self.title}EndTime"
 
 
-PROCESSING: Final = Kind("processing-job", "Processing", "/aws/sagemaker/ProcessingJobs")
-TRAINING: Final = Kind("training-job", "Training", "/aws/sagemaker/TrainingJobs")
-TRANSFORM: Final = Kind("transform-job", "Transform", "/aws/sagemaker/TransformJobs")
-TUNING: Final = Kind("hyper-parameter-tuning-job", "HyperParameterTuning")
+PROCESSING: Final = JobKind("processing-job", "Processing", "/aws/sagemaker/ProcessingJobs")
+TRAINING: Final = JobKind("training-job", "Training", "/aws/sagemaker/TrainingJobs")
+TRANSFORM: Final = JobKind("transform-job", "Transform", "/aws/sagemaker/TransformJobs")
+TUNING: Final = JobKind("hyper-parameter-tuning-job", "HyperParameterTuning")
 KINDS: Final = {kind.name: kind for kind in (PROCESSING, TRAINING, TRANSFORM, TUNING)}
 TERMINAL: Final = ("Completed", "Failed", "Stopped")
 
 
-def job_folder(service: Context, kind: Kind, name: str) -> Path:
+def job_folder(service: ServiceContext, kind: JobKind, name: str) -> Path:
     """The folder of one job; jobs of two kinds may have one name."""
     return service.state.jobs / kind.name / name
 
@@ -93,11 +93,11 @@ class Ending:
 
 
 @dataclass
-class Running:
+class RunningJob:
     """A job in the hands of its thread. `stop` may come from any other thread."""
 
-    service: Context
-    kind: Kind
+    service: ServiceContext
+    kind: JobKind
     name: str
     grace: float = sandbox.GRACE
     isolation: Isolation = Isolation.NONE

@@ -28,9 +28,9 @@ from pipeline.local.containers.jobs.job import (
     TRANSFORM,
     TUNING,
     JobFailure,
+    JobKind,
     JobStopped,
-    Kind,
-    Running,
+    RunningJob,
     job_folder,
 )
 from pipeline.local.containers.sandbox import sandbox
@@ -39,12 +39,12 @@ from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.errors import ResourceLimitExceeded
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
 Body = dict[str, Any]
-Runner = Callable[[Running], None]
+Runner = Callable[[RunningJob], None]
 
 AT_ONCE: Final = max(16, 4 * (os.cpu_count() or 1))
 WAITING: Final = 1000
@@ -68,7 +68,7 @@ PARITY: Final = (
 )
 
 
-RUNNERS: Final[dict[Kind, Runner]] = {
+RUNNERS: Final[dict[JobKind, Runner]] = {
     PROCESSING: processing.run,
     TRAINING: training.run,
     TRANSFORM: transform.run,
@@ -82,11 +82,11 @@ class Jobs:
     grace: float = sandbox.GRACE
     """Seconds from SIGTERM to SIGKILL when a job is stopped."""
 
-    def __init__(self, service: Context) -> None:
+    def __init__(self, service: ServiceContext) -> None:
         self._service = service
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="job")
         self._lock = threading.Lock()
-        self._running: dict[tuple[str, str], Running] = {}
+        self._running: dict[tuple[str, str], RunningJob] = {}
         self._tuning: list[threading.Thread] = []
         self._closed = False
 
@@ -103,7 +103,7 @@ class Jobs:
 
     def start(self, kind: str, name: str) -> None:
         """Run a stored job in a thread."""
-        running = Running(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
+        running = RunningJob(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
         with self._lock:
             if self._closed:
                 return
@@ -116,7 +116,7 @@ class Jobs:
             else:
                 self._submit(running)
 
-    def _submit(self, running: Running) -> None:
+    def _submit(self, running: RunningJob) -> None:
         try:
             self._pool.submit(self._run, running)
         except RuntimeError:  # the job waits in the pool, but there may be no thread that will take it
@@ -138,7 +138,7 @@ class Jobs:
         for kind in KINDS.values():
             for body in self._service.store.list(kind.name):
                 if body[kind.status_member] not in TERMINAL:
-                    running = Running(self._service, kind, body[kind.name_member])
+                    running = RunningJob(self._service, kind, body[kind.name_member])
                     sweep(running.folder, keep=True)
                     if body[kind.status_member] == "Stopping":
                         self._end(running, "Stopped", "")
@@ -157,7 +157,7 @@ class Jobs:
             threads.join(thread, 10)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def set_aside(self, kind: Kind, name: str) -> Path:
+    def set_aside(self, kind: JobKind, name: str) -> Path:
         """Take the folder of a job away from its name, which another job may have at once; where it is now."""
         folder = job_folder(self._service, kind, name)
         aside = folder.with_name(f".{name}-{uuid.uuid4().hex}")
@@ -165,7 +165,7 @@ class Jobs:
             folder.rename(aside)
         return aside
 
-    def _run(self, running: Running) -> None:
+    def _run(self, running: RunningJob) -> None:
         try:
             running.folder.mkdir(parents=True, exist_ok=True)
             self._trouble(running)
@@ -183,13 +183,13 @@ class Jobs:
             if not self._closed:
                 self._tell(running)
 
-    def _break_off(self, running: Running, error: Exception) -> None:
+    def _break_off(self, running: RunningJob, error: Exception) -> None:
         """End a job that something of ours went wrong with."""
         _log.error("job %s", running.name, exc_info=error)
         running.kill()
         self._end(running, "Failed", FULL if disk.is_full(error) else INTERNAL)
 
-    def _trouble(self, running: Running) -> None:
+    def _trouble(self, running: RunningJob) -> None:
         """Faults on purpose, and a stop that came while the job waited."""
         delay = self._service.faults.job_delay(running.name)
         if delay:
@@ -200,13 +200,13 @@ class Jobs:
         if failure is not None:
             raise JobFailure(failure[1])
 
-    def _end(self, running: Running, status: str, reason: str) -> None:
+    def _end(self, running: RunningJob, status: str, reason: str) -> None:
         """End a job that its own kind has not ended.
 
         The end must be written too: where the disk is full, what the job wrote goes, and should that not be room
         enough, the job ends when there is some.
         """
-        finish = training.end if running.kind is TRAINING else Running.finish
+        finish = training.end if running.kind is TRAINING else RunningJob.finish
         with contextlib.suppress(KeyError):  # deleted meanwhile
             disk.once_there_is_room(
                 lambda: finish(running, status, reason),
@@ -214,14 +214,14 @@ class Jobs:
                 make_room=lambda: sweep(running.folder, keep=False),
             )
 
-    def _tell(self, running: Running) -> None:
+    def _tell(self, running: RunningJob) -> None:
         """The event of the job's last status."""
         body = self._service.store.get(running.kind.name, running.name)
         if body is not None:
             state_change(self._service, running.kind, body)
 
 
-def state_change(service: Context, kind: Kind, body: Body) -> None:
+def state_change(service: ServiceContext, kind: JobKind, body: Body) -> None:
     """Emit the event of a job's change of status, as SageMaker does: the detail is the Describe response."""
     detail = {
         key: round(value * 1000) if key.endswith("Time") and isinstance(value, float) else value

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local import images
 from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.job import Ending, JobFailure, JobStopped, Running, Why
+from pipeline.local.containers.jobs.job import Ending, JobFailure, JobStopped, RunningJob, Why
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
@@ -68,7 +68,7 @@ PARITY: Final = (
 )
 
 
-def run(running: Running) -> None:
+def run(running: RunningJob) -> None:
     """Run a processing job from start to its final status."""
     body = running.update(ProcessingStartTime=running.service.clock.now())
     running.count = body["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
@@ -77,7 +77,7 @@ def run(running: Running) -> None:
     _prepare(running, body, names, roots)
     mirrors = _mirrors(running, body, roots)
     _start(running, body, names)
-    with Uploads([mirror for mirror, mode in mirrors if mode == "Continuous"]):
+    with ContinuousUploads([mirror for mirror, mode in mirrors if mode == "Continuous"]):
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
     running.close_logs()
     status, reason = _verdict(ending)
@@ -93,7 +93,7 @@ def run(running: Running) -> None:
     running.finish(status, reason, ExitMessage=message or None)
 
 
-def _prepare(running: Running, body: Body, names: list[str], roots: list[OptMl]) -> None:
+def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptMl]) -> None:
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_processing(root, body, host, names)
         for given in body.get("ProcessingInputs", []):
@@ -106,7 +106,7 @@ def _prepare(running: Running, body: Body, names: list[str], roots: list[OptMl])
             root.folders(given["LocalPath"])
 
 
-def _download(running: Running, given: Body, root: OptMl, index: int, count: int) -> None:
+def _download(running: RunningJob, given: Body, root: OptMl, index: int, count: int) -> None:
     objects = running.service.objects
     try:
         found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])
@@ -122,7 +122,7 @@ def _outputs(body: Body) -> list[Body]:
     return [given["S3Output"] for given in outputs if "S3Output" in given and not given.get("AppManaged")]
 
 
-def _mirrors(running: Running, body: Body, roots: list[OptMl]) -> list[tuple[Mirror, str]]:
+def _mirrors(running: RunningJob, body: Body, roots: list[OptMl]) -> list[tuple[Mirror, str]]:
     return [
         (
             Mirror(running.service.objects, root.inside(given["LocalPath"]), given["S3Uri"]),
@@ -133,7 +133,7 @@ def _mirrors(running: Running, body: Body, roots: list[OptMl]) -> list[tuple[Mir
     ]
 
 
-def _start(running: Running, body: Body, names: list[str]) -> None:
+def _start(running: RunningJob, body: Body, names: list[str]) -> None:
     application = body["AppSpecification"]
     image = images.resolve(application["ImageUri"])
     argv = application.get("ContainerEntrypoint") or image.program("process")
@@ -169,7 +169,7 @@ def exit_message(roots: list[OptMl]) -> tuple[str, str]:
     return whole[:MESSAGE_LIMIT].decode(errors="ignore"), ""
 
 
-class Uploads:
+class ContinuousUploads:
     """While it is entered, mirrors are brought up to date at an interval, in a thread."""
 
     def __init__(self, mirrors: list[Mirror]) -> None:
@@ -177,7 +177,7 @@ class Uploads:
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> Uploads:
+    def __enter__(self) -> ContinuousUploads:
         if self._mirrors:
             self._thread = threading.Thread(target=self._upload, daemon=True, name="uploads")
             self._thread.start()

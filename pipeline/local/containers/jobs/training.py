@@ -12,9 +12,9 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local import images
 from pipeline.local.containers.jobs import channels, transfer
-from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, Running, Why
+from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
 from pipeline.local.containers.jobs.metrics import final_metrics
-from pipeline.local.containers.jobs.processing import REROOTED, Uploads
+from pipeline.local.containers.jobs.processing import REROOTED, ContinuousUploads
 from pipeline.local.containers.jobs.results import upload_results
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
@@ -66,7 +66,7 @@ PARITY: Final = (
 )
 
 
-def run(running: Running) -> None:
+def run(running: RunningJob) -> None:
     """Run a training job from start to its final status."""
     body = enter(running, "Downloading", TrainingStartTime=running.service.clock.now())
     image = images.resolve(body["AlgorithmSpecification"]["TrainingImage"])
@@ -82,7 +82,7 @@ def run(running: Running) -> None:
         raise JobStopped(running.name)
     enter(running, "Training")
     feeding = channels.Pipes(running.service.objects, pipes, broken=running.stop)
-    with feeding, Uploads(checkpoints):
+    with feeding, ContinuousUploads(checkpoints):
         _start(running, body, image, names)
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
     running.close_logs()
@@ -102,7 +102,7 @@ def run(running: Running) -> None:
     end(running, status, reason, timed_out=ending.why is Why.TIME_UP)
 
 
-def enter(running: Running, status: str, **members: Any) -> Body:
+def enter(running: RunningJob, status: str, **members: Any) -> Body:
     """Go on to a secondary status, as a transition with its time and message."""
     now = running.service.clock.now()
     with running.service.store.transaction():
@@ -118,7 +118,7 @@ def transitions(before: list[Body], status: str, now: float) -> list[Body]:
     return [*ended, {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}]
 
 
-def end(running: Running, status: str, reason: str, *, timed_out: bool = False) -> None:
+def end(running: RunningJob, status: str, reason: str, *, timed_out: bool = False) -> None:
     """The final status with everything that goes with it."""
     body, now = running.body, running.service.clock.now()
     secondary = "MaxRuntimeExceeded" if timed_out and status == "Stopped" else status
@@ -131,7 +131,7 @@ def end(running: Running, status: str, reason: str, *, timed_out: bool = False) 
     running.finish(status, reason, **members)
 
 
-def _prepare(running: Running, body: Body, names: list[str], roots: list[OptMl]) -> list[channels.Pipe]:
+def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptMl]) -> list[channels.Pipe]:
     pipes: list[channels.Pipe] = []
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_training(root, body, host, names)
@@ -149,7 +149,7 @@ def _prepare(running: Running, body: Body, names: list[str], roots: list[OptMl])
     return pipes
 
 
-def _checkpoints(running: Running, body: Body, roots: list[OptMl]) -> list[Mirror]:
+def _checkpoints(running: RunningJob, body: Body, roots: list[OptMl]) -> list[Mirror]:
     """Bring earlier checkpoints back, and the mirrors that keep them in S3."""
     given = body.get("CheckpointConfig")
     if given is None:
@@ -165,7 +165,7 @@ def _checkpoints(running: Running, body: Body, roots: list[OptMl]) -> list[Mirro
     return mirrors
 
 
-def _start(running: Running, body: Body, image: Image, names: list[str]) -> None:
+def _start(running: RunningJob, body: Body, image: Image, names: list[str]) -> None:
     for host in names:
         if running.isolation is Isolation.NONE:
             running.log(host)([REROOTED.format(root=running.folder / host / "ml")])
@@ -210,6 +210,6 @@ def failure_reason(text: str, code: int, *, builtin: bool) -> str:
     return f"AlgorithmError: {text.rstrip()}, exit code: {code}"[:REASON_LIMIT]
 
 
-def _logs(running: Running, names: list[str]) -> list[Path]:
+def _logs(running: RunningJob, names: list[str]) -> list[Path]:
     group = running.kind.log_group
     return [running.service.logs.path(group, running.stream(host)) for host in names]

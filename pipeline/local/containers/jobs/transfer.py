@@ -41,7 +41,7 @@ class NotPlain(OSError):
 
 
 @dataclass(frozen=True)
-class Source:
+class InputObject:
     """One object of an input: where it lies and the path that it gets below the input's folder."""
 
     bucket: str
@@ -59,7 +59,7 @@ def split_uri(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def sources(objects: Objects, uri: str, data_type: str = "S3Prefix") -> list[Source]:
+def sources(objects: Objects, uri: str, data_type: str = "S3Prefix") -> list[InputObject]:
     """The objects that an input names, in the order of their keys (of the manifest, for a manifest).
 
     A prefix is a prefix of keys, as in S3: `s3://b/x/test` also means `x/test_small/a`. Raises TransferError.
@@ -68,7 +68,7 @@ def sources(objects: Objects, uri: str, data_type: str = "S3Prefix") -> list[Sou
         if data_type == "ManifestFile":
             return _manifest(objects, uri)
         bucket, prefix = split_uri(uri)
-        return [Source(bucket, found.key, _relative(found.key, prefix)) for found in objects.list(bucket, prefix)]
+        return [InputObject(bucket, found.key, _relative(found.key, prefix)) for found in objects.list(bucket, prefix)]
     except NoSuchBucket:
         return []
 
@@ -82,12 +82,12 @@ def any_source(objects: Objects, uri: str) -> bool:
         return False
 
 
-def shard(found: list[Source], index: int, count: int) -> list[Source]:
+def shard(found: list[InputObject], index: int, count: int) -> list[InputObject]:
     """The part of an input that is sharded by S3 key which instance `index` of `count` gets."""
     return found[index::count]
 
 
-def download(objects: Objects, found: list[Source], folder: Path, *, gunzip: bool = False) -> None:
+def download(objects: Objects, found: list[InputObject], folder: Path, *, gunzip: bool = False) -> None:
     """Write objects below a folder, which is made. `gunzip` unpacks them (and drops `.gz`). Raises TransferError."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in found:
@@ -218,7 +218,7 @@ def _relative(key: str, prefix: str) -> str:
     return key[len(prefix.rpartition("/")[0]) :].removeprefix("/")
 
 
-def _manifest(objects: Objects, uri: str) -> list[Source]:
+def _manifest(objects: Objects, uri: str) -> list[InputObject]:
     bucket, key = split_uri(uri)
     try:
         entries = json.loads(objects.get(bucket, key))
@@ -239,11 +239,11 @@ def _manifest(objects: Objects, uri: str) -> list[Source]:
     found = []
     for entry in entries[1:]:
         target, name = split_uri(entries[0]["prefix"] + entry)
-        found.append(Source(target, name, entry.removeprefix("/")))
+        found.append(InputObject(target, name, entry.removeprefix("/")))
     return found
 
 
-def _inside(folder: Path, source: Source) -> Path:
+def _inside(folder: Path, source: InputObject) -> Path:
     target = Path(os.path.normpath(folder / source.path))
     if "\0" in source.path or not target.is_relative_to(folder):
         raise TransferError(f"the key {source.key!r} leaves the folder that it is downloaded to")

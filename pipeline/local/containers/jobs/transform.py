@@ -16,8 +16,8 @@ from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import NoAnswer
 from pipeline.local.containers.hosting.model_data import ModelDataError, containers_of
 from pipeline.local.containers.hosting.serving import STOP_GRACE, ServingContainer
-from pipeline.local.containers.jobs.job import JobFailure, Running
-from pipeline.local.containers.jobs.transfer import Source, TransferError, shard, sources, split_uri
+from pipeline.local.containers.jobs.job import JobFailure, RunningJob
+from pipeline.local.containers.jobs.transfer import InputObject, TransferError, shard, sources, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
 from pipeline.local.s3.store import S3Error
@@ -43,7 +43,7 @@ MOST_INSTANCES: Final = 8
 _HEALTH_TIMEOUT: Final = 1800.0
 
 
-def run(running: Running) -> None:
+def run(running: RunningJob) -> None:
     """Run a transform job from start to its final status. Raises JobFailure, JobStopped."""
     _Transform(running, running.update(TransformStartTime=running.service.clock.now())).run()
     running.finish("Completed")
@@ -52,7 +52,7 @@ def run(running: Running) -> None:
 class _Transform:
     """One job."""
 
-    def __init__(self, running: Running, job: Body) -> None:
+    def __init__(self, running: RunningJob, job: Body) -> None:
         self._service = running.service
         self._name = running.name
         self._job = job
@@ -78,7 +78,7 @@ class _Transform:
         except TransferError as error:
             raise JobFailure(f"ClientError: Data capture failed:{error}") from None
 
-    def _sources(self) -> list[Source]:
+    def _sources(self) -> list[InputObject]:
         data = self._job["TransformInput"]["DataSource"]["S3DataSource"]
         try:
             found = sources(self._service.objects, data["S3Uri"], data["S3DataType"])
@@ -97,7 +97,7 @@ class _Transform:
 
     # one instance
 
-    def _instance(self, index: int, found: list[Source]) -> None:
+    def _instance(self, index: int, found: list[InputObject]) -> None:
         """Start the model's containers and send them the objects of this instance."""
         log = InstanceLog(self._service, self._name, self._folder / ("log" if index == 0 else f"log-{index}"))
         containers = self._containers(index, log)

@@ -11,13 +11,13 @@ from pipeline.local import logs
 from pipeline.local.containers.jobs.job import TRANSFORM
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 
 class InstanceLog:
     """Opens the streams; `link` is where the job's folder shows the first."""
 
-    def __init__(self, service: Context, job: str, link: Path) -> None:
+    def __init__(self, service: ServiceContext, job: str, link: Path) -> None:
         self._service = service
         self._stream = f"{job}/i-{secrets.token_hex(8)}-{int(service.clock.now() * 1000)}"
         self._data = f"{self._stream}/data-log"

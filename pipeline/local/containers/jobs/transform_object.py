@@ -19,18 +19,18 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.hosting.connection import Answer, NoAnswer, TooLarge, TooLate
+from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLarge, TooLate
 from pipeline.local.containers.hosting.serving import ANSWER_LIMIT, ServingContainer, ask
 from pipeline.local.containers.jobs.associate import Association, AssociationError
 from pipeline.local.containers.jobs.batch_capture import BatchCapture
 from pipeline.local.containers.jobs.job import JobStopped
 from pipeline.local.containers.jobs.records import RecordError, pack, split
-from pipeline.local.containers.jobs.transfer import DAMAGED, Source, split_uri
+from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.s3.store import S3Error
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 
@@ -100,7 +100,7 @@ def given(job: Body) -> Body:
 class ObjectTransform:
     """Transforms the objects of one job; its instances share it."""
 
-    def __init__(self, service: Context, name: str, job: Body, stopping: threading.Event, folder: Path) -> None:
+    def __init__(self, service: ServiceContext, name: str, job: Body, stopping: threading.Event, folder: Path) -> None:
         """`folder` is for what is under way, and exists."""
         self._service = service
         self._name = name
@@ -109,7 +109,7 @@ class ObjectTransform:
         self._folder = folder
         self.association = Association.of(job)
         self._capture = BatchCapture.of(service, job)
-        self._transformed: list[Source] = []
+        self._transformed: list[InputObject] = []
         self._split_type = job["TransformInput"].get("SplitType", "None")
         self._lines = job["TransformOutput"].get("AssembleWith", "None") == "Line"
         client = job.get("ModelClientConfig", {})
@@ -129,7 +129,7 @@ class ObjectTransform:
 
     def transform(
         self,
-        source: Source,
+        source: InputObject,
         containers: list[ServingContainer],
         terms: Terms,
         pool: ThreadPoolExecutor,
@@ -163,7 +163,7 @@ class ObjectTransform:
             self._capture.write(self._transformed)
 
     @contextlib.contextmanager
-    def _opened(self, source: Source) -> Iterator[IO[bytes]]:
+    def _opened(self, source: InputObject) -> Iterator[IO[bytes]]:
         """The object as a stream, unpacked if it is compressed."""
         path = self._folder / f"input-{secrets.token_hex(8)}"
         try:
@@ -193,7 +193,7 @@ class ObjectTransform:
             answer = self._capture.marked(answer)
         return answer.removesuffix(b"\n") + b"\n" if self._lines else answer
 
-    def _answer(self, containers: list[ServingContainer], headers: Mapping[str, str], body: bytes) -> Answer:
+    def _answer(self, containers: list[ServingContainer], headers: Mapping[str, str], body: bytes) -> ContainerAnswer:
         failed = ObjectFailed("", ALGORITHM)
         for attempt in range(self._retries + 1):
             self.check_stop()
@@ -221,13 +221,13 @@ class ObjectTransform:
             )
         raise failed
 
-    def _store(self, source: Source, output: Path) -> None:
+    def _store(self, source: InputObject, output: Path) -> None:
         bucket, prefix = split_uri(self._job["TransformOutput"]["S3OutputPath"])
         key = "/".join(filter(None, (prefix.rstrip("/"), f"{source.path}.out")))
         accept = self._job["TransformOutput"].get("Accept")
         self._service.objects.put(bucket, key, output, **({"content_type": accept} if accept else {}))
 
-    def _note(self, source: Source, message: str, reason: str, log: InstanceLog) -> None:
+    def _note(self, source: InputObject, message: str, reason: str, log: InstanceLog) -> None:
         self.failures.append(reason)
         for line in message.splitlines():
             log.data(f"{source.bucket}/{source.key}: {line}")

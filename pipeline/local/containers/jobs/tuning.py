@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.jobs.job import TERMINAL, TRAINING, Running
+from pipeline.local.containers.jobs.job import TERMINAL, TRAINING, RunningJob
 from pipeline.local.errors import ApiError
 from pipeline.local.patient_calls import patiently
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 30 * 86_400
@@ -54,7 +54,7 @@ PARITY: Final = (
 )
 
 
-def run(running: Running) -> None:
+def run(running: RunningJob) -> None:
     """Run a tuning job from start to its final status."""
     body = running.body
     config = body["HyperParameterTuningJobConfig"]
@@ -111,7 +111,7 @@ def objective_of(body: Body, definition: Body) -> Body:
     return found
 
 
-def jobs_of(service: Context, name: str) -> list[Body]:
+def jobs_of(service: ServiceContext, name: str) -> list[Body]:
     """The training jobs of a tuning job, oldest first."""
     arn = service.arns.of("hyper-parameter-tuning-job", name)
     return [job for job in service.store.list(TRAINING.name) if job.get("TuningJobArn") == arn]
@@ -184,7 +184,7 @@ def _reached(body: Body, config: Body) -> bool:
     return bool(metric["Value"] >= target if metric["Type"] == "Maximize" else metric["Value"] <= target)
 
 
-def _create(running: Running, candidate: tuple[Body, dict[str, str]], index: int) -> Body:
+def _create(running: RunningJob, candidate: tuple[Body, dict[str, str]], index: int) -> Body:
     definition, tuned = candidate
     service, body = running.service, running.body
     name = f"{running.name}-{index + 1:03d}-{secrets.token_hex(4)}"
@@ -212,7 +212,7 @@ def resources_of(definition: Body) -> Body:
     return {"ResourceConfig": {member: first[member] for member in members if member in first}}
 
 
-def _wait_for_news(running: Running, done: int) -> None:
+def _wait_for_news(running: RunningJob, done: int) -> None:
     """Wait until more training jobs are over than `done`, or the tuning job is stopped."""
 
     def news() -> bool | None:
@@ -222,7 +222,7 @@ def _wait_for_news(running: Running, done: int) -> None:
     running.service.store.wait(news, 60.0)
 
 
-def _end(running: Running) -> None:
+def _end(running: RunningJob) -> None:
     """Stop what still runs, count, and say how it ended."""
     for job in jobs_of(running.service, running.name):
         if job["TrainingJobStatus"] not in TERMINAL:
@@ -242,7 +242,7 @@ def _end(running: Running) -> None:
         running.finish("Completed", **progress)
 
 
-def _all_over(running: Running) -> bool:
+def _all_over(running: RunningJob) -> bool:
     return all(job["TrainingJobStatus"] in TERMINAL for job in jobs_of(running.service, running.name))
 
 

@@ -24,7 +24,7 @@ from pipeline.local.egress.variables import unset, variables
 from pipeline.local.identity import Identity
 
 if TYPE_CHECKING:
-    from pipeline.local.context import Context
+    from pipeline.local.context import ServiceContext
 
 _IMAGE: Final = "image"
 _INSTALLED: Final = "packages"
@@ -84,7 +84,7 @@ PARITY: Final = (
 )
 
 
-def environment(service: Context, home: Path, given: Mapping[str, str], **more: str) -> dict[str, str]:
+def environment(service: ServiceContext, home: Path, given: Mapping[str, str], **more: str) -> dict[str, str]:
     """The whole environment of one container: `given` is the job's own, `more` what its kind of job adds.
 
     `home` becomes HOME and holds TMPDIR; it is made if need be.

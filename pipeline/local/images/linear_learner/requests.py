@@ -34,7 +34,7 @@ class UnsupportedContentType(Exception):
 
 
 @dataclass(frozen=True)
-class SparseRows:
+class SparseInstances:
     """Rows as the positions and values of what is not zero; row i holds `indptr[i]:indptr[i + 1]`."""
 
     indptr: Integers
@@ -50,7 +50,7 @@ class SparseRows:
         return product
 
 
-Rows = Floats | SparseRows
+Rows = Floats | SparseInstances
 
 
 def read_rows(content_type: str, body: bytes, feature_dim: int) -> Rows:
@@ -66,13 +66,13 @@ def read_rows(content_type: str, body: bytes, feature_dim: int) -> Rows:
         rows = reader(body, _parameters(parameters))
     except (ValueError, TypeError, KeyError, IndexError, RecursionError, OverflowError) as error:
         raise BadRequest(f"Unable to parse the payload as {kind.strip()}: {error}") from error
-    width = rows.width if isinstance(rows, SparseRows) else rows.shape[1]
+    width = rows.width if isinstance(rows, SparseInstances) else rows.shape[1]
     if width != feature_dim:
         raise BadRequest(
             f"The feature dimension of the input: {width} does not match the feature dimension of the model: "
             f"{feature_dim}. Please fix the input and try again."
         )
-    if not np.isfinite(rows.values if isinstance(rows, SparseRows) else rows).all():
+    if not np.isfinite(rows.values if isinstance(rows, SparseInstances) else rows).all():
         raise BadRequest("The payload holds missing (NaN) or infinite values. Please remove them.")
     return rows
 
@@ -136,11 +136,11 @@ def _recordio(body: bytes, parameters: Mapping[str, str]) -> Rows:
     return _join([_as_sparse(chunk.features) for chunk in read])
 
 
-def _as_sparse(features: Any) -> SparseRows:
+def _as_sparse(features: Any) -> SparseInstances:
     if isinstance(features, np.ndarray):
         count, width = features.shape
         indptr = np.arange(0, (count + 1) * width, width) if width else np.zeros(count + 1, np.int64)
-        return SparseRows(indptr, np.tile(np.arange(width), count), features.ravel(), width)
+        return SparseInstances(indptr, np.tile(np.arange(width), count), features.ravel(), width)
     return _checked(features.indptr, features.keys, features.values, int(features.shape[1]))
 
 
@@ -159,7 +159,7 @@ def _features(instance: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"values": found} if isinstance(found, list) else found
 
 
-def _sparse_instance(part: Mapping[str, Any]) -> SparseRows:
+def _sparse_instance(part: Mapping[str, Any]) -> SparseInstances:
     values = _numbers(part["values"], dimensions=1)
     if "keys" not in part:
         return _as_sparse(values[None, :])
@@ -178,23 +178,23 @@ def _numbers(values: Any, *, dimensions: int) -> Floats:
         return array.astype(np.float32)
 
 
-def _checked(indptr: Any, keys: Any, values: Any, width: int) -> SparseRows:
+def _checked(indptr: Any, keys: Any, values: Any, width: int) -> SparseInstances:
     indptr, keys = np.asarray(indptr, np.int64), np.asarray(keys, np.int64)
     if keys.shape != values.shape:
         raise ValueError(f"{len(keys)} keys and {len(values)} values")
     if keys.size and (keys.min() < 0 or keys.max() >= width):
         raise ValueError(f"a key is outside the shape [{width}]")
-    return SparseRows(indptr, keys, np.asarray(values, np.float32), width)
+    return SparseInstances(indptr, keys, np.asarray(values, np.float32), width)
 
 
-def _join(parts: Sequence[SparseRows]) -> SparseRows:
+def _join(parts: Sequence[SparseInstances]) -> SparseInstances:
     widths = {part.width for part in parts}
     if len(widths) > 1:
         raise ValueError(f"records have different shapes, from {min(widths)} to {max(widths)}")
     counts = np.concatenate([np.diff(part.indptr) for part in parts])
     indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
     keys = np.concatenate([part.keys for part in parts])
-    return SparseRows(indptr, keys, np.concatenate([part.values for part in parts]), widths.pop())
+    return SparseInstances(indptr, keys, np.concatenate([part.values for part in parts]), widths.pop())
 
 
 _READERS: Final[dict[str, Callable[[bytes, Mapping[str, str]], Rows]]] = {

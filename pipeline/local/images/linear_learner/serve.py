@@ -23,7 +23,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers are the parall
 
 from pipeline.limits import Row  # noqa: E402
 from pipeline.local.http.listener import Listener  # noqa: E402
-from pipeline.local.http.messages import Answer, Request  # noqa: E402
+from pipeline.local.http.messages import HttpAnswer, HttpRequest  # noqa: E402
 from pipeline.local.http.payload import read_all  # noqa: E402
 from pipeline.local.images.linear_learner import artifact, requests, responses  # noqa: E402
 from pipeline.local.images.linear_learner.errors import LinearLearnerError  # noqa: E402
@@ -82,7 +82,7 @@ class Application:
         self._workers = workers
         self._log = log
 
-    def __call__(self, request: Request) -> Answer:
+    def __call__(self, request: HttpRequest) -> HttpAnswer:
         """Answer one request. Raises BadRequest for a body that is too large, Disconnected."""
         given = request.headers.get(CONTAINER_KEY_HEADER, "").encode()
         if self._key and not hmac.compare_digest(given, self._key):
@@ -91,23 +91,23 @@ class Application:
         with self._lock:  # one at a time: the workers are the parallelism, and clients who send slowly hold nobody
             return self._answer(request, body)
 
-    def _answer(self, request: Request, body: bytes) -> Answer:
+    def _answer(self, request: HttpRequest, body: bytes) -> HttpAnswer:
         method, path = request.method, request.path
         if path == "/invocations":
-            return self._invoke(request.headers, body) if method == "POST" else Answer(405)
+            return self._invoke(request.headers, body) if method == "POST" else HttpAnswer(405)
         if path == "/ping":
-            return _text(200) if method == "GET" else Answer(405)
+            return _text(200) if method == "GET" else HttpAnswer(405)
         if path == "/execution-parameters":
-            return self._parameters() if method == "GET" else Answer(405)
-        return Answer(404)
+            return self._parameters() if method == "GET" else HttpAnswer(405)
+        return HttpAnswer(404)
 
-    def _invoke(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _invoke(self, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
         if not body:
-            return Answer(204)
+            return HttpAnswer(204)
         try:
             rows = requests.read_rows(headers.get("content-type", ""), body, self._model.feature_dim)
             kind, found = responses.encode(self._model.predict(rows), self._wanted(headers.get("accept", "")))
-            return Answer(200, [("Content-Type", kind)], found)
+            return HttpAnswer(200, [("Content-Type", kind)], found)
         except requests.UnsupportedContentType as error:
             self._log("ERROR", f"Customer Error: Content-type {error} not supported")
             return _text(415, f"content-type {error} not supported".encode())
@@ -121,13 +121,13 @@ class Application:
     def _wanted(self, accept: str) -> str:
         return self._accept if accept.strip() in ("", "*/*") else accept
 
-    def _parameters(self) -> Answer:
+    def _parameters(self) -> HttpAnswer:
         answer = {"MaxConcurrentTransforms": self._workers, "BatchStrategy": "MULTI_RECORD", "MaxPayloadInMB": 6}
-        return Answer(200, [("Content-Type", responses.JSON)], json.dumps(answer).encode())
+        return HttpAnswer(200, [("Content-Type", responses.JSON)], json.dumps(answer).encode())
 
 
-def _text(status: int, body: bytes = b"") -> Answer:
-    return Answer(status, [("Content-Type", "text/html; charset=utf-8")], body)
+def _text(status: int, body: bytes = b"") -> HttpAnswer:
+    return HttpAnswer(status, [("Content-Type", "text/html; charset=utf-8")], body)
 
 
 def body_limit(environ: Mapping[str, str]) -> int:

@@ -17,8 +17,8 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.s3.http import xml
-from pipeline.local.s3.http.answer import Answer
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.answer import S3Answer
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.http.routes import answer
 from pipeline.local.s3.store import S3Error
 from pipeline.local.s3.store.blobs import CHUNK
@@ -94,7 +94,7 @@ def handle(plane: Plane, environ: dict[str, Any], start_response: StartResponse)
     """WSGI, with the objects of one account and region."""
     identity = secrets.token_hex(8).upper()
     try:
-        request = Request.of(environ, identity)
+        request = S3Request.of(environ, identity)
         try:
             result = answer(plane, request)
         except S3Error:
@@ -117,18 +117,18 @@ def handle(plane: Plane, environ: dict[str, Any], start_response: StartResponse)
     return [result.body] if isinstance(result.body, bytes) else result.body
 
 
-def _failure(error: S3Error, environ: dict[str, Any], identity: str) -> Answer:
+def _failure(error: S3Error, environ: dict[str, Any], identity: str) -> S3Answer:
     details = dict(error.details)
     headers = {"Content-Type": "application/xml"}
     if details.get("DeleteMarker"):
         headers |= {"x-amz-delete-marker": "true", "x-amz-version-id": details.pop("VersionId")}
         del details["DeleteMarker"]
     if error.status == 304:
-        return Answer(304, {"ETag": details.get("ETag", "")})
+        return S3Answer(304, {"ETag": details.get("ETag", "")})
     if error.status == 416 and "ActualObjectSize" in details:
         headers["Content-Range"] = f"bytes */{details['ActualObjectSize']}"
     children: list[xml.Node] = [("Code", error.code), ("Message", error.message)]
     children += list(details.items())
     children += [("RequestId", identity), ("HostId", identity)]
     body = xml.render("Error", children, namespace=False)
-    return Answer(error.status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)
+    return S3Answer(error.status, headers, b"" if environ["REQUEST_METHOD"] == "HEAD" else body)

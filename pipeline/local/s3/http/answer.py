@@ -16,7 +16,7 @@ _ENCRYPTION: Final = "x-amz-server-side-encryption"
 
 
 @dataclass(frozen=True)
-class Answer:
+class S3Answer:
     """`body` may be a stream or a file, read from where it stands; its length must then be in `headers`."""
 
     status: int = 200
@@ -24,7 +24,7 @@ class Answer:
     body: bytes | BinaryIO | Iterable[bytes] = b""
 
     @classmethod
-    def xml(cls, root: str, children: list[Node], *, headers: dict[str, str] | None = None) -> Answer:
+    def xml(cls, root: str, children: list[Node], *, headers: dict[str, str] | None = None) -> S3Answer:
         """An answer whose body is a document of S3."""
         return cls(200, {"Content-Type": "application/xml", **(headers or {})}, render(root, children))
 

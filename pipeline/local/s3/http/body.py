@@ -23,7 +23,7 @@ _TRAILER_SIGNATURE: Final = "x-amz-trailer-signature"
 _SIZE: Final = re.compile(rb"[0-9A-Fa-f]{1,15}")
 
 
-class Body:
+class S3Body:
     """The body of one request; read it once, by `chunks` or `document`."""
 
     def __init__(self, environ: dict[str, Any], headers: Mapping[str, str]) -> None:

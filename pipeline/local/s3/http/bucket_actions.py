@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.local.s3.http import xml
-from pipeline.local.s3.http.answer import Answer, version_headers
+from pipeline.local.s3.http.answer import S3Answer, version_headers
 from pipeline.local.s3.http.documents import tag_pairs
 from pipeline.local.s3.http.errors import IllegalLocationConstraint, InvalidLocationConstraint, MalformedXML
 from pipeline.local.s3.http.listing import owner_node
 from pipeline.local.s3.http.object_actions import find
 from pipeline.local.s3.http.properties import check_tags
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.store import S3Error
 from pipeline.local.s3.store.errors import BucketAlreadyOwnedByYou
 
@@ -19,7 +19,7 @@ DEFAULT_REGION: Final = "us-east-1"
 MAX_DELETED: Final = 1000
 
 
-def list_buckets(plane: Plane, request: Request) -> Answer:
+def list_buckets(plane: Plane, request: S3Request) -> S3Answer:
     """ListBuckets, in pages if max-buckets is given."""
     prefix, after = request.query.get("prefix", ""), request.query.get("continuation-token", "")
     limit = request.number("max-buckets", 10_000, most=10_000)
@@ -34,10 +34,10 @@ def list_buckets(plane: Plane, request: Request) -> Answer:
     children: list[xml.Node] = [("Buckets", buckets), owner_node(plane)]
     if len(found) > limit:
         children.append(("ContinuationToken", found[limit - 1].name))
-    return Answer.xml("ListAllMyBucketsResult", children)
+    return S3Answer.xml("ListAllMyBucketsResult", children)
 
 
-def create_bucket(plane: Plane, request: Request) -> Answer:
+def create_bucket(plane: Plane, request: S3Request) -> S3Answer:
     """CreateBucket: in us-east-1 again is no error, elsewhere it is, as on AWS."""
     body = request.body.document()
     constraint = ""
@@ -56,30 +56,30 @@ def create_bucket(plane: Plane, request: Request) -> Answer:
     except BucketAlreadyOwnedByYou:
         if region != DEFAULT_REGION:
             raise
-    return Answer(200, {"Location": f"/{request.bucket}"})
+    return S3Answer(200, {"Location": f"/{request.bucket}"})
 
 
-def head_bucket(plane: Plane, request: Request) -> Answer:
+def head_bucket(plane: Plane, request: S3Request) -> S3Answer:
     """HeadBucket."""
     bucket = plane.objects.bucket(request.bucket)
-    return Answer(200, {"x-amz-bucket-region": bucket.region, "Content-Type": "application/xml"})
+    return S3Answer(200, {"x-amz-bucket-region": bucket.region, "Content-Type": "application/xml"})
 
 
-def delete_bucket(plane: Plane, request: Request) -> Answer:
+def delete_bucket(plane: Plane, request: S3Request) -> S3Answer:
     """DeleteBucket."""
     plane.objects.delete_bucket(request.bucket)
-    return Answer(204)
+    return S3Answer(204)
 
 
-def bucket_location(plane: Plane, request: Request) -> Answer:
+def bucket_location(plane: Plane, request: S3Request) -> S3Answer:
     """GetBucketLocation: empty for us-east-1."""
     region = plane.objects.bucket(request.bucket).region
     text = "" if region == DEFAULT_REGION else region
     body = xml.render("LocationConstraint", []).replace(b"></", f">{text}</".encode(), 1)
-    return Answer(200, {"Content-Type": "application/xml"}, body)
+    return S3Answer(200, {"Content-Type": "application/xml"}, body)
 
 
-def delete_objects(plane: Plane, request: Request) -> Answer:
+def delete_objects(plane: Plane, request: S3Request) -> S3Answer:
     """DeleteObjects: at most 1000, each with its own answer unless `Quiet`."""
     plane.objects.bucket(request.bucket)
     root = xml.parse(request.body.document(), "Delete")
@@ -93,29 +93,29 @@ def delete_objects(plane: Plane, request: Request) -> Answer:
         node = _delete(plane, request.bucket, key, version)
         if node[0] == "Error" or not quiet:
             nodes.append(node)
-    return Answer.xml("DeleteResult", nodes)
+    return S3Answer.xml("DeleteResult", nodes)
 
 
-def get_tags(plane: Plane, request: Request) -> Answer:
+def get_tags(plane: Plane, request: S3Request) -> S3Answer:
     """GetObjectTagging."""
     found = find(plane.objects, request)
     tags: list[xml.Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in found.properties.tags.items()]
-    return Answer.xml("Tagging", [("TagSet", tags)], headers=version_headers(found))
+    return S3Answer.xml("Tagging", [("TagSet", tags)], headers=version_headers(found))
 
 
-def put_tags(plane: Plane, request: Request) -> Answer:
+def put_tags(plane: Plane, request: S3Request) -> S3Answer:
     """PutObjectTagging: the new tags replace all old ones."""
     tags = check_tags(tag_pairs(xml.parse(request.body.document(), "Tagging")))
     found = find(plane.objects, request)
     plane.objects.set_tags(found, tags)
-    return Answer(200, version_headers(found))
+    return S3Answer(200, version_headers(found))
 
 
-def delete_tags(plane: Plane, request: Request) -> Answer:
+def delete_tags(plane: Plane, request: S3Request) -> S3Answer:
     """DeleteObjectTagging."""
     found = find(plane.objects, request)
     plane.objects.set_tags(found, {})
-    return Answer(204, version_headers(found))
+    return S3Answer(204, version_headers(found))
 
 
 def _delete(plane: Plane, bucket: str, key: str, version: str | None) -> xml.Node:

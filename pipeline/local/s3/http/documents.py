@@ -11,10 +11,10 @@ from typing import Final
 from xml.etree import ElementTree
 
 from pipeline.local.s3.http import xml
-from pipeline.local.s3.http.answer import Answer
+from pipeline.local.s3.http.answer import S3Answer
 from pipeline.local.s3.http.errors import MalformedXML, NoSuchDocument
 from pipeline.local.s3.http.listing import owner_node
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.store import S3Error
 
 
@@ -86,20 +86,20 @@ _DROPPED: Final = "-"
 """Kept in place of a document whose default was deleted."""
 
 
-def get_document(plane: Plane, request: Request, kind: str) -> Answer:
+def get_document(plane: Plane, request: S3Request, kind: str) -> S3Answer:
     """Get...: the document that was put, or the default, or NoSuch... as S3 has it."""
     document = DOCUMENTS[kind]
     kept = plane.objects.bucket(request.bucket).documents.get(kind)
     if kept is not None and kept != _DROPPED:
         media = "application/xml" if document.root else "application/json"
-        return Answer(200, {"Content-Type": media}, kept.encode())
+        return S3Answer(200, {"Content-Type": media}, kept.encode())
     if document.code and (kept == _DROPPED or not document.default):
         raise NoSuchDocument(document.code, document.text, request.bucket)
     body = xml.render(document.root, []).replace(b"></", f">{document.default}</".encode(), 1)
-    return Answer(200, {"Content-Type": "application/xml"}, body)
+    return S3Answer(200, {"Content-Type": "application/xml"}, body)
 
 
-def put_document(plane: Plane, request: Request, kind: str) -> Answer:
+def put_document(plane: Plane, request: S3Request, kind: str) -> S3Answer:
     """Put...: kept as it came, if it is well-formed. Raises MalformedXML, MalformedPolicy."""
     body = request.body.document()
     if DOCUMENTS[kind].root:
@@ -107,52 +107,52 @@ def put_document(plane: Plane, request: Request, kind: str) -> Answer:
     else:
         _check_policy(body)
     plane.objects.set_document(request.bucket, kind, _text(body))
-    return Answer(204 if kind in ("policy", "tagging") else 200)
+    return S3Answer(204 if kind in ("policy", "tagging") else 200)
 
 
-def delete_document(plane: Plane, request: Request, kind: str) -> Answer:
+def delete_document(plane: Plane, request: S3Request, kind: str) -> S3Answer:
     """Delete...: no error if there is none."""
     plane.objects.set_document(request.bucket, kind, _DROPPED if DOCUMENTS[kind].code else None)
-    return Answer(204)
+    return S3Answer(204)
 
 
-def get_acl(plane: Plane, request: Request) -> Answer:
+def get_acl(plane: Plane, request: S3Request) -> S3Answer:
     """GetBucketAcl, GetObjectAcl: the owner may do everything, nobody else anything."""
     plane.objects.bucket(request.bucket)
     owner = owner_node(plane)[1]
     grant: list[xml.Node] = [("Grantee", owner), ("Permission", "FULL_CONTROL")]
     answer = xml.render("AccessControlPolicy", [("Owner", owner), ("AccessControlList", [("Grant", grant)])])
     kind = b'<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser">'
-    return Answer(200, {"Content-Type": "application/xml"}, answer.replace(b"<Grantee>", kind))
+    return S3Answer(200, {"Content-Type": "application/xml"}, answer.replace(b"<Grantee>", kind))
 
 
-def put_acl(plane: Plane, request: Request) -> Answer:
+def put_acl(plane: Plane, request: S3Request) -> S3Answer:
     """PutBucketAcl, PutObjectAcl: accepted, without effect."""
     plane.objects.bucket(request.bucket)
     request.body.document()
-    return Answer()
+    return S3Answer()
 
 
-def get_policy_status(plane: Plane, request: Request) -> Answer:
+def get_policy_status(plane: Plane, request: S3Request) -> S3Answer:
     """GetBucketPolicyStatus: nothing here is public."""
     if "policy" not in plane.objects.bucket(request.bucket).documents:
         raise NoSuchDocument(DOCUMENTS["policy"].code, DOCUMENTS["policy"].text, request.bucket)
-    return Answer.xml("PolicyStatus", [("IsPublic", "false")])
+    return S3Answer.xml("PolicyStatus", [("IsPublic", "false")])
 
 
-def get_versioning(plane: Plane, request: Request) -> Answer:
+def get_versioning(plane: Plane, request: S3Request) -> S3Answer:
     """GetBucketVersioning."""
     status = plane.objects.bucket(request.bucket).versioning
-    return Answer.xml("VersioningConfiguration", [("Status", status)] if status else [])
+    return S3Answer.xml("VersioningConfiguration", [("Status", status)] if status else [])
 
 
-def put_versioning(plane: Plane, request: Request) -> Answer:
+def put_versioning(plane: Plane, request: S3Request) -> S3Answer:
     """PutBucketVersioning."""
     status = xml.parse(request.body.document(), "VersioningConfiguration").findtext("Status", "")
     if status not in ("Enabled", "Suspended"):
         raise MalformedXML
     plane.objects.set_versioning(request.bucket, status)
-    return Answer()
+    return S3Answer()
 
 
 def tag_pairs(element: ElementTree.Element) -> list[tuple[str, str]]:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pipeline.local.s3.http.answer import Answer
+from pipeline.local.s3.http.answer import S3Answer
 from pipeline.local.s3.http.errors import InvalidArgument
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.http.xml import Node, timestamp
 from pipeline.local.s3.store import Objects, StoredObject
 
@@ -43,7 +43,7 @@ def page(objects: Objects, bucket: str, prefix: str, delimiter: str, after: str,
     return Page(found, prefixes, "")
 
 
-def list_objects_v2(plane: Plane, request: Request) -> Answer:
+def list_objects_v2(plane: Plane, request: S3Request) -> S3Answer:
     """ListObjectsV2."""
     query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
@@ -63,7 +63,7 @@ def list_objects_v2(plane: Plane, request: Request) -> Answer:
     return _answer(plane, request, head, result, limit, encode, owner=owner)
 
 
-def list_objects(plane: Plane, request: Request) -> Answer:
+def list_objects(plane: Plane, request: S3Request) -> S3Answer:
     """ListObjects, version 1: NextMarker only with a delimiter, as S3 does."""
     query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
@@ -75,7 +75,7 @@ def list_objects(plane: Plane, request: Request) -> Answer:
     return _answer(plane, request, head, result, limit, encode, owner=True)
 
 
-def list_versions(plane: Plane, request: Request) -> Answer:
+def list_versions(plane: Plane, request: S3Request) -> S3Answer:
     """ListObjectVersions: versions and delete markers, newest first within a key."""
     query, encode = request.query, encoding_of(request)
     limit = request.number("max-keys", 1000)
@@ -108,7 +108,7 @@ def list_versions(plane: Plane, request: Request) -> Answer:
     ]
     if truncated and last:
         head += [("NextKeyMarker", encode(last[0])), ("NextVersionIdMarker", last[1])]
-    return Answer.xml("ListVersionsResult", head + _tail(request, delimiter, encode, nodes, prefixes))
+    return S3Answer.xml("ListVersionsResult", head + _tail(request, delimiter, encode, nodes, prefixes))
 
 
 def owner_node(plane: Plane) -> Node:
@@ -141,18 +141,18 @@ def common_prefix(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _answer(
-    plane: Plane, request: Request, head: list[Node], result: Page, limit: int, encode: Encode, *, owner: bool
-) -> Answer:
+    plane: Plane, request: S3Request, head: list[Node], result: Page, limit: int, encode: Encode, *, owner: bool
+) -> S3Answer:
     head += [("MaxKeys", str(limit)), ("IsTruncated", str(bool(result.last)).lower())]
     contents: list[Node] = []
     for found in result.objects:
         children = _contents(found, encode)
         contents.append(("Contents", [*children, owner_node(plane)] if owner else children))
     delimiter = request.query.get("delimiter", "")
-    return Answer.xml("ListBucketResult", head + _tail(request, delimiter, encode, contents, result.prefixes))
+    return S3Answer.xml("ListBucketResult", head + _tail(request, delimiter, encode, contents, result.prefixes))
 
 
-def _tail(request: Request, delimiter: str, encode: Encode, contents: list[Node], prefixes: list[str]) -> list[Node]:
+def _tail(request: S3Request, delimiter: str, encode: Encode, contents: list[Node], prefixes: list[str]) -> list[Node]:
     tail: list[Node] = [("Delimiter", encode(delimiter))] if delimiter else []
     if request.query.get("encoding-type"):
         tail.append(("EncodingType", "url"))
@@ -197,7 +197,7 @@ def _versions_after(objects: Objects, bucket: str, prefix: str, key: str, versio
             passed = True
 
 
-def encoding_of(request: Request) -> Encode:
+def encoding_of(request: S3Request) -> Encode:
     """How keys are written, by `encoding-type`. Raises InvalidArgument."""
     kind = request.query.get("encoding-type", "")
     if kind not in ("", "url"):

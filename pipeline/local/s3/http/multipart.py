@@ -9,7 +9,13 @@ from typing import Final
 from xml.etree.ElementTree import Element
 
 from pipeline.local.s3.http import xml
-from pipeline.local.s3.http.answer import Answer, checksum_headers, checksum_nodes, encryption_headers, version_headers
+from pipeline.local.s3.http.answer import (
+    S3Answer,
+    checksum_headers,
+    checksum_nodes,
+    encryption_headers,
+    version_headers,
+)
 from pipeline.local.s3.http.checksums import (
     PREFIX,
     Taking,
@@ -25,9 +31,9 @@ from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidReq
 from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.http.object_actions import SOURCE, copy_result, copy_source
 from pipeline.local.s3.http.properties import properties, with_checksums
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.store import StoredObject, whole
-from pipeline.local.s3.store.model import Part, Upload
+from pipeline.local.s3.store.model import Upload, UploadedPart
 
 MAX_PARTS: Final = 10_000
 FULL: Final = "FULL_OBJECT"
@@ -35,16 +41,16 @@ COMPOSITE: Final = "COMPOSITE"
 _DIGITS: Final = 10
 
 
-def create_upload(plane: Plane, request: Request) -> Answer:
+def create_upload(plane: Plane, request: S3Request) -> S3Answer:
     """CreateMultipartUpload: the headers are those of the object to be."""
     described = replace(properties(request), checksums=_agreed(request))
     upload = plane.objects.uploads.create(request.bucket, request.key, described)
     headers = encryption_headers(upload.properties.headers) | _agreed_headers(upload)
     children: list[xml.Node] = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
-    return Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
+    return S3Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
 
 
-def upload_part(plane: Plane, request: Request) -> Answer:
+def upload_part(plane: Plane, request: S3Request) -> S3Answer:
     """UploadPart."""
     request.body.require_length()
     number = _number(request)
@@ -59,10 +65,10 @@ def upload_part(plane: Plane, request: Request) -> Answer:
     part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
     headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
     headers |= {f"x-amz-checksum-{name}": value for name, value in part.checksums.items()}
-    return Answer(200, headers)
+    return S3Answer(200, headers)
 
 
-def copy_part(plane: Plane, request: Request) -> Answer:
+def copy_part(plane: Plane, request: S3Request) -> S3Answer:
     """UploadPartCopy: a part from (a range of) an object."""
     number = _number(request)
     upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
@@ -72,10 +78,10 @@ def copy_part(plane: Plane, request: Request) -> Answer:
         taking = Taking(plane.objects.blobs.read(source.blobs, *span), upload.properties.checksums.get("algorithm", ""))
         blob = plane.objects.blobs.write(taking)
     part = plane.objects.uploads.put_part(upload, number, blob, taking.checksums)
-    return Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified) + checksum_nodes(part.checksums))
+    return S3Answer.xml("CopyPartResult", copy_result(part.blob.md5, part.modified) + checksum_nodes(part.checksums))
 
 
-def complete_upload(plane: Plane, request: Request) -> Answer:
+def complete_upload(plane: Plane, request: S3Request) -> S3Answer:
     """CompleteMultipartUpload: no byte is copied. Asked again, it answers the same again."""
     uploads, upload_id = plane.objects.uploads, request.query["uploadId"]
     listed = xml.parse(request.body.document(of_object=True), "CompleteMultipartUpload").findall("Part")
@@ -93,11 +99,11 @@ def complete_upload(plane: Plane, request: Request) -> Answer:
         *checksum_nodes(stored.properties.checksums),
     ]
     headers = version_headers(stored) | encryption_headers(stored.properties.headers)
-    return Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
+    return S3Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
 
 
 def _complete(
-    plane: Plane, request: Request, upload: Upload, listed: list[Element], wanted: list[tuple[int, str]]
+    plane: Plane, request: S3Request, upload: Upload, listed: list[Element], wanted: list[tuple[int, str]]
 ) -> StoredObject:
     parts = {part.number: part for part in plane.objects.uploads.parts(upload)}
     _check_parts(listed, parts)
@@ -118,14 +124,14 @@ def _complete(
     )
 
 
-def abort_upload(plane: Plane, request: Request) -> Answer:
+def abort_upload(plane: Plane, request: S3Request) -> S3Answer:
     """AbortMultipartUpload."""
     uploads = plane.objects.uploads
     uploads.abort(uploads.get(request.bucket, request.key, request.query["uploadId"]))
-    return Answer(204)
+    return S3Answer(204)
 
 
-def list_parts(plane: Plane, request: Request) -> Answer:
+def list_parts(plane: Plane, request: S3Request) -> S3Answer:
     """ListParts."""
     upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
     limit, marker = request.number("max-parts", 1000), request.number("part-number-marker", 0, most=MAX_PARTS)
@@ -144,10 +150,10 @@ def list_parts(plane: Plane, request: Request) -> Answer:
         ("IsTruncated", str(truncated).lower()),
         *_agreed_nodes(upload),
     ]
-    return Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
+    return S3Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
 
 
-def list_uploads(plane: Plane, request: Request) -> Answer:
+def list_uploads(plane: Plane, request: S3Request) -> S3Answer:
     """ListMultipartUploads."""
     limit, encode = request.number("max-uploads", 1000), encoding_of(request)
     prefix, delimiter = request.query.get("prefix", ""), request.query.get("delimiter", "")
@@ -175,7 +181,7 @@ def list_uploads(plane: Plane, request: Request) -> Answer:
     ]
     children += [("Upload", _upload(plane, item, encode)) for item in shown if not isinstance(item, str)]
     children += [("CommonPrefixes", [("Prefix", encode(item))]) for item in shown if isinstance(item, str)]
-    return Answer.xml("ListMultipartUploadsResult", children)
+    return S3Answer.xml("ListMultipartUploadsResult", children)
 
 
 def _after(found: list[Upload], key: str, upload_id: str) -> list[Upload]:
@@ -199,7 +205,7 @@ def _upload(plane: Plane, upload: Upload, encode: Encode) -> list[xml.Node]:
     ]
 
 
-def _agreed(request: Request) -> dict[str, str]:
+def _agreed(request: S3Request) -> dict[str, str]:
     """The algorithm and the type that an upload is created with; none unless the client names an algorithm."""
     text, kind = (request.headers.get(f"x-amz-checksum-{name}", "") for name in ("algorithm", "type"))
     if kind not in ("", FULL, COMPOSITE):
@@ -233,7 +239,7 @@ def _agreed_headers(upload: Upload) -> dict[str, str]:
     return {"x-amz-checksum-algorithm": agreed["algorithm"].upper(), "x-amz-checksum-type": agreed["type"]}
 
 
-def _number(request: Request) -> int:
+def _number(request: S3Request) -> int:
     number = request.number("partNumber", 0, most=MAX_PARTS + 1)
     if not 1 <= number <= MAX_PARTS:
         raise InvalidArgument(
@@ -251,7 +257,7 @@ def _wanted(part: Element) -> tuple[int, str]:
     return int(number), etag.strip().strip('"')
 
 
-def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
+def _check_parts(listed: list[Element], parts: dict[int, UploadedPart]) -> None:
     """The checksums of parts that the client repeats at the end must be those it sent."""
     for element in listed:
         part = parts.get(_wanted(element)[0])
@@ -261,7 +267,7 @@ def _check_parts(listed: list[Element], parts: dict[int, Part]) -> None:
                 raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
 
 
-def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str, str], str]:
+def _whole(plane: Plane, request: S3Request, parts: list[UploadedPart]) -> tuple[dict[str, str], str]:
     """The checksum of the whole object, from those of its parts where they have them, else from its bytes.
 
     Raises BadDigest for one that is not the object's, as far as it can be computed.
@@ -281,7 +287,7 @@ def _whole(plane: Plane, request: Request, parts: list[Part]) -> tuple[dict[str,
     return found, FULL
 
 
-def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
+def _combined(parts: list[UploadedPart]) -> tuple[dict[str, str], str]:
     """The checksums of the parts' checksums."""
     combined: dict[str, str] = {}
     for name in sorted(_shared(parts)):
@@ -297,12 +303,12 @@ def _combined(parts: list[Part]) -> tuple[dict[str, str], str]:
     return combined, COMPOSITE
 
 
-def _shared(parts: list[Part]) -> set[str]:
+def _shared(parts: list[UploadedPart]) -> set[str]:
     """The kinds of checksums that all parts have."""
     return set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
 
 
-def _part(part: Part) -> list[xml.Node]:
+def _part(part: UploadedPart) -> list[xml.Node]:
     nodes: list[xml.Node] = [
         ("PartNumber", str(part.number)),
         ("LastModified", xml.timestamp(part.modified)),

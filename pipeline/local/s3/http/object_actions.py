@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from pipeline.local.s3.http import xml
 from pipeline.local.s3.http.answer import (
-    Answer,
+    S3Answer,
     checksum_headers,
     checksum_nodes,
     encryption_headers,
@@ -21,7 +21,7 @@ from pipeline.local.s3.http.checksums import Taking, known_algorithm
 from pipeline.local.s3.http.conditions import byte_range, check_read, write_condition
 from pipeline.local.s3.http.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
 from pipeline.local.s3.http.properties import properties, with_checksums
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.store import NoSuchKey, Objects, StoredObject, whole
 from pipeline.local.s3.store.errors import MethodNotAllowed
 from pipeline.local.s3.store.model import Blob
@@ -63,7 +63,7 @@ class PinnedBody:
         self._objects.blobs.unpin(pinned)
 
 
-def put_object(plane: Plane, request: Request) -> Answer:
+def put_object(plane: Plane, request: S3Request) -> S3Answer:
     """PutObject: nothing is stored unless the whole body arrived and is what its headers say."""
     request.body.require_length()
     plane.objects.bucket(request.bucket)
@@ -72,10 +72,10 @@ def put_object(plane: Plane, request: Request) -> Answer:
     blob = plane.objects.blobs.write(request.body.chunks())
     described = with_checksums(described, request.body.checksums)
     stored = plane.objects.commit(request.bucket, request.key, [blob], blob.md5, described, condition=condition)
-    return Answer(200, written_headers(stored))
+    return S3Answer(200, written_headers(stored))
 
 
-def get_object(plane: Plane, request: Request) -> Answer:
+def get_object(plane: Plane, request: S3Request) -> S3Answer:
     """GetObject, whole, a range or a part; HeadObject is the same without the body."""
     found = _pin(plane.objects, request)
     try:
@@ -95,10 +95,10 @@ def get_object(plane: Plane, request: Request) -> Answer:
     except BaseException:
         plane.objects.blobs.unpin(found.blobs)
         raise
-    return Answer(206 if span else 200, headers, body)
+    return S3Answer(206 if span else 200, headers, body)
 
 
-def delete_object(plane: Plane, request: Request) -> Answer:
+def delete_object(plane: Plane, request: S3Request) -> S3Answer:
     """DeleteObject; a key that is not there is no error."""
     condition = write_condition(request.headers, request.key)
     version = request.query.get("versionId")
@@ -106,10 +106,10 @@ def delete_object(plane: Plane, request: Request) -> Answer:
     headers = {} if version is None else {"x-amz-version-id": version}
     if gone is not None and gone.marker:
         headers = {"x-amz-delete-marker": "true", "x-amz-version-id": gone.version}
-    return Answer(204, headers)
+    return S3Answer(204, headers)
 
 
-def copy_object(plane: Plane, request: Request) -> Answer:
+def copy_object(plane: Plane, request: S3Request) -> S3Answer:
     """CopyObject: metadata and tags come along unless the directives say REPLACE."""
     bucket, key, version = copy_source(request)
     plane.objects.bucket(request.bucket)
@@ -137,7 +137,7 @@ def copy_object(plane: Plane, request: Request) -> Answer:
     if version is not None:
         headers["x-amz-copy-source-version-id"] = version
     children = copy_result(stored.etag, stored.last_modified) + checksum_nodes(stored.properties.checksums)
-    return Answer.xml("CopyObjectResult", children, headers=headers)
+    return S3Answer.xml("CopyObjectResult", children, headers=headers)
 
 
 def _copied_checksums(kept: dict[str, str], taken: dict[str, str]) -> dict[str, str]:
@@ -152,7 +152,7 @@ def copy_result(etag: str, modified: float) -> list[xml.Node]:
     return [("LastModified", xml.timestamp(modified)), ("ETag", f'"{etag}"')]
 
 
-def copy_source(request: Request) -> tuple[str, str, str | None]:
+def copy_source(request: S3Request) -> tuple[str, str, str | None]:
     """(bucket, key, version) of the header x-amz-copy-source. Raises InvalidArgument."""
     text, _, version = request.headers[SOURCE].partition("?versionId=")
     bucket, _, key = unquote(text).removeprefix("/").partition("/")
@@ -165,7 +165,7 @@ def copy_source(request: Request) -> tuple[str, str, str | None]:
     return bucket, key, version or None
 
 
-def find(objects: Objects, request: Request) -> StoredObject:
+def find(objects: Objects, request: S3Request) -> StoredObject:
     """The object or version that the request names. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed."""
     version = request.query.get("versionId")
     found = (
@@ -180,7 +180,7 @@ def find(objects: Objects, request: Request) -> StoredObject:
     return found
 
 
-def object_attributes(plane: Plane, request: Request) -> Answer:
+def object_attributes(plane: Plane, request: S3Request) -> S3Answer:
     """GetObjectAttributes: those that the header x-amz-object-attributes asks for."""
     found = find(plane.objects, request)
     wanted = {name.strip() for name in request.headers.get("x-amz-object-attributes", "").split(",")}
@@ -195,10 +195,10 @@ def object_attributes(plane: Plane, request: Request) -> Answer:
     }
     children: list[xml.Node] = [(name, value) for name, value in known.items() if name in wanted and value]
     headers = {"Last-Modified": read_headers(found)["Last-Modified"], **version_headers(found)}
-    return Answer.xml("GetObjectAttributesResponse", children, headers=headers)
+    return S3Answer.xml("GetObjectAttributesResponse", children, headers=headers)
 
 
-def _attribute_parts(found: StoredObject, request: Request) -> list[xml.Node]:
+def _attribute_parts(found: StoredObject, request: S3Request) -> list[xml.Node]:
     """The parts, in pages, with their sizes; as on AWS only of an object that has a checksum."""
     limit, marker = (
         _count(request, f"x-amz-{name}", default) for name, default in (("max-parts", 1000), ("part-number-marker", 0))
@@ -218,7 +218,7 @@ def _attribute_parts(found: StoredObject, request: Request) -> list[xml.Node]:
     return nodes
 
 
-def _count(request: Request, name: str, default: int) -> int:
+def _count(request: S3Request, name: str, default: int) -> int:
     text = request.headers.get(name, "")
     if text and not (text.isascii() and text.isdigit() and len(text) < 10):
         raise InvalidArgument(f"Provided {name} not an integer or within integer range", ArgumentName=name)
@@ -226,7 +226,7 @@ def _count(request: Request, name: str, default: int) -> int:
 
 
 def _body(
-    objects: Objects, request: Request, found: StoredObject, start: int, length: int
+    objects: Objects, request: S3Request, found: StoredObject, start: int, length: int
 ) -> bytes | BinaryIO | PinnedBody:
     if request.method == "HEAD" or not length:
         objects.blobs.unpin(found.blobs)
@@ -238,7 +238,7 @@ def _body(
     return file
 
 
-def _pin(objects: Objects, request: Request) -> StoredObject:
+def _pin(objects: Objects, request: S3Request) -> StoredObject:
     version = request.query.get("versionId")
     try:
         return objects.pin(request.bucket, request.key, version)
@@ -249,7 +249,7 @@ def _pin(objects: Objects, request: Request) -> StoredObject:
         raise
 
 
-def _span(found: StoredObject, request: Request) -> tuple[dict[str, str], tuple[int, int] | None]:
+def _span(found: StoredObject, request: S3Request) -> tuple[dict[str, str], tuple[int, int] | None]:
     headers = read_headers(found)
     if number := request.number("partNumber", 0, most=100_000):
         blobs = found.blobs if found.multipart else found.blobs[:1]
@@ -265,7 +265,7 @@ def _span(found: StoredObject, request: Request) -> tuple[dict[str, str], tuple[
     return headers, span
 
 
-def _directive(request: Request, name: str) -> bool:
+def _directive(request: S3Request, name: str) -> bool:
     value = request.headers.get(name, "COPY")
     if value not in ("COPY", "REPLACE"):
         raise InvalidArgument("Unknown metadata directive.", ArgumentName=name, ArgumentValue=value)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from pipeline.local.s3.http.answer import META, decode_metadata
 from pipeline.local.s3.http.errors import InvalidArgument, InvalidTag, MetadataTooLarge, TooManyTags
-from pipeline.local.s3.http.request import Request
+from pipeline.local.s3.http.request import S3Request
 from pipeline.local.s3.store import Properties
 from pipeline.local.s3.store.model import DEFAULT_TYPE
 
@@ -31,7 +31,7 @@ MAX_METADATA: Final = 2048
 MAX_TAGS: Final = 10
 
 
-def properties(request: Request) -> Properties:
+def properties(request: S3Request) -> Properties:
     """The properties in the headers, without checksums. Raises InvalidArgument, InvalidTag."""
     headers = {name: request.headers[name.lower()] for name in _KEPT if request.headers.get(name.lower())}
     encoding = headers.get("Content-Encoding", "")
@@ -83,7 +83,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
         ) from None
 
 
-def _metadata(request: Request) -> dict[str, str]:
+def _metadata(request: S3Request) -> dict[str, str]:
     found = {
         name[len(META) :]: decode_metadata(value) for name, value in request.headers.items() if name.startswith(META)
     }

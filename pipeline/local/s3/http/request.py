@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from pipeline.local.s3.http.body import Body
+from pipeline.local.s3.http.body import S3Body
 from pipeline.local.s3.http.errors import InvalidArgument, InvalidURI
 from pipeline.local.s3.store import Objects
 
@@ -33,7 +33,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Request:
+class S3Request:
     """Method, bucket, key (empty: none), query and headers, and the body, not yet read."""
 
     method: str
@@ -42,11 +42,11 @@ class Request:
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
-    body: Body
+    body: S3Body
     id: str
 
     @classmethod
-    def of(cls, environ: Environ, identity: str) -> Request:
+    def of(cls, environ: Environ, identity: str) -> S3Request:
         """The request of a WSGI environ. Raises InvalidURI, InvalidArgument."""
         path = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "/").split("?", 1)[0]
         path = re.sub(r"^https?://[^/]*", "", path) or "/"
@@ -60,7 +60,7 @@ class Request:
             path=path,
             query=_query(str(environ.get("QUERY_STRING", ""))),
             headers=headers,
-            body=Body(environ, headers),
+            body=S3Body(environ, headers),
             id=identity,
         )
 

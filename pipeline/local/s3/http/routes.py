@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 from pipeline.local.s3.http import bucket_actions, documents, listing, multipart, object_actions
-from pipeline.local.s3.http.answer import Answer
+from pipeline.local.s3.http.answer import S3Answer
 from pipeline.local.s3.http.errors import AccessDenied, UnknownAction
-from pipeline.local.s3.http.request import Plane, Request
+from pipeline.local.s3.http.request import Plane, S3Request
 from pipeline.local.s3.store.errors import MethodNotAllowed
 from pipeline.local.s3.store.model import check_bucket_name, check_key
 
-Act = Callable[[Plane, Request], Answer]
+Act = Callable[[Plane, S3Request], S3Answer]
 
 _BUCKET: Final[dict[tuple[str, str], Act]] = {
     ("PUT", ""): bucket_actions.create_bucket,
@@ -65,7 +65,7 @@ _BUCKET_NAMES: Final = frozenset(name for _, name in _BUCKET if name) | _ABSENT
 _OBJECT_NAMES: Final = frozenset(name for _, name in _OBJECT if name) | _ABSENT
 
 
-def answer(plane: Plane, request: Request) -> Answer:
+def answer(plane: Plane, request: S3Request) -> S3Answer:
     """Do what the request asks. Raises S3Error."""
     expected = request.headers.get("x-amz-expected-bucket-owner", plane.account)
     if request.bucket and expected != plane.account:
@@ -86,7 +86,7 @@ def answer(plane: Plane, request: Request) -> Answer:
     return found(plane, request)
 
 
-def _subresource(request: Request) -> str:
+def _subresource(request: S3Request) -> str:
     names = _OBJECT_NAMES if request.key else _BUCKET_NAMES
     name = next((name for name in request.query if name in names), "")
     if name == "object-lock" and request.key:

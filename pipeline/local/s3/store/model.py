@@ -91,7 +91,7 @@ class Bucket:
 
 
 @dataclass(frozen=True)
-class Part:
+class UploadedPart:
     """An uploaded part of an upload that is not complete."""
 
     number: int

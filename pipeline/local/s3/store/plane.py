@@ -24,7 +24,7 @@ from pipeline.local.s3.store.buckets import Buckets
 from pipeline.local.s3.store.database import COLUMNS, Database, from_object, to_object
 from pipeline.local.s3.store.errors import BucketNotEmpty, Damaged, NoSuchKey, NoSuchVersion
 from pipeline.local.s3.store.model import NULL_VERSION, Blob, Condition, Properties, StoredObject, check_key
-from pipeline.local.s3.store.uploads import Uploads
+from pipeline.local.s3.store.uploads import MultipartUploads
 
 _BATCH: Final = 1000
 _SELECT: Final = f"SELECT {COLUMNS} FROM object WHERE bucket = ? AND key = ?"
@@ -43,7 +43,7 @@ class Objects(Buckets):
         self.blobs = Blobs(folder / "blobs", sync)
         sync(folder)
         sync(folder.parent)
-        self.uploads = Uploads(self, self.blobs, self._database, self._clock)
+        self.uploads = MultipartUploads(self, self.blobs, self._database, self._clock)
         self._closing = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="objects-sweep", daemon=True)
         self._sweeper.start()
@@ -107,7 +107,7 @@ class Objects(Buckets):
     def insert_in_transaction(
         self, bucket: str, key: str, blobs: list[Blob], etag: str, properties: Properties
     ) -> tuple[StoredObject, list[Blob]]:
-        """The row that makes blobs an object, and the blobs that it sets free. For `commit` and `Uploads` only."""
+        """The row that makes blobs an object, and the blobs that it sets free. For `commit` and uploads only."""
         size = sum(blob.size for blob in blobs)
         now = self._clock.now()
         new = StoredObject(key, size, etag, now, bucket, NULL_VERSION, True, False, properties, tuple(blobs))

@@ -11,7 +11,7 @@ from pipeline.local.clock import Clock
 from pipeline.local.s3.store.blobs import Blobs
 from pipeline.local.s3.store.database import Database, from_object, to_object
 from pipeline.local.s3.store.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
-from pipeline.local.s3.store.model import Blob, Condition, Part, Properties, StoredObject, Upload, check_key
+from pipeline.local.s3.store.model import Blob, Condition, Properties, StoredObject, Upload, UploadedPart, check_key
 
 MIN_PART: Final = 5 << 20
 _REMEMBERED_SECONDS: Final = 24 * 3600.0
@@ -32,7 +32,7 @@ class ObjectRows(Protocol):
         """The row that makes blobs an object, and the blobs that it sets free."""
 
 
-class Uploads:
+class MultipartUploads:
     """The uploads in progress of all buckets."""
 
     def __init__(self, objects: ObjectRows, blobs: Blobs, database: Database, clock: Clock) -> None:
@@ -68,9 +68,9 @@ class Uploads:
         rows = self._database.execute("SELECT * FROM upload WHERE bucket = ? ORDER BY key, started, id", bucket)
         return [_upload(row) for row in rows if row[2].startswith(prefix)]
 
-    def put_part(self, upload: Upload, number: int, blob: Blob, checksums: dict[str, str]) -> Part:
+    def put_part(self, upload: Upload, number: int, blob: Blob, checksums: dict[str, str]) -> UploadedPart:
         """Add a written blob as a part; one of the same number is replaced. Raises NoSuchUpload."""
-        part = Part(number, blob, self._clock.now(), checksums)
+        part = UploadedPart(number, blob, self._clock.now(), checksums)
         try:
             with self._database.transaction():
                 self.get(upload.bucket, upload.key, upload.id)
@@ -86,13 +86,13 @@ class Uploads:
         self._blobs.release(free)
         return part
 
-    def parts(self, upload: Upload) -> list[Part]:
+    def parts(self, upload: Upload) -> list[UploadedPart]:
         """The parts uploaded so far, by number."""
         rows = self._database.execute(
             "SELECT number, blob, modified, checksums FROM part WHERE upload = ? ORDER BY number", upload.id
         )
         return [
-            Part(number, Blob(*json.loads(blob)), modified, json.loads(checksums))
+            UploadedPart(number, Blob(*json.loads(blob)), modified, json.loads(checksums))
             for number, blob, modified, checksums in rows
         ]
 
@@ -171,7 +171,7 @@ def combined_etag(blobs: list[Blob]) -> str:
     return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(blobs)}"
 
 
-def _choose(wanted: list[tuple[int, str]], uploaded: dict[int, Part]) -> list[Part]:
+def _choose(wanted: list[tuple[int, str]], uploaded: dict[int, UploadedPart]) -> list[UploadedPart]:
     numbers = [number for number, _ in wanted]
     if any(first >= second for first, second in zip(numbers, numbers[1:], strict=False)):
         raise InvalidPartOrder

@@ -6,12 +6,12 @@ import xml.etree.ElementTree as Xml
 from typing import Any
 
 from pipeline.local.console.drawing import Mark, drawing
-from pipeline.local.engine.graph import Graph
+from pipeline.local.engine.graph import ExecutionGraph
 
 
-def graph_of(waits: dict[str, list[str]]) -> Graph:
+def graph_of(waits: dict[str, list[str]]) -> ExecutionGraph:
     steps = [{"Name": name, "Type": "Fail", "Arguments": {}, "DependsOn": above} for name, above in waits.items()]
-    return Graph.of({"Steps": steps})
+    return ExecutionGraph.of({"Steps": steps})
 
 
 def nested(depth: int) -> dict[str, Any]:
@@ -29,7 +29,7 @@ def test_a_line_that_others_imply_is_not_drawn() -> None:
 
 
 def test_branches_carry_their_outcome_and_texts_are_escaped() -> None:
-    graph = Graph.of(
+    graph = ExecutionGraph.of(
         {
             "Steps": [
                 {
@@ -60,10 +60,10 @@ def test_what_failed_can_be_told_without_its_colour() -> None:
 
 
 def test_an_empty_definition_is_an_empty_picture() -> None:
-    assert Xml.fromstring(drawing(Graph.of({"Steps": []}), {}, "")).tag.endswith("svg")
+    assert Xml.fromstring(drawing(ExecutionGraph.of({"Steps": []}), {}, "")).tag.endswith("svg")
 
 
 def test_thirty_one_nested_conditions_and_two_hundred_steps_are_drawn() -> None:
     wide = {f"S{at}": [f"S{at - 7}"] if at >= 7 else [] for at in range(200)}
-    assert Xml.fromstring(drawing(Graph.of(nested(31)), {}, "")).tag.endswith("svg")
+    assert Xml.fromstring(drawing(ExecutionGraph.of(nested(31)), {}, "")).tag.endswith("svg")
     assert drawing(graph_of(wide), {}, "").count('class="step') == 200

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.engine.graph import NEVER, Branch, Decision, Graph
+from pipeline.local.engine.graph import NEVER, Branch, Decision, ExecutionGraph
 
 
 def step(name: str, *after: Any, **more: Any) -> dict[str, Any]:
@@ -20,8 +20,8 @@ def condition(name: str, then: list[Any], otherwise: list[Any], left: Any = 1) -
     return {"Name": name, "Type": "Condition", "Arguments": arguments}
 
 
-def graph(*steps: dict[str, Any]) -> Graph:
-    return Graph.of({"Steps": list(steps)})
+def graph(*steps: dict[str, Any]) -> ExecutionGraph:
+    return ExecutionGraph.of({"Steps": list(steps)})
 
 
 def test_references_and_depends_on_make_dependencies() -> None:

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local import disk
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from pipeline.local.store import Store
 from tests.support.executions import (
     check,
@@ -138,7 +138,7 @@ def test_policies_outlast_faults_and_count_attempts(tmp_path: Path) -> None:
         "capacity:Unlucky=1",
         "limit:CreateProcessingJob=1",
     ]
-    with local_service(tmp_path, faults=Faults.parse(faults)) as local:
+    with local_service(tmp_path, faults=InjectedFaults.parse(faults)) as local:
         limited = run(local, create(local, work("Limited")))
         step = steps(local, limited["PipelineExecutionArn"])["Limited"]
         assert step["FailureReason"].startswith(
@@ -175,7 +175,7 @@ def test_throttling_is_outlasted_without_any_policy(tmp_path: Path) -> None:
         name = create(local, work("A"), work("B", DependsOn=["A"]))
         request = {"PipelineName": name, "ClientRequestToken": token()}
         arn = local.service.call("StartPipelineExecution", request)["PipelineExecutionArn"]
-        local.service.faults = Faults.parse(["throttle=0.3"])
+        local.service.faults = InjectedFaults.parse(["throttle=0.3"])
         assert local.service.store.wait(lambda: _ended(local, arn), 40) == "Succeeded"
 
 

@@ -16,16 +16,16 @@ import pytest
 
 from pipeline.local.http import listener, waiting
 from pipeline.local.http.listener import Listener, bind
-from pipeline.local.http.messages import Answer, File, Request
+from pipeline.local.http.messages import FilePart, HttpAnswer, HttpRequest
 from tests.support.waiting import PATIENCE
 
 
-def echo(request: Request) -> Answer:
+def echo(request: HttpRequest) -> HttpAnswer:
     """The method, the path and the body of the request."""
     if request.path == "/unread":
-        return Answer(403, [], b"no")
+        return HttpAnswer(403, [], b"no")
     body = request.body.read()
-    return Answer(200, [("X-Path", request.path)], f"{request.method} {len(body)} ".encode() + body)
+    return HttpAnswer(200, [("X-Path", request.path)], f"{request.method} {len(body)} ".encode() + body)
 
 
 @contextmanager
@@ -157,8 +157,8 @@ def test_an_answer_that_breaks_off_costs_its_connection_and_no_place(caplog: pyt
         yield b"half"
         raise ValueError("no more")
 
-    def answer(request: Request) -> Answer:
-        return Answer(200, [], broken() if request.path == "/broken" else b"whole")
+    def answer(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(200, [], broken() if request.path == "/broken" else b"whole")
 
     with serving(answer, connections=1) as port:
         for _ in range(3):
@@ -184,9 +184,9 @@ def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
     path.write_bytes(bytes(range(256)) * 4096)
     files = []
 
-    def part(request: Request) -> Answer:
+    def part(request: HttpRequest) -> HttpAnswer:
         files.append(path.open("rb"))
-        return Answer(206, [], File(files[-1], 256, 512))
+        return HttpAnswer(206, [], FilePart(files[-1], 256, 512))
 
     with serving(part) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -203,7 +203,7 @@ def test_a_file_is_sent_from_its_offset_and_closed(tmp_path: Path) -> None:
 
 
 def test_a_body_of_unknown_length_is_chunked() -> None:
-    with serving(lambda request: Answer(200, [], iter([b"abc", b"", b"de"]))) as port:
+    with serving(lambda request: HttpAnswer(200, [], iter([b"abc", b"", b"de"]))) as port:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         connection.request("GET", "/")
         assert connection.getresponse().read() == b"abcde"
@@ -271,11 +271,11 @@ def test_bodies_that_nobody_wants_and_that_never_come_hold_no_thread() -> None:
 def test_hundreds_of_clients_at_once_are_answered_by_few_threads() -> None:
     most = 0
 
-    def slow(request: Request) -> Answer:
+    def slow(request: HttpRequest) -> HttpAnswer:
         nonlocal most
         most = max(most, sum(thread.name == "connection" for thread in threading.enumerate()))
         time.sleep(0.001)
-        return Answer(200, [], b"ok")
+        return HttpAnswer(200, [], b"ok")
 
     answered = []
 
@@ -332,7 +332,7 @@ def test_a_thread_that_cannot_be_started_costs_one_connection_and_not_the_server
 
 
 def test_a_header_never_becomes_two(tmp_path: Path) -> None:
-    with serving(lambda request: Answer(200, [("X-Given", "a\r\nX-Made: b\r\n\r\nc\0")])) as port:
+    with serving(lambda request: HttpAnswer(200, [("X-Given", "a\r\nX-Made: b\r\n\r\nc\0")])) as port:
         head, _, body = exchange(port, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").partition(b"\r\n\r\n")
     assert b"X-Given: a  X-Made: b    c \r\n" in head + b"\r\n"
     assert body == b""
@@ -348,14 +348,14 @@ def test_an_answer_lets_go_of_its_body_when_the_client_is_gone_before_it() -> No
         def close(self) -> None:
             closed.set()
 
-    with serving(lambda request: Answer(200, [], Body())) as port:
+    with serving(lambda request: HttpAnswer(200, [], Body())) as port:
         with connected(port) as sock:
             sock.sendall(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
         assert closed.wait(PATIENCE)
 
 
 def test_a_fault_of_a_handler_costs_one_connection_and_no_place(caplog: pytest.LogCaptureFixture) -> None:
-    def fail_or_echo(request: Request) -> Answer:
+    def fail_or_echo(request: HttpRequest) -> HttpAnswer:
         if request.path == "/fail":
             raise ValueError("a fault of ours")
         return echo(request)
@@ -370,10 +370,10 @@ def test_a_fault_of_a_handler_costs_one_connection_and_no_place(caplog: pytest.L
 def test_an_answer_under_way_goes_out_when_the_server_closes_and_no_new_request_is_taken() -> None:
     asked, release = threading.Event(), threading.Event()
 
-    def slow(request: Request) -> Answer:
+    def slow(request: HttpRequest) -> HttpAnswer:
         asked.set()
         release.wait(PATIENCE)
-        return Answer(200, [], b"in time")
+        return HttpAnswer(200, [], b"in time")
 
     sock = bind(0)
     server = Listener(sock, slow)
@@ -397,10 +397,10 @@ def test_an_answer_under_way_goes_out_when_the_server_closes_and_no_new_request_
 def test_a_body_is_read_no_faster_than_somebody_wants_it() -> None:
     release = threading.Event()
 
-    def hold(request: Request) -> Answer:
+    def hold(request: HttpRequest) -> HttpAnswer:
         first = request.body.read(1)
         release.wait(PATIENCE)
-        return Answer(200, [], b"%d" % (len(first) + len(request.body.read())))
+        return HttpAnswer(200, [], b"%d" % (len(first) + len(request.body.read())))
 
     size = 64 << 20
     with serving(hold) as port, connected(port) as sock:
@@ -420,8 +420,8 @@ def test_a_body_is_read_no_faster_than_somebody_wants_it() -> None:
 def test_clients_that_read_none_of_their_answers_hold_up_nobody_else() -> None:
     """Whoever has no key gets small answers only: refusals."""
 
-    def refuse(request: Request) -> Answer:
-        return Answer(403, [], b"x" * 1000)
+    def refuse(request: HttpRequest) -> HttpAnswer:
+        return HttpAnswer(403, [], b"x" * 1000)
 
     flood = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n" * 2000
     with serving(refuse, connections=4) as port, contextlib.ExitStack() as opened:
@@ -439,7 +439,7 @@ def test_clients_that_read_none_of_their_answers_hold_up_nobody_else() -> None:
 
 def test_a_large_answer_waits_for_a_client_that_reads_slowly() -> None:
     size = 8 << 20
-    with serving(lambda request: Answer(200, [], b"x" * size)) as port:
+    with serving(lambda request: HttpAnswer(200, [], b"x" * size)) as port:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
             sock.sendall(b"GET /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             threading.Event().wait(1.5)

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.http import signature_v2
-from pipeline.local.http.signature_v4 import Claim, Credential, Refused, Request, scope_of, verify
+from pipeline.local.http.signature_v4 import Claim, Credential, SignatureRefused, SignedRequest, scope_of, verify
 
 KEY, SECRET = "AKIAEXAMPLE", "a-secret"
 SECRETS: Callable[[str], str | None] = {KEY: SECRET}.get
@@ -28,7 +28,7 @@ def now() -> float:
 
 def signed(
     auth: Any, method: str, url: str, body: bytes = b"", headers: dict[str, str] | None = None, secret: str = SECRET
-) -> Request:
+) -> SignedRequest:
     """The request as it would arrive, signed by botocore."""
     request = AWSRequest(method=method, url=url, data=body, headers=headers or {})
     request.context["payload_signing_enabled"] = True
@@ -40,7 +40,7 @@ def signed(
     parts = urlsplit(request.url)
     sent = {name.lower(): value for name, value in request.headers.items()}
     sent.setdefault("host", parts.netloc)
-    return Request(method, parts.path, parts.query, sent, hashlib.sha256(body).hexdigest())
+    return SignedRequest(method, parts.path, parts.query, sent, hashlib.sha256(body).hexdigest())
 
 
 @pytest.mark.parametrize("path", ["/", "/endpoints/digits/invocations", "/a%20b/../c", "/BatchPutMetrics"])
@@ -91,7 +91,7 @@ def test_any_presigned_address_of_the_old_kind_is_believed_for_its_own_method_ke
         changed(request, query=request.query + "&torrent"),
         changed(request, headers={**request.headers, "x-amz-acl": "public-read"}),
     ):
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(SignatureRefused) as caught:
             signature_v2.verify(other, SECRETS, now())
         assert caught.value.reason == "mismatch"
 
@@ -99,7 +99,7 @@ def test_any_presigned_address_of_the_old_kind_is_believed_for_its_own_method_ke
 def test_a_presigned_address_is_believed_until_it_expires() -> None:
     request = signed(S3SigV4QueryAuth, "GET", "http://127.0.0.1:99/bucket/key%20a")
     assert verify(request, SECRETS, now()).payload_hash == "UNSIGNED-PAYLOAD"
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(SignatureRefused) as caught:
         verify(request, SECRETS, now() + 3601)
     assert caught.value.reason == "expired"
 
@@ -107,7 +107,7 @@ def test_a_presigned_address_is_believed_until_it_expires() -> None:
 def test_the_scope_is_read_from_header_and_query() -> None:
     assert scope_of(signed(SigV4Auth, "POST", "http://127.0.0.1:99/")) == ("us-east-1", "sagemaker")
     assert scope_of(signed(S3SigV4QueryAuth, "GET", "http://127.0.0.1:99/b/k")) == ("us-east-1", "s3")
-    assert scope_of(Request("GET", "/", "", {})) == ("", "")
+    assert scope_of(SignedRequest("GET", "/", "", {})) == ("", "")
 
 
 @pytest.mark.parametrize("sent", ["\u00e9", "\u00e9".encode().decode("latin-1")], ids=["Latin-1", "UTF-8"])
@@ -142,7 +142,7 @@ def test_chunks_as_awss_documentation_signs_them_are_believed(seed: str) -> None
         chunks.check_chunk(hashlib.sha256(data).hexdigest(), signature)
     for signature in AWS_CHUNKS[seed][3:]:
         chunks.check_trailers(b"x-amz-checksum-crc32c:sOO8/Q==\n", signature)
-    with pytest.raises(Refused):
+    with pytest.raises(SignatureRefused):
         chunks.check_chunk(hashlib.sha256(b"more").hexdigest(), seed)
 
 
@@ -175,12 +175,12 @@ def test_whatever_botocore_signs_is_believed_and_nothing_else(
     secrets = {KEY: "another"}.get if change == "secret" else SECRETS
     if change == "body" and presigned:
         return  # the body of a presigned address is nobody's to vouch for
-    with pytest.raises(Refused):
+    with pytest.raises(SignatureRefused):
         verify(changed(request, **changes[change]), secrets, now())
 
 
-def changed(request: Request, **members: Any) -> Request:
-    return Request(**{**vars(request), **members})
+def changed(request: SignedRequest, **members: Any) -> SignedRequest:
+    return SignedRequest(**{**vars(request), **members})
 
 
 def test_whatever_is_changed_after_signing_is_seen() -> None:
@@ -195,7 +195,7 @@ def test_whatever_is_changed_after_signing_is_seen() -> None:
         signed(SigV4Auth, "POST", "http://127.0.0.1:99/a", secret="another"),
     ]
     for forgery in forgeries:
-        with pytest.raises(Refused) as caught:
+        with pytest.raises(SignatureRefused) as caught:
             verify(forgery, SECRETS, now())
         assert caught.value.reason == "mismatch"
 
@@ -203,13 +203,13 @@ def test_whatever_is_changed_after_signing_is_seen() -> None:
 @pytest.mark.parametrize(("seconds", "words"), [(-901, "still later than"), (901, "now earlier than")])
 def test_a_date_a_quarter_of_an_hour_off_is_stale(seconds: int, words: str) -> None:
     request = signed(SigV4Auth, "POST", "http://127.0.0.1:99/")
-    with pytest.raises(Refused, match=words) as caught:
+    with pytest.raises(SignatureRefused, match=words) as caught:
         verify(request, SECRETS, now() + seconds)
     assert caught.value.reason == "stale"
 
 
 def test_a_key_that_is_not_ours_is_unknown() -> None:
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(SignatureRefused) as caught:
         verify(signed(SigV4Auth, "POST", "http://127.0.0.1:99/"), {}.get, now())
     assert caught.value.reason == "unknown"
 
@@ -229,14 +229,14 @@ def test_a_key_that_is_not_ours_is_unknown() -> None:
     ],
 )
 def test_what_is_no_signature_is_malformed(headers: dict[str, str]) -> None:
-    with pytest.raises(Refused) as caught:
-        verify(Request("GET", "/", "", {"host": "127.0.0.1", **headers}), SECRETS, now())
+    with pytest.raises(SignatureRefused) as caught:
+        verify(SignedRequest("GET", "/", "", {"host": "127.0.0.1", **headers}), SECRETS, now())
     assert caught.value.reason == "malformed"
 
 
 def test_no_signature_at_all_is_missing() -> None:
-    with pytest.raises(Refused) as caught:
-        verify(Request("GET", "/", "", {"host": "127.0.0.1"}), SECRETS, now())
+    with pytest.raises(SignatureRefused) as caught:
+        verify(SignedRequest("GET", "/", "", {"host": "127.0.0.1"}), SECRETS, now())
     assert caught.value.reason == "missing"
 
 
@@ -244,8 +244,11 @@ def test_no_signature_at_all_is_missing() -> None:
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=20))
 def test_no_text_makes_it_raise_anything_but_refused(authorization: str, query: str, date: str) -> None:
     headers = {"host": "127.0.0.1", "authorization": authorization, "x-amz-date": date}
-    for request in (Request("GET", "/", query, headers), Request("GET", "/", f"X-Amz-Signature={query}", {})):
-        with pytest.raises(Refused):
+    for request in (
+        SignedRequest("GET", "/", query, headers),
+        SignedRequest("GET", "/", f"X-Amz-Signature={query}", {}),
+    ):
+        with pytest.raises(SignatureRefused):
             verify(request, SECRETS, now())
 
 
@@ -254,5 +257,5 @@ def test_a_presigned_address_that_cannot_be_is_refused() -> None:
     scope = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAEXAMPLE/20260101/us-east-1/s3/aws4_request"
     for rest in (f"&X-Amz-Signature=a&X-Amz-Expires={'9' * 5000}", "&aX-Amz-Signature=a&X-Amz-Expires=60"):
         query = f"{scope}&X-Amz-Date=20260101T000000Z&X-Amz-SignedHeaders=host{rest}"
-        with pytest.raises(Refused):
-            verify(Request("GET", "/", query, {"host": "127.0.0.1"}), known, 1767225600.0)
+        with pytest.raises(SignatureRefused):
+            verify(SignedRequest("GET", "/", query, {"host": "127.0.0.1"}), known, 1767225600.0)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.containers.jobs.tuning import candidates, scaled
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from tests.support.jobs import BUCKET, IMAGE, Bench, channel
 from tests.support.service import ROLE, local_service
 
@@ -103,7 +103,7 @@ def test_throttling_is_outlasted(bench: Bench, monkeypatch: pytest.MonkeyPatch) 
         HyperParameterTuningJobConfig=config(),
         TrainingJobDefinition=definition(),
     )
-    monkeypatch.setattr(service, "faults", Faults.parse(["throttle=0.4"]))
+    monkeypatch.setattr(service, "faults", InjectedFaults.parse(["throttle=0.4"]))
     kind = "hyper-parameter-tuning-job"
 
     def ended() -> Body | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.local.containers.hosting.connection import Answer, Connections, NoAnswer, TooLarge, TooLate
+from pipeline.local.containers.hosting.connection import Connections, ContainerAnswer, NoAnswer, TooLarge, TooLate
 from pipeline.local.containers.hosting.serving import ask
 from tests.support.waiting import PATIENCE
 
@@ -115,7 +115,7 @@ def test_connections_are_kept(serve: Callable[[Script], tuple[Server, Connection
     server, connections = serve(answering(*[ok] * 20))
     for _ in range(20):
         answer = connections.request("GET", "/", {}, timeout=PATIENCE)
-        assert answer == Answer(200, [("Content-Length", "2"), ("X-A", "1")], b"ok")
+        assert answer == ContainerAnswer(200, [("Content-Length", "2"), ("X-A", "1")], b"ok")
         assert answer.header("x-a") == "1" and answer.header("x-b") == ""
     assert server.accepted == 1
 
@@ -235,10 +235,10 @@ def test_the_time_of_an_invocation_is_that_of_the_whole_chain() -> None:
     given: list[float] = []
 
     class Slow:
-        def request(self, *_: object, timeout: float, most: int) -> Answer:
+        def request(self, *_: object, timeout: float, most: int) -> ContainerAnswer:
             given.append(timeout)
             threading.Event().wait(0.05)
-            return Answer(200, [("Content-Type", "text/csv")], b"1")
+            return ContainerAnswer(200, [("Content-Type", "text/csv")], b"1")
 
     ask([Slow(), Slow(), Slow()], {}, b"", 60.0)  # type: ignore[list-item]
     assert given[0] <= 60.0 and given[1] <= 59.95 and given[2] <= 59.9

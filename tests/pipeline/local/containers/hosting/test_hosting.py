@@ -19,12 +19,12 @@ from botocore.exceptions import ClientError
 
 from pipeline.local import disk, images
 from pipeline.local.containers.hosting.capture import Capture
-from pipeline.local.containers.hosting.connection import Answer
+from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.fleet import Fleet, describe_variants
 from pipeline.local.containers.hosting.serving import ServingContainer
 from pipeline.local.containers.sandbox.sandbox import Isolation, best_isolation
 from pipeline.local.errors import ResourceLimitExceeded
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from pipeline.local.s3.store import Objects
 from pipeline.local.store import Store
 from tests.support.ports import reserved_port
@@ -423,9 +423,9 @@ def test_a_capture_goes_on_after_a_moment_without_room(local: LocalService, monk
     settings = {"InitialSamplingPercentage": 100, "DestinationS3Uri": f"s3://{BUCKET}/room"}
     watching = Capture(local.service, "e", settings | {"CaptureOptions": [{"CaptureMode": "Input"}]})
     try:
-        watching.record("v", {}, b"first", Answer(200))
+        watching.record("v", {}, b"first", ContainerAnswer(200))
         until(lambda: refused, bool)
-        watching.record("v", {}, b"second", Answer(200))
+        watching.record("v", {}, b"second", ContainerAnswer(200))
         found = until(lambda: list(local.service.objects.list(BUCKET, "room/e/v/")), bool)
         assert b"c2Vjb25k" in local.service.objects.get(BUCKET, found[0].key)
     finally:
@@ -594,7 +594,7 @@ def test_the_status_of_an_endpoint_waits_for_room_on_a_full_disk(
 
 
 def test_a_slow_endpoint_is_creating_for_so_long_and_cannot_be_changed(tmp_path: Path) -> None:
-    with local_service(tmp_path, faults=Faults(endpoint_delay=1.0)) as local:
+    with local_service(tmp_path, faults=InjectedFaults(endpoint_delay=1.0)) as local:
         deployer = Deployer(local)
         started = time.monotonic()
         deployer.endpoint("late", deployer.configuration("late", deployer.model("late")), wait=False)

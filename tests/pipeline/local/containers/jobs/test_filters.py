@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.jobs.associate import Association, AssociationError
-from pipeline.local.containers.jobs.filters import Filter, PathError
+from pipeline.local.containers.jobs.filters import Filter, FilterError
 
 ROW = ["id", "1", "2", "3", "4"]
 OBJECT = {"id": 7, "features": [1, 2, 3], "deep": {"a": 1, "b": {"c": 2}}, "SageMakerOutput": {"score": 0.5}}
@@ -45,13 +45,13 @@ def test_what_a_path_picks(path: str, value: Any, expected: Any) -> None:
 
 @pytest.mark.parametrize("path", ["", "features", "$[", "$[]", "$..a", "$[?(@.a)]", "$.a[1:2:3]", "$.a b c("])
 def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(PathError):
+    with pytest.raises(FilterError):
         Filter.parse(path)
 
 
 @pytest.mark.parametrize(("path", "value"), [("$[9]", ROW), ("$.none", OBJECT), ("$[0]", OBJECT), ("$.id.x", OBJECT)])
 def test_what_is_not_there(path: str, value: Any) -> None:
-    with pytest.raises(PathError):
+    with pytest.raises(FilterError):
         Filter.parse(path).apply(value)
 
 

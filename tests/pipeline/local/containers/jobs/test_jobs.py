@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.jobs import jobs
-from pipeline.local.containers.jobs.job import PROCESSING, Running
+from pipeline.local.containers.jobs.job import PROCESSING, RunningJob
 from pipeline.local.errors import ResourceLimitExceeded
-from pipeline.local.faults import Faults
+from pipeline.local.faults import InjectedFaults
 from tests.support.jobs import Bench, channel, prefix
 from tests.support.service import local_service
 from tests.support.waiting import until
@@ -75,7 +75,7 @@ def test_closing_the_service_kills_its_jobs(tmp_path: Path) -> None:
     ],
 )
 def test_faults_fail_as_many_jobs_as_they_say(tmp_path: Path, fault: str, reason: str) -> None:
-    with local_service(tmp_path, faults=Faults.parse([fault])) as local:
+    with local_service(tmp_path, faults=InjectedFaults.parse([fault])) as local:
         bench = Bench(local)
         first = bench.train("")
         assert first["TrainingJobStatus"] == "Failed" and first["FailureReason"].startswith(reason)
@@ -89,20 +89,20 @@ def test_a_job_ends_failed_though_the_disk_is_full_and_gives_its_room_back(
     """Its end cannot be written at first either."""
     full = True
 
-    def writes(running: Running) -> None:
+    def writes(running: RunningJob) -> None:
         (running.folder / "algo-1" / "ml").mkdir(parents=True)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    def finish(running: Running, *arguments: Any, **members: Any) -> None:
+    def finish(running: RunningJob, *arguments: Any, **members: Any) -> None:
         nonlocal full
         if full:
             full = False
             raise OSError(errno.ENOSPC, "No space left on device")
         really(running, *arguments, **members)
 
-    really = Running.finish
+    really = RunningJob.finish
     monkeypatch.setitem(jobs.RUNNERS, PROCESSING, writes)
-    monkeypatch.setattr(Running, "finish", finish)
+    monkeypatch.setattr(RunningJob, "finish", finish)
     with local_service(tmp_path) as running:
         done = Bench(running).process("print('never runs')")
         left = list(running.service.state.jobs.glob("processing-job/*/algo-*"))
@@ -114,7 +114,7 @@ def test_a_job_ends_failed_though_the_disk_is_full_and_gives_its_room_back(
 
 
 def test_a_slow_job_can_be_stopped_before_it_begins(tmp_path: Path) -> None:
-    with local_service(tmp_path, faults=Faults.parse(["slow-job:*=30"])) as local:
+    with local_service(tmp_path, faults=InjectedFaults.parse(["slow-job:*=30"])) as local:
         bench = Bench(local)
         name = bench.process("print('ran')", wait=False)["ProcessingJobName"]
         local.service.call("StopProcessingJob", {"ProcessingJobName": name})

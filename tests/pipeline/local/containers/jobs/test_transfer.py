@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.transfer import Mirror, Source, TransferError
+from pipeline.local.containers.jobs.transfer import InputObject, Mirror, TransferError
 from pipeline.local.s3.store import Objects
 from tests.support.damage import shorten
 
@@ -67,7 +67,7 @@ def test_no_key_is_written_outside_its_folder(objects: Objects, tmp_path: Path, 
     objects.put("bucket", "key", b"x")
     before = _outside(tmp_path, folder)
     try:
-        transfer.download(objects, [Source("bucket", "key", path)], folder)
+        transfer.download(objects, [InputObject("bucket", "key", path)], folder)
     except TransferError:
         pass
     assert _outside(tmp_path, folder) - {folder, folder.parent} == before - {folder, folder.parent}
@@ -92,7 +92,7 @@ def test_an_archive_of_gzip_members_is_unpacked_and_others_stay(objects: Objects
 
 def test_an_object_whose_bucket_went_away_is_a_transfer_error(objects: Objects, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="s3://gone/k"):
-        transfer.download(objects, [Source("gone", "k", "k")], tmp_path)
+        transfer.download(objects, [InputObject("gone", "k", "k")], tmp_path)
 
 
 def test_a_damaged_object_or_manifest_is_a_transfer_error_that_names_it(objects: Objects, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_damaged_object_or_manifest_is_a_transfer_error_that_names_it(objects:
     with pytest.raises(TransferError, match="s3://bucket/list is damaged"):
         transfer.sources(objects, "s3://bucket/list", "ManifestFile")
     with pytest.raises(TransferError, match="s3://bucket/list is damaged"):
-        transfer.download(objects, [Source("bucket", "list", "list")], tmp_path / "in")
+        transfer.download(objects, [InputObject("bucket", "list", "list")], tmp_path / "in")
 
 
 def test_a_mirror_sends_what_changed(objects: Objects, tmp_path: Path) -> None:
@@ -179,5 +179,5 @@ def test_a_small_archive_does_not_fill_the_disk(
     objects.put("bucket", "bomb.gz", gzip.compress(bytes(50_000_000), mtime=0))
     monkeypatch.setattr("pipeline.local.disk.room", lambda folder: 1_000_000)
     with pytest.raises(TransferError, match="unpacks to more than the 1000000 bytes"):
-        transfer.download(objects, [Source("bucket", "bomb.gz", "bomb.gz")], tmp_path / "in", gunzip=True)
+        transfer.download(objects, [InputObject("bucket", "bomb.gz", "bomb.gz")], tmp_path / "in", gunzip=True)
     assert sum(path.stat().st_size for path in (tmp_path / "in").iterdir()) < 2_000_000

@@ -13,7 +13,7 @@ from pipeline.local.images.linear_learner.requests import (
     BadRequest,
     Floats,
     Rows,
-    SparseRows,
+    SparseInstances,
     UnsupportedContentType,
     read_rows,
 )
@@ -27,7 +27,7 @@ TABLES = st.integers(1, 6).flatmap(
 
 
 def dense(rows: Rows) -> Floats:
-    if isinstance(rows, SparseRows):
+    if isinstance(rows, SparseInstances):
         return rows @ np.eye(rows.width, dtype=np.float32)
     return rows
 
@@ -74,7 +74,7 @@ def test_sparse_rows_are_the_same_in_every_type(rows: list[dict[int, float]]) ->
 def test_a_sparse_body_never_makes_a_large_array() -> None:
     body = b'{"data":{"features":{"keys":[0],"shape":[1000000000],"values":[1]}}}\n' * 1000
     rows = read_rows(LINES, body, 1_000_000_000)
-    assert isinstance(rows, SparseRows) and len(rows.values) == 1000
+    assert isinstance(rows, SparseInstances) and len(rows.values) == 1000
 
 
 def test_a_label_column_is_left_out_when_announced() -> None:

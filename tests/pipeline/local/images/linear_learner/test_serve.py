@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.local.http.messages import Request
+from pipeline.local.http.messages import HttpRequest
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.images.linear_learner.model import Model
 from pipeline.local.images.linear_learner.serve import Application
@@ -202,7 +202,7 @@ def test_many_classes_and_regression_through_the_application() -> None:
 
     def answer(model: Model) -> list[dict[str, object]]:
         headers = {"content-type": "text/csv", "accept": "application/jsonlines"}
-        asked = Request("POST", "/invocations", "", [], headers, 7, Body(b"9,0\n0,9"))
+        asked = HttpRequest("POST", "/invocations", "", [], headers, 7, Body(b"9,0\n0,9"))
         response = Application(model, {}, 1, lambda level, text: quiet.append(text))(asked)
         assert response.status == 200 and isinstance(response.body, bytes)
         return [json.loads(text) for text in response.body.splitlines()]
