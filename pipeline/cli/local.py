@@ -34,6 +34,9 @@ def start(
         bool,
         typer.Option("--hold", help="Take up nothing that was under way; stop or delete it."),
     ] = False,
+    wait_factor: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The part of a rollout's waits that is waited, e.g. 0.01.")
+    ] = 1.0,
 ) -> None:
     """Start the service. Without --detach it runs until it is interrupted."""
     from pipeline.local.process import lifecycle
@@ -49,6 +52,7 @@ def start(
         lambdas=function or [],
         sync=sync,
         hold=hold,
+        wait_factor=wait_factor,
     )
 
 

@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--no-sync", action="store_true", help="do not wait for the disk; a power loss may lose all")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     parser.add_argument("--hold", action="store_true", help="take up nothing that was under way")
+    parser.add_argument("--wait-factor", type=float, default=1.0, help="the part of a rollout's waits that is waited")
     given = parser.parse_args()
     options = Options(
         given.state,
@@ -36,6 +37,7 @@ def main() -> int:
         lambdas=tuple(given.lambdas),
         sync=not given.no_sync,
         hold=given.hold,
+        wait_factor=given.wait_factor,
     )
     stdin = sys.stdin if given.until_stdin_closes else None
     try:

@@ -45,6 +45,8 @@ class Configuration:
     clock: Clock = field(default_factory=Clock)
     sync: Sync = durable.sync
     """How what is acknowledged gets to the disk."""
+    wait_factor: float = 1.0
+    """How much of AWS's time the waits of a rollout and the periods of its alarms take."""
     lambdas: Mapping[str, str] = field(default_factory=dict)
     """The functions that Lambda steps may call: name to module:function (see `pipeline.local.engine.lambdas`)."""
 

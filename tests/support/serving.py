@@ -84,6 +84,9 @@ class Handler(BaseHTTPRequestHandler):
             until = time.monotonic() + 300
             while os.path.exists(body.split()[1]) and time.monotonic() < until:
                 time.sleep(0.01)
+        time.sleep(behaviour.get("delay", 0))
+        if behaviour.get("fails"):
+            return self.answer(500, b"fails always")
         if b"bad" in body:
             return self.answer(400, b"bad record")
         if b"boom" in body:

@@ -57,13 +57,16 @@ def start(
     lambdas: Sequence[str] = (),
     sync: bool = True,
     hold: bool = False,
+    wait_factor: float = 1.0,
     out: IO[str] | None = None,
 ) -> None:
     """Start a service, and serve until SIGTERM, SIGINT or SIGHUP unless it is to `detach`; prints its address to `out`.
 
     Raises LocalServiceError, UsageError.
     """
-    options = Options(state, port, region, account, tuple(faults), tuple(images), tuple(lambdas), sync, hold)
+    options = Options(
+        state, port, region, account, tuple(faults), tuple(images), tuple(lambdas), sync, hold, wait_factor
+    )
     if detach:
         announce(_detached(options), out or sys.stdout)
     else:
@@ -140,6 +143,7 @@ def _spawn(options: Options, *, lives_with_us: bool) -> subprocess.Popen[str]:
     command += [part for function in options.lambdas for part in ("--lambda", function)]
     command += [] if options.sync else ["--no-sync"]
     command += ["--hold"] if options.hold else []
+    command += ["--wait-factor", str(options.wait_factor)]
     command += ["--until-stdin-closes"] if lives_with_us else []
     environ = dict(os.environ)
     forget_aws(environ)

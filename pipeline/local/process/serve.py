@@ -50,6 +50,8 @@ class Options:
     """Whether what is acknowledged is on the disk; else it survives a kill, but no power loss."""
     hold: bool = False
     """Whether executions and endpoints that were under way stay as they are."""
+    wait_factor: float = 1.0
+    """How much of AWS's time the waits of a rollout and the periods of its alarms take."""
 
 
 def serve(
@@ -135,6 +137,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
         faults=InjectedFaults.parse(options.faults),
         lambdas=lambdas.parse(options.lambdas),
         sync=durable.sync if options.sync else durable.no_sync,
+        wait_factor=options.wait_factor,
     )
     fronts: list[Front] = []
     try:

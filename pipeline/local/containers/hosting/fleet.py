@@ -7,6 +7,7 @@ the model or the configuration afterwards changes nothing, and a restart brings 
 from __future__ import annotations
 
 import functools
+import math
 import random
 import secrets
 import threading
@@ -188,8 +189,8 @@ def plan_variants(service: ServiceContext, configuration: Body) -> list[Body]:
     return plans
 
 
-def describe_variants(plans: Sequence[Body], now: float, *, status: str = "") -> list[Body]:
-    """The ProductionVariants of DescribeEndpoint."""
+def describe_variants(plans: Sequence[Body], now: float, *, status: str = "", share: float = 1.0) -> list[Body]:
+    """The ProductionVariants of DescribeEndpoint; `share` is the part that takes traffic during a rollout."""
     described = []
     for plan in plans:
         images = [container["Image"] for container in plan["Containers"]]
@@ -206,7 +207,7 @@ def describe_variants(plans: Sequence[Body], now: float, *, status: str = "") ->
             body["CurrentServerlessConfig"] = plan["ServerlessConfig"]
             body["CurrentInstanceCount"] = 0
         else:
-            body["CurrentInstanceCount"] = 0 if status == "Creating" else plan["InstanceCount"]
+            body["CurrentInstanceCount"] = 0 if status == "Creating" else math.ceil(share * plan["InstanceCount"])
             body["DesiredInstanceCount"] = plan["InstanceCount"]
         if status:
             body["VariantStatus"] = [{"Status": status, "StartTime": now}]

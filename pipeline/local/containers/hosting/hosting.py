@@ -8,24 +8,31 @@ from __future__ import annotations
 
 import functools
 import logging
+import random
 import re
 import threading
+import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, trees
 from pipeline.local.containers.hosting import capture
+from pipeline.local.containers.hosting.alarms import Alarms
 from pipeline.local.containers.hosting.capture import Capture
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
+from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, Stage, follow, plan_of
 from pipeline.local.containers.hosting.served import Served
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.containers.hosting.traffic import Traffic
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.errors import ApiError
+from pipeline.local.other_aws import models
 from pipeline.local.threads import join, side_by_side
 
 if TYPE_CHECKING:
@@ -43,10 +50,9 @@ RETURN_TIMEOUT: Final = 20.0
 PARITY: Final = (
     Row(
         area="hosting",
-        subject="instances and traffic shifting",
-        here="one process a container, whatever the instance type and count; every update is all at once, without"
-        " the waits of a DeploymentConfig, and the old containers end as soon as the new ones serve",
-        aws="instances; blue/green or rolling deployments with bake times",
+        subject="instances",
+        here="one process a container, whatever the instance type and count",
+        aws="as many instances as the configuration says",
     ),
     Row(
         area="hosting",
@@ -63,6 +69,15 @@ PARITY: Final = (
 )
 
 
+@dataclass
+class _Green:
+    """The new containers of a rollout, and the part of the requests that they answer."""
+
+    served: Served
+    share: float = 0.0
+    died: str = ""
+
+
 class Hosting:
     """All endpoints. Threads may share it."""
 
@@ -73,6 +88,9 @@ class Hosting:
         self._health_timeout = health_timeout
         self._grace = grace
         self._served: dict[str, Served] = {}
+        self._green: dict[str, _Green] = {}
+        self._factor = service.configuration.wait_factor
+        self._traffic = Traffic(self._cloudwatch, service.starter, factor=self._factor)
         self._starting: set[Fleet] = set()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -88,7 +106,7 @@ class Hosting:
 
     def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
         """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
-        while (served := self._served.get(name) or self._returning(name)) is not None:
+        while (served := self._chosen(name) or self._returning(name)) is not None:
             answer = served.invoke(self._service.arns, body, headers)
             if answer is not None:
                 return answer
@@ -123,12 +141,15 @@ class Hosting:
         """End all containers; what is stored says that they are to come back."""
         self._closing.set()
         with self._lock:
-            ending = [*self._served.values(), *map(Served, self._starting)]
+            greens = [green.served for green in self._green.values()]
+            ending = [*self._served.values(), *greens, *map(Served, self._starting)]
             self._served.clear()
+            self._green.clear()
             threads = list(self._threads)
         side_by_side([functools.partial(served.end, 5.0, keep_files=True) for served in ending])
         for thread in threads:
             join(thread, 15)
+        self._traffic.close()
 
     # deploying
 
@@ -140,7 +161,10 @@ class Hosting:
         folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
         try:
             fleet = self._started(name, deploying["Variants"], folder.name)
-            self._switch(name, fleet, deploying)
+            new = self._serving(name, fleet, deploying)
+            plan = self._plan(deploying)
+            self._roll_out(name, new, deploying, plan)
+            self._switch(name, new, deploying, plan.termination)
         except Exception as error:  # whatever goes wrong must end what was under way
             if not self._closing.is_set():
                 self._failed(name, _reason(error))
@@ -164,9 +188,49 @@ class Hosting:
             with self._lock:
                 self._starting.discard(fleet)
 
-    def _switch(self, name: str, fleet: Fleet, deploying: Body) -> None:
-        """The new fleet takes the traffic, the store says so, the old one ends."""
-        old = self._install(name, fleet, deploying.get("DataCaptureConfig"))
+    def _plan(self, deploying: Body) -> RolloutPlan:
+        instances = sum(variant["InstanceCount"] for variant in deploying["Variants"])
+        return plan_of(deploying.get("DeploymentConfig"), instances, self._factor)
+
+    def _roll_out(self, name: str, new: Served, deploying: Body, plan: RolloutPlan) -> None:
+        """Move the traffic of a serving endpoint to `new` by the plan. Raises RolledBack, having moved it back."""
+        with self._lock:
+            if name not in self._served:
+                return
+            green = self._green[name] = _Green(new)
+        alarms = Alarms(plan.alarms, name, self._cloudwatch, factor=self._factor)
+        try:
+            with self._traffic.watched(name) as requests:
+                follow(
+                    plan,
+                    shift=functools.partial(self._shift, name, green, deploying),
+                    problem=lambda: green.died or alarms.tripped(requests(), time.monotonic()),
+                    wait=self._closing.wait,
+                )
+        except Exception as error:
+            with self._lock:
+                self._green.pop(name, None)
+            closing = self._closing.is_set()
+            if not closing:
+                self._set(name, EndpointStatus="RollingBack", FailureReason=_reason(error), _Deploying=None)
+            new.end(self._grace, drain=0.0 if closing else INVOCATION_TIMEOUT, keep_files=closing)
+            raise
+
+    def _shift(self, name: str, green: _Green, deploying: Body, stage: Stage) -> None:
+        """Let the new containers answer so much, and show it in DescribeEndpoint."""
+        now = self._service.clock.now()
+        status = "Baking" if stage.baking else "ActivatingTraffic"
+        described = describe_variants(deploying["Variants"], now, status=status, share=stage.share)
+        body = self._service.store.get(KIND, name) or {}
+        summary = body.get("PendingDeploymentSummary", {}) | {"ProductionVariants": described}
+        self._service.store.merge(KIND, name, PendingDeploymentSummary=summary)
+        green.share = stage.share
+
+    def _switch(self, name: str, new: Served, deploying: Body, termination: float) -> None:
+        """The new containers take all the traffic, the old ones end, the store says so."""
+        old = self._install(name, new)
+        if termination:
+            self._closing.wait(termination)
         now = self._service.clock.now()
         self._set(
             name,
@@ -179,26 +243,43 @@ class Hosting:
             PendingDeploymentSummary=None,
             FailureReason=None,
             _Variants=deploying["Variants"],
-            _Folder=fleet.folder.name,
+            _Folder=_folder_of(new),
             _CaptureConfig=deploying.get("DataCaptureConfig"),
             _Deploying=None,
         )
         old.end(self._grace, drain=INVOCATION_TIMEOUT)
 
-    def _install(self, name: str, fleet: Fleet, capturing: Body | None) -> Served:
-        """Let a started fleet serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
+    def _serving(self, name: str, fleet: Fleet, deploying: Body) -> Served:
+        """What a started fleet answers by. Raises NotHealthy, after ending it, where the service ends."""
+        capturing = deploying.get("DataCaptureConfig")
         enabled = capturing is not None and capturing.get("EnableCapture")
-        new = Served(fleet, Capture(self._service, name, capturing) if capturing and enabled else None)
+        captured = Capture(self._service, name, capturing) if capturing and enabled else None
+        new = Served(fleet, captured, functools.partial(self._traffic.record, name, deploying["EndpointConfigName"]))
+        if self._closing.is_set():
+            new.end(0.5, keep_files=True)
+            raise NotHealthy("the service is ending")
+        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
+        return new
+
+    def _install(self, name: str, new: Served) -> Served:
+        """Let it serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
         with self._lock:
             closing = self._closing.is_set()
             if not closing:
                 old = self._served.pop(name, Served())
                 self._served[name] = new
+                self._green.pop(name, None)
         if closing:
             new.end(0.5, keep_files=True)
             raise NotHealthy("the service is ending")
-        fleet.keep_alive(lambda variant: self._died(name, fleet, variant))
         return old
+
+    def _chosen(self, name: str) -> Served | None:
+        """What answers the next request: during a rollout the new containers, by their share."""
+        green = self._green.get(name)
+        if green is not None and random.random() < green.share:
+            return green.served
+        return self._served.get(name)
 
     def _failed(self, name: str, reason: str) -> None:
         self._set(
@@ -211,6 +292,10 @@ class Hosting:
 
     def _died(self, name: str, fleet: Fleet, variant: str) -> None:
         with self._lock:
+            green = self._green.get(name)
+            if green is not None and green.served.fleet is fleet:
+                green.died = f"the containers of production variant {variant} ended again and again"
+                return
             if self._closing.is_set() or self._served.get(name, Served()).fleet is not fleet:
                 return
             served = self._served.pop(name)
@@ -228,7 +313,10 @@ class Hosting:
         if "_Variants" in body:
             try:
                 fleet = self._started(name, body["_Variants"], body["_Folder"])
-                self._install(name, fleet, body.get("_CaptureConfig"))
+                served = {"EndpointConfigName": body["EndpointConfigName"]}
+                self._install(
+                    name, self._serving(name, fleet, served | {"DataCaptureConfig": body.get("_CaptureConfig")})
+                )
             except Exception as error:
                 if not self._closing.is_set():
                     self._set(name, EndpointStatus="Failed", FailureReason=_reason(error), _Deploying=None)
@@ -257,6 +345,10 @@ class Hosting:
 
     # small things
 
+    def _cloudwatch(self) -> Any:
+        configuration = self._service.configuration
+        return models.backend("cloudwatch", configuration.account, configuration.region)
+
     def _set(self, name: str, **members: Any) -> None:
         members["LastModifiedTime"] = self._service.clock.now()
         try:
@@ -283,10 +375,14 @@ class Hosting:
 
 def _reason(error: Exception) -> str:
     """The FailureReason for what went wrong; the server's log has the details of a fault of ours."""
-    if isinstance(error, (ModelDataError, NotHealthy, OSError, ApiError)):
+    if isinstance(error, (ModelDataError, NotHealthy, OSError, ApiError, RolledBack)):
         return str(error)[:REASON_LIMIT]
     _log.error("endpoint", exc_info=error)
     return INTERNAL
+
+
+def _folder_of(served: Served) -> str | None:
+    return None if served.fleet is None else served.fleet.folder.name
 
 
 def emit_state(service: ServiceContext, body: Body) -> None:

@@ -71,6 +71,8 @@ class Invocation:
         self._fleet = fleet
         self._headers = {name.lower(): value for name, value in headers.items()}
         self.variant: Variant | None = None
+        self.status = 200
+        """What the container answered; 500 where it gave no whole answer in time."""
 
     def answer(self, body: bytes) -> ContainerAnswer:
         """Ask the variant's container and translate its answer."""
@@ -97,9 +99,12 @@ class Invocation:
                 " one (InferenceExecutionConfig Mode Direct): TargetContainerHostname must name one.",
             )
         except TooLate:
+            self.status = 500
             return self._model_error(variant, 0, f' with message "{_TIMED_OUT}"', _TIMED_OUT)
         except NoAnswer:
+            self.status = 500
             return self._model_error(variant, 500, " and could not load the entire response body", "")
+        self.status = answer.status
         if answer.status // 100 != 2:
             return self._refusal(variant, answer)
         return self._success(variant, answer)

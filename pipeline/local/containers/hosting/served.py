@@ -5,7 +5,8 @@ Both are put in place as one, so that no request is answered by a new fleet and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.local.containers.hosting.capture import Capture
@@ -21,6 +22,8 @@ class Served:
 
     fleet: Fleet | None = None
     capture: Capture | None = None
+    record: Callable[[str, int, float], None] | None = None
+    """Told the variant, the container's status and the seconds of each request that reached a container."""
 
     def invoke(self, arns: Arns, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer | None:
         """The answer, or None where this has been replaced meanwhile."""
@@ -30,7 +33,11 @@ class Served:
             if not admitted:
                 return None
             invocation = Invocation(arns, self.fleet, headers)
+            began = time.perf_counter()
             answer = invocation.answer(body)
+            seconds = time.perf_counter() - began
+        if self.record is not None and invocation.variant is not None:
+            self.record(invocation.variant.name, invocation.status, seconds)
         if self.capture is not None and invocation.variant is not None:
             self.capture.record(invocation.variant.name, headers, body, answer)
         return answer
