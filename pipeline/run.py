@@ -150,7 +150,7 @@ def _gather(clients: Clients, end: ExecutionSnapshot, folder: Path) -> Finished:
         if (output.step, output.name) in _KEPT:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
-    gates = results.execution_gates(clients, end.arn, metrics)
+    gates = results.execution_gates(clients, end.arn, metrics | results.comparison(clients, found))
     classes = results.classes(clients, found)
     return Finished(end, metrics, gates, folder, tuple(files), classes, outcome.explain(clients, end))
 

@@ -13,17 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from scripts.classes import read_classes
-from scripts.errors import ScriptError, conclude
+from scripts.errors import conclude
+from scripts.figures import compute
 from scripts.gates import compare, verdict
-from scripts.metrics import HEADLINES, binary_metrics, multiclass_metrics, regression_metrics
+from scripts.metrics import HEADLINES
 from scripts.outputs import Outputs
-from scripts.predictions import Answers, aligned, class_count, read_answers, read_labels
+from scripts.predictions import aligned, read_answers, read_labels
 from scripts.report import write_report
-from scripts.targets import BINARY, REGRESSOR, TASKS
+from scripts.targets import TASKS
 
 
 def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str, gates: str = "") -> str:
@@ -37,29 +35,6 @@ def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, t
         outputs.write_json(output / "gates.json", {"verdict": {"value": verdict(compared)}})
         write_report(outputs, output, answers, truth, metrics, features=features, classes=classes, gates=compared)
     return summary(metrics)
-
-
-def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, known: int = 0) -> dict[str, Any]:
-    """The one top-level group of figures for `task`; `known` is how many classes the data has, 0 if it is not known."""
-    if task == REGRESSOR:
-        if answers.scores.ndim != 1:
-            raise ScriptError("the predictions are not of a regressor; check the task")
-        if labels.min() == labels.max():
-            raise ScriptError(f"every test label is {labels[0]:g}; such a test says nothing, so give more data")
-        return regression_metrics(labels, answers.scores)
-    assert answers.labels is not None
-    classes = labels.astype(np.int64)
-    if task == BINARY:
-        if known not in (0, 2):
-            raise ScriptError(f"the data has {known} classes, where a binary classifier has 2; check the task")
-        if answers.scores.ndim != 1 or not set(np.unique(answers.labels)) <= {0, 1}:
-            raise ScriptError("the predictions are not of a binary classifier; check the task")
-        if set(np.unique(labels)) != {0.0, 1.0}:
-            raise ScriptError("the test labels are not 0 and 1, both at least once; such a test says nothing")
-        return binary_metrics(classes, answers.labels, answers.scores)
-    if classes.min() < 0 or np.any(classes != labels):
-        raise ScriptError("the test labels are not whole numbers from 0; check the task")
-    return multiclass_metrics(classes, answers.labels, class_count(answers, classes, known))
 
 
 def summary(metrics: dict[str, Any]) -> str:

@@ -14,17 +14,19 @@ from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.steps import Step
 
-from steps import evaluate
+from steps import compare_approved, evaluate
 
 NAME: Final = "CheckMetrics"
 
 
 @dataclass(frozen=True)
 class GatedMetric:
-    """One gated metric: where in the evaluation it stands, and the parameter that bounds it."""
+    """One gated figure: where in a step's property file it stands, and the parameter that bounds it."""
 
     path: str
     threshold: str
+    step: str = evaluate.NAME
+    report: str = evaluate.REPORT.name
 
     @property
     def is_minimum(self) -> bool:
@@ -32,8 +34,8 @@ class GatedMetric:
         return self.threshold.startswith("Min")
 
     def figure(self) -> JsonGet:
-        """The metric as an expression over the evaluation's property file."""
-        return JsonGet(step_name=evaluate.NAME, property_file=evaluate.REPORT, json_path=self.path)
+        """The figure as an expression over the property file."""
+        return JsonGet(step_name=self.step, property_file=self.report, json_path=self.path)
 
 
 def _binary(key: str, threshold: str) -> GatedMetric:
@@ -68,6 +70,11 @@ GATES: Final = {
         _regression("r2", "MinR2"),
     ),
 }
+
+NEVER_WORSE: Final = GatedMetric(
+    "regression.value", "MaxRegression", compare_approved.NAME, compare_approved.REPORT.name
+)
+"""By what share the worst gated metric is behind the approved version's."""
 
 
 def bounds(gates: Sequence[tuple[GatedMetric, Any]]) -> Join:

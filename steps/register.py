@@ -32,8 +32,9 @@ def register(
     task: str,
     group: Any,
     approval_status: Any,
+    comparison: Any | None = None,
 ) -> ModelStep:
-    """The step; `evaluation` is the S3 prefix that holds evaluation.json."""
+    """The step; `evaluation` is the S3 prefix that holds evaluation.json, `comparison` that of comparison.json."""
     quality = MetricsSource(
         content_type="application/json", s3_uri=Join(on="/", values=[evaluation, "evaluation.json"])
     )
@@ -53,6 +54,7 @@ def register(
                 "Task": task,
                 "TrainingJobName": training_job,
                 "CodeBundle": context.code.rstrip("/").rsplit("/", 1)[-1],
+                **({} if comparison is None else {"Comparison": Join(on="/", values=[comparison, "comparison.json"])}),
             },
             approval_status=approval_status,
         )

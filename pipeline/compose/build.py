@@ -18,7 +18,8 @@ from pipeline.config.parameters import Parameter, Type
 from pipeline.config.settings import Settings
 from pipeline.errors import SettingsError
 from steps.check_deploy import check_deploy
-from steps.check_metrics import GATES, bounds, check_metrics
+from steps.check_metrics import GATES, NEVER_WORSE, bounds, check_metrics
+from steps.compare_approved import compare_approved
 from steps.configure_endpoint import configure_endpoint
 from steps.context import Context
 from steps.convert import convert, output_uri
@@ -77,6 +78,19 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     }
     gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
     evaluated = evaluate(context, **compared, gates=bounds(gates), **script)
+    against = []
+    if never_worse := p.get(NEVER_WORSE.threshold):
+        against = [
+            compare_approved(
+                context,
+                **compared,
+                group=p["ModelPackageGroupName"],
+                gates=bounds(gates),
+                max_regression=never_worse.to_string(),
+                instance_type=p["ProcessingInstanceType"],
+            )
+        ]
+        gates = [*gates, (NEVER_WORSE, never_worse)]
 
     registered = register(
         context,
@@ -86,8 +100,9 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         task=task,
         group=p["ModelPackageGroupName"],
         approval_status=p["ModelApprovalStatus"],
+        comparison=output_uri(against[0], "comparison") if against else None,
     )
-    checked = check_metrics(gates=gates, passed=[registered], failed=[reject()])
+    checked = check_metrics(gates=gates, passed=[registered], failed=[reject(compared=bool(against))])
 
     configured = configure_endpoint(
         context,
@@ -111,7 +126,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     return Pipeline(
         name=settings.name,
         parameters=list(p.values()),
-        steps=[converted, trained, model, predicted, evaluated, checked, deployment],
+        steps=[converted, trained, model, predicted, evaluated, *against, checked, deployment],
         sagemaker_session=session,
     )
 

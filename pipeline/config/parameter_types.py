@@ -76,7 +76,11 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter. `auto` says that the string "auto" is a value too; `bounds` then bounds the others."""
+    """One parameter. `auto` says that the string "auto" is a value too; `bounds` then bounds the others.
+
+    One that is `optional` is off, and no part of the definition, unless the settings give it a default: steps that not
+    everybody wants hang on it.
+    """
 
     name: str
     type: Type
@@ -88,6 +92,7 @@ class Parameter:
     pattern: Pattern | None = None
     auto: bool = False
     whole: bool = False
+    optional: bool = False
     tasks: frozenset[Task] = frozenset(Task)
 
     def read(self, text: str) -> Value:

@@ -48,6 +48,9 @@ def _resources(step: str, instance: str, what: str) -> tuple[Parameter, ...]:
     )
 
 
+OFF: Final = "off"
+"""What the settings give an optional parameter that is no part of the definition, which is so by default."""
+
 # "{name}" and "{region}" in a default stand for the pipeline's name and its region.
 _ALL: Final[tuple[Parameter, ...]] = (
     string(
@@ -107,6 +110,17 @@ _ALL: Final[tuple[Parameter, ...]] = (
         _threshold("MaxRmse", 2.5, "root of the mean squared error"),
         replace(_threshold("MinR2", 0.3, "coefficient of determination"), bounds=Bounds(high=1)),
     ),
+    replace(
+        number(
+            "MaxRegression",
+            0.0,
+            SHARE,
+            "The gate opens only if no gated metric is worse than the approved version's by more than this share; 0: "
+            "never worse.",
+            "Gate",
+        ),
+        optional=True,
+    ),
     string("ModelPackageGroupName", "{name}", "The group of the registry that takes the model.", "Registry", _NAME),
     choice(
         "ModelApprovalStatus",
@@ -133,6 +147,7 @@ def declared(
     parameters = [parameter for parameter in _ALL if task in parameter.tasks]
     for wrong in own.keys() - {parameter.name for parameter in _ALL}:
         raise _unknown(wrong, parameters, task)
+    parameters = [item for item in parameters if not (item.optional and str(own.get(item.name, OFF)) == OFF)]
     return tuple(_settled(parameter, own, name=name, region=region) for parameter in parameters)
 
 
@@ -171,6 +186,11 @@ def _folded(name: str) -> str:
 def _unknown(name: str, parameters: Sequence[Parameter], task: Task) -> UsageError:
     names = [parameter.name for parameter in parameters]
     meant = named_as(name)
+    if meant and any(parameter.optional for parameter in _ALL if parameter.name == meant):
+        return UsageError(
+            f"the parameter {meant} is off: it adds a step, so the settings turn it on, not a start",
+            hint=f"put {meant} = 0 into [env.NAME.parameters] of pipeline.toml, or --set parameters={meant}=0; upsert",
+        )
     if meant and meant not in names:
         return UsageError(f"there is no parameter {meant} when the task is {task}")
     by_fold = {candidate.casefold(): candidate for candidate in names}

@@ -103,6 +103,11 @@ def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | 
     return _document(clients, found, "evaluation", "evaluation.json")
 
 
+def comparison(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any]:
+    """The comparison with the approved version; empty where the pipeline makes none. Raises ServiceError."""
+    return _document(clients, found, "comparison", "comparison.json") or {}
+
+
 def classes(clients: Clients, found: tuple[Output, ...]) -> tuple[str, ...]:
     """The names of the labels 0, 1, ... of a classifier, as the conversion found them. Raises ServiceError."""
     inspection = _document(clients, found, "inspection", "inspection.json") or {}

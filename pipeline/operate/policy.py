@@ -107,6 +107,8 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
         tagged += resources
         actions = ("CreateModelPackage", "CreateModelPackageGroup", "DescribeModelPackage")
         yield _allow("RegisterModelSteps", _sagemaker(actions), resources)
+        if any(step.name == "CompareApproved" for step in steps):
+            yield _allow("CompareApproved", ["sagemaker:ListModelPackages"], ["*"])
     if "Endpoint" in types:
         endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
         tagged += endpoint

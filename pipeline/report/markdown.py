@@ -57,6 +57,7 @@ def _figures(report: Report) -> str:
     gated = [figure for figure in report.figures if figure.gate]
     others = [figure for figure in report.figures if not figure.gate]
     parts = ["### Figures", _figure_table(report, gated, gate=True)] if gated else []
+    parts += [_cell(report.compared)] if report.compared else []
     if others:
         table = _figure_table(report, others, gate=False)
         parts.append(f"<details><summary>All other figures</summary>\n\n{table}\n\n</details>")

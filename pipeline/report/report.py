@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from pipeline.clients import Clients, translated
+from pipeline.errors import ServiceError
 from pipeline.executions import results
 from pipeline.executions.executions import (
     ExecutionSnapshot,
@@ -67,6 +68,8 @@ class Report:
     approved: RegisteredModel | None = None
     """The latest approved model of the group, this execution's own left out."""
     figures: tuple[Figure, ...] = ()
+    compared: str = ""
+    """How it stands against the approved model, where the pipeline compares the two."""
     classes: tuple[str, ...] = ()
     """The names of the labels 0, 1, ... of a classifier."""
 
@@ -92,6 +95,7 @@ class Report:
             "figures": {figure.name: figure.value for figure in self.figures},
             "registered": self.registered,
             "approved": {"model": self.approved.arn, "figures": dict(self.approved.figures)} if self.approved else None,
+            "compared": self.compared,
             "outputs": [vars(output) for output in self.outputs],
         }
         return json.dumps(document, indent=2)
@@ -109,6 +113,7 @@ class Report:
             "steps", (f"{s.name:<18} {s.outcome:<10} {s.seconds(self.until):6.1f} s" for s in self.execution.steps)
         )
         lines += _section("gate", map(_held, self.gates))
+        lines += ["", self.compared] if self.compared else []
         lines += _section("outputs", (f"{o.step:<18} {o.name:<12} {o.uri}" for o in self.outputs))
         return "\n".join(lines)
 
@@ -121,10 +126,11 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
     definition, given = definition_of(clients, arn), parameters_of(clients, arn)
     outputs = results.outputs(clients, execution)
     metrics = results.evaluation(clients, outputs) or {}
-    gates = results.gates(definition, given, metrics)
+    comparison = results.comparison(clients, outputs)
+    gates = results.gates(definition, given, metrics | comparison)
     registered = next((str(s.metadata.get("Arn", "")) for s in execution.steps if s.kind == "RegisterModel"), "")
     group = _group(registered, definition, given)
-    approved = registry.latest_approved(clients, group, besides=registered) if group else None
+    approved = _approved(clients, comparison, group, registered)
     error = explain(clients, execution) if execution.done else None
     ended = described["LastModifiedTime"] if execution.done else None
     pipeline = described["PipelineArn"].rpartition("/")[2]
@@ -145,6 +151,7 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
         registered=registered,
         approved=approved,
         figures=figures(registry.figures_of(metrics), gates, approved),
+        compared=str(comparison.get("verdict", {}).get("value", "")),
         classes=results.classes(clients, outputs),
     )
 
@@ -157,6 +164,18 @@ def figures(
     names = [*gate_of, *(name for name in values if name not in gate_of)]
     before = approved.figures if approved else {}
     return tuple(Figure(name, values[name], gate_of.get(name), before.get(name)) for name in names if name in values)
+
+
+def _approved(clients: Clients, comparison: Mapping[str, Any], group: str, registered: str) -> RegisteredModel | None:
+    """The approved model beside the figures: the one compared with, as it did on the same rows, or the latest."""
+    if held := comparison.get("approved"):
+        try:
+            model = registry.describe(clients, held["arn"], figures=True)
+        except ServiceError:  # it has been removed since
+            return None
+        same_rows = {name: item["approved"] for name, item in comparison["figures"].items()}
+        return replace(model, figures={**model.figures, **same_rows})
+    return registry.latest_approved(clients, group, besides=registered) if group else None
 
 
 def _group(registered: str, definition: Mapping[str, Any], given: Mapping[str, str]) -> str:

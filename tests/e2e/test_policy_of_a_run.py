@@ -1,7 +1,8 @@
 """The printed policy of the pipeline's role covers what one real run does: every call of the engine and the scripts.
 
-The run goes from raw data to a validated endpoint. What is started, polled and deployed by the engineer comes
-before the recording, or reads the store, so whatever is recorded was done in the role's name.
+The run goes from raw data to a validated endpoint; a second one brings a model that is worse. What is started, polled
+and deployed by the engineer comes before the recording, or reads the store, so whatever is recorded was done in the
+role's name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,14 @@ from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
 from pipeline.executions import control, executions
 from pipeline.local.service import Service
-from pipeline.operate import policy
+from pipeline.operate import policy, registry
+from pipeline.report.report import Report, gather
 from tests.support.clients import clients_of
 from tests.support.service import local_service
 from tests.support.waiting import PATIENCE
 
-SETTINGS = Settings()
+SETTINGS = Settings(parameters={"MaxRegression": 0})
+WORSE = {"Epochs": "1", "LearningRate": "0.000001", "NumModels": "1", "Deploy": "false"}
 PARAMETERS = {f"Min{name}": "0" for name in ("Accuracy", "Precision", "Recall", "F1", "Auc")}
 BUCKET_ACTIONS = {"list": "ListBucket"}
 OBJECT_ACTIONS = {"put": "PutObject", "get": "GetObject", "fetch": "GetObject", "head": "GetObject"}
@@ -42,6 +47,7 @@ NAMED = {
     "Endpoint": ("EndpointName", "endpoint"),
     "ModelPackageGroup": ("ModelPackageGroupName", "model-package-group"),
     "ModelPackage": ("ModelPackageGroupName", "model-package"),
+    "ModelPackages": ("ModelPackageGroupName", "model-package-group"),
     "Model": ("ModelName", "model"),
     "TrialComponent": ("TrialComponentName", "experiment-trial-component"),
     "Trial": ("TrialName", "experiment-trial"),
@@ -52,8 +58,20 @@ Call = tuple[str, str]
 """An action with its service, and the ARN it is done to; of ListBucket the prefix is part of it, after a space."""
 
 
+@dataclass(frozen=True)
+class Ran:
+    """What two runs did and how they ended."""
+
+    calls: set[Call]
+    definition: dict[str, Any]
+    first: Report
+    worse: Report
+    registered: dict[str, str]
+    """The properties of the version that the first run registered."""
+
+
 @pytest.fixture(scope="module")
-def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call], dict[str, Any]]]:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder: Path = tmp_path_factory.mktemp("policy")
     with local_service(folder) as local, pytest.MonkeyPatch.context() as patch:
         clients = clients_of(local)
@@ -64,14 +82,26 @@ def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[set[Call],
         apply.apply(clients, apply.plan(clients, wanted), progress=lambda _: None)
         recorded = record(local.service, patch)
         given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
-        arn = control.start(clients, SETTINGS.name, given)
-        end = time.monotonic() + PATIENCE
-        while (status := status_of(local.service, arn)) not in executions.TERMINAL:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        first = control.start(clients, SETTINGS.name, given)
+        assert ended(local.service, first) == "Succeeded", local.service.store.list("execution-step", parent=first)
         found = set(recorded)
-        assert status == "Succeeded", local.service.store.list("execution-step", parent=arn)
-        yield found, json.loads(wanted.definition)
+        registry.approve(clients, registry.model(clients, SETTINGS.model_group, 1), "")
+        recorded.clear()
+        second = control.start(clients, SETTINGS.name, given | WORSE)
+        assert ended(local.service, second) == "Failed"
+        found |= recorded
+        reports = tuple(gather(clients, arn, now=datetime.now(UTC)) for arn in (first, second))
+        package = local.sagemaker.describe_model_package(ModelPackageName=reports[0].registered)
+        yield Ran(found, json.loads(wanted.definition), *reports, package["CustomerMetadataProperties"])
+
+
+def ended(service: Service, arn: str) -> str:
+    """The status of an execution that is over."""
+    end = time.monotonic() + PATIENCE
+    while (status := status_of(service, arn)) not in executions.TERMINAL:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return status
 
 
 def status_of(service: Service, arn: str) -> str:
@@ -151,8 +181,8 @@ def allows(document: dict[str, Any], action: str, resource: str) -> bool:
     )
 
 
-def test_the_run_did_what_a_run_does(calls: tuple[set[Call], dict[str, Any]]) -> None:
-    actions = {action for action, _ in calls[0]}
+def test_the_run_did_what_a_run_does(ran: Ran) -> None:
+    actions = {action for action, _ in ran.calls}
     assert actions >= {
         "sagemaker:CreateProcessingJob",
         "sagemaker:CreateTrainingJob",
@@ -168,15 +198,36 @@ def test_the_run_did_what_a_run_does(calls: tuple[set[Call], dict[str, Any]]) ->
     }
 
 
-def test_the_policy_allows_every_call_of_the_run(calls: tuple[set[Call], dict[str, Any]]) -> None:
-    found, definition = calls
+def test_the_policy_allows_every_call_of_the_run(ran: Ran) -> None:
+    found, definition = ran.calls, ran.definition
     document = policy.policy("pipeline", SETTINGS, definition)
     assert sorted(call for call in found if not allows(document, *call)) == []
 
 
-def test_a_policy_for_less_would_not_do(calls: tuple[set[Call], dict[str, Any]]) -> None:
-    found, definition = calls
+def test_a_policy_for_less_would_not_do(ran: Ran) -> None:
+    found, definition = ran.calls, ran.definition
     steps = [step for step in definition["Steps"] if step["Type"] != "Transform"]
     document = policy.policy("pipeline", SETTINGS, definition | {"Steps": steps})
     refused = {action for action, resource in found if not allows(document, action, resource)}
     assert "sagemaker:CreateTransformJob" in refused
+
+
+def test_with_no_approved_version_the_first_model_passes_with_a_note(ran: Ran) -> None:
+    assert ran.first.compared.startswith(f"The group {SETTINGS.model_group} has no approved version")
+    assert [gate.passed for gate in ran.first.gates if gate.parameter == "MaxRegression"] == [True]
+
+
+def test_a_model_worse_than_the_approved_one_is_rejected_with_both_figures(ran: Ran) -> None:
+    assert ran.worse.execution.outcome == "Rejected"
+    assert "Against approved version 1, by the same test rows: worse: accuracy" in ran.worse.failure
+    assert ran.worse.compared in ran.worse.failure
+    approved = {figure.name: figure.value for figure in ran.first.figures}
+    (worse,) = (figure for figure in ran.worse.figures if figure.name == "accuracy")
+    assert worse.value < approved["accuracy"]
+    assert worse.approved == approved["accuracy"]  # the approved model predicted the same rows to the same end
+    assert [gate.parameter for gate in ran.worse.gates if not gate.passed] == ["MaxRegression"]
+
+
+def test_the_comparison_goes_into_the_registry(ran: Ran) -> None:
+    (compared,) = (output.uri for output in ran.first.outputs if output.name == "comparison")
+    assert ran.registered["Comparison"] == f"{compared}comparison.json"

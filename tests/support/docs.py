@@ -108,7 +108,8 @@ def parameters() -> str:
     """Each pipeline parameter with type, default, tasks and meaning."""
     from pipeline.config.parameters import Task, declared
 
-    tables = {task: declared(task, name="PIPELINE", region="REGION") for task in Task}
+    on = {"MaxRegression": 0}
+    tables = {task: declared(task, name="PIPELINE", region="REGION", overrides=on) for task in Task}
     names: dict[str, list[str]] = {}
     for task, items in tables.items():
         for item in items:
@@ -117,7 +118,9 @@ def parameters() -> str:
     for name, tasks in names.items():
         item = next(item for item in tables[Task(tasks[0])] if item.name == name)
         where = "all" if len(tasks) == len(Task) else ", ".join(tasks)
-        rows.append((f"`{name}`", item.type.value, f"`{item.default}`", where, item.meaning))
+        rows.append(
+            (f"`{name}`", item.type.value, f"`{'off' if item.optional else item.default}`", where, item.meaning)
+        )
     return _table(("parameter", "type", "default", "task", "meaning"), rows)
 
 

@@ -123,6 +123,15 @@ def test_name_that_resembles_nothing_is_answered_with_all() -> None:
     assert "SplitSeed" in caught.value.hint and "EndpointName" in caught.value.hint
 
 
+def test_an_optional_parameter_is_off_until_the_settings_turn_it_on() -> None:
+    for declared_ in (_declared(), _declared(MaxRegression="off")):
+        assert "MaxRegression" not in {parameter.name for parameter in declared_}
+    with pytest.raises(UsageError, match="the parameter MaxRegression is off: it adds a step") as caught:
+        parse(["MaxRegression=0"], _declared(), Task.BINARY)
+    assert "[env.NAME.parameters]" in caught.value.hint
+    assert parse(["MaxRegression=0.1"], _declared(MaxRegression=0), Task.BINARY) == {"MaxRegression": "0.1"}
+
+
 @pytest.mark.parametrize(
     ("name", "meant", "task"),
     [

@@ -73,8 +73,10 @@ def approved(clients: Clients) -> None:
         ({"MaxRmse": 3.0}, {"MaxRmse": 2.0}, []),
         ({"MinAuc": 0.9, "MinF1": 0.8}, {"MinAuc": 0.9}, ["MinF1 (at least 0.8) is gone"]),
         ({"MinAuc": 0.9}, {"MinAuc": 0.9, "MinF1": 0.1}, []),
+        ({"MaxRegression": 0}, {"MaxRegression": 0.1}, ["MaxRegression goes from at most 0 to at most 0.1"]),
+        ({"MaxRegression": 0}, {}, ["MaxRegression (at most 0) is gone"]),
     ],
-    ids=["lower", "higher", "more error", "less error", "gone", "another gate"],
+    ids=["lower", "higher", "more error", "less error", "gone", "another gate", "more regression", "off"],
 )
 def test_a_gate_that_lets_more_through_is_told_whatever_else_begins_with_min(
     old: dict[str, float], new: dict[str, float], expected: list[str]

@@ -21,6 +21,7 @@ from pipeline.limits import Row
 from pipeline.local.images.linear_learner.errors import CustomerError
 from pipeline.local.images.linear_learner.model import Floats, Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
+from scripts.ndarray_list import ARRAY_V2, LIST_MAGIC, decode_params
 
 FILE_NAME: Final = "model_algo-1"
 MANIFEST: Final = {"mx-mod": "mxnet_module", "additional-params.json": "json", "version": 1}
@@ -58,9 +59,6 @@ PARITY: Final = (
     ),
 )
 
-_LIST_MAGIC: Final = 0x112
-_ARRAY_V2: Final = 0xF993FAC9
-_ARRAY_V1: Final = 0xF993FAC8
 _DAMAGED: Final = (
     *(zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError, IndexError, TypeError),
     *(RuntimeError, OverflowError, MemoryError),  # encrypted or packed otherwise, too deep, too large
@@ -178,9 +176,9 @@ def _head(model: Model) -> tuple[str, str]:
 
 def encode_params(arrays: Mapping[str, Floats]) -> bytes:
     """MXNet's NDArray list: dense float32 arrays on the CPU, then their names."""
-    parts = [struct.pack("<QQQ", _LIST_MAGIC, 0, len(arrays))]
+    parts = [struct.pack("<QQQ", LIST_MAGIC, 0, len(arrays))]
     for array in arrays.values():
-        parts.append(struct.pack("<IiI", _ARRAY_V2, 0, array.ndim))
+        parts.append(struct.pack("<IiI", ARRAY_V2, 0, array.ndim))
         parts.append(struct.pack(f"<{array.ndim}q", *array.shape))
         parts.append(struct.pack("<iii", 1, 0, 0))
         parts.append(np.ascontiguousarray(array, dtype="<f4").tobytes())
@@ -189,55 +187,3 @@ def encode_params(arrays: Mapping[str, Floats]) -> bytes:
         encoded = name.encode()
         parts.append(struct.pack("<Q", len(encoded)) + encoded)
     return b"".join(parts)
-
-
-def decode_params(data: bytes) -> dict[str, Floats]:
-    """Named float32 arrays of an NDArray list; ValueError or struct.error where it is not one."""
-    reader = _Reader(data)
-    magic, _, count = reader.unpack("<QQQ")
-    if magic != _LIST_MAGIC:
-        raise ValueError(f"mx-mod-0000.params begins with 0x{magic:x}, not 0x{_LIST_MAGIC:x}")
-    arrays = [reader.array() for _ in range(count)]
-    (names,) = reader.unpack("<Q")
-    if names != count:
-        raise ValueError(f"mx-mod-0000.params holds {count} arrays and {names} names")
-    return {reader.text(): array for array in arrays}
-
-
-class _Reader:
-    """A cursor over the bytes of a params file."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-        self._at = 0
-
-    def unpack(self, form: str) -> tuple[Any, ...]:
-        values = struct.unpack_from(form, self._data, self._at)
-        self._at += struct.calcsize(form)
-        return values
-
-    def take(self, size: int) -> bytes:
-        if size < 0 or self._at + size > len(self._data):
-            raise ValueError(f"mx-mod-0000.params ends early: {size} bytes wanted at offset {self._at}")
-        self._at += size
-        return self._data[self._at - size : self._at]
-
-    def array(self) -> Floats:
-        (magic,) = self.unpack("<I")
-        if magic not in (_ARRAY_V1, _ARRAY_V2):
-            raise ValueError(f"mx-mod-0000.params holds an array of unknown version 0x{magic:x}")
-        if magic == _ARRAY_V2 and self.unpack("<i") != (0,):
-            raise ValueError("mx-mod-0000.params holds a sparse array")
-        (ndim,) = self.unpack("<I")
-        shape = self.unpack(f"<{ndim}q")
-        _, _, kind = self.unpack("<iii")
-        if kind != 0 or ndim > 8 or any(size < 0 for size in shape):
-            raise ValueError(f"mx-mod-0000.params holds an array of type {kind} and shape {shape}")
-        size = 1
-        for dimension in shape:
-            size *= dimension
-        return np.frombuffer(self.take(4 * size), dtype="<f4").astype(np.float32).reshape(shape)
-
-    def text(self) -> str:
-        (length,) = self.unpack("<Q")
-        return self.take(length).decode()

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from pipeline.local.images.linear_learner.calibration import f_score
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metrics import Metric
-from pipeline.local.images.linear_learner.model import Floats, softmax
+from pipeline.local.images.linear_learner.model import Floats
+from scripts.scores import softmax
 
 
 def binary_metrics(

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.local.images.linear_learner.predictor_types import MULTICLASS, REGRESSOR
+from scripts.scores import activate
 
 Floats = npt.NDArray[np.float32]
 
@@ -81,23 +82,3 @@ class Model:
         if self.predictor_type == MULTICLASS:
             return np.asarray(np.argmax(score, axis=1), dtype=np.int64)
         return (score > np.float32(self.threshold)).astype(np.int64)
-
-
-def activate(margin: Floats, predictor_type: str, loss_type: str) -> Floats:
-    """Turn raw outputs (n, outputs) into served scores, (n,) except for multiclass; float32 throughout."""
-    if predictor_type == MULTICLASS:
-        return softmax(margin)
-    column = margin[:, 0]
-    return sigmoid(column) if loss_type == "logistic" else column
-
-
-def sigmoid(margin: Floats) -> Floats:
-    """1 / (1 + exp(-z)) in float32, without overflow warnings."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.float32(1) / (np.float32(1) + np.exp(-margin)), dtype=np.float32)
-
-
-def softmax(margin: Floats) -> Floats:
-    """Softmax over the last axis in float32."""
-    shifted = np.exp(margin - margin.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), dtype=np.float32)

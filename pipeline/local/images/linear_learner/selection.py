@@ -11,10 +11,11 @@ from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criter
 from pipeline.local.images.linear_learner.ensemble import margins, mean_losses
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metrics import objective_name
-from pipeline.local.images.linear_learner.model import Floats, sigmoid
+from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY
 from pipeline.local.images.linear_learner.rows import Rows
 from pipeline.local.images.linear_learner.weights import RowWeights
+from scripts.scores import sigmoid
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,93 @@
+"""The model registry as a script sees it: the version of a group approved last, with what was registered with it.
+
+boto3 takes region, credentials and address from its environment, so AWS and localhost are the same to it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from scripts.errors import ScriptError
+
+_ABSENT: Final = ("NoSuchKey", "NoSuchBucket", "404")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model package group."""
+
+    arn: str
+    number: int
+    artifacts: tuple[str, ...]
+    """The S3 address of each container's model data."""
+    statistics: str
+    """The S3 address of its evaluation."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class Registry:
+    """Model packages and what they name in S3, through a `sagemaker` and an `s3` client."""
+
+    def __init__(self, sagemaker: Any, s3: Any) -> None:
+        self._sagemaker = sagemaker
+        self._s3 = s3
+
+    def approved(self, group: str) -> Version | None:
+        """The newest approved version of the group; None if it has none, or is not there yet."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found = self._sagemaker.list_model_packages(
+                ModelPackageGroupName=group,
+                ModelApprovalStatus="Approved",
+                SortBy="CreationTime",
+                SortOrder="Descending",
+                MaxResults=1,
+            )["ModelPackageSummaryList"]
+        except ClientError as error:
+            if "does not exist" in error.response["Error"].get("Message", ""):
+                return None
+            raise
+        return self.version(found[0]["ModelPackageArn"]) if found else None
+
+    def version(self, arn: str) -> Version:
+        """One version by its ARN."""
+        found = self._sagemaker.describe_model_package(ModelPackageName=arn)
+        containers = found.get("InferenceSpecification", {}).get("Containers", [])
+        quality = found.get("ModelMetrics", {}).get("ModelQuality", {})
+        return Version(
+            arn=arn,
+            number=found.get("ModelPackageVersion", 0),
+            artifacts=tuple(container.get("ModelDataUrl", "") for container in containers),
+            statistics=quality.get("Statistics", {}).get("S3Uri", ""),
+            properties=found.get("CustomerMetadataProperties", {}),
+        )
+
+    def read(self, uri: str) -> bytes:
+        """The object at an S3 address. Raises `ScriptError` for one that is gone."""
+        from botocore.exceptions import ClientError
+
+        place = urlsplit(uri, allow_fragments=False)
+        body = io.BytesIO()
+        try:
+            self._s3.download_fileobj(place.netloc, place.path.lstrip("/"), body)
+        except ClientError as error:
+            if error.response["Error"].get("Code") in _ABSENT:
+                raise ScriptError(f"{uri} is gone") from None
+            raise
+        return body.getvalue()
+
+    def figures(self, version: Version) -> dict[str, Any]:
+        """The figures that the version was registered with, by name. Raises `ScriptError` where there are none."""
+        if not version.statistics:
+            raise ScriptError("no figures are registered with it")
+        try:
+            (group,) = json.loads(self.read(version.statistics)).values()
+            return {name: item for name, item in group.items() if isinstance(item, dict) and "value" in item}
+        except (ValueError, AttributeError, RecursionError):
+            raise ScriptError(f"{version.statistics} holds no evaluation") from None

@@ -1,0 +1,200 @@
+"""A new model against the approved one: on the same rows, by registered figures, or not at all; each with its note."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from botocore.exceptions import ClientError
+
+from scripts.compare_approved import compare_approved
+from scripts.errors import ScriptError
+from scripts.linear_model import read_model
+from scripts.paired import paired_test
+from scripts.predictions import Answers
+from scripts.registry import Registry
+
+GROUP = "demo"
+ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/3"
+ARTIFACT = "s3://bucket/model.tar.gz"
+STATISTICS = "s3://bucket/evaluation.json"
+WEIGHT = np.array([[4.0], [0.0], [0.0]], np.float32)
+
+
+def artifact(weight: Any, *, kind: str = "binary_classifier", loss: str = "logistic", threshold: float = 0.5) -> bytes:
+    """A model.tar.gz as linear-learner writes it, put together from the format's description."""
+    arrays = {"arg:fc0_weight": np.asarray(weight, "<f4"), "arg:fc0_bias": np.zeros((1, weight.shape[1]), "<f4")}
+    params = struct.pack("<QQQ", 0x112, 0, len(arrays))
+    for array in arrays.values():
+        params += struct.pack("<IiI", 0xF993FAC9, 0, array.ndim) + struct.pack(f"<{array.ndim}q", *array.shape)
+        params += struct.pack("<iii", 1, 0, 0) + array.tobytes()
+    params += struct.pack("<Q", len(arrays))
+    params += b"".join(struct.pack("<Q", len(name)) + name.encode() for name in arrays)
+    extra = {"predictor_type": kind, "loss_type": loss, "threshold": threshold}
+    module = io.BytesIO()
+    with zipfile.ZipFile(module, "w") as packed:
+        packed.writestr("mx-mod-0000.params", params)
+        packed.writestr("additional-params.json", json.dumps(extra))
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:gz") as archive:
+        member = tarfile.TarInfo("model_algo-1")
+        member.size = len(module.getvalue())
+        archive.addfile(member, io.BytesIO(module.getvalue()))
+    return whole.getvalue()
+
+
+class Service:
+    """The two clients that a registry asks: packages, and objects by address."""
+
+    def __init__(self, objects: dict[str, bytes], *, approved: bool = True, containers: int = 1) -> None:
+        self.objects = objects
+        self.packages = [{"ModelPackageArn": ARN}] if approved else []
+        self.containers = [{"ModelDataUrl": ARTIFACT}] * containers
+        self.properties = {"Task": "binary_classifier"}
+
+    def list_model_packages(self, **request: Any) -> dict[str, Any]:
+        assert request["ModelPackageGroupName"] == GROUP and request["ModelApprovalStatus"] == "Approved"
+        return {"ModelPackageSummaryList": self.packages}
+
+    def describe_model_package(self, **request: Any) -> dict[str, Any]:
+        return {
+            "ModelPackageVersion": 3,
+            "InferenceSpecification": {"Containers": self.containers},
+            "ModelMetrics": {"ModelQuality": {"Statistics": {"S3Uri": STATISTICS}}},
+            "CustomerMetadataProperties": self.properties,
+        }
+
+    def download_fileobj(self, bucket: str, key: str, body: Any) -> None:
+        if (uri := f"s3://{bucket}/{key}") not in self.objects:
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+        body.write(self.objects[uri])
+
+
+class Case:
+    """200 rows of three features whose label is the sign of the first, and a new model that gets some wrong."""
+
+    def __init__(self, folder: Path, wrong: int) -> None:
+        random = np.random.default_rng(1)
+        self.features = random.normal(size=(200, 3)).astype(np.float32)
+        self.labels = (self.features[:, 0] > 0).astype(int)
+        self.folder = folder
+        scores = np.where(self.labels == 1, 0.9, 0.1)
+        scores[:wrong] = 1 - scores[:wrong]
+        answers = [{"predicted_label": int(score > 0.5), "score": float(score)} for score in scores]
+        self.write("predictions", "part.out", "\n".join(map(json.dumps, answers)))
+        self.write("labels", "labels.csv", "\n".join(map(str, self.labels)))
+        np.savetxt(folder / "features.csv", self.features, delimiter=",", fmt="%.9g")
+        self.write("features", "features.csv", (folder / "features.csv").read_text())
+
+    def write(self, name: str, file: str, text: str) -> None:
+        (self.folder / name).mkdir()
+        (self.folder / name / file).write_text(text + "\n")
+
+    def compared(self, service: Service, *, limit: float = 0.0) -> dict[str, Any]:
+        folders = {name: self.folder / name for name in ("predictions", "labels", "features")}
+        compare_approved(
+            Registry(service, service),
+            GROUP,
+            **folders,
+            output=self.folder / "out",
+            task="binary_classifier",
+            gates="accuracy>=0.5,recall>=0.5",
+            limit=limit,
+        )
+        document: dict[str, Any] = json.loads((self.folder / "out" / "comparison.json").read_text())
+        return document
+
+
+def test_a_worse_model_is_told_with_both_figures_and_by_how_much(tmp_path: Path) -> None:
+    found = Case(tmp_path, wrong=20).compared(Service({ARTIFACT: artifact(WEIGHT)}))
+    assert found["figures"]["accuracy"] == {"value": 0.9, "approved": 1.0, "regression": 0.1}
+    assert found["regression"]["value"] >= 0.1
+    assert found["approved"] == {"arn": ARN, "version": 3}
+    verdict = found["verdict"]["value"]
+    assert verdict.startswith("Against approved version 3, by the same test rows: worse: accuracy 0.9 (approved 1), ")
+    assert "is beyond noise (McNemar's test, p = 1.9e-06" in verdict  # two times 0.5 to the power of 20
+
+
+def test_a_model_within_what_is_allowed_is_not_worse(tmp_path: Path) -> None:
+    found = Case(tmp_path, wrong=1).compared(Service({ARTIFACT: artifact(WEIGHT)}), limit=0.05)
+    assert 0 < found["regression"]["value"] <= 0.05
+    assert "not worse by more than 5 %: accuracy 0.995 (approved 1)" in found["verdict"]["value"]
+    assert "may be noise" in found["verdict"]["value"]
+
+
+def test_the_same_model_is_not_worse_than_itself(tmp_path: Path) -> None:
+    found = Case(tmp_path, wrong=0).compared(Service({ARTIFACT: artifact(WEIGHT)}))
+    assert found["regression"]["value"] == 0
+    assert found["test"]["p_value"] == 1
+
+
+def test_a_better_model_has_a_regression_below_nought(tmp_path: Path) -> None:
+    found = Case(tmp_path, wrong=0).compared(Service({ARTIFACT: artifact(-WEIGHT)}))
+    assert found["figures"]["accuracy"]["approved"] == 0
+    assert found["regression"]["value"] < 0
+
+
+def test_without_an_approved_version_it_passes_and_says_so(tmp_path: Path) -> None:
+    found = Case(tmp_path, wrong=20).compared(Service({}, approved=False))
+    assert found["regression"]["value"] == 0
+    assert found["verdict"]["value"].startswith("The group demo has no approved version")
+
+
+@pytest.mark.parametrize(
+    ("service", "note"),
+    [
+        pytest.param(Service({}), "s3://bucket/model.tar.gz is gone", id="gone"),
+        pytest.param(Service({ARTIFACT: b"no archive"}), "not one that linear-learner wrote", id="no-archive"),
+        pytest.param(Service({}, containers=2), "it is made of 2 containers", id="two-containers"),
+        pytest.param(Service({ARTIFACT: artifact(WEIGHT[:2])}), "it takes 2 features where", id="other-features"),
+    ],
+)
+def test_registered_figures_stand_in_where_it_cannot_predict(tmp_path: Path, service: Service, note: str) -> None:
+    registered = {"accuracy": {"value": 0.95}, "recall": {"value": 0.8}}
+    service.objects[STATISTICS] = json.dumps({"binary_classification_metrics": registered}).encode()
+    found = Case(tmp_path, wrong=20).compared(service)
+    assert found["basis"] == "its registered figures"
+    assert found["figures"]["accuracy"]["approved"] == 0.95
+    assert note in found["verdict"]["value"]
+    assert found["test"] is None
+
+
+def test_an_approved_version_of_which_nothing_is_left_fails_the_step(tmp_path: Path) -> None:
+    with pytest.raises(ScriptError, match="approved version 3 cannot be held against: .*model.tar.gz is gone"):
+        Case(tmp_path, wrong=0).compared(Service({}))
+
+
+def test_a_version_of_another_task_is_refused(tmp_path: Path) -> None:
+    service = Service({ARTIFACT: artifact(WEIGHT)})
+    service.properties = {"Task": "regressor"}
+    with pytest.raises(ScriptError, match="register them in groups of their own"):
+        Case(tmp_path, wrong=0).compared(service)
+
+
+def test_a_multiclass_artefact_gives_the_class_of_the_largest_output(tmp_path: Path) -> None:
+    case = Case(tmp_path, wrong=0)
+    weight = np.eye(3, 4, dtype=np.float32)
+    answers = read_model(artifact(weight, kind="multiclass_classifier", loss="softmax_loss")).predict(
+        tmp_path / "features"
+    )
+    assert answers.labels is not None
+    outputs = np.hstack([case.features, np.zeros((200, 1))])
+    assert answers.labels.tolist() == outputs.argmax(axis=1).tolist()
+    assert np.allclose(answers.scores.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_errors_of_regressors_are_paired(tmp_path: Path) -> None:
+    truth = np.zeros(100)
+    near = np.random.default_rng(0).normal(size=100)
+    test = paired_test(Answers(2 * near, None), Answers(near, None), truth)
+    assert not test.noise and test.counted == "nearer in 0, farther in 100"
+    assert paired_test(Answers(near, None), Answers(near, None), truth).p_value == 1
+    shuffled = np.random.default_rng(5).permutation(near)
+    assert paired_test(Answers(shuffled, None), Answers(near, None), truth).noise
