@@ -20,10 +20,8 @@ from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
 from pipeline.local.other_aws.events import Events
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
-from pipeline.local.store import Store
+from pipeline.local.store import Body, Store
 from pipeline.local.threads import Starter
-
-Body = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,11 @@ from typing import IO, Any, Final
 
 from pipeline.local.errors import ApiError
 from pipeline.local.logs import milliseconds
+from pipeline.local.store import Body
 
 MOST_BYTES: Final = 1 << 20
 MOST_EVENTS: Final = 10_000
 _TOKEN: Final = re.compile(r"([fb])/([0-9]{1,18})")
-
-Body = dict[str, Any]
 
 
 class InvalidParameterException(ApiError):

@@ -5,12 +5,10 @@ Faults made on purpose meet these calls too, and a step or a job must not fail b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 _ATTEMPTS: Final = 8
 _FIRST_WAIT: Final = 0.02

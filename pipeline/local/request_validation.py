@@ -15,8 +15,8 @@ from pipeline.definition.api_model import load_model
 from pipeline.definition.patterns import matches
 from pipeline.limits import Row
 from pipeline.local.errors import SerializationException, ValidationException
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 Shape = dict[str, Any]
 
 PARITY: Final = (

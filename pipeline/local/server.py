@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.limits import Row
@@ -33,9 +33,7 @@ from pipeline.local.identity import fingerprint
 from pipeline.local.log_pages import log_events
 from pipeline.local.other_aws import sts
 from pipeline.local.other_aws.backend import Moto
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
 
 _log: Final = logging.getLogger(__name__)
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from pipeline.local.store import Body
 
 if TYPE_CHECKING:
     from pipeline.local.service import Action
 
-Body = dict[str, Any]
 
 ACTIONS: Final[dict[str, Action]] = {}
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.errors import ConflictException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

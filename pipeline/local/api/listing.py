@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pipeline.local.errors import ValidationException
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 T = TypeVar("T")
 Place = tuple[Any, ...]
 """Where an item stands in the order of its list, whatever else is in it: scalars of JSON that can be compared."""

@@ -5,15 +5,14 @@ Other modules give new resources their tags by `store_tags`, so that all tags pa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import Body, action
+from pipeline.local.api import action
 from pipeline.local.api.listing import paged
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 MAX_TAGS: Final = 50
 

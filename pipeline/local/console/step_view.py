@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.conditions import holds
@@ -14,11 +14,8 @@ from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 _LOG_LINES: Final = 400
 _MOST_FILES: Final = 60

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.local.console.drawing import Mark, drawing, execution_path
 from pipeline.local.console.step_view import ConsoleStep, figures_of, step_view
 from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP, definition_of
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 _RECENT: Final = 50
 

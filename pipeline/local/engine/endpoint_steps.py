@@ -10,9 +10,9 @@ from typing import Final
 
 from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
-from pipeline.local.engine.records import Body
 from pipeline.local.engine.resource_steps import Creation
 from pipeline.local.engine.step_run import Ended
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

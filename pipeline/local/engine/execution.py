@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 from pipeline.local import threads
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.records import ENDED, EXECUTION
 from pipeline.local.engine.scheduler import Run
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 
 class Engine:

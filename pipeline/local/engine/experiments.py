@@ -6,21 +6,18 @@ What exists already is joined. An experiment is a record beside the run: that on
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.limits import Row
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException
 from pipeline.local.patient_calls import patiently
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -13,9 +13,9 @@ from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import lambdas, outputs
-from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.other_aws import models
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate
-from pipeline.local.engine.records import Body
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
 from pipeline.local.patient_calls import patiently
+from pipeline.local.store import Body
 
 _ENTITIES: Final = (("Actions", "Action"), ("Artifacts", "Artifact"), ("Contexts", "Context"))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition.expressions import render
-from pipeline.local.engine.records import Body
+from pipeline.local.store import Body
 
 _LIMIT: Final = 1024
 

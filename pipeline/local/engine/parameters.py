@@ -7,8 +7,7 @@ from typing import Any, Final
 from pipeline.definition.parameter_values import default, typed
 from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

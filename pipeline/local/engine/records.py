@@ -9,16 +9,14 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import StepNode
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 
-Body = dict[str, Any]
 
 EXECUTION: Final = "pipeline-execution"
 STEP: Final = "execution-step"

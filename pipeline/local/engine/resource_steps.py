@@ -16,13 +16,14 @@ from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import experiments, retries
-from pipeline.local.engine.records import CACHE, Body
+from pipeline.local.engine.records import CACHE
 from pipeline.local.engine.resources import RESOURCES, Resource
 from pipeline.local.engine.retries import Retries
 from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
 from pipeline.local.patient_calls import patiently
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

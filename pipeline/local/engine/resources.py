@@ -7,14 +7,11 @@ another.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
+from pipeline.local.context import ServiceContext
 from pipeline.local.patient_calls import patiently
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 
 @dataclass(frozen=True)

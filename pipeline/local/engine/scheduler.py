@@ -10,19 +10,18 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, threads
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine import experiments
 from pipeline.local.engine.graph import NEVER, Decision, ExecutionGraph, StepNode
-from pipeline.local.engine.records import ENDED, FAILURE, Body, Poisonous, Records, definition_of
+from pipeline.local.engine.records import ENDED, FAILURE, Poisonous, Records, definition_of
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 

@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.json_paths import MOST, json_value
-from pipeline.local.engine.records import Body, Records
+from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import ENDED, EXECUTION, STEP
 from pipeline.local.errors import ResourceNotFound, ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

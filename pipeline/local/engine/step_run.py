@@ -9,15 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import StepNode
-from pipeline.local.engine.records import Body, Records
+from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
-from pipeline.local.store import Key
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body, Key
 
 T = TypeVar("T")
 

@@ -18,10 +18,10 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.other_aws import models
+from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 
-Body = dict[str, Any]
 Starter = Callable[[Body, Body], None]
 Call = Callable[[str, Body], Body]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import trees
-from pipeline.local.api import public
+from pipeline.local.api import action, public
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
 from pipeline.local.containers.jobs import transfer
@@ -16,12 +16,8 @@ from pipeline.local.containers.jobs.job import TERMINAL, JobKind
 from pipeline.local.containers.jobs.jobs import state_change
 from pipeline.local.containers.jobs.transfer import TransferError
 from pipeline.local.errors import ApiError, ResourceInUse, ValidationException
-from pipeline.local.store import AlreadyExists
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import AlreadyExists, Body
 
 PARITY: Final = (
     Row(
@@ -47,6 +43,18 @@ class JobActions:
     sort_order: str = "Ascending"
     sort_by: str = "CreationTime"
     unknown_error: type[ApiError] = ValidationException
+    shown: tuple[str, ...] = ()
+    """What the summaries of this kind have besides the members of all."""
+    kept: Callable[[Body, Body], bool] = lambda body, request: True
+    """Whether a job passes the filters that only this kind has."""
+    stopping: Callable[[Body, float], Body] = lambda body, now: {}
+    """Further members of a job that begins to stop."""
+
+    def offer(self, *verbs: str) -> None:
+        """Register the actions Describe, List, Stop, Delete that need no more than this row."""
+        plain = {"Describe": self.describe, "List": self.list, "Stop": self.stop, "Delete": self.delete}
+        for verb in verbs:
+            action(f"{verb}{self.kind.title}Job{'s' if verb == 'List' else ''}")(plain[verb])
 
     def create(self, service: Service, name: str, body: Body, request: Body, *, arn: str) -> Body:
         """Store a new job and start it. Raises ResourceInUse, ResourceLimitExceeded."""
@@ -80,10 +88,8 @@ class JobActions:
         """The Describe response."""
         return public(self.get(service, request[self.kind.name_member]))
 
-    def stop(
-        self, service: Service, request: Body, stopping: Callable[[Body, float], Body] = lambda body, now: {}
-    ) -> Body:
-        """Ask a job to end; `stopping` gives further members of its body. Raises ValidationException."""
+    def stop(self, service: Service, request: Body) -> Body:
+        """Ask a job, and what it has started, to end. Raises ValidationException."""
         name = request[self.kind.name_member]
         with service.store.transaction():
             body = service.store.get(self.kind.name, name)
@@ -95,8 +101,9 @@ class JobActions:
             if status != "Stopping":
                 now = service.clock.now()
                 members = {self.kind.status_member: "Stopping", "LastModifiedTime": now}
-                service.store.merge(self.kind.name, name, **members, **stopping(body, now))
+                service.store.merge(self.kind.name, name, **members, **self.stopping(body, now))
         service.jobs.stop(self.kind.name, name)
+        service.store.wake()
         return {}
 
     def delete(self, service: Service, request: Body) -> Body:
@@ -112,14 +119,8 @@ class JobActions:
         trees.remove(folder)
         return {}
 
-    def page(
-        self,
-        service: Service,
-        request: Body,
-        *members: str,
-        kept: Callable[[Body, Body], bool] = lambda body, request: True,
-    ) -> tuple[list[Body], dict[str, str]]:
-        """A page of summaries with these members, besides those that all kinds of job have; `kept` filters further."""
+    def list(self, service: Service, request: Body) -> Body:
+        """A page of summaries."""
         listing = Listing(
             name=self.kind.name_member,
             status=self.kind.status_member,
@@ -134,13 +135,14 @@ class JobActions:
             self.kind.end_member,
             "LastModifiedTime",
             self.kind.status_member,
-            *members,
+            *self.shown,
         )
-        return listing.page(
-            [body for body in service.store.list(self.kind.name) if kept(body, request)],
+        page, token = listing.page(
+            [body for body in service.store.list(self.kind.name) if self.kept(body, request)],
             request,
             lambda body: {member: body[member] for member in shown if member in body},
         )
+        return {f"{self.kind.title}JobSummaries": page, **token}
 
 
 def check_s3(uri: str, where: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import images
@@ -11,11 +11,9 @@ from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s
 from pipeline.local.containers.jobs.job import PROCESSING
 from pipeline.local.containers.sandbox.opt_ml import below
 from pipeline.local.errors import ValidationException
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 86_400
 LOCAL: Final = "/opt/ml/processing"
 _KEPT: Final = (
@@ -42,7 +40,9 @@ JOBS: Final = JobActions(
     unknown="Could not find requested job with name: {name}",
     unknown_to_stop="Could not find job to update with name: {name}",
     word="processing job",
+    shown=("FailureReason", "ExitMessage"),
 )
+JOBS.offer("Describe", "List", "Stop", "Delete")
 
 
 @action("CreateProcessingJob")
@@ -63,31 +63,6 @@ def create(service: Service, request: Body) -> Body:
     if "ProcessingOutputConfig" in request:
         body["ProcessingOutputConfig"] = {**request["ProcessingOutputConfig"], "Outputs": outputs}
     return JOBS.create(service, name, body, request, arn=service.arns.of("processing-job", name))
-
-
-@action("DescribeProcessingJob")
-def describe(service: Service, request: Body) -> Body:
-    """One job."""
-    return JOBS.describe(service, request)
-
-
-@action("ListProcessingJobs")
-def list_jobs(service: Service, request: Body) -> Body:
-    """A page of jobs."""
-    summaries, token = JOBS.page(service, request, "FailureReason", "ExitMessage")
-    return {"ProcessingJobSummaries": summaries, **token}
-
-
-@action("StopProcessingJob")
-def stop(service: Service, request: Body) -> Body:
-    """Ask a job to end."""
-    return JOBS.stop(service, request)
-
-
-@action("DeleteProcessingJob")
-def delete(service: Service, request: Body) -> Body:
-    """Remove a job that is over."""
-    return JOBS.delete(service, request)
 
 
 def _input(service: Service, given: Body, role: str) -> Body:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import images
@@ -13,11 +13,9 @@ from pipeline.local.containers.jobs.results import artifacts_uri
 from pipeline.local.containers.jobs.training import command, transitions
 from pipeline.local.containers.sandbox.opt_ml import OPT_ML, below
 from pipeline.local.errors import ValidationException
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 86_400
 CHECKPOINTS: Final = "/opt/ml/checkpoints"
 _NOT_KEPT: Final = ("Tags", "TrainingJobName", "SessionChainingConfig")
@@ -38,6 +36,18 @@ PARITY: Final = (
     ),
 )
 
+
+def _asked_for(body: Body, request: Body) -> bool:
+    """Whether a job passes the filters that only training jobs have; localhost keeps no warm pools."""
+    plan = body.get("ResourceConfig", {}).get("TrainingPlanArn")
+    return "WarmPoolStatusEquals" not in request and request.get("TrainingPlanArnEquals", plan) == plan
+
+
+def _stopping_members(body: Body, now: float) -> Body:
+    before = body["SecondaryStatusTransitions"]
+    return {"SecondaryStatus": "Stopping", "SecondaryStatusTransitions": transitions(before, "Stopping", now)}
+
+
 JOBS: Final = JobActions(
     TRAINING,
     exists="Training job names must be unique within an AWS account and region, and a training job with this name"
@@ -45,7 +55,11 @@ JOBS: Final = JobActions(
     unknown="Requested resource not found.",
     unknown_to_stop="Requested resource not found.",
     word="training job",
+    shown=("SecondaryStatus",),
+    kept=_asked_for,
+    stopping=_stopping_members,
 )
+JOBS.offer("Describe", "List", "Stop", "Delete")
 
 
 @action("CreateTrainingJob")
@@ -60,38 +74,6 @@ def create(service: Service, request: Body) -> Body:
         "SecondaryStatusTransitions": transitions([], "Starting", now),
     }
     return JOBS.create(service, name, body, request, arn=service.arns.of("training-job", name))
-
-
-@action("DescribeTrainingJob")
-def describe(service: Service, request: Body) -> Body:
-    """One job."""
-    return JOBS.describe(service, request)
-
-
-@action("ListTrainingJobs")
-def list_jobs(service: Service, request: Body) -> Body:
-    """A page of jobs."""
-    summaries, token = JOBS.page(service, request, "SecondaryStatus", kept=_asked_for)
-    return {"TrainingJobSummaries": summaries, **token}
-
-
-@action("StopTrainingJob")
-def stop(service: Service, request: Body) -> Body:
-    """Ask a job to end."""
-    return JOBS.stop(
-        service,
-        request,
-        lambda body, now: {
-            "SecondaryStatus": "Stopping",
-            "SecondaryStatusTransitions": transitions(body["SecondaryStatusTransitions"], "Stopping", now),
-        },
-    )
-
-
-@action("DeleteTrainingJob")
-def delete(service: Service, request: Body) -> Body:
-    """Remove a job that is over."""
-    return JOBS.delete(service, request)
 
 
 def prepared(service: Service, request: Body) -> Body:
@@ -118,12 +100,6 @@ def prepared(service: Service, request: Body) -> Body:
         "ProfilingStatus": "Disabled",
     }
     return defaults | body
-
-
-def _asked_for(body: Body, request: Body) -> bool:
-    """Whether a job passes the filters that only training jobs have; localhost keeps no warm pools."""
-    plan = body.get("ResourceConfig", {}).get("TrainingPlanArn")
-    return "WarmPoolStatusEquals" not in request and request.get("TrainingPlanArnEquals", plan) == plan
 
 
 def _algorithm(request: Body) -> Body:

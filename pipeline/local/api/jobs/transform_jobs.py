@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions, check_s3
-from pipeline.local.api.serving import models
 from pipeline.local.api.serving.endpoints import check_servable
+from pipeline.local.api.serving.models import MODELS
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.jobs.associate import CSV, TYPES, Association
 from pipeline.local.containers.jobs.filters import FilterError
 from pipeline.local.containers.jobs.job import TRANSFORM
 from pipeline.local.errors import ValidationException
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
 PAYLOAD_TIMES_CONCURRENT: Final = 100
 _ACTIONS: Final = JobActions(
     TRANSFORM,
@@ -27,14 +25,16 @@ _ACTIONS: Final = JobActions(
     unknown_to_stop="Could not find job to update with name '{name}'.",
     word="transform job",
     sort_order="Descending",
+    shown=("FailureReason",),
 )
+_ACTIONS.offer("List", "Stop")
 
 
 @action("CreateTransformJob")
 def create(service: Service, request: Body) -> Body:
     """Store a job and start it. Raises ValidationException, ResourceInUse, ResourceLimitExceeded."""
     name = request["TransformJobName"]
-    model = models.find(service, request["ModelName"])
+    model = MODELS.find(service, request["ModelName"])
     for container in containers_of(model):
         check_servable(container)
     _check(request)
@@ -54,19 +54,6 @@ def describe(service: Service, request: Body) -> Body:
     body = _ACTIONS.describe(service, request)
     del body["LastModifiedTime"]  # the one kind of job whose Describe response has none
     return body
-
-
-@action("ListTransformJobs")
-def list_jobs(service: Service, request: Body) -> Body:
-    """A page of jobs."""
-    page, more = _ACTIONS.page(service, request, "FailureReason")
-    return {"TransformJobSummaries": page} | more
-
-
-@action("StopTransformJob")
-def stop(service: Service, request: Body) -> Body:
-    """Mark a job Stopping and end it. Raises ValidationException for a job that is over or unknown."""
-    return _ACTIONS.stop(service, request)
 
 
 def _check(request: Body) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions
@@ -19,11 +19,9 @@ from pipeline.local.containers.jobs.tuning import (
     value_of,
 )
 from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
 _MEMBER: Final = "HyperParameterTuningJobName"
 
 JOBS: Final = JobActions(
@@ -34,7 +32,9 @@ JOBS: Final = JobActions(
     word="hyperparameter tuning job",
     sort_by="Name",
     unknown_error=ResourceNotFound,
+    shown=("TrainingJobStatusCounters", "ObjectiveStatusCounters", "HyperParameterTuningJobConfig"),
 )
+JOBS.offer("Describe", "Stop", "Delete")
 
 
 @action("CreateHyperParameterTuningJob")
@@ -59,40 +59,14 @@ def create(service: Service, request: Body) -> Body:
     return JOBS.create(service, name, body, request, arn=service.arns.of("hyper-parameter-tuning-job", name))
 
 
-@action("DescribeHyperParameterTuningJob")
-def describe(service: Service, request: Body) -> Body:
-    """One job."""
-    return JOBS.describe(service, request)
-
-
 @action("ListHyperParameterTuningJobs")
 def list_jobs(service: Service, request: Body) -> Body:
     """A page of jobs."""
-    summaries, token = JOBS.page(
-        service,
-        request,
-        "TrainingJobStatusCounters",
-        "ObjectiveStatusCounters",
-        "HyperParameterTuningJobConfig",
-    )
-    for entry in summaries:
+    answer = JOBS.list(service, request)
+    for entry in answer["HyperParameterTuningJobSummaries"]:
         config = entry.pop("HyperParameterTuningJobConfig")
         entry |= {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
-    return {"HyperParameterTuningJobSummaries": summaries, **token}
-
-
-@action("StopHyperParameterTuningJob")
-def stop(service: Service, request: Body) -> Body:
-    """Ask a job, and its training jobs, to end."""
-    answer = JOBS.stop(service, request)
-    service.store.wake()
     return answer
-
-
-@action("DeleteHyperParameterTuningJob")
-def delete(service: Service, request: Body) -> Body:
-    """Remove a job that is over."""
-    return JOBS.delete(service, request)
 
 
 @action("ListTrainingJobsForHyperParameterTuningJob")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
 from pipeline.local.engine.external_steps import CALLBACK
 from pipeline.local.errors import ConflictException, ResourceNotFound
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.api import action, public
@@ -11,11 +11,8 @@ from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.executions import find_execution
 from pipeline.local.engine.records import STEP
 from pipeline.local.errors import ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

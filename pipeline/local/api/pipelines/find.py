@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
+from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ResourceNotFound
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 KIND: Final = "pipeline"
 

@@ -6,18 +6,15 @@ Numbers count from 1. An alias belongs to at most one version of a pipeline, a v
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.definition.check import canonical
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.errors import ConflictException, ResourceNotFound, ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 KIND: Final = "pipeline-version"
 DESCRIPTIVE: Final = ("PipelineVersionDisplayName", "PipelineVersionDescription", "PipelineVersionAliases")

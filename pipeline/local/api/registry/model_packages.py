@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.api import Body, action, public
+from pipeline.local.api import action, public
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
-from pipeline.local.api.registry import model_package_groups as groups
+from pipeline.local.api.registry.model_package_groups import GROUPS
 from pipeline.local.api.tags import store_tags
 from pipeline.local.errors import ValidationException
 from pipeline.local.names import last_part
-from pipeline.local.store import AlreadyExists
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import AlreadyExists, Body
 
 KIND: Final = "model-package"
 PARITY: Final = (
@@ -109,7 +107,7 @@ def list_packages(service: Service, request: Body) -> Body:
     group = request.get("ModelPackageGroupName")
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     parent = last_part(group) if group else None
-    if group not in (None, parent, service.arns.of(groups.KIND, str(parent))):
+    if group not in (None, parent, service.arns.of(GROUPS.kind, str(parent))):
         return {"ModelPackageSummaryList": []}  # of a group of the same name, but in another region or account
     bodies = [body for body in service.store.list(KIND, parent=parent) if _is_listed(body, kind, request)]
     page, token = _LISTING.page(bodies, request, _summary)
@@ -173,9 +171,9 @@ def _versioned(service: Service, request: Body) -> Body:
         raise ValidationException(
             "Tags cannot be given to a version of a model package group: it uses those of its group."
         )
-    group = groups.find_group(service, request["ModelPackageGroupName"])
+    group = GROUPS.find(service, request["ModelPackageGroupName"])
     name, version = group["ModelPackageGroupName"], group["_last_version"] + 1
-    service.store.merge(groups.KIND, name, _last_version=version)
+    service.store.merge(GROUPS.kind, name, _last_version=version)
     body = {
         "ModelPackageGroupName": name,
         "ModelPackageVersion": version,

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import images
-from pipeline.local.api import action, public
-from pipeline.local.api.listing import Listing
-from pipeline.local.api.serving import endpoint_configs, models
-from pipeline.local.api.tags import store_tags
+from pipeline.local.api import action
+from pipeline.local.api.resource_actions import ResourceActions
+from pipeline.local.api.serving.endpoint_configs import CONFIGS
+from pipeline.local.api.serving.models import MODELS
 from pipeline.local.containers.hosting.fleet import describe_variants, plan_variants
 from pipeline.local.containers.hosting.hosting import SHOWN, emit_state
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
-from pipeline.local.store import AlreadyExists
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
-KIND: Final = "endpoint"
+ENDPOINTS: Final = ResourceActions(
+    "endpoint",
+    "Endpoint",
+    listed="Endpoints",
+    summary=("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
+    exists='Cannot create already existing endpoint "{arn}".',
+    unknown='Could not find endpoint "{arn}".',
+    unknown_error=ValidationException,
+    listing={"status": "EndpointStatus", "inclusive": ("CreationTimeAfter",)},
+)
+ENDPOINTS.offer("Describe", "List")
 IN_PROGRESS: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 MOST: Final = 50
 """Each endpoint is some processes: so many are taken that a loop cannot take the machine down."""
-
-_LISTING: Final = Listing("EndpointName", status="EndpointStatus", inclusive=("CreationTimeAfter",))
 
 PARITY: Final = (
     Row(
@@ -53,15 +58,13 @@ PARITY: Final = (
 def create(service: Service, request: Body) -> Body:
     """Store an endpoint as Creating and start it. Raises ValidationException."""
     name = request["EndpointName"]
-    arn = service.arns.of(KIND, name)
-    if service.store.get(KIND, name) is not None:
-        raise ValidationException(f'Cannot create already existing endpoint "{arn}".')
-    configuration = endpoint_configs.find(service, request["EndpointConfigName"])
+    if service.store.get(ENDPOINTS.kind, name) is not None:
+        raise ValidationException(ENDPOINTS.exists.format(arn=service.arns.of(ENDPOINTS.kind, name)))
+    configuration = CONFIGS.find(service, request["EndpointConfigName"])
     deploying = _deploying(service, configuration, request.get("DeploymentConfig"))
     now = service.clock.now()
     body = {
         "EndpointName": name,
-        "EndpointArn": arn,
         "EndpointConfigName": request["EndpointConfigName"],
         "ProductionVariants": describe_variants(deploying["Variants"], now, status="Creating"),
         "EndpointStatus": "Creating",
@@ -69,23 +72,19 @@ def create(service: Service, request: Body) -> Body:
         "LastModifiedTime": now,
         "_Deploying": deploying,
     }
-    try:
-        with service.store.transaction():
-            _within_limit(service)
-            service.store.insert(KIND, name, body, arn=arn)
-            store_tags(service, arn, request.get("Tags"))
-    except AlreadyExists:
-        raise ValidationException(f'Cannot create already existing endpoint "{arn}".') from None
-    emit_state(service, body)
+    with service.store.transaction():
+        _within_limit(service)
+        answer = ENDPOINTS.create(service, name, body, request)
+    emit_state(service, body | answer)
     service.hosting.deploy(name)
-    return {"EndpointArn": arn}
+    return answer
 
 
 @action("UpdateEndpoint")
 def update(service: Service, request: Body) -> Body:
     """Mark an endpoint Updating and start the new containers; the old ones serve until those do."""
     name = request["EndpointName"]
-    configuration = endpoint_configs.find(service, request["EndpointConfigName"])
+    configuration = CONFIGS.find(service, request["EndpointConfigName"])
     with service.store.transaction():
         body = _changeable(service, name)
         deployment = request.get("DeploymentConfig")
@@ -96,7 +95,7 @@ def update(service: Service, request: Body) -> Body:
             _retain(deploying, body, request.get("ExcludeRetainedVariantProperties", []))
         now = service.clock.now()
         body = service.store.merge(
-            KIND,
+            ENDPOINTS.kind,
             name,
             EndpointStatus="Updating",
             LastModifiedTime=now,
@@ -132,17 +131,15 @@ def update_weights(service: Service, request: Body) -> Body:
         now = service.clock.now()
         variants = list(plans.values())
         body = service.store.merge(
-            KIND, name, LastModifiedTime=now, ProductionVariants=describe_variants(variants, now), _Variants=variants
+            ENDPOINTS.kind,
+            name,
+            LastModifiedTime=now,
+            ProductionVariants=describe_variants(variants, now),
+            _Variants=variants,
         )
         service.hosting.reweigh(name, {plan["VariantName"]: float(plan["Weight"]) for plan in variants})
     emit_state(service, body)
     return {"EndpointArn": body["EndpointArn"]}
-
-
-@action("DescribeEndpoint")
-def describe(service: Service, request: Body) -> Body:
-    """The stored endpoint. Raises ValidationException where there is none."""
-    return public(find(service, request["EndpointName"]))
 
 
 @action("DeleteEndpoint")
@@ -150,37 +147,19 @@ def delete(service: Service, request: Body) -> Body:
     """Mark an endpoint Deleting and end its containers. Raises ValidationException while it is being changed."""
     name = request["EndpointName"]
     with service.store.transaction():
-        body = find(service, name)
+        body = ENDPOINTS.find(service, name)
         if body["EndpointStatus"] in IN_PROGRESS:
             raise ValidationException(f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
-        body = service.store.merge(KIND, name, EndpointStatus="Deleting", LastModifiedTime=service.clock.now())
+        body = service.store.merge(
+            ENDPOINTS.kind, name, EndpointStatus="Deleting", LastModifiedTime=service.clock.now()
+        )
     emit_state(service, body)
     service.hosting.delete(name)
     return {}
 
 
-@action("ListEndpoints")
-def list_endpoints(service: Service, request: Body) -> Body:
-    """A page of endpoints."""
-    page, more = _LISTING.page(service.store.list(KIND), request, _summary)
-    return {"Endpoints": page} | more
-
-
-def find(service: Service, name: str) -> Body:
-    """The stored endpoint. Raises ValidationException where there is none."""
-    body = service.store.get(KIND, name)
-    if body is None:
-        raise ValidationException(f'Could not find endpoint "{service.arns.of(KIND, name)}".')
-    return body
-
-
-def _summary(body: Body) -> Body:
-    members = ("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus")
-    return {key: body[key] for key in members}
-
-
 def _within_limit(service: Service) -> None:
-    if (there := len(service.store.list(KIND))) >= MOST:
+    if (there := len(service.store.list(ENDPOINTS.kind))) >= MOST:
         raise ResourceLimitExceeded(
             f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
             f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
@@ -188,7 +167,7 @@ def _within_limit(service: Service) -> None:
 
 
 def _changeable(service: Service, name: str) -> Body:
-    body = find(service, name)
+    body = ENDPOINTS.find(service, name)
     arn, status = body["EndpointArn"], body["EndpointStatus"]
     if status in IN_PROGRESS:
         raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
@@ -202,7 +181,7 @@ def _deploying(service: Service, configuration: Body, deployment: Body | None) -
     try:
         variants = plan_variants(service, configuration)
     except KeyError as missing:
-        models.find(service, missing.args[0])
+        MODELS.find(service, missing.args[0])
         raise
     for plan in variants:
         for container in plan["Containers"]:

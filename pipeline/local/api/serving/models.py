@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import check_s3
-from pipeline.local.api.listing import Listing
-from pipeline.local.api.tags import store_tags
+from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.containers.hosting import model_data
 from pipeline.local.errors import ValidationException
-from pipeline.local.store import AlreadyExists
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
-
-Body = dict[str, Any]
-KIND: Final = "model"
-_LISTING: Final = Listing("ModelName", inclusive=("CreationTimeAfter",))
+MODELS: Final = ResourceActions(
+    "model",
+    "Model",
+    listed="Models",
+    summary=("ModelName", "ModelArn", "CreationTime"),
+    exists='Cannot create already existing model "{arn}".',
+    unknown='Could not find model "{arn}".',
+    unknown_error=ValidationException,
+    listing={"inclusive": ("CreationTimeAfter",)},
+)
+MODELS.offer("Describe", "List", "Delete")
 
 PARITY: Final = (
     Row(
@@ -46,8 +51,6 @@ PARITY: Final = (
 @action("CreateModel")
 def create(service: Service, request: Body) -> Body:
     """Store a model. Raises ValidationException for a name that is taken and for model data that are missing."""
-    name = request["ModelName"]
-    arn = service.arns.of(KIND, name)
     containers = _containers(service, request)
     for container in containers:
         if container_url := model_data.location(container)[0]:
@@ -59,48 +62,8 @@ def create(service: Service, request: Body) -> Body:
         body["PrimaryContainer"] = containers[0]
     elif "Containers" in body:
         body["Containers"] = containers
-    body |= {"ModelArn": arn, "CreationTime": service.clock.now()}
     body.setdefault("EnableNetworkIsolation", False)
-    try:
-        with service.store.transaction():
-            service.store.insert(KIND, name, body, arn=arn)
-            store_tags(service, arn, request.get("Tags"))
-    except AlreadyExists:
-        raise ValidationException(f'Cannot create already existing model "{arn}".') from None
-    return {"ModelArn": arn}
-
-
-@action("DescribeModel")
-def describe(service: Service, request: Body) -> Body:
-    """The stored model. Raises ValidationException where there is none."""
-    return public(find(service, request["ModelName"]))
-
-
-@action("DeleteModel")
-def delete(service: Service, request: Body) -> Body:
-    """Forget a model; what was deployed from it goes on."""
-    find(service, request["ModelName"])
-    service.store.delete(KIND, request["ModelName"])
-    return {}
-
-
-@action("ListModels")
-def list_models(service: Service, request: Body) -> Body:
-    """A page of models."""
-    page, more = _LISTING.page(service.store.list(KIND), request, _summary)
-    return {"Models": page} | more
-
-
-def find(service: Service, name: str) -> Body:
-    """The stored model. Raises ValidationException where there is none."""
-    body = service.store.get(KIND, name)
-    if body is None:
-        raise ValidationException(f'Could not find model "{service.arns.of(KIND, name)}".')
-    return body
-
-
-def _summary(body: Body) -> Body:
-    return {key: body[key] for key in ("ModelName", "ModelArn", "CreationTime")}
+    return MODELS.create(service, request["ModelName"], body, request)
 
 
 def _containers(service: Service, request: Body) -> list[Body]:

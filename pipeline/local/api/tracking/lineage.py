@@ -6,18 +6,17 @@ Jobs, packages and other resources may be ends of associations, too, by their AR
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import Body, action, public
+from pipeline.local.api import action, public
 from pipeline.local.api.listing import Listing
-from pipeline.local.api.tags import store_tags
+from pipeline.local.api.resource_actions import ResourceActions, stamped
 from pipeline.local.errors import ResourceNotFound, ValidationException
 from pipeline.local.names import last_part
-from pipeline.local.store import AlreadyExists
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import AlreadyExists, Body
 
 ASSOCIATION: Final = "association"
 PARITY: Final = (
@@ -35,28 +34,28 @@ PARITY: Final = (
     ),
 )
 
-_ENTITIES: Final = {"artifact": "Artifact", "action": "Action", "context": "Context"}
 _ON_OR_AFTER: Final = ("CreatedAfter", "CreatedBefore")
+
+
+def _entity(word: str, *, key: str = "") -> ResourceActions:
+    shown = (f"{word}{part}" for part in ("Arn", "Name", "Type"))
+    return ResourceActions(
+        word.lower(),
+        word,
+        listed=f"{word}Summaries",
+        summary=(*shown, "Source", "Status", "CreationTime", "LastModifiedTime"),
+        key=key,
+        listing={"inclusive": _ON_OR_AFTER},
+    )
+
+
+_ENTITIES: Final = {
+    "artifact": _entity("Artifact", key="ArtifactArn"),
+    "action": _entity("Action"),
+    "context": _entity("Context"),
+}
+_WORDS: Final = {kind: entity.word for kind, entity in _ENTITIES.items()}
 _CHANGEABLE: Final = ("ArtifactName", "Description", "Status")
-
-
-def _create(service: Service, kind: str, request: Body, name: str, key: str) -> Body:
-    word = _ENTITIES[kind]
-    arn = service.arns.of(kind, key)
-    now = service.clock.now()
-    stamped: Body = {"CreationTime": now, "LastModifiedTime": now, "CreatedBy": {}, "LastModifiedBy": {}}
-    given = {member: value for member, value in request.items() if member != "Tags"}
-    body: Body = {f"{word}Arn": arn, f"{word}Name": name, **given, **stamped}
-    with service.store.transaction():
-        try:
-            service.store.insert(kind, key, body, arn=arn)
-        except AlreadyExists:
-            raise ValidationException(
-                f"{word} names must be unique within an AWS account and region. {word} with name ({name}) already "
-                "exists."
-            ) from None
-        store_tags(service, arn, request.get("Tags"))
-    return {f"{word}Arn": arn}
 
 
 @action("CreateArtifact")
@@ -65,99 +64,55 @@ def create_artifact(service: Service, request: Body) -> Body:
     source = request["Source"]
     text = repr((source["SourceUri"], source.get("SourceTypes"), request["ArtifactType"]))
     key = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-    return _create(service, "artifact", request, request.get("ArtifactName", ""), key)
+    body = stamped(service, request)
+    return _ENTITIES["artifact"].create(service, request.get("ArtifactName", ""), body, request, key=key)
 
 
-@action("CreateAction")
-def create_action(service: Service, request: Body) -> Body:
-    """Make an action."""
-    return _create(service, "action", request, request["ActionName"], request["ActionName"])
+def _create(entity: ResourceActions, service: Service, request: Body) -> Body:
+    return entity.create(service, request[f"{entity.word}Name"], stamped(service, request), request)
 
 
-@action("CreateContext")
-def create_context(service: Service, request: Body) -> Body:
-    """Make a context."""
-    return _create(service, "context", request, request["ContextName"], request["ContextName"])
+def _list(entity: ResourceActions, service: Service, request: Body) -> Body:
+    """By source or type."""
+    kind = f"{entity.word}Type"
+    found = [
+        body
+        for body in service.store.list(entity.kind)
+        if request.get("SourceUri", body["Source"]["SourceUri"]) == body["Source"]["SourceUri"]
+        and request.get(kind, body[kind]) == body[kind]
+    ]
+    return entity.page(service, request, found)
 
 
-@action("DescribeArtifact")
-def describe_artifact(service: Service, request: Body) -> Body:
-    """The artifact, by ARN."""
-    return public(_find(service, "artifact", request["ArtifactArn"]))
+def _update(entity: ResourceActions, service: Service, request: Body) -> Body:
+    """Change what is named; properties are added to, or removed by PropertiesToRemove."""
+    named = request[entity.key or f"{entity.word}Name"]
+    with service.store.transaction():
+        merged = entity.find(service, named).get("Properties", {}) | request.get("Properties", {})
+        removed = request.get("PropertiesToRemove", [])
+        kept = {key: value for key, value in merged.items() if key not in removed}
+        changes = {member: request[member] for member in _CHANGEABLE if member in request}
+        return entity.change(service, named, Properties=kept or None, **changes)
 
 
-@action("DescribeAction")
-def describe_action(service: Service, request: Body) -> Body:
-    """The action, by name or ARN."""
-    return public(_find(service, "action", request["ActionName"]))
+def _delete(entity: ResourceActions, service: Service, request: Body) -> Body:
+    """Remove one that has no associations; an artifact also by its source."""
+    named = request.get(entity.key or f"{entity.word}Name") or _artifact_of(service, request)
+    with service.store.transaction():
+        arn = entity.find(service, named)[f"{entity.word}Arn"]
+        if any(arn in (edge["SourceArn"], edge["DestinationArn"]) for edge in service.store.list(ASSOCIATION)):
+            raise ValidationException(f"{entity.word} {arn} has associations: all of them must be deleted first.")
+        service.store.delete(entity.kind, last_part(arn))
+    return {f"{entity.word}Arn": arn}
 
 
-@action("DescribeContext")
-def describe_context(service: Service, request: Body) -> Body:
-    """The context, by name or ARN."""
-    return public(_find(service, "context", request["ContextName"]))
-
-
-@action("ListArtifacts")
-def list_artifacts(service: Service, request: Body) -> Body:
-    """Artifacts, by source or type."""
-    return _list(service, "artifact", request)
-
-
-@action("ListActions")
-def list_actions(service: Service, request: Body) -> Body:
-    """Actions, by source or type."""
-    return _list(service, "action", request)
-
-
-@action("ListContexts")
-def list_contexts(service: Service, request: Body) -> Body:
-    """Contexts, by source or type."""
-    return _list(service, "context", request)
-
-
-@action("UpdateArtifact")
-def update_artifact(service: Service, request: Body) -> Body:
-    """Change name and properties."""
-    return _update(service, "artifact", request["ArtifactArn"], request)
-
-
-@action("UpdateAction")
-def update_action(service: Service, request: Body) -> Body:
-    """Change description, status and properties."""
-    return _update(service, "action", request["ActionName"], request)
-
-
-@action("UpdateContext")
-def update_context(service: Service, request: Body) -> Body:
-    """Change description and properties."""
-    return _update(service, "context", request["ContextName"], request)
-
-
-@action("DeleteArtifact")
-def delete_artifact(service: Service, request: Body) -> Body:
-    """Remove an artifact, by ARN or by source. Raises ResourceNotFound, ValidationException."""
-    if "ArtifactArn" in request:
-        return _delete(service, "artifact", request["ArtifactArn"])
-    if "Source" not in request:
-        raise ValidationException("Either ArtifactArn or Source must be given.")
-    uri = request["Source"]["SourceUri"]
-    for body in service.store.list("artifact"):
-        if body["Source"]["SourceUri"] == uri:
-            return _delete(service, "artifact", body["ArtifactArn"])
-    raise ResourceNotFound(f"Artifact with source '{uri}' does not exist.")
-
-
-@action("DeleteAction")
-def delete_action(service: Service, request: Body) -> Body:
-    """Remove an action. Raises ResourceNotFound, ValidationException."""
-    return _delete(service, "action", request["ActionName"])
-
-
-@action("DeleteContext")
-def delete_context(service: Service, request: Body) -> Body:
-    """Remove a context. Raises ResourceNotFound, ValidationException."""
-    return _delete(service, "context", request["ContextName"])
+for _one in _ENTITIES.values():
+    _one.offer("Describe")
+    action(f"List{_one.word}s")(partial(_list, _one))
+    action(f"Update{_one.word}")(partial(_update, _one))
+    action(f"Delete{_one.word}")(partial(_delete, _one))
+action("CreateAction")(partial(_create, _ENTITIES["action"]))
+action("CreateContext")(partial(_create, _ENTITIES["context"]))
 
 
 @action("AddAssociation")
@@ -203,53 +158,14 @@ def kind_of(arn: str) -> str:
     return arn.split(":", 5)[-1].split("/", 1)[0]
 
 
-def _find(service: Service, kind: str, name_or_arn: str) -> Body:
-    name = last_part(name_or_arn)
-    found = service.store.get(kind, name)
-    if found is None or name_or_arn not in (name, found[f"{_ENTITIES[kind]}Arn"]):
-        raise ResourceNotFound(f"{_ENTITIES[kind]} '{name_or_arn}' does not exist.")
-    return found
-
-
-def _list(service: Service, kind: str, request: Body) -> Body:
-    word = _ENTITIES[kind]
-    members = [f"{word}{part}" for part in ("Arn", "Name", "Type")]
-    members += ["Source", "Status", "CreationTime", "LastModifiedTime"]
-    found = [
-        body
-        for body in service.store.list(kind)
-        if request.get("SourceUri", body["Source"]["SourceUri"]) == body["Source"]["SourceUri"]
-        and request.get(f"{word}Type", body[f"{word}Type"]) == body[f"{word}Type"]
-    ]
-    page, token = Listing(f"{word}Name", inclusive=_ON_OR_AFTER).page(
-        found, request, lambda body: {member: body[member] for member in members if member in body}
-    )
-    return {f"{word}Summaries": page, **token}
-
-
-def _update(service: Service, kind: str, name_or_arn: str, request: Body) -> Body:
-    word = _ENTITIES[kind]
-    with service.store.transaction():
-        body = _find(service, kind, name_or_arn)
-        removed = request.get("PropertiesToRemove", [])
-        merged = body.get("Properties", {}) | request.get("Properties", {})
-        kept = {key: value for key, value in merged.items() if key not in removed}
-        changes = {member: request[member] for member in _CHANGEABLE if member in request}
-        now = service.clock.now()
-        arn = body[f"{word}Arn"]
-        service.store.merge(kind, last_part(arn), Properties=kept or None, LastModifiedTime=now, **changes)
-    return {f"{word}Arn": arn}
-
-
-def _delete(service: Service, kind: str, name_or_arn: str) -> Body:
-    word = _ENTITIES[kind]
-    with service.store.transaction():
-        body = _find(service, kind, name_or_arn)
-        arn = body[f"{word}Arn"]
-        if any(arn in (edge["SourceArn"], edge["DestinationArn"]) for edge in service.store.list(ASSOCIATION)):
-            raise ValidationException(f"{word} {arn} has associations: all of them must be deleted first.")
-        service.store.delete(kind, last_part(arn))
-    return {f"{word}Arn": arn}
+def _artifact_of(service: Service, request: Body) -> str:
+    if "Source" not in request:
+        raise ValidationException("Either ArtifactArn or Source must be given.")
+    uri = request["Source"]["SourceUri"]
+    for body in service.store.list("artifact"):
+        if body["Source"]["SourceUri"] == uri:
+            return str(body["ArtifactArn"])
+    raise ResourceNotFound(f"Artifact with source '{uri}' does not exist.")
 
 
 def _ends(service: Service, edge: Body) -> Body:
@@ -257,7 +173,7 @@ def _ends(service: Service, edge: Body) -> Body:
     for side in ("Source", "Destination"):
         arn = edge[f"{side}Arn"]
         body = service.store.by_arn(arn) or {}
-        word = _ENTITIES.get(kind_of(arn), "")
+        word = _WORDS.get(kind_of(arn), "")
         name = body.get(f"{word}Name") if word else last_part(arn)
         kind = body.get(f"{word}Type") if word else body.get("Source", {}).get("SourceType")
         ends |= {key: value for key, value in ((f"{side}Name", name), (f"{side}Type", kind)) if value}

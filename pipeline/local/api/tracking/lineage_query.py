@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from pipeline.local.api import Body, action
+from pipeline.local.api import action
 from pipeline.local.api.listing import paged
 from pipeline.local.api.tracking.lineage import ASSOCIATION, kind_of
 from pipeline.local.errors import ResourceNotFound, ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 _LINEAGE_TYPES: Final = {
     "artifact": "Artifact",

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.local.api import Body
 from pipeline.local.errors import ValidationException
+from pipeline.local.store import Body
 
 MAX_IN: Final = 25
 _NAME_KEYS: Final = ("Key", "MetricName", "Name", "ChannelName", "OutputName", "InputName", "VariantName")

@@ -10,15 +10,13 @@ import math
 import statistics
 import uuid
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.api import Body
-from pipeline.local.api.tracking.experiments import COMPONENT, POINTS, find
+from pipeline.local.api.tracking.experiments import COMPONENTS, POINTS
 from pipeline.local.errors import ApiError, ValidationException
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -52,13 +50,13 @@ def batch_put(service: Service, request: Body) -> Body:
         else:
             points.append(point)
     with service.store.transaction():
-        component = find(service, COMPONENT, name)
+        component = COMPONENTS.find(service, name)
         if points:
             batch = uuid.uuid4().hex
             body = {"name": batch, "points": points}
             service.store.insert(POINTS, batch, body, parent=component["TrialComponentName"])
             metrics = _summed(component, points)
-            service.store.merge(COMPONENT, component["TrialComponentName"], **metrics)
+            service.store.merge(COMPONENTS.kind, component["TrialComponentName"], **metrics)
     return {"Errors": errors}
 
 
@@ -79,7 +77,7 @@ def _result(service: Service, query: Any) -> Body:
     if statistic not in _STATISTICS or period not in _PERIODS:
         return _failed("Unknown MetricStat or Period.")
     try:
-        component = find(service, COMPONENT, query["ResourceArn"])
+        component = COMPONENTS.find(service, query["ResourceArn"])
     except ApiError as error:
         return _failed(error.message)
     axis = "Step" if query.get("XAxisType") == "IterationNumber" else "Timestamp"

@@ -6,17 +6,16 @@ like look into lists and maps by name. `matching` has the language; here is what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.definition.api_model import load_model
 from pipeline.limits import Row
-from pipeline.local.api import Body, action, public
+from pipeline.local.api import action, public
 from pipeline.local.api.listing import paged
 from pipeline.local.api.tracking import matching
 from pipeline.local.api.tracking.trial_components import described
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

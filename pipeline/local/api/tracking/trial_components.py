@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import Body
 from pipeline.local.api.tracking.lineage import kind_of
-
-if TYPE_CHECKING:
-    from pipeline.local.service import Service
+from pipeline.local.service import Service
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

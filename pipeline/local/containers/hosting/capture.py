@@ -14,15 +14,14 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.jobs.transfer import split_uri
+from pipeline.local.context import ServiceContext
 from pipeline.local.s3.store import S3Error
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -33,7 +32,6 @@ PARITY: Final = (
     ),
 )
 
-Body = dict[str, Any]
 INTERVAL: Final = 5.0
 _LARGEST: Final = 64 * 1024**2
 

@@ -14,18 +14,16 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, ServingContainer, ask
+from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 from pipeline.local.threads import side_by_side
 
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
 INVOCATION_TIMEOUT: Final = 60.0
 
 

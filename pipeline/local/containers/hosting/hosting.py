@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, trees
@@ -31,16 +31,14 @@ from pipeline.local.containers.hosting.served import Served
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
 from pipeline.local.containers.hosting.traffic import Traffic
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
+from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
 from pipeline.local.other_aws import models
+from pipeline.local.store import Body
 from pipeline.local.threads import join, side_by_side
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
-Body = dict[str, Any]
 KIND: Final = "endpoint"
 SHOWN: Final = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig")
 """What DescribeEndpoint tells as the configuration has it; localhost does not act on it."""

@@ -9,17 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.local import disk, trees
 from pipeline.local.containers.jobs.transfer import TransferError, download, sources, split_uri
 from pipeline.local.containers.sandbox.sandbox import Container, Limits, visible
+from pipeline.local.context import ServiceContext
 from pipeline.local.durable import sync_tree
 from pipeline.local.images.sagemaker_containers import archive
 from pipeline.local.s3.store import NoSuchBucket, S3Error
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 _MEMORY: Final = 1 << 30
 

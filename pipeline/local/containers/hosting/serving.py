@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from pipeline.limits import Row
@@ -23,10 +23,8 @@ from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best_isolation
+from pipeline.local.context import ServiceContext
 from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 PARITY: Final = (
     Row(

@@ -10,16 +10,14 @@ import json
 import time
 import uuid
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, split_uri
+from pipeline.local.context import ServiceContext
 from pipeline.local.s3.store import S3Error
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
 CSV: Final = "text/csv"
 JSON: Final = ("application/json", "application/jsonlines")
 

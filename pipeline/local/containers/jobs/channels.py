@@ -15,14 +15,14 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 _GZIP: Final = 31
 """zlib's number for a gzip header."""
 _MOST: Final = 1 << 20

@@ -13,19 +13,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.local import logs, trees
 from pipeline.local.containers.sandbox import sandbox
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limits
+from pipeline.local.context import ServiceContext
 from pipeline.local.images import Image
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
 REASON_LIMIT: Final = 1024
 INTERNAL: Final = "InternalServerError: We encountered an internal error. Please try again."
 

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, threads
@@ -36,14 +36,12 @@ from pipeline.local.containers.jobs.job import (
 from pipeline.local.containers.sandbox import sandbox
 from pipeline.local.containers.sandbox.environment import environment
 from pipeline.local.containers.sandbox.sweeping import sweep
+from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ResourceLimitExceeded
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 
-Body = dict[str, Any]
 Runner = Callable[[RunningJob], None]
 
 AT_ONCE: Final = max(16, 4 * (os.cpu_count() or 1))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import threading
-from typing import Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import images
@@ -18,8 +18,8 @@ from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 MESSAGE: Final = "/opt/ml/output/message"
 MESSAGE_LIMIT: Final = 1024
 """Bytes of the exit message that are kept."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError, files, split_uri
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.s3.store import Objects, S3Error
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 _FOLDERS: Final = (("/opt/ml/model", "model"), ("/opt/ml/output/data", "output"))
 _COMPRESSION: Final = 5
 

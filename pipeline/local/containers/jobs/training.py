@@ -22,8 +22,8 @@ from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.images import Image
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 FAILURE: Final = "/opt/ml/output/failure"
 _BLAME: Final = {
     "Customer Error: ": "ClientError: ",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import trees
@@ -21,8 +21,7 @@ from pipeline.local.containers.jobs.transfer import InputObject, TransferError, 
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
 from pipeline.local.s3.store import S3Error
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -5,13 +5,10 @@ from __future__ import annotations
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pipeline.local import logs
 from pipeline.local.containers.jobs.job import TRANSFORM
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
+from pipeline.local.context import ServiceContext
 
 
 class InstanceLog:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLarge, TooLate
@@ -27,12 +27,9 @@ from pipeline.local.containers.jobs.job import JobStopped
 from pipeline.local.containers.jobs.records import RecordError, pack, split
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
+from pipeline.local.context import ServiceContext
 from pipeline.local.s3.store import S3Error
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
+from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -11,17 +11,15 @@ import math
 import random
 import secrets
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.jobs.job import TERMINAL, TRAINING, RunningJob
+from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
 from pipeline.local.patient_calls import patiently
+from pipeline.local.store import Body
 
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
-
-Body = dict[str, Any]
 DEFAULT_RUNTIME: Final = 30 * 86_400
 _NONE_SUCCEEDED: Final = (
     "No training job succeeded after {count} attempts. For additional details, please take a look at the training job"

@@ -17,14 +17,12 @@ import sysconfig
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from pipeline.limits import Row
+from pipeline.local.context import ServiceContext
 from pipeline.local.egress.variables import unset, variables
 from pipeline.local.identity import Identity
-
-if TYPE_CHECKING:
-    from pipeline.local.context import ServiceContext
 
 _IMAGE: Final = "image"
 _INSTALLED: Final = "packages"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers.sandbox.sandbox import re_root
+from pipeline.local.store import Body
 
-Body = dict[str, Any]
 OPT_ML: Final = "/opt/ml"
 _GROUP: Final = "homogeneousCluster"
 
