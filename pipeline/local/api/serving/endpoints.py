@@ -75,7 +75,7 @@ def create(service: Service, request: Body) -> Body:
     with service.store.transaction():
         _within_limit(service)
         answer = ENDPOINTS.create(service, name, body, request)
-    emit_state(service, body | answer)
+    emit_state(service, ENDPOINTS.find(service, name))
     service.hosting.deploy(name)
     return answer
 
