@@ -29,12 +29,11 @@ from pipeline.executions import control, executions, outcome, results
 from pipeline.executions.executions import ExecutionSnapshot
 from pipeline.executions.logs import JobLogs
 
-# What a run leaves as plain files; the recordIO channels are large and stay in S3.
-_KEPT: Final = {
-    ("ConvertData", "inspection"),
-    ("TrainModel", "model"),
-    ("EvaluateModel", "evaluation"),
-    ("ValidateEndpoint", "validation"),
+# What stays in S3 alone: channels and rows are large. Everything else a run leaves as plain files too, whatever step,
+# one of the reader's own included, made it.
+_ROWS: Final = {
+    *(("ConvertData", name) for name in ("train", "validation", "test", "features", "labels")),
+    ("PredictTest", "predictions"),
 }
 
 
@@ -147,7 +146,7 @@ def _gather(clients: Clients, end: ExecutionSnapshot, folder: Path) -> Finished:
     found = results.outputs(clients, end)
     files: list[Path] = []
     for output in found:
-        if (output.step, output.name) in _KEPT:
+        if (output.step, output.name) not in _ROWS:
             files += results.download(clients, output.uri, folder / output.name)
     metrics = results.evaluation(clients, found) or {}
     gates = results.execution_gates(clients, end.arn, metrics | results.comparison(clients, found))

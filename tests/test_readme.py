@@ -4,6 +4,7 @@ reader to type works as written.
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -21,15 +22,19 @@ ROOT = docs.ROOT
 PAGES = docs.pages()
 TEXTS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 TEXT = "\n".join(TEXTS.values())
+RECIPES = ROOT / "steps" / "README.md"
+"""The page whose lines are for a copy of the project; tests/test_recipes.py follows them there."""
 README = TEXTS[ROOT / "README.md"]
 PARTS = [
     pytest.param(page, name, id=f"{page.relative_to(ROOT)} {name}") for page, parts in PAGES.items() for name in parts
 ]
+GUIDES = (ROOT / "README.md", *sorted(ROOT.glob(".github/*.md")), *PAGES)
 LINKING = [ROOT / name for name in ("CHANGELOG.md",)] + sorted(ROOT.glob(".github/**/*.md"))
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+    text = "\n".join(text for page, text in TEXTS.items() if page != RECIPES)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 MAKE, *SHELL = blocks("sh")
@@ -76,20 +81,42 @@ def test_every_room_and_every_folder_of_tests_is_in_the_table_of_the_tests() -> 
     assert [folder for folder in folders - shared if not linked & {folder, *folder.parents}] == []
 
 
-def test_every_make_target_that_is_named_exists() -> None:
-    assert set(re.findall(r"(?:^|`)make ([a-z][a-z-]*)", TEXT, re.MULTILINE)) <= command_lines.targets()
-
-
-def test_every_command_that_is_named_exists() -> None:
-    known = {line.split("`")[1] for line in docs.commands().splitlines() if "`" in line}
-    named = re.findall(r"(?:^|`|\.venv/bin/)(pipeline (?:local |models |schedule )?[a-z]+)", TEXT, re.MULTILINE)
-    assert set(named) - {"pipeline local"} <= known
-
-
-def test_the_lines_for_ci_name_targets_and_flags_that_there_are() -> None:
-    lines = [line for block in blocks("bash") for line in block.splitlines()]
-    calls = [line for line in lines if line.startswith(("make ", "pipeline ", ".venv/bin/pipeline "))]
+@pytest.mark.parametrize("page", dict.fromkeys(GUIDES), ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_target_command_and_flag_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    fenced = [line for block in re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S) for line in block.splitlines()]
+    quoted = re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+    calls = [line for line in (*fenced, *quoted) if re.match(r"(make|pipeline|\.venv/bin/pipeline) [a-z]", line)]
     assert {line: unknown for line in calls if (unknown := command_lines.unknown(line))} == {}
+
+
+def _texts(node: ast.AST) -> str | None:
+    """The text of a literal; what an f-string fills in is shown as the pages show it."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+    return None
+
+
+def test_every_message_of_the_troubleshooting_page_is_one_of_the_product() -> None:
+    page = TEXTS[ROOT / "pipeline" / "TROUBLESHOOTING.md"]
+    messages = [row for row in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)]
+    assert len(messages) > 30
+    modules = [path for folder in ("pipeline", "scripts", "steps") for path in (ROOT / folder).rglob("*.py")]
+    nodes = (node for path in modules for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    said = {text.replace("{}", "…") for text in map(_texts, nodes) if text}
+    assert [message for message in messages if not any(message in text for text in said)] == []
+
+
+def test_every_name_of_the_migration_page_is_in_the_file_beside_it() -> None:
+    page = ROOT / "pipeline" / "MIGRATING.md"
+    rows = re.findall(r"^\| .* \| (.*) \| (\[`.*) \|$", TEXTS[page], re.MULTILINE)
+    assert len(rows) > 10
+    for names, files in rows:
+        code = "".join((page.parent / file).read_text(encoding="utf-8") for file in re.findall(r"\(([^)]+)\)", files))
+        missing = [name for name in re.findall(r"`([A-Za-z_]+)`", names) if not re.search(rf"\b{name}\b", code)]
+        assert missing == [], files
 
 
 def test_the_first_block_is_the_two_commands() -> None:

@@ -31,6 +31,8 @@ def pages() -> dict[Path, Mapping[str, Callable[[], str]]]:
             "settings": settings,
             "parameters": parameters,
         },
+        ROOT / "pipeline" / "MIGRATING.md": {},
+        ROOT / "pipeline" / "TROUBLESHOOTING.md": {},
         ROOT / "pipeline" / "local" / "LIMITS.md": {"parity": parity, "actions": actions},
         ROOT / "steps" / "README.md": {"steps": partial(modules, "steps")},
         ROOT / "scripts" / "README.md": {"scripts": partial(modules, "scripts")},
