@@ -70,10 +70,11 @@ $(UV):
 	$(PYTHON) -m venv .venv-uv
 	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) uv
 
+# Compatible means a path in a .pth file. Setuptools else writes a finder, which costs every start of Python more than the start.
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
 	@echo "setting up .venv: some 100 packages, a minute or two the first time"
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -e .
+	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -C editable_mode=compat -e .
 	@touch $@
 
 $(DEVELOPER): $(INSTALLED)

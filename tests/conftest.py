@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import signal
@@ -68,6 +69,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return next((place for place, name in enumerate(_FIRST) if file.startswith(name)), len(_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _models_are_read_once() -> None:
+    """All sessions of this process share botocore's models of the services, which take long to read."""
+    session, loaders = sys.modules.get("botocore.session"), sys.modules.get("botocore.loaders")
+    if session is not None and loaders is not None and session.create_loader is loaders.create_loader:
+        session.create_loader = functools.cache(loaders.create_loader)
 
 
 @pytest.fixture(autouse=True, scope="module")

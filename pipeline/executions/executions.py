@@ -124,8 +124,8 @@ def follow(
     Raises FollowTimeout, and ServiceError for what will not pass by itself.
     """
     end = None if timeout is None else monotonic() + timeout
-    pause = interval or (0.05 if clients.target.local else 5.0)
     seen: ExecutionSnapshot | None = None
+    pause = interval or (0.1 if clients.target.local else 5.0)
     for now in _patiently(lambda: snapshot(clients, arn), sleep, pause):
         if all_answers or now != seen:
             yield now

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pipeline.clients import Clients
-from tests.support.service import KEY, LocalService, share_models
+from tests.support.service import KEY, LocalService
 
 
 def environment_of(local: LocalService) -> Mapping[str, str]:
@@ -23,7 +23,6 @@ def clients_of(local: LocalService) -> Clients:
     """Clients of the service on localhost."""
     import boto3
 
-    share_models()
     session = boto3.Session(
         aws_access_key_id=KEY.access_key_id,
         aws_secret_access_key=KEY.secret_access_key,
@@ -38,7 +37,6 @@ def aws_alone() -> Iterator[Clients]:
     import boto3
     import moto
 
-    share_models()
     with moto.mock_aws():
         session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1")
         yield Clients(session)

@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli import execute
 from tests.support.clients import environment_of
 from tests.support.evaluated import BUCKET
-from tests.support.service import LocalService, share_models
+from tests.support.service import LocalService
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,6 @@ class Commands:
     def __init__(
         self, local: LocalService, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        share_models()
         for variable, value in environment_of(local).items():
             monkeypatch.setenv(variable, value)
         self._settings = ["--set", f"name={name}", "--set", f"bucket={BUCKET}"]

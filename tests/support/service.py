@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -73,15 +72,6 @@ class LocalService:
         return self.client("logs")
 
 
-def share_models() -> None:
-    """Let all sessions of this process share botocore's models of the services, which take long to read."""
-    import botocore.session
-    from botocore.loaders import create_loader
-
-    if botocore.session.create_loader is create_loader:
-        botocore.session.create_loader = functools.cache(create_loader)
-
-
 @contextmanager
 def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **configuration: Any) -> Iterator[LocalService]:
     """A service with its state in `tmp_path / "state"`; use it twice with one folder to test a restart."""
@@ -121,7 +111,6 @@ def boto_client(
     import boto3
     from botocore.config import Config
 
-    share_models()
     signed_by = key or settings.key
     session = boto3.session.Session(
         aws_access_key_id=signed_by.access_key_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -90,15 +91,15 @@ def test_same_bytes_on_another_machine(tmp_path: Path) -> None:
     assert run.stdout == composed("full")
 
 
-def test_environment_and_logging_are_as_they_were(
+def test_environment_logging_and_collector_are_as_they_were(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
     root = logging.getLogger()
-    before = (dict(os.environ), list(root.handlers), root.level, root.manager.disable)
+    before = (dict(os.environ), list(root.handlers), root.level, root.manager.disable, gc.isenabled())
     compose(settings("binary"), code_uri=CODE_URI)
-    assert (dict(os.environ), list(root.handlers), root.level, root.manager.disable) == before
+    assert (dict(os.environ), list(root.handlers), root.level, root.manager.disable, gc.isenabled()) == before
     assert capfd.readouterr() == ("", "")
 
 
@@ -124,8 +125,9 @@ def test_image_of_ones_own_is_taken_as_it_is() -> None:
 
 def test_second_composition_comes_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path)
+    assert first == composed("binary")
     monkeypatch.setattr("pipeline.compose.compose._composed", lambda *_: pytest.fail("composed again"))
-    assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == first == composed("binary")
+    assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == first
 
 
 def test_nothing_is_kept_that_was_composed_while_code_was_edited(
