@@ -60,19 +60,34 @@ class Deployment:
             answer: bytes = response["Body"].read()
         return answer
 
-    def wait_in_service(self) -> str:
-        """The name of the configuration that the endpoint serves, once it serves."""
+    def find(self) -> dict[str, Any] | None:
+        """What DescribeEndpoint tells, or None where there is no such endpoint."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found: dict[str, Any] = self._control.describe_endpoint(EndpointName=self.name)
+        except ClientError as error:
+            if "Could not find" in error.response["Error"].get("Message", ""):
+                return None
+            raise
+        return found
+
+    def wait_in_service(
+        self, *, seconds: float = _WAIT_SECONDS, seen: Callable[[dict[str, Any]], None] = lambda _: None
+    ) -> str:
+        """The name of the configuration that the endpoint serves, once it serves; `seen` gets each description."""
         waited, pause = 0.0, _FIRST_PAUSE
         while True:
             found = self._control.describe_endpoint(EndpointName=self.name)
+            seen(found)
             status = found["EndpointStatus"]
             if status == "InService":
                 return str(found["EndpointConfigName"])
             if status in ("Failed", "OutOfService", "Deleting", "UpdateRollbackFailed"):
                 reason = found.get("FailureReason", "no reason is given")
                 raise ScriptError(f"endpoint {self.name} is {status}: {reason}")
-            if waited >= _WAIT_SECONDS:
-                raise ScriptError(f"endpoint {self.name} is still {status} after {_WAIT_SECONDS / 60:.0f} minutes")
+            if waited >= seconds:
+                raise ScriptError(f"endpoint {self.name} is still {status} after {seconds / 60:.0f} minutes")
             self._sleep(pause)
             waited, pause = waited + pause, min(_LONGEST_PAUSE, 1.5 * pause)
 

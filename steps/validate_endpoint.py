@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sagemaker.mlops.workflow.steps import ProcessingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
 from steps import policies
 from steps.context import Context
@@ -26,8 +26,9 @@ def validate_endpoint(
     labels: Any,
     task: str,
     instance_type: Any,
+    after: Step | None = None,
 ) -> ProcessingStep:
-    """The step; `endpoint_name` is the property of the deployed endpoint, so that it runs after it."""
+    """The step; `endpoint_name` is the property of the deployed endpoint, or it runs `after` what deploys it."""
     job = Job(
         step=NAME,
         script="validate_endpoint",
@@ -53,4 +54,5 @@ def validate_endpoint(
         display_name="Validate endpoint",
         description="The endpoint's answers against the batch predictions; on a mismatch it is put back.",
         retry_policies=policies.JOB_RETRIES,
+        depends_on=[after] if after else None,
     )

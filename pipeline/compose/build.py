@@ -6,12 +6,14 @@ Importing this module imports the SageMaker SDK, which takes seconds and needs a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sagemaker.core import image_uris
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
+from sagemaker.mlops.workflow.steps import Step
 
 from pipeline.config.algorithm import IMAGE, hyperparameters
 from pipeline.config.parameters import Parameter, Type
@@ -29,6 +31,7 @@ from steps.evaluate import evaluate
 from steps.predict import predict
 from steps.register import register
 from steps.reject import reject
+from steps.rollout_endpoint import rollout_endpoint
 from steps.train import CHANNELS, train
 from steps.validate_endpoint import validate_endpoint
 
@@ -104,24 +107,9 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     )
     checked = check_metrics(gates=gates, passed=[registered], failed=[reject(compared=bool(against))])
 
-    configured = configure_endpoint(
-        context,
-        model_name=model.properties.ModelName,
-        instance_type=p["EndpointInstanceType"],
-        instance_count=p["EndpointInstanceCount"],
-    )
-    deployed = deploy_endpoint(
-        context,
-        endpoint_name=p["EndpointName"],
-        config_name=configured.properties.EndpointConfigName,
-    )
-    validated = validate_endpoint(
-        context,
-        endpoint_name=deployed.properties.EndpointName,
-        instance_type=p["ProcessingInstanceType"],
-        **compared,
-    )
-    deployment = check_deploy(deploy=p["Deploy"], steps=[configured, deployed, validated], after=registered)
+    deployed, named = _deployed(context, settings, p, model.properties.ModelName)
+    validated = validate_endpoint(context, instance_type=p["ProcessingInstanceType"], **named, **compared)
+    deployment = check_deploy(deploy=p["Deploy"], steps=[*deployed, validated], after=registered)
 
     return Pipeline(
         name=settings.name,
@@ -129,6 +117,28 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         steps=[converted, trained, model, predicted, evaluated, *against, checked, deployment],
         sagemaker_session=session,
     )
+
+
+def _deployed(
+    context: Context, settings: Settings, p: Mapping[str, Any], model_name: Any
+) -> tuple[list[Step], dict[str, Any]]:
+    """The steps that put the model into service, and how their endpoint is named to what comes after them."""
+    endpoint = {"instance_type": p["EndpointInstanceType"], "instance_count": p["EndpointInstanceCount"]}
+    if settings.rollout is None:
+        configured = configure_endpoint(context, model_name=model_name, **endpoint)
+        config_name = configured.properties.EndpointConfigName
+        deployed = deploy_endpoint(context, endpoint_name=p["EndpointName"], config_name=config_name)
+        return [configured, deployed], {"endpoint_name": deployed.properties.EndpointName}
+    rolled = rollout_endpoint(
+        context,
+        endpoint_name=p["EndpointName"],
+        model_name=model_name,
+        instance_type=p["ProcessingInstanceType"],
+        seconds=settings.rollout.seconds,
+        **{f"endpoint_{name}": value for name, value in endpoint.items()},
+        **settings.rollout.model_dump(),
+    )
+    return [rolled], {"endpoint_name": p["EndpointName"], "after": rolled}
 
 
 def _variable(parameter: Parameter) -> Any:

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
+from pipeline.config.rollout import Rollout, RolloutKind
 from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.user_files import unfit
 
@@ -89,6 +90,11 @@ class Settings(BaseSettings):
     processing_image: Annotated[
         str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")
     ] = "xgboost:3.2-0"
+    rollout: Annotated[
+        Rollout | None,
+        BeforeValidator(_pairs),
+        Field(description="How a new model reaches the endpoint, a table: kind, percent, wait_seconds and bounds."),
+    ] = None
     parameters: Annotated[
         _Values, Field(description="This environment's own defaults of the pipeline's parameters.")
     ] = {}
@@ -111,6 +117,17 @@ class Settings(BaseSettings):
     def _network_is_whole(self) -> Settings:
         if bool(self.subnets) != bool(self.security_groups):
             raise ValueError("subnets and security_groups go together: give both or neither")
+        return self
+
+    @model_validator(mode="after")
+    def _fleet_is_divisible(self) -> Settings:
+        if self.rollout is None or self.rollout.kind is RolloutKind.ALL_AT_ONCE:
+            return self
+        if int(self.parameters.get("EndpointInstanceCount", 1)) < 2:
+            raise ValueError(
+                f"a {self.rollout.kind} rollout moves at most half of the endpoint's instances at first: set "
+                "parameters.EndpointInstanceCount to 2 or more"
+            )
         return self
 
     @property
