@@ -66,6 +66,10 @@ class Finished:
     error: ExecutionError | None
 
 
+WAIT_FACTOR: Final = 1 / 60
+"""What a rollout waits in a service that is started for one run: seconds instead of minutes."""
+
+
 def run(
     settings: Settings,
     *,
@@ -85,13 +89,15 @@ def run(
     if source is not None:
         data.files_at(source)
     # The service starts in a process of its own and the data are hashed while this one composes and loads boto3.
-    with lifecycle.starting(state) as service, ThreadPoolExecutor(1) as pool:
+    with lifecycle.starting(state, wait_factor=WAIT_FACTOR) as service, ThreadPoolExecutor(1) as pool:
         dataset = pool.submit(lambda: DataSet.of(source or data.sample(state / "data")))
         wanted = desired(settings, cache=state / "definitions")
         import boto3  # noqa: F401
 
         clients = connect_local(lifecycle.environment(service()), os.environ)
         observer.say(f"{settings.name} on {clients.target.describe()}")
+        if settings.rollout is not None:
+            observer.say(f"rollout: {settings.rollout.kind}; a service of this run waits a second for a minute")
         _prepare(clients, settings, dataset.result(), observer)
         given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
         end = _execute(clients, wanted, {**given, **parameters}, observer, no_cache=no_cache)

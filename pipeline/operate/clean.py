@@ -161,6 +161,7 @@ def _remove(clients: Clients, item: Item) -> None:
             pause = 1 if clients.target.local else 10
             waiter = sagemaker.get_waiter("endpoint_deleted")
             waiter.wait(EndpointName=item.address, WaiterConfig={"Delay": pause, "MaxAttempts": 90})
+            _remove_alarms(clients, item.address)
         case RemainsKind.ENDPOINT_CONFIG:
             sagemaker.delete_endpoint_config(EndpointConfigName=item.address)
         case RemainsKind.MODEL:
@@ -169,6 +170,15 @@ def _remove(clients: Clients, item: Item) -> None:
             sagemaker.delete_model_package(ModelPackageName=item.address)
         case RemainsKind.EXECUTION_FILES:
             _remove_files(clients, item.address)
+
+
+def _remove_alarms(clients: Clients, endpoint: str) -> None:
+    """Those that a rollout made for the endpoint; DeleteAlarms refuses names that are not there."""
+    cloudwatch = clients.other("cloudwatch")
+    made = [f"{endpoint}-{what}" for what in ("errors", "latency")]
+    found = [alarm["AlarmName"] for alarm in cloudwatch.describe_alarms(AlarmNames=made)["MetricAlarms"]]
+    if found:
+        cloudwatch.delete_alarms(AlarmNames=found)
 
 
 def _remove_files(clients: Clients, uri: str) -> None:

@@ -114,6 +114,19 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
         tagged += endpoint
         actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
         yield _allow("EndpointSteps", _sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
+    if settings.rollout is not None:
+        endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
+        configurations = names.sagemaker("endpoint-config/pipelines-*")
+        tagged += endpoint + configurations
+        actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
+        yield _allow("Rollout", _sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
+        made = ("CreateEndpointConfig", "DescribeEndpointConfig")
+        yield _allow("RolloutConfigurations", _sagemaker(made), configurations)
+        alarms = [
+            names.arn("cloudwatch", f"alarm:{name}") for name in (f"{settings.endpoint}-*", *settings.rollout.alarms)
+        ]
+        watched = ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource"]
+        yield _allow("RolloutAlarms", watched, alarms)
     if definition.get("PipelineExperimentConfig"):
         yield _allow("Experiments", _sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
     yield _allow("Tags", ["sagemaker:AddTags"], tagged)
@@ -178,6 +191,8 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield _allow("Models", _sagemaker(["UpdateModelPackage", "DeleteModelPackage"]), packages)
     yield _allow("Endpoint", _sagemaker(["InvokeEndpoint", "DeleteEndpoint"]), endpoint)
     yield _allow("Clean", _sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
+    alarms = [names.arn("cloudwatch", f"alarm:{settings.endpoint}-*")]
+    yield _allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
     yield _allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/executions/*")])
     # What others made is looked at too: it may use what is to be removed.
     listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]

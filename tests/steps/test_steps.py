@@ -189,7 +189,7 @@ def test_only_one_instance_validates_as_two_would_both_put_the_endpoint_back() -
 def test_what_is_cached(case: str) -> None:
     """All jobs whose result follows from their inputs; the validation's subject, the endpoint, changes."""
     found = steps(definition(case))
-    assert {name for name in (*_JOBS, *_CALLS) if "CacheConfig" in found[name].step} == _CACHED
+    assert {name for name, step in found.items() if "CacheConfig" in step.step} == _CACHED
     assert {str(step.step.get("CacheConfig")) for name, step in found.items() if name in _CACHED} == {
         "{'Enabled': True, 'ExpireAfter': 'P30D'}"
     }

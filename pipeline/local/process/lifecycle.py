@@ -93,7 +93,7 @@ def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Itera
 
 @contextlib.contextmanager
 def starting(
-    state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = (), hold: bool = False
+    state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = (), hold: bool = False, wait_factor: float = 1.0
 ) -> Iterator[Callable[[], RunningService]]:
     """As `ensure`, but does not wait: the service starts beside what the block does until it calls for the service.
 
@@ -105,7 +105,9 @@ def starting(
         with locks.using(folder):
             found = running(state)
             if found is None:
-                child = _spawn(Options(state, faults=tuple(faults), hold=hold), lives_with_us=True)
+                child = _spawn(
+                    Options(state, faults=tuple(faults), hold=hold, wait_factor=wait_factor), lives_with_us=True
+                )
             yield lambda: found or _ours_or_anothers(child, folder, state)
     finally:
         if child is not None:

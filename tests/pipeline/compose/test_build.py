@@ -21,10 +21,10 @@ _TYPES = {
     "RegisterModel": "RegisterModel",
     "RejectModel": "Fail",
     "CheckDeploy": "Condition",
-    "ConfigureEndpoint": "EndpointConfig",
-    "DeployEndpoint": "Endpoint",
     "ValidateEndpoint": "Processing",
 }
+_NATIVE = {"ConfigureEndpoint": "EndpointConfig", "DeployEndpoint": "Endpoint"}
+_ROLLOUT = {"RolloutEndpoint": "Processing"}
 
 
 def _strings(value: Any) -> list[str]:
@@ -37,7 +37,10 @@ def _strings(value: Any) -> list[str]:
 
 @pytest.mark.parametrize("case", CASES)
 def test_steps_and_their_native_types(case: str) -> None:
-    assert _TYPES.items() <= {name: step.type for name, step in steps(definition(case)).items()}.items()
+    found = {name: step.type for name, step in steps(definition(case)).items()}
+    deploying, other = (_ROLLOUT, _NATIVE) if case == "rollout" else (_NATIVE, _ROLLOUT)
+    assert (_TYPES | deploying).items() <= found.items()
+    assert not other.keys() & found.keys(), "one way to the endpoint, not two"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -52,6 +55,10 @@ def test_conditions_stand_at_the_top_so_that_none_is_nested() -> None:
     assert found["RegisterModel"].within == (("CheckMetrics", "IfSteps"),)
     assert found["RejectModel"].within == (("CheckMetrics", "ElseSteps"),)
     assert found["ValidateEndpoint"].within == (("CheckDeploy", "IfSteps"),)
+
+
+def test_a_rollout_is_validated_after_it() -> None:
+    assert "RolloutEndpoint" in upstream(definition("rollout"))["ValidateEndpoint"]
 
 
 def test_nothing_is_deployed_that_was_not_registered() -> None:
