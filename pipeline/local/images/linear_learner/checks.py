@@ -44,9 +44,11 @@ def check(channels: Mapping[str, Rows], parameters: Hyperparameters) -> None:
             f"'{parameters.mini_batch_size}' is greater than the number of records in train dataset "
             f"'{len(train)}'. Please set mini_batch_size to at most the number of records in train dataset."
         )
-    classes = np.unique(train.labels)
-    if parameters.predictor_type != REGRESSOR and len(classes) < 2:
+    if parameters.predictor_type == REGRESSOR:
+        return
+    classes = np.flatnonzero(train.class_counts)
+    if len(classes) < 2:
         raise CustomerError(
-            f"Incorrect train dataset provided. All labels on train dataset are {classes[0]:g}. "
+            f"Incorrect train dataset provided. All labels on train dataset are {classes[0]}. "
             f"A {parameters.predictor_type} needs records of at least two classes."
         )

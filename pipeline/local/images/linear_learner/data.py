@@ -18,7 +18,14 @@ from pipeline.local.images.linear_learner.errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
-from pipeline.local.images.linear_learner.rows import DenseRows, Rows, SparseRows, StreamedRows
+from pipeline.local.images.linear_learner.rows import (
+    Counts,
+    DenseRows,
+    Rows,
+    SparseRows,
+    StreamedRows,
+    count_classes,
+)
 
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
 _CHUNK_NUMBERS: Final = 2_000_000
@@ -47,26 +54,38 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
     reading = _Reading(channel, parameters)
     keeps = sum(source.size or 0 for source in channel.sources()) <= KEPT_BYTES
     kept: DenseRows | SparseRows | None = None
-    labels: list[Floats] = []
+    count = 0
+    classes = np.zeros(0, np.int64)
     for part, source in reading.parts():
         reading.check(part, source)
-        labels.append(np.array(part.labels, np.float32))
+        count += len(part.labels)
+        if parameters.predictor_type != REGRESSOR:
+            classes = _sum(classes, count_classes(part.labels))
         if keeps:
             kept = _gather(kept, part, source, dense=reading.dense)
             keeps = kept.size <= KEPT_BYTES
         if not keeps:
             kept = None
-    if not labels or not sum(map(len, labels)):
+    if not count:
         raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
     if kept is not None:
         return kept.finish(reading.num_bytes)
     return StreamedRows(
-        features=reading.again,
-        labels=np.concatenate(labels),
+        parts=reading.again,
+        count=count,
+        class_counts=classes,
         num_bytes=reading.num_bytes,
-        columns=reading.columns,
-        sparse=not reading.dense,
+        feature_dim=reading.columns,
+        is_sparse=not reading.dense,
     )
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    """Counts of which one may be longer."""
+    short, long = sorted((one, other), key=len)
+    total = long.copy()
+    total[: len(short)] += short
+    return total
 
 
 class _Reading:

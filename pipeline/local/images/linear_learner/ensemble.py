@@ -37,7 +37,6 @@ PARITY: Final = (
     ),
 )
 
-_CHUNK: Final = 4096
 # Fewer columns than this and the products of a mini-batch no longer outweigh what each group repeats.
 _GROUP_COLUMNS: Final = 140
 
@@ -141,31 +140,26 @@ class _Group:
         return total
 
 
-def mean_losses(
-    parameters: Hyperparameters, folded: tuple[Floats, Floats], rows: Rows, row_weights: RowWeights
-) -> npt.NDArray[np.float64]:
-    """Mean loss of each model over all rows, in the units of the labels."""
-    weight, bias = folded
-    loss = loss_function(parameters)
-    total = np.zeros(weight.shape[1] // parameters.outputs)
-    for features, labels in rows.slices(_CHUNK):
+class Losses:
+    """The mean loss of each model over rows given part by part, in the units of the labels."""
+
+    def __init__(self, parameters: Hyperparameters, folded: tuple[Floats, Floats], row_weights: RowWeights) -> None:
+        self._loss = loss_function(parameters)
+        self._weight, self._bias = folded
+        self._row_weights = row_weights
+        self._total = np.zeros(self._weight.shape[1] // parameters.outputs)
+        self._count = 0
+
+    def add(self, features: Any, labels: Floats) -> Floats:
+        """Take in rows; their raw outputs under all models, (rows, columns)."""
         column = labels[:, np.newaxis]
-        raw = np.asarray(features @ weight + bias, dtype=np.float32)
-        losses, _ = row_weights.apply(*loss(raw, column), column)
-        total += losses.sum(axis=0, dtype=np.float64)
-    return total / len(rows)
+        raw = np.asarray(features @ self._weight + self._bias, dtype=np.float32)
+        losses, _ = self._row_weights.apply(*self._loss(raw, column), column)
+        self._total += losses.sum(axis=0, dtype=np.float64)
+        self._count += len(labels)
+        return raw
 
-
-def margins(folded: tuple[Floats, Floats], rows: Rows, limit: int | None) -> tuple[Floats, Floats]:
-    """Raw outputs (columns, rows) of all models for the first `limit` rows, a model's side by side, and the labels."""
-    weight, bias = folded
-    count = len(rows) if limit is None else min(limit, len(rows))
-    raw = np.empty((weight.shape[1], count), np.float32)
-    labels = np.empty(count, np.float32)
-    start = 0
-    for features, own in rows.slices(_CHUNK, limit=limit):
-        part = np.asarray(features @ weight + bias)
-        raw[:, start : start + len(part)] = part.T
-        labels[start : start + len(part)] = own
-        start += len(part)
-    return raw, labels
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """The mean loss of each model so far."""
+        return self._total / self._count

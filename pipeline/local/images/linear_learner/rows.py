@@ -1,14 +1,15 @@
 """The rows of a channel: float32 features, dense or sparse, and labels, held once in memory or read anew on every pass.
 
-Readers append chunks to `DenseRows` or `SparseRows`; `finish` gives `Rows`. Dense rows go into one array whose
-capacity is guessed from the size of the files, so that no second copy is ever made of what was read.
+Readers append chunks to `DenseRows` or `SparseRows`; `finish` gives `KeptRows`. Dense rows go into one array whose
+capacity is guessed from the size of the files, so that no second copy is ever made of what was read. Of rows read anew
+nothing is held that grows with their number, not even the labels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,41 @@ import numpy.typing as npt
 from pipeline.local.images.linear_learner.model import Floats
 
 _FIRST_CAPACITY: Final = 1024
+PASS_ROWS: Final = 4096
+"""Rows of a part when all of a channel are measured: enough for quick products, few enough for the cache."""
+
+
+Counts = npt.NDArray[np.int64]
+
+
+class Rows(Protocol):
+    """Rows to pass over as often as one likes; `num_bytes` is what they took in their files."""
+
+    @property
+    def num_bytes(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    @property
+    def feature_dim(self) -> int: ...
+
+    @property
+    def is_sparse(self) -> bool: ...
+
+    @property
+    def class_counts(self) -> Counts:
+        """How many rows have the label 0, 1, and so on up to the highest there is: of a classifier's rows."""
+
+    def slices(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Any, Floats]]:
+        """Consecutive parts of at most `size` rows: features and labels; of the first `limit` rows only."""
+
+    def blocks(self, size: int) -> Iterator[tuple[Any, Floats]]:
+        """Consecutive parts of whole mini-batches of `size` rows; what is left in the end may be missing or not."""
 
 
 @dataclass(frozen=True)
-class Rows:
-    """`features` is a float32 array (rows, columns) or a SciPy CSR matrix; `labels` float32 (rows,).
-
-    `num_bytes` is what the rows took in their files.
-    """
+class KeptRows:
+    """`features` is a float32 array (rows, columns) or a SciPy CSR matrix; `labels` float32 (rows,)."""
 
     features: Any
     labels: Floats
@@ -31,6 +59,10 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def class_counts(self) -> Counts:
+        return count_classes(self.labels)
 
     @property
     def feature_dim(self) -> int:
@@ -41,39 +73,37 @@ class Rows:
         return not isinstance(self.features, np.ndarray)
 
     def slices(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Any, Floats]]:
-        """Consecutive parts of at most `size` rows: features and labels; of the first `limit` rows only."""
         end = len(self) if limit is None else min(limit, len(self))
         for start in range(0, end, size):
             stop = min(start + size, end)
             yield self.features[start:stop], self.labels[start:stop]
 
     def blocks(self, size: int) -> Iterator[tuple[Any, Floats]]:
-        """Consecutive parts of whole mini-batches of `size` rows; what is left in the end may be missing or not."""
         yield self.features, self.labels
 
 
+def count_classes(labels: npt.NDArray[Any]) -> Counts:
+    """How many of the labels are 0, 1, and so on."""
+    return np.bincount(labels.astype(np.int64))
+
+
 @dataclass(frozen=True)
-class StreamedRows(Rows):
-    """Rows too many to be kept: `features` begins a pass and gives them part by part, with their labels.
+class StreamedRows:
+    """Rows too many to be kept: `parts` begins a pass and gives them part by part, with their labels."""
 
-    `labels` are those of the first pass; a pipe may give later ones in another order.
-    """
+    parts: Callable[[], Iterator[tuple[Any, Floats]]]
+    count: int
+    class_counts: Counts
+    num_bytes: int
+    feature_dim: int
+    is_sparse: bool
 
-    features: Callable[[], Iterator[tuple[Any, Floats]]]
-    columns: int
-    sparse: bool
-
-    @property
-    def feature_dim(self) -> int:
-        return self.columns
-
-    @property
-    def is_sparse(self) -> bool:
-        return self.sparse
+    def __len__(self) -> int:
+        return self.count
 
     def slices(self, size: int, *, limit: int | None = None) -> Iterator[tuple[Any, Floats]]:
         left = len(self) if limit is None else limit
-        for features, labels in self.features():
+        for features, labels in self.parts():
             for start in range(0, min(len(labels), left), size):
                 stop = min(start + size, len(labels), left)
                 yield features[start:stop], labels[start:stop]
@@ -83,7 +113,7 @@ class StreamedRows(Rows):
 
     def blocks(self, size: int) -> Iterator[tuple[Any, Floats]]:
         rest: tuple[Any, Floats] | None = None
-        for features, labels in self.features():
+        for features, labels in self.parts():
             if rest is not None:
                 features, labels = self._stacked(rest[0], features), np.concatenate([rest[1], labels])
             whole = len(labels) // size * size
@@ -92,7 +122,7 @@ class StreamedRows(Rows):
             rest = (features[whole:], labels[whole:])
 
     def _stacked(self, above: Any, below: Any) -> Any:
-        if not self.sparse:
+        if not self.is_sparse:
             return np.concatenate([above, below])
         from scipy.sparse import vstack
 
@@ -131,10 +161,10 @@ class DenseRows:
         self._count = end
         return kept
 
-    def finish(self, num_bytes: int) -> Rows:
+    def finish(self, num_bytes: int) -> KeptRows:
         """What was read; nothing may be appended afterwards."""
         labels = np.concatenate(self._labels) if self._labels else np.empty(0, np.float32)
-        return Rows(self._features[: self._count], labels, num_bytes)
+        return KeptRows(self._features[: self._count], labels, num_bytes)
 
 
 class SparseRows:
@@ -167,7 +197,7 @@ class SparseRows:
         self._labels.append(np.array(labels, np.float32))
         self._count += len(indptr) - 1
 
-    def finish(self, num_bytes: int) -> Rows:
+    def finish(self, num_bytes: int) -> KeptRows:
         """What was read, as a CSR matrix."""
         from scipy.sparse import csr_matrix
 
@@ -175,4 +205,4 @@ class SparseRows:
         parts = (np.concatenate(self._values), np.concatenate(self._keys), indptr)
         matrix = csr_matrix(parts, shape=(self._count, self.columns), dtype=np.float32)
         matrix.sum_duplicates()
-        return Rows(matrix, np.concatenate(self._labels), num_bytes)
+        return KeptRows(matrix, np.concatenate(self._labels), num_bytes)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criterion, calibrate
-from pipeline.local.images.linear_learner.ensemble import margins, mean_losses
+from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criterion, Sample, calibrate
+from pipeline.local.images.linear_learner.ensemble import Losses
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metrics import objective_name
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY
-from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
 from pipeline.local.images.linear_learner.weights import RowWeights
 from scripts.scores import sigmoid
 
@@ -71,14 +71,21 @@ class Judge:
 
     def standing(self, folded: tuple[Floats, Floats]) -> Standing:
         """How models stand, given their weights and biases for raw features."""
-        losses = mean_losses(self._parameters, folded, self._rows, self._row_weights)
-        if self._criterion is None:
-            thresholds = np.full(len(losses), NATURAL_CUT, np.float32)
-            return Standing(losses, -losses, thresholds, by_loss=True)
-        limit = self._parameters.num_calibration_samples
-        raw, labels = margins(folded, self._rows, limit)
+        losses = Losses(self._parameters, folded, self._row_weights)
+        left = min(self._parameters.num_calibration_samples or len(self._rows), len(self._rows))
+        sample = Sample(left, len(folded[1][0])) if self._criterion else None
+        for features, labels in self._rows.slices(PASS_ROWS):
+            raw = losses.add(features, labels)
+            if sample and left > 0:
+                sample.add(raw[:left], labels[:left])
+                left -= len(labels)
+        mean = losses.mean
+        if self._criterion is None or sample is None:
+            thresholds = np.full(len(mean), NATURAL_CUT, np.float32)
+            return Standing(mean, -mean, thresholds, by_loss=True)
+        scores, known = sample.taken
         if self._parameters.loss == "logistic":
-            for model, margin in enumerate(raw):
-                raw[model] = sigmoid(margin)
-        worth, thresholds = calibrate(raw, labels, self._criterion)
-        return Standing(losses, worth, thresholds, by_loss=False)
+            for model, margin in enumerate(scores):
+                scores[model] = sigmoid(margin)
+        worth, thresholds = calibrate(scores, known, self._criterion)
+        return Standing(mean, worth, thresholds, by_loss=False)

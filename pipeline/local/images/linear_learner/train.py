@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final
 
 import numpy as np
 
 from pipeline.local.images.linear_learner.calibration import NATURAL_CUT
 from pipeline.local.images.linear_learner.counters import IteratorCounts, Timings
-from pipeline.local.images.linear_learner.ensemble import Ensemble, mean_losses
+from pipeline.local.images.linear_learner.ensemble import Ensemble, Losses
 from pipeline.local.images.linear_learner.epochs import CHECKPOINT, Epochs, Snapshot
-from pipeline.local.images.linear_learner.figures import binary_metrics, multiclass_metrics, regression_metrics
+from pipeline.local.images.linear_learner.figures import figures_of
 from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import Log, counter
 from pipeline.local.images.linear_learner.metrics import Metric, objective_name
 from pipeline.local.images.linear_learner.model import Floats, Model
-from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
-from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
+from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
 from pipeline.local.images.linear_learner.scaler import fit
 from pipeline.local.images.linear_learner.selection import Judge, Standing
 from pipeline.local.images.linear_learner.weights import RowWeights
-
-_SCORED_ROWS: Final = 8192
 
 
 def train(
@@ -91,7 +88,7 @@ class _Job:
         log.metrics(self._counts.document(rewound=True), {"Meta": "init_train_data_iter"}, start=started)
         with self._timings.phase("setuptime"):
             models = candidates(parameters)
-            self._row_weights = RowWeights.of(parameters, models, self._rows.labels)
+            self._row_weights = RowWeights.of(parameters, models, self._rows)
             self._judge = Judge(parameters, self._channels[self._judged], self._row_weights)
             return Ensemble(parameters, models, self._rows, scaler, self._row_weights)
 
@@ -127,17 +124,13 @@ class _Job:
         log.scores("test", figures)
 
     def _figures(self, model: Model, rows: Rows, weights: RowWeights) -> list[Metric]:
-        parameters = self._parameters
-        loss = mean_losses(parameters, (model.weight, model.bias), rows, weights)
-        parts = [(model.scores(features), own) for features, own in rows.slices(_SCORED_ROWS)]
-        score, labels = np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-        objective = Metric(self._objective, float(loss[0]), is_loss=True)
-        if parameters.predictor_type == MULTICLASS:
-            return [objective, *multiclass_metrics(score, labels, parameters)]
-        predicted = model.labels(score)
-        if predicted is None:
-            return [objective, *regression_metrics(score, labels)]
-        return [objective, *binary_metrics(score, predicted, labels, parameters)]
+        losses = Losses(self._parameters, (model.weight, model.bias), weights)
+        figures = figures_of(self._parameters, len(rows))
+        for features, labels in rows.slices(PASS_ROWS):
+            losses.add(features, labels)
+            score = model.scores(features)
+            figures.add(score, model.labels(score), labels)
+        return [Metric(self._objective, float(losses.mean[0]), is_loss=True), *figures.metrics()]
 
     def _model(self, folded: tuple[Floats, Floats], standing: Standing, number: int) -> Model:
         parameters = self._parameters

@@ -17,6 +17,7 @@ from pipeline.local.images.linear_learner.grid import Candidate
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
+from pipeline.local.images.linear_learner.rows import Counts, Rows
 
 PARITY: Final = (
     Row(
@@ -52,19 +53,20 @@ class RowWeights:
         return self if self.positive is None else RowWeights(positive=self.positive[part])
 
     @classmethod
-    def of(cls, parameters: Hyperparameters, models: Sequence[Candidate], labels: Floats) -> RowWeights:
-        """The weights that the hyperparameters ask for, given the labels of the train channel."""
+    def of(cls, parameters: Hyperparameters, models: Sequence[Candidate], rows: Rows) -> RowWeights:
+        """The weights that the hyperparameters ask for, given the rows of the train channel."""
         if parameters.predictor_type == BINARY:
-            return cls(positive=_positive(models, labels))
+            return cls(positive=_positive(models, rows.class_counts))
         if parameters.predictor_type == MULTICLASS and parameters.balance_multiclass_weights:
-            counts = np.bincount(labels.astype(np.int64), minlength=parameters.num_classes)
-            share = np.maximum(counts, 1) / len(labels)
+            counts = np.zeros(parameters.num_classes)
+            seen = rows.class_counts
+            counts[: len(seen)] = seen
+            share = np.maximum(counts, 1) / len(rows)
             return cls(classes=np.where(counts > 0, 1 / share, _ABSENT_CLASS).astype(np.float32))
         return cls()
 
 
-def _positive(models: Sequence[Candidate], labels: Floats) -> Floats | None:
-    positives = float((labels > 0).sum())
-    balanced = (len(labels) - positives) / max(positives, 1.0)
+def _positive(models: Sequence[Candidate], counts: Counts) -> Floats | None:
+    balanced = float(counts[0]) / max(float(counts[1:].sum()), 1.0)
     weights = [balanced if model.positive_weight is None else model.positive_weight for model in models]
     return None if all(weight == 1.0 for weight in weights) else np.array(weights, np.float32)

@@ -13,7 +13,7 @@ from pipeline.local.images.linear_learner import data
 from pipeline.local.images.linear_learner.channels import parse_content_type, read_channels
 from pipeline.local.images.linear_learner.errors import CustomerError, LinearLearnerError
 from pipeline.local.images.linear_learner.hyperparameters import parse
-from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.rows import KeptRows
 from scripts.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, as_csv
 
@@ -28,14 +28,16 @@ def load(
     content_type: str | None = CSV,
     hyperparameters: dict[str, str] = BINARY,
     **config: str,
-) -> Rows:
+) -> KeptRows:
     job = Job(root)
     channel = {**({"ContentType": content_type} if content_type else {}), **config}
     job.configure(hyperparameters, {"train": channel})
     (root / "input/data/train").mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         job.put("train", content, name)
-    return data.load(read_channels(root)["train"], parse(hyperparameters))
+    rows = data.load(read_channels(root)["train"], parse(hyperparameters))
+    assert isinstance(rows, KeptRows)
+    return rows
 
 
 def refusal(*arguments: object, **options: object) -> str:

@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from pipeline.local.images.linear_learner import ensemble
-from pipeline.local.images.linear_learner.ensemble import Ensemble, margins, mean_losses, model_groups
+from pipeline.local.images.linear_learner.ensemble import Ensemble, Losses, model_groups
 from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
-from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.rows import KeptRows
 from pipeline.local.images.linear_learner.scaler import fit
 from pipeline.local.images.linear_learner.weights import RowWeights
 
 SOURCE = np.random.default_rng(9)
 FEATURES = SOURCE.normal(1, 2, (120, 6)).astype(np.float32)
-ROWS = Rows(FEATURES, SOURCE.integers(0, 4, 120).astype(np.float32), 100)
+ROWS = KeptRows(FEATURES, SOURCE.integers(0, 4, 120).astype(np.float32), 100)
 
 
 def parameters(**given: str) -> Hyperparameters:
@@ -24,7 +24,7 @@ def parameters(**given: str) -> Hyperparameters:
 
 def trained(given: Hyperparameters) -> tuple[Ensemble, np.ndarray]:
     models = candidates(given)
-    made = Ensemble(given, models, ROWS, fit(ROWS, given), RowWeights.of(given, models, ROWS.labels))
+    made = Ensemble(given, models, ROWS, fit(ROWS, given), RowWeights.of(given, models, ROWS))
     return made, np.array([made.train_epoch() for _ in range(3)])
 
 
@@ -50,9 +50,8 @@ def test_training_lowers_the_loss_that_is_measured_on_raw_features() -> None:
     given = parameters(num_models="3")
     made, losses = trained(given)
     assert (losses[-1] < losses[0]).all()
-    measured = mean_losses(given, made.folded(), ROWS, RowWeights())
-    assert measured.shape == (3,) and (measured < losses[0]).all()
-    raw, labels = margins(made.folded(), ROWS, 50)
-    assert (labels == ROWS.labels[:50]).all()
     weight, bias = made.folded()
-    assert np.allclose(raw.T, FEATURES[:50] @ weight + bias, atol=1e-5)
+    measured = Losses(given, (weight, bias), RowWeights())
+    raw = np.concatenate([measured.add(features, labels) for features, labels in ROWS.slices(50)])
+    assert np.allclose(raw, FEATURES @ weight + bias, atol=1e-5)
+    assert measured.mean.shape == (3,) and (measured.mean < losses[0]).all()

@@ -7,10 +7,20 @@ import pytest
 from scipy.special import softmax
 from sklearn import metrics as oracle
 
-from pipeline.local.images.linear_learner.figures import binary_metrics, multiclass_metrics, regression_metrics
-from pipeline.local.images.linear_learner.hyperparameters import parse
+from pipeline.local.images.linear_learner.figures import figures_of
+from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
 
 SOURCE = np.random.default_rng(7)
+
+
+def told(
+    given: Hyperparameters, score: np.ndarray, predicted: np.ndarray | None, labels: np.ndarray
+) -> dict[str, float]:
+    """The figures by name, of rows that come in three parts."""
+    figures = figures_of(given, len(labels))
+    for part in np.array_split(np.arange(len(labels)), 3):
+        figures.add(score[part], None if predicted is None else predicted[part], labels[part])
+    return {figure.name: figure.value for figure in figures.metrics()}
 
 
 def test_binary_figures() -> None:
@@ -18,7 +28,7 @@ def test_binary_figures() -> None:
     score = np.round(np.clip(labels * 0.3 + SOURCE.random(400) * 0.7, 0, 1), 2).astype(np.float32)
     predicted = (score > 0.55).astype(np.int64)
     given = parse({"predictor_type": "binary_classifier", "f_beta": "2"})
-    figures = {figure.name: figure.value for figure in binary_metrics(score, predicted, labels, given)}
+    figures = told(given, score, predicted, labels)
     assert figures == pytest.approx(
         {
             "binary_classification_accuracy": oracle.accuracy_score(labels, predicted),
@@ -33,7 +43,7 @@ def test_binary_figures() -> None:
 def test_a_channel_of_one_class_has_no_area_under_the_curve() -> None:
     given = parse({"predictor_type": "binary_classifier"})
     ones = np.ones(3, np.float32)
-    names = [figure.name for figure in binary_metrics(ones, np.zeros(3, np.int64), ones, given)]
+    names = told(given, ones, np.zeros(3, np.int64), ones)
     assert "roc_auc_score" not in names and "recall" in names
 
 
@@ -43,7 +53,7 @@ def test_multiclass_figures() -> None:
     score = (raw / raw.sum(axis=1, keepdims=True)).astype(np.float32)
     predicted = score.argmax(axis=1)
     given = parse({"predictor_type": "multiclass_classifier", "num_classes": "5", "accuracy_top_k": "2"})
-    figures = {figure.name: figure.value for figure in multiclass_metrics(score, labels, given)}
+    figures = told(given, score, predicted, labels)
     exact = score.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     gain = np.eye(5)[labels.astype(int)]
@@ -67,7 +77,7 @@ def test_a_class_that_is_nowhere_does_not_count_and_one_that_is_only_predicted_d
     score = np.eye(5, dtype=np.float32)[[0, 2, 1, 1]] * 0.5 + 0.1
     predicted = score.argmax(axis=1)
     given = parse({"predictor_type": "multiclass_classifier", "num_classes": "5"})
-    figures = {figure.name: figure.value for figure in multiclass_metrics(score, labels, given)}
+    figures = told(given, score, predicted, labels)
     for name, rule in (("macro_recall", oracle.recall_score), ("macro_precision", oracle.precision_score)):
         assert figures[name] == pytest.approx(rule(labels, predicted, average="macro", zero_division=0))
     assert figures["multiclass_balanced_accuracy"] == pytest.approx(0.75)
@@ -76,7 +86,7 @@ def test_a_class_that_is_nowhere_does_not_count_and_one_that_is_only_predicted_d
 def test_regression_figures() -> None:
     labels = SOURCE.normal(20, 5, 300).astype(np.float32)
     score = (labels + SOURCE.normal(0, 2, 300)).astype(np.float32)
-    figures = {figure.name: figure.value for figure in regression_metrics(score, labels)}
+    figures = told(parse({"predictor_type": "regressor"}), score, None, labels)
     assert figures == pytest.approx(
         {
             "mse": oracle.mean_squared_error(labels, score),

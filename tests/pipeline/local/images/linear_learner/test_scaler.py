@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from pipeline.local.images.linear_learner.batches import batches
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
-from pipeline.local.images.linear_learner.rows import Rows
+from pipeline.local.images.linear_learner.rows import KeptRows
 from pipeline.local.images.linear_learner.scaler import fit, rows_for_scaler
 
 SOURCE = np.random.default_rng(5)
@@ -18,10 +18,10 @@ def parameters(kind: str = "regressor", **given: str) -> Hyperparameters:
     return parse({"predictor_type": kind, "mini_batch_size": "50", **given})
 
 
-def rows(count: int = 230, columns: int = 4) -> Rows:
+def rows(count: int = 230, columns: int = 4) -> KeptRows:
     features = SOURCE.normal(3, 2, (count, columns)).astype(np.float32)
     features[SOURCE.random(features.shape) < 0.6] = 0
-    return Rows(features, SOURCE.normal(20, 9, count).astype(np.float32), 1000)
+    return KeptRows(features, SOURCE.normal(20, 9, count).astype(np.float32), 1000)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_each_part_can_be_switched_off() -> None:
     scaler = fit(rows(), parameters(**off))
     assert (scaler.mean == 0).all() and (scaler.stdev == 1).all()
     assert (scaler.label_mean, scaler.label_stdev) == (None, None)
-    classifier = fit(Rows(rows().features, np.ones(230, np.float32), 1), parameters("binary_classifier"))
+    classifier = fit(KeptRows(rows().features, np.ones(230, np.float32), 1), parameters("binary_classifier"))
     assert (classifier.label_mean, classifier.label_stdev) == (None, None)
 
 
 def test_constant_features_and_labels_are_not_blown_up() -> None:
-    constant = Rows(np.full((100, 2), 7, np.float32), np.full(100, 3, np.float32), 1)
+    constant = KeptRows(np.full((100, 2), 7, np.float32), np.full(100, 3, np.float32), 1)
     scaler = fit(constant, parameters())
     assert scaler.stdev.tolist() == [1, 1] and scaler.label_stdev == 1
 
@@ -60,7 +60,7 @@ def test_constant_features_and_labels_are_not_blown_up() -> None:
 def test_sparse_rows_have_the_same_moments() -> None:
     data = rows()
     dense = fit(data, parameters())
-    sparse = fit(Rows(csr_matrix(data.features), data.labels, 1000), parameters())
+    sparse = fit(KeptRows(csr_matrix(data.features), data.labels, 1000), parameters())
     assert np.allclose(dense.mean, sparse.mean) and np.allclose(dense.stdev, sparse.stdev)
 
 
@@ -70,7 +70,7 @@ def test_batches_give_the_products_with_normalised_features(sparse: bool, use_bi
     data = rows()
     given = parameters(use_bias=str(use_bias).lower(), unbias_data="true")
     scaler = fit(data, given)
-    held = Rows(csr_matrix(data.features), data.labels, 1000) if sparse else data
+    held = KeptRows(csr_matrix(data.features), data.labels, 1000) if sparse else data
     cut = batches(held, scaler, given, 3)
     cut.take(held.features)
     assert cut.count == 4

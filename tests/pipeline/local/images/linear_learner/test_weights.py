@@ -7,10 +7,11 @@ import pytest
 
 from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import parse
+from pipeline.local.images.linear_learner.rows import KeptRows
 from pipeline.local.images.linear_learner.weights import RowWeights
 
 # Two positives in a hundred, as in AWS's explanation of "balanced".
-RARE = np.array([1, 1] + [0] * 98, np.float32)
+RARE = KeptRows(np.zeros((100, 1), np.float32), np.array([1, 1] + [0] * 98, np.float32), 0)
 
 
 def binary(multiplier: str, **given: str) -> RowWeights:
@@ -49,8 +50,8 @@ def test_auto_tries_both_weights_on_neighbouring_models() -> None:
 def test_classes_count_by_one_over_their_share_and_an_absent_one_a_million() -> None:
     given = {"predictor_type": "multiclass_classifier", "num_classes": "3", "balance_multiclass_weights": "true"}
     parameters = parse({**given, "num_models": "1"})
-    labels = np.array([0, 0, 0, 1], np.float32)
-    weights = RowWeights.of(parameters, candidates(parameters), labels)
+    rows = KeptRows(np.zeros((4, 1), np.float32), np.array([0, 0, 0, 1], np.float32), 0)
+    weights = RowWeights.of(parameters, candidates(parameters), rows)
     assert weights.classes is not None
     assert np.allclose(weights.classes, [4 / 3, 4, 1_000_000])
     losses, slopes = applied(weights, [1, 0], models=1, columns=3)
