@@ -28,8 +28,8 @@ class Batches(Protocol):
     def outputs(self, number: int, weights: Floats) -> Floats:
         """Raw outputs (rows, columns) of a batch under weights (features + 1, columns); may be overwritten."""
 
-    def gradient(self, slopes: Floats) -> Floats:
-        """Features, transposed, times slopes (rows, columns): (features + 1, columns); may be overwritten."""
+    def gradient(self, slopes: Floats, part: slice) -> Floats:
+        """Some of the rows of: features, transposed, times slopes, (features + 1, columns); may be overwritten."""
 
 
 def batches(rows: Rows, scaler: Scaler, parameters: Hyperparameters, columns: int) -> Batches:
@@ -51,7 +51,6 @@ class DenseBatches:
         self._batch[:, -1] = 1.0 if use_bias else 0.0
         self._scaled = np.empty((width, columns), np.float32)
         self._outputs = np.empty((size, columns), np.float32)
-        self._gradient = np.empty((width, columns), np.float32)
 
     def take(self, features: Floats) -> None:
         self._features = features
@@ -63,38 +62,47 @@ class DenseBatches:
         np.multiply(weights, self._scale, out=self._scaled)
         return np.matmul(self._batch, self._scaled, out=self._outputs)
 
-    def gradient(self, slopes: Floats) -> Floats:
-        np.matmul(self._batch.T, slopes, out=self._gradient)
-        self._gradient *= self._scale
-        return self._gradient
+    def gradient(self, slopes: Floats, part: slice) -> Floats:
+        # The scaled weights of this batch are done with: their place is free.
+        gradient = self._scaled[part]
+        np.matmul(self._batch[:, part].T, slopes, out=gradient)
+        gradient *= self._scale[part]
+        return gradient
 
 
 class SparseBatches:
-    """Batches of a SciPy CSR matrix, as views of its rows."""
+    """Batches of a SciPy CSR matrix.
+
+    Its numbers are scaled, since they are fewer than the weights, and nothing is ever made of the weights' size.
+    """
 
     def __init__(self, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
         self.count = 0
         self._size = size
-        self._mean = scaler.mean.astype(np.float32)[:, np.newaxis]
-        self._scale = (1 / scaler.stdev).astype(np.float32)[:, np.newaxis]
+        self._scale = (1 / scaler.stdev).astype(np.float32)
+        self._shift = (scaler.mean / scaler.stdev).astype(np.float32)
         self._use_bias = use_bias
-        self._current: Any = None
+        self._transposed: Any = None
 
     def take(self, features: Any) -> None:
         self._features = features
         self.count = features.shape[0] // self._size
 
     def outputs(self, number: int, weights: Floats) -> Floats:
-        self._current = row_view(self._features, number * self._size, self._size)
-        scaled = weights[:-1] * self._scale
-        shift = weights[-1] - (self._mean * scaled).sum(axis=0)
-        return np.asarray(self._current @ scaled + shift, dtype=np.float32)
+        batch = row_view(self._features, number * self._size, self._size)
+        batch.data = batch.data * self._scale[batch.indices]
+        self._transposed = batch.tocsc().T
+        return np.asarray(batch @ weights[:-1] + (weights[-1] - self._shift @ weights[:-1]), dtype=np.float32)
 
-    def gradient(self, slopes: Floats) -> Floats:
+    def gradient(self, slopes: Floats, part: slice) -> Floats:
         total = slopes.sum(axis=0)
-        gradient = np.empty((len(self._mean) + 1, slopes.shape[1]), np.float32)
-        gradient[:-1] = (self._current.T @ slopes - self._mean * total) * self._scale
-        gradient[-1] = total if self._use_bias else 0.0
+        shift = self._shift[part]
+        gradient = np.empty((part.stop - part.start, slopes.shape[1]), np.float32)
+        rows = gradient[: len(shift)]
+        np.multiply(shift[:, np.newaxis], total, out=rows)
+        np.subtract(row_view(self._transposed, part.start, len(shift)) @ slopes, rows, out=rows)
+        # The bias comes after the last feature.
+        gradient[len(shift) :] = total if self._use_bias else 0.0
         return gradient
 
 

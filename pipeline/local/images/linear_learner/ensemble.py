@@ -67,7 +67,7 @@ class Ensemble:
             _Group(
                 parameters,
                 [models[number] for number in part],
-                np.ascontiguousarray(weights[:, :, part]).reshape(len(weights), -1),
+                (weights if len(part) == len(models) else weights[:, :, part]).reshape(len(weights), -1),
                 batches(rows, scaler, parameters, len(part) * self._outputs),
                 row_weights.of_models(part),
             )
@@ -89,11 +89,14 @@ class Ensemble:
 
     def folded(self) -> tuple[Floats, Floats]:
         """Weights (features, columns) and bias (1, columns) of all models for raw features and labels."""
-        rows = len(self._groups[0].weights)
-        whole = np.empty((rows, self._outputs, len(self.models)), np.float32)
-        for part, group in zip(self._members, self._groups, strict=True):
-            whole[:, :, part] = group.weights.reshape(rows, self._outputs, -1)
-        return self._scaler.fold(whole.reshape(rows, -1))
+        parts = [self._scaler.fold(group.weights) for group in self._groups]
+        if len(parts) == 1:
+            return parts[0]
+        weight, bias = (np.empty((len(whole), self._outputs, len(self.models)), np.float32) for whole in parts[0])
+        for part, (own_weight, own_bias) in zip(self._members, parts, strict=True):
+            weight[:, :, part] = own_weight.reshape(len(weight), self._outputs, -1)
+            bias[:, :, part] = own_bias.reshape(1, self._outputs, -1)
+        return weight.reshape(len(weight), -1), bias.reshape(1, -1)
 
 
 def model_groups(optimizers: Sequence[str], outputs: int) -> list[list[int]]:
@@ -136,7 +139,7 @@ class _Group:
                 losses, slopes = self.row_weights.apply(*loss(raw, own), own)
                 total += losses.sum(axis=0)
                 slopes *= scale
-                self.optimizer.step(self.weights, self.batches.gradient(slopes))
+                self.optimizer.step(self.weights, partial(self.batches.gradient, slopes))
         return total
 
 

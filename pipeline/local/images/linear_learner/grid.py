@@ -25,6 +25,14 @@ PARITY: Final = (
         "multiclass",
         aws="documented so; which values they have is established for multiclass only",
     ),
+    Row(
+        area="linear-learner",
+        subject="losses of each model of a job",
+        here="those of three real jobs are met within 0.004 % in the median. Models whose high rate makes them leap on "
+        "multiply what sums differ by in their last bit: of 28 multiclass models 18 and 21 end 10 % and 58 % apart on "
+        "validation, of 32 of a regressor with a perfect fit 5, 7 and 13 by 17 to 40 %; none of them can win",
+        aws="the order of the sums of a dot product is MXNet's, and depends on the machine",
+    ),
 )
 
 

@@ -9,7 +9,8 @@ mini-batch as it does every slope.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import numpy as np
@@ -39,12 +40,34 @@ _EPSILON: Final = 1e-8
 # orders of magnitude; far below anything that moves a weight.
 _FLOOR: Final = np.float32(1e-16)
 _RMSPROP_DECAY: Final = np.float32(0.9)
+# So many weights are updated at a time: what belongs to them stays in the processor's cache from one operation to the
+# next, and the memory for what comes between does not grow with the features.
+_BLOCK_NUMBERS: Final = 1 << 15
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Learning rates of the columns, (columns,), and those of the bias, which is the last row; None where it is not."""
+
+    rows: Floats
+    bias: Floats | None
+
+    def scale(self, gradient: Floats, factor: np.float32) -> None:
+        """Multiply by the rates and a factor in place."""
+        if self.bias is None:
+            gradient *= self.rows * factor
+            return
+        gradient[:-1] *= self.rows * factor
+        gradient[-1] *= self.bias * factor
 
 
 class Update(Protocol):
-    """Changes weights in place by one step, given the gradient (which it may overwrite) and learning rates."""
+    """Changes some rows of the weights in place, given their gradient, room for as much, and the number of the step.
 
-    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None: ...
+    `rows` says which rows of all these are; gradient and room may be overwritten.
+    """
+
+    def step(self, rows: slice, weights: Floats, gradient: Floats, room: Floats, rates: Rates, number: int) -> None: ...
 
 
 class Sgd:
@@ -54,14 +77,15 @@ class Sgd:
         self._momentum = np.float32(momentum)
         self._velocity = np.zeros(shape, np.float32) if momentum else None
 
-    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
-        gradient *= rate
+    def step(self, rows: slice, weights: Floats, gradient: Floats, room: Floats, rates: Rates, number: int) -> None:
+        rates.scale(gradient, np.float32(1))
         if self._velocity is None:
             weights -= gradient
             return
-        self._velocity *= self._momentum
-        self._velocity -= gradient
-        weights += self._velocity
+        velocity = self._velocity[rows]
+        velocity *= self._momentum
+        velocity -= gradient
+        weights += velocity
 
 
 class Adam:
@@ -74,22 +98,21 @@ class Adam:
         self._beta_1, self._beta_2 = beta_1, beta_2
         self._mean = np.zeros(shape, np.float32)
         self._square = np.zeros(shape, np.float32)
-        self._steps = 0
 
-    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
-        self._steps += 1
+    def step(self, rows: slice, weights: Floats, gradient: Floats, room: Floats, rates: Rates, number: int) -> None:
         root = math.sqrt(1 - self._beta_2)
         scale = (1 - self._beta_1) / root
-        scale *= math.sqrt(1 - self._beta_2**self._steps) / (1 - self._beta_1**self._steps)
-        self._mean *= np.float32(self._beta_1)
-        self._mean += gradient
-        self._square *= np.float32(self._beta_2)
+        scale *= math.sqrt(1 - self._beta_2**number) / (1 - self._beta_1**number)
+        mean, square = self._mean[rows], self._square[rows]
+        mean *= np.float32(self._beta_1)
+        mean += gradient
+        square *= np.float32(self._beta_2)
         gradient *= gradient
-        self._square += gradient
-        np.sqrt(self._square, out=gradient)
+        square += gradient
+        np.sqrt(square, out=gradient)
         gradient += np.float32(_EPSILON / root)
-        np.divide(self._mean, gradient, out=gradient)
-        gradient *= rate * np.float32(scale)
+        np.divide(mean, gradient, out=gradient)
+        rates.scale(gradient, np.float32(scale))
         weights -= gradient
 
 
@@ -99,11 +122,15 @@ class RmsProp:
     def __init__(self, shape: tuple[int, int]) -> None:
         self._square = np.zeros(shape, np.float32)
 
-    def step(self, weights: Floats, gradient: Floats, rate: Floats) -> None:
-        self._square *= _RMSPROP_DECAY
-        self._square += (1 - _RMSPROP_DECAY) * gradient * gradient
-        gradient /= np.sqrt(self._square + np.float32(_EPSILON))
-        gradient *= rate
+    def step(self, rows: slice, weights: Floats, gradient: Floats, room: Floats, rates: Rates, number: int) -> None:
+        square = self._square[rows]
+        square *= _RMSPROP_DECAY
+        np.multiply(gradient, 1 - _RMSPROP_DECAY, out=room)
+        room *= gradient
+        square += room
+        np.add(square, np.float32(_EPSILON), out=room)
+        gradient /= np.sqrt(room, out=room)
+        rates.scale(gradient, np.float32(1))
         weights -= gradient
 
 
@@ -147,26 +174,32 @@ class Optimizer:
         self._bias_rate = multipliers if parameters.use_bias else np.float32(0.0)
         self._bias_decay = np.float32(parameters.bias_wd_mult)
         self._rule = update_rule(models[0].optimizer, parameters, shape)
-        self._rates = np.empty(shape, np.float32)
-        self._penalty = np.empty(shape, np.float32)
+        step = max(1, _BLOCK_NUMBERS // shape[1])
+        self._blocks = [slice(start, min(start + step, shape[0])) for start in range(0, shape[0], step)]
+        self._room = np.empty((min(step, shape[0]), shape[1]), np.float32)
         self._updates = 0
 
     def _columns(self, values: Sequence[float]) -> Floats:
         return np.tile(np.array(values, np.float32), self._repeat)
 
-    def step(self, weights: Floats, gradient: Floats) -> None:
-        """Update `weights` in place; `gradient` is overwritten."""
+    def step(self, weights: Floats, gradient: Callable[[slice], Floats]) -> None:
+        """Update `weights` in place; `gradient` gives that of some of their rows, to be overwritten."""
         self._updates += 1
         rate = np.tile(self._schedule.rates(self._updates), self._repeat)
-        if self._has_decay:
-            np.multiply(weights, self._decay, out=self._penalty)
-            self._penalty[-1] *= self._bias_decay
-            gradient += self._penalty
-        if self._has_l1:
-            np.sign(weights[:-1], out=self._penalty[:-1])
-            self._penalty[:-1] *= self._l1
-            gradient[:-1] += self._penalty[:-1]
-        gradient += _FLOOR
-        self._rates[:] = rate
-        self._rates[-1] *= self._bias_rate
-        self._rule.step(weights, gradient, self._rates)
+        for rows in self._blocks:
+            bias = rate * self._bias_rate if rows.stop == len(weights) else None
+            own, slopes = weights[rows], gradient(rows)
+            room = self._room[: len(own)]
+            # The bias is the last row, of the last block.
+            others = len(own) if bias is None else -1
+            if self._has_decay:
+                np.multiply(own, self._decay, out=room)
+                if bias is not None:
+                    room[-1] *= self._bias_decay
+                slopes += room
+            if self._has_l1:
+                np.sign(own[:others], out=room[:others])
+                room[:others] *= self._l1
+                slopes[:others] += room[:others]
+            slopes += _FLOOR
+            self._rule.step(rows, own, slopes, room, Rates(rate, bias), self._updates)

@@ -28,6 +28,7 @@ PARITY: Final = (
 
 Doubles = npt.NDArray[np.float64]
 _CHUNK: Final = 2048
+_FOLDED_NUMBERS: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,15 @@ class Scaler:
 
         `weights` (columns + 1, outputs) are those for normalised values, the bias last.
         """
-        raw = weights[:-1].astype(np.float64) / self.stdev[:, np.newaxis]
-        bias = weights[-1:] - self.mean[np.newaxis, :] @ raw
-        raw *= self.label_stdev or 1.0
-        bias = bias * (self.label_stdev or 1.0) + (self.label_mean or 0.0)
-        return raw.astype(np.float32), bias.astype(np.float32)
+        factor, (columns, outputs) = self.label_stdev or 1.0, weights[:-1].shape
+        raw = np.empty((columns, outputs), np.float32)
+        bias = weights[-1:].astype(np.float64)
+        step = max(1, _FOLDED_NUMBERS // outputs)
+        for part in (slice(start, start + step) for start in range(0, columns, step)):
+            exact = weights[:-1][part] / self.stdev[part, np.newaxis]
+            bias -= self.mean[np.newaxis, part] @ exact
+            raw[part] = exact * factor
+        return raw, (bias * factor + (self.label_mean or 0.0)).astype(np.float32)
 
 
 def rows_for_scaler(parameters: Hyperparameters, rows: int) -> int:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.images.linear_learner.calibration import Criterion, calibrate
+from pipeline.local.images.linear_learner import calibration
+from pipeline.local.images.linear_learner.calibration import SAMPLE_NUMBERS, Criterion, Sample, calibrate
 from pipeline.local.images.linear_learner.hyperparameters import CRITERIA, parse
 
 NAMES = ["accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision"]
@@ -96,3 +97,33 @@ def test_names_of_2017_mean_the_criteria_of_today() -> None:
     assert made["f1"] == Criterion("f_beta", 1.0) and made["f_beta"] == Criterion("f_beta", 3.0)
     assert made["cross_entropy_loss"].is_loss and made["loss_function"].is_loss
     assert not made["accuracy"].is_loss
+
+
+def passed_over(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """What is taken of rows that come a few at a time; the scores of a row are its number, its label is too."""
+    sample = Sample(rows, columns)
+    for start in range(0, rows, 700):
+        numbers = np.arange(start, min(start + 700, rows), dtype=np.float32)
+        sample.add(np.tile(numbers[:, np.newaxis], columns), numbers)
+    return sample.taken
+
+
+def test_of_rows_that_can_be_held_all_are_taken() -> None:
+    scores, labels = passed_over(3000, 2)
+    assert (labels == np.arange(3000)).all() and (scores == labels).all()
+
+
+def test_of_too_many_rows_an_even_part_is_taken_whatever_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calibration, "SAMPLE_NUMBERS", 26_000)
+    scores, labels = passed_over(10_000, 2)
+    assert scores.shape == (2, 1000) and (scores == labels).all()
+    # One of every ten neighbours, and not always the same one.
+    assert (labels // 10 == np.arange(1000)).all()
+    assert 300 < (labels % 2).sum() < 700
+
+
+@pytest.mark.parametrize("columns", [1, 32, 64])
+def test_a_sample_takes_the_same_memory_of_any_number_of_rows(columns: int) -> None:
+    for rows in (10**6, 10**8, 10**10):
+        scores = Sample(rows, columns)._scores
+        assert scores.size <= SAMPLE_NUMBERS and scores.shape[0] == columns

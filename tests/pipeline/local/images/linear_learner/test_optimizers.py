@@ -24,7 +24,7 @@ def walk(given: Hyperparameters, models: list[Candidate], gradients: np.ndarray)
     weights = np.full(gradients.shape[1:], 0.5, np.float32)
     optimizer = Optimizer(given, models, weights.shape)
     for gradient in gradients:
-        optimizer.step(weights, gradient.copy())
+        optimizer.step(weights, gradient.copy().__getitem__)
     return weights
 
 
@@ -98,8 +98,8 @@ def test_moments_of_idle_weights_never_become_subnormal() -> None:
     gradients = np.zeros((1, 2, 1), np.float32)
     optimizer = Optimizer(parameters(), [MODEL], (2, 1))
     weights = np.ones((2, 1), np.float32)
-    optimizer.step(weights, np.ones((2, 1), np.float32))
+    optimizer.step(weights, np.ones((2, 1), np.float32).__getitem__)
     for _ in range(2000):
-        optimizer.step(weights, gradients[0].copy())
+        optimizer.step(weights, gradients[0].copy().__getitem__)
     mean = optimizer._rule._mean  # type: ignore[attr-defined]
     assert (np.abs(mean) > np.finfo(np.float32).tiny).all()

@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner import data
+from pipeline.local.images.linear_learner import calibration, data
+from pipeline.local.images.linear_learner.channels import read_channels
+from pipeline.local.images.linear_learner.hyperparameters import parse
+from pipeline.local.images.linear_learner.rows import StreamedRows
 from scripts.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv
 
@@ -110,6 +113,26 @@ def test_pipes_read_anew_give_the_model_of_files_kept(tmp_path: Path, monkeypatc
     same(outcome, kept)
     # A pass for the check and one for the scaler, then one an epoch.
     assert [name for name in read if name.startswith("train")] == [f"train_{number}" for number in range(5)]
+
+
+def test_nothing_is_held_of_rows_that_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    rows = data.load(read_channels(job(tmp_path, "recordio", "File").root)["train"], parse(GIVEN))
+    assert isinstance(rows, StreamedRows) and len(rows) == len(LABELS)
+    assert rows.class_counts.tolist() == [(LABELS == 0).sum(), (LABELS == 1).sum()]
+    held = [value for value in vars(rows).values() if isinstance(value, np.ndarray)]
+    assert sum(value.size for value in held) == 2
+
+
+def test_a_sample_of_the_scores_gives_nearly_the_threshold_and_figures_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = job(tmp_path / "whole", "recordio", "File").run()
+    monkeypatch.setattr(calibration, "SAMPLE_NUMBERS", 10_000)
+    sampled = job(tmp_path / "sampled", "recordio", "File").run()
+    assert sampled.model.threshold != whole.model.threshold
+    for name in ("binary_classification_accuracy", "recall", "roc_auc_score"):
+        assert sampled.score(name) == pytest.approx(whole.score(name), abs=0.05)
 
 
 def test_a_pipe_that_fits_is_read_once(tmp_path: Path) -> None:
