@@ -15,12 +15,13 @@ from pipeline.local.clock import Clock
 from pipeline.local.durable import Sync
 from pipeline.local.egress.proxy import Proxy
 from pipeline.local.faults import InjectedFaults
+from pipeline.local.kinds import Body
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
 from pipeline.local.other_aws.events import Events
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
-from pipeline.local.store import Body, Store
+from pipeline.local.store import Store
 from pipeline.local.threads import Starter
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import Body
 from pipeline.local.logs import milliseconds
-from pipeline.local.store import Body
 
 MOST_BYTES: Final = 1 << 20
 MOST_EVENTS: Final = 10_000

@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import TUNING_JOB, Body, Kind
 
 PARITY: Final = (
     Row(
@@ -48,7 +48,7 @@ class Around:
 
     region: str | None = None
     """The region that the request was signed for; None for what a pipeline asks, which may be made for any region."""
-    stored: Callable[[str, str], Body | None] = lambda kind, name: None
+    stored: Callable[[Kind[Body], str], Body | None] = lambda kind, name: None
     """The stored body of a resource, by its kind and name."""
 
 
@@ -289,14 +289,14 @@ def _hyperband(request: Body, around: Around) -> Iterator[str]:
 
 def _parents(request: Body, around: Around) -> Iterator[str]:
     for name in _parent_names(request):
-        if around.stored("hyper-parameter-tuning-job", name) is None:
+        if around.stored(TUNING_JOB, name) is None:
             yield f"WarmStartConfig: Amazon SageMaker can't find a tuning job called {name}. Type another name."
 
 
 def _parents_parameters(request: Body, around: Around) -> Iterator[str]:
     ours = _hyperparameters(request)
     for name in _parent_names(request):
-        theirs = _hyperparameters(around.stored("hyper-parameter-tuning-job", name) or {})
+        theirs = _hyperparameters(around.stored(TUNING_JOB, name) or {})
         if None not in (ours, theirs) and ours != theirs:
             yield (
                 "The set of tunable plus static HyperParameter names is not the same across current and parent tuning"
@@ -308,7 +308,7 @@ def _parents_parameters(request: Body, around: Around) -> Iterator[str]:
 def _parents_objective(request: Body, around: Around) -> Iterator[str]:
     ours = _objective(request)
     for name in _parent_names(request):
-        theirs = _objective(around.stored("hyper-parameter-tuning-job", name) or {})
+        theirs = _objective(around.stored(TUNING_JOB, name) or {})
         if ours and theirs and ours != theirs:
             yield f"The objective metric must be the same as that of the parent {name}, {theirs!r}, not {ours!r}."
 

@@ -15,7 +15,7 @@ from pipeline.definition.api_model import load_model
 from pipeline.definition.patterns import matches
 from pipeline.limits import Row
 from pipeline.local.errors import SerializationException, ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 Shape = dict[str, Any]
 

@@ -16,10 +16,10 @@ from pipeline.local.containers.jobs.jobs import Jobs
 from pipeline.local.context import Configuration, ServiceContext
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
+from pipeline.local.kinds import Body
 from pipeline.local.request_rules import Around
 from pipeline.local.request_validation import check_request
 from pipeline.local.state_folder import StateFolder
-from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 

@@ -18,11 +18,12 @@ from typing import Any, Final, TypeVar
 
 from pipeline.local import durable
 from pipeline.local.durable import GroupCommit, Sync
+from pipeline.local.kinds import Body, Kind
 
-Body = dict[str, Any]
 Key = tuple[str, str]
 """Kind and name of a resource."""
 T = TypeVar("T")
+R = TypeVar("R")
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS resource (
@@ -93,50 +94,50 @@ class Store:
 
     # resources
 
-    def insert(self, kind: str, name: str, body: Body, *, arn: str = "", parent: str = "") -> None:
+    def insert(self, kind: Kind[R], name: str, body: R, *, arn: str = "", parent: str = "") -> None:
         """Add a resource. Raises AlreadyExists."""
-        body = _stored(body)
+        text = _stored(body)
         with self.transaction():
             self._changed.add((kind, name))
             try:
                 self._db.execute(
                     "INSERT INTO resource (kind, name, parent, arn, body) VALUES (?, ?, ?, ?, ?)",
-                    (kind, name, parent, arn, json.dumps(body)),
+                    (kind, name, parent, arn, text),
                 )
             except sqlite3.IntegrityError:
                 raise AlreadyExists(f"{kind} {name}") from None
 
-    def get(self, kind: str, name: str) -> Body | None:
+    def get(self, kind: Kind[R], name: str) -> R | None:
         """A copy of the resource's body, or None."""
-        return self._one("SELECT body FROM resource WHERE kind = ? AND name = ?", (kind, name))
+        found: R | None = self._one("SELECT body FROM resource WHERE kind = ? AND name = ?", (kind, name))
+        return found
 
     def by_arn(self, arn: str) -> Body | None:
         """The resource that has this ARN, or None."""
-        return self._one("SELECT body FROM resource WHERE arn = ?", (arn,))
+        found: Body | None = self._one("SELECT body FROM resource WHERE arn = ?", (arn,))
+        return found
 
-    def put(self, kind: str, name: str, body: Body) -> None:
+    def put(self, kind: Kind[R], name: str, body: R) -> None:
         """Replace the body of a resource that exists. Raises KeyError."""
-        body = _stored(body)
+        text = _stored(body)
         with self.transaction():
             self._changed.add((kind, name))
-            done = self._db.execute(
-                "UPDATE resource SET body = ? WHERE kind = ? AND name = ?", (json.dumps(body), kind, name)
-            )
+            done = self._db.execute("UPDATE resource SET body = ? WHERE kind = ? AND name = ?", (text, kind, name))
             if done.rowcount == 0:
                 raise KeyError(f"{kind} {name}")
 
-    def merge(self, kind: str, name: str, **members: Any) -> Body:
+    def merge(self, kind: Kind[R], name: str, **members: Any) -> R:
         """Set members of a body and return the whole; a member set to None is removed. Raises KeyError."""
         with self.transaction():
-            body = self.get(kind, name)
-            if body is None:
+            before: Any = self.get(kind, name)
+            if before is None:
                 raise KeyError(f"{kind} {name}")
-            body.update(members)
-            body = {key: value for key, value in body.items() if value is not None}
+            body: Any = {key: value for key, value in (before | members).items() if value is not None}
             self.put(kind, name, body)
-            return body
+            changed: R = body
+            return changed
 
-    def delete(self, kind: str, name: str) -> bool:
+    def delete(self, kind: Kind[Any], name: str) -> bool:
         """Remove a resource and its tags; False if it was not there."""
         with self.transaction():
             self._changed.add((kind, name))
@@ -149,11 +150,11 @@ class Store:
                 self._db.execute("DELETE FROM tag WHERE arn = ?", (row[0],))
             return True
 
-    def list(self, kind: str, *, parent: str | None = None) -> list[Body]:
+    def list(self, kind: Kind[R], *, parent: str | None = None) -> list[R]:
         """All bodies of a kind (below one parent), oldest first; `_seq` tells which was stored before which."""
-        query, values = "SELECT body, seq FROM resource WHERE kind = ?", [kind]
+        query, values = "SELECT body, seq FROM resource WHERE kind = ?", [str(kind)]
         if parent is not None:
-            query, values = query + " AND parent = ?", [kind, parent]
+            query, values = query + " AND parent = ?", [str(kind), parent]
         with self._lock:
             return [json.loads(row[0]) | {"_seq": row[1]} for row in self._db.execute(query + " ORDER BY seq", values)]
 
@@ -236,14 +237,11 @@ class Store:
             for changed in self._waiting.get(key, ()):
                 changed.notify_all()
 
-    def _one(self, query: str, values: tuple[str, ...]) -> Body | None:
+    def _one(self, query: str, values: tuple[str, ...]) -> Any:
         with self._lock:
             row = self._db.execute(query, values).fetchone()
-        if row is None:
-            return None
-        body: Body = json.loads(row[0])
-        return body
+        return None if row is None else json.loads(row[0])
 
 
-def _stored(body: Body) -> Body:
-    return {key: value for key, value in body.items() if key != "_seq"}
+def _stored(body: Any) -> str:
+    return json.dumps({key: value for key, value in body.items() if key != "_seq"})

@@ -11,8 +11,6 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from pipeline.local.store import Body
-
 if TYPE_CHECKING:
     from pipeline.local.service import Action
 
@@ -37,8 +35,3 @@ def load() -> dict[str, Action]:
     for module in pkgutil.walk_packages(__path__, f"{__name__}."):
         importlib.import_module(module.name)
     return ACTIONS
-
-
-def public(body: Body) -> Body:
-    """A stored body without the members that are the service's own (those that begin with `_`)."""
-    return {key: value for key, value in body.items() if not key.startswith("_")}

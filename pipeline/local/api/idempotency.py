@@ -7,8 +7,8 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.errors import ConflictException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

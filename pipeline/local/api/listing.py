@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pipeline.local.errors import ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 T = TypeVar("T")
 Place = tuple[Any, ...]
@@ -51,7 +51,7 @@ class Listing:
     """Whether StatusEquals filters the page that was cut, as AWS does for jobs: one may be empty and not the last."""
 
     def page(
-        self, bodies: Iterable[Body], request: Body, summary: Callable[[Body], Body]
+        self, bodies: Iterable[Any], request: Body, summary: Callable[[Any], Body]
     ) -> tuple[list[Body], dict[str, str]]:
         """The page that `request` asks for, as summaries, and {"NextToken": ...} if there is more.
 

@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError, ResourceNotFound, ValidationException
+from pipeline.local.kinds import Body, Kind, public
 from pipeline.local.names import last_part
 from pipeline.local.service import Service
-from pipeline.local.store import AlreadyExists, Body
+from pipeline.local.store import AlreadyExists
 
 
 def stamped(service: Service, request: Body) -> Body:
@@ -31,7 +32,7 @@ def stamped(service: Service, request: Body) -> Body:
 class ResourceActions:
     """The actions on one kind; in the texts of its errors `{word}`, `{name}`, `{arn}` and `{given}` are filled in."""
 
-    kind: str
+    kind: Kind[Any]
     """In the store, and in ARNs."""
     word: str
     """In members and operations: `Model` of ModelName, ModelArn and DescribeModel."""
@@ -64,7 +65,7 @@ class ResourceActions:
 
     def find(self, service: ServiceContext, name_or_arn: str) -> Body:
         """The stored body. Raises `unknown_error`."""
-        body = service.store.get(self.kind, last_part(name_or_arn))
+        body: Body | None = service.store.get(self.kind, last_part(name_or_arn))
         arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of(self.kind, name_or_arn)
         if body is None or body[f"{self.word}Arn"] != arn:
             raise self.unknown_error(self.unknown.format(word=self.word, given=name_or_arn, arn=arn))

@@ -11,8 +11,8 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.listing import paged
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 MAX_TAGS: Final = 50
 

@@ -14,8 +14,8 @@ from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import Body, ExecutionRecord, StepRecord, public
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 _LOG_LINES: Final = 400
 _MOST_FILES: Final = 60
@@ -61,7 +61,7 @@ class Stored:
 class ConsoleStep:
     """One step of an execution, with what its job left."""
 
-    body: Body
+    body: StepRecord
     kind: str
     resource: Body
     figures: list[tuple[str, float]]
@@ -95,7 +95,7 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def step_view(service: Service, execution: Body, graph: ExecutionGraph, row: Body) -> ConsoleStep:
+def step_view(service: Service, execution: ExecutionRecord, graph: ExecutionGraph, row: StepRecord) -> ConsoleStep:
     """A step that was scheduled, with all that is known of it."""
     arn = _arn(row)
     kind = arn.split(":", 5)[5].split("/", 1)[0] if arn.count(":") >= 5 else ""
@@ -109,11 +109,14 @@ def step_view(service: Service, execution: Body, graph: ExecutionGraph, row: Bod
     for file in files:
         if file.name == "evaluation.json" and file.size <= _LARGEST_FIGURES:
             figures += figures_of(service, f"s3://{file.bucket}/{file.key}")
-    shown = {key: value for key, value in resource.items() if not key.startswith("_")}
-    return ConsoleStep(row, kind, shown, figures, files, log, cut, _conditions(service, execution, graph, row))
+    return ConsoleStep(
+        row, kind, public(resource), figures, files, log, cut, _conditions(service, execution, graph, row)
+    )
 
 
-def _conditions(service: Service, execution: Body, graph: ExecutionGraph, row: Body) -> list[tuple[str, str, str, str]]:
+def _conditions(
+    service: Service, execution: ExecutionRecord, graph: ExecutionGraph, row: StepRecord
+) -> list[tuple[str, str, str, str]]:
     if row["_type"] != "Condition" or row["StepName"] not in graph.nodes:
         return []
     scope = ExecutionScope(service, execution, graph, Records(service, execution["PipelineExecutionArn"]))
@@ -153,7 +156,7 @@ def _called(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _arn(row: Body) -> str:
+def _arn(row: StepRecord) -> str:
     for value in row.get("Metadata", {}).values():
         if isinstance(value, dict) and str(value.get("Arn", "")).startswith("arn:"):
             return str(value["Arn"])

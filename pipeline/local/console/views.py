@@ -12,9 +12,20 @@ from typing import Any, Final
 from pipeline.local.console.drawing import Mark, drawing, execution_path
 from pipeline.local.console.step_view import ConsoleStep, figures_of, step_view
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED, EXECUTION, STEP, definition_of
+from pipeline.local.engine.records import ENDED, definition_of
+from pipeline.local.kinds import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    EXECUTION,
+    MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
+    PIPELINE,
+    STEP,
+    Body,
+    ExecutionRecord,
+    StepRecord,
+)
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 _RECENT: Final = 50
 
@@ -50,15 +61,15 @@ class Overview:
 def overview(service: Service) -> Overview:
     """Pipelines, their latest executions, endpoints and the registry in short."""
     store = service.store
-    executions = [
-        body | {"_path": execution_path(body["PipelineExecutionArn"]), "_outcome": _outcome(service, body)}
+    executions: list[Body] = [
+        {**body, "_path": execution_path(body["PipelineExecutionArn"]), "_outcome": _outcome(service, body)}
         for body in store.list(EXECUTION)
     ]
     executions.reverse()
     latest: dict[str, Body] = {}
     for body in executions:
         latest.setdefault(body["PipelineArn"], body)
-    pipelines = [body | {"_latest": latest.get(body["PipelineArn"])} for body in reversed(store.list("pipeline"))]
+    pipelines = [body | {"_latest": latest.get(body["PipelineArn"])} for body in reversed(store.list(PIPELINE))]
     live = any(body["PipelineExecutionStatus"] not in ENDED for body in executions)
     return Overview(pipelines, executions[:_RECENT], endpoints(service), groups(service), live)
 
@@ -69,38 +80,38 @@ def execution(service: Service, pipeline: str, execution_id: str, step: str) -> 
     body = service.store.get(EXECUTION, arn)
     if body is None:
         return None
-    rows = service.store.list(STEP, parent=arn)
+    steps = service.store.list(STEP, parent=arn)
     definition = definition_of(service, body)
     path = execution_path(arn)
-    name = step or _telling(rows)
+    name = step or _telling(steps)
     now = service.clock.now()
-    for row in rows:
-        row["_outcome"] = _step_outcome(row)
-        row["_seconds"] = row.get("EndTime", now) - row["StartTime"]
+    rows: list[Body] = [
+        {**row, "_outcome": _step_outcome(row), "_seconds": row.get("EndTime", now) - row["StartTime"]} for row in steps
+    ]
     marks = {row["StepName"]: Mark(row["_outcome"], _note(row), row["StepName"] == name) for row in rows}
     if name and name not in marks:
         marks[name] = Mark("", "", chosen=True)
     graph = ExecutionGraph.of(definition)
     picture = drawing(graph, marks, f"{path}?step=")
-    chosen = next((step_view(service, body, graph, row) for row in rows if row["StepName"] == name), None)
-    body["_outcome"] = _outcome(service, body)
-    return ExecutionView(body, picture, rows, _parameters(definition, body), chosen, path)
+    chosen = next((step_view(service, body, graph, row) for row in steps if row["StepName"] == name), None)
+    shown = {**body, "_outcome": _outcome(service, body)}
+    return ExecutionView(shown, picture, rows, _parameters(definition, body), chosen, path)
 
 
 def endpoints(service: Service) -> list[Body]:
     """Endpoints with their configuration, latest first."""
     found = []
-    for body in reversed(service.store.list("endpoint")):
-        configuration = service.store.get("endpoint-config", body["EndpointConfigName"]) or {}
+    for body in reversed(service.store.list(ENDPOINT)):
+        configuration = service.store.get(ENDPOINT_CONFIG, body["EndpointConfigName"]) or {}
         variants = configuration.get("ProductionVariants", [])
-        found.append(body | {"_models": [variant.get("ModelName", "") for variant in variants]})
+        found.append({**body, "_models": [variant.get("ModelName", "") for variant in variants]})
     return found
 
 
 def groups(service: Service) -> list[Body]:
     """Model package groups with their versions, latest first, and each version's figures."""
     versions: dict[str, list[Body]] = {}
-    for body in reversed(service.store.list("model-package")):
+    for body in reversed(service.store.list(MODEL_PACKAGE)):
         statistics = body.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
         figures = dict(figures_of(service, statistics.get("S3Uri", "")))
         by = body.get("MetadataProperties", {}).get("GeneratedBy", "")
@@ -108,11 +119,11 @@ def groups(service: Service) -> list[Body]:
         versions.setdefault(body.get("ModelPackageGroupName", ""), []).append(
             body | {"_figures": figures, "_path": path}
         )
-    names = {body["ModelPackageGroupName"]: body for body in reversed(service.store.list("model-package-group"))}
+    names = {body["ModelPackageGroupName"]: body for body in reversed(service.store.list(MODEL_PACKAGE_GROUP))}
     return [body | {"_versions": versions.get(name, [])} for name, body in names.items()]
 
 
-def _outcome(service: Service, body: Body) -> str:
+def _outcome(service: Service, body: ExecutionRecord) -> str:
     """The execution's status, in which one that a Fail step ended on purpose is Rejected."""
     status = str(body["PipelineExecutionStatus"])
     if status != "Failed":
@@ -121,11 +132,11 @@ def _outcome(service: Service, body: Body) -> str:
     return next((outcome for outcome in outcomes if outcome in ("Failed", "Rejected")), status)
 
 
-def _step_outcome(row: Body) -> str:
+def _step_outcome(row: StepRecord) -> str:
     return "Rejected" if row["StepStatus"] == "Failed" and row["_type"] == "Fail" else str(row["StepStatus"])
 
 
-def _telling(rows: list[Body]) -> str:
+def _telling(rows: list[StepRecord]) -> str:
     """The step to show first: one that failed, else one that runs, else the last that has ended."""
     for status in ("Failed", "Executing", "Starting", "Stopping", "Stopped"):
         for row in rows:
@@ -143,8 +154,8 @@ def _note(row: Mapping[str, Any]) -> str:
     return f"{row['_seconds']:.1f} s"
 
 
-def _parameters(definition: Body, body: Body) -> list[tuple[str, Any]]:
-    given = {parameter["Name"]: parameter["Value"] for parameter in body.get("_parameters", [])}
+def _parameters(definition: Body, body: ExecutionRecord) -> list[tuple[str, Any]]:
+    given = {parameter["Name"]: parameter["Value"] for parameter in body["_parameters"]}
     return [
         (parameter["Name"], given.get(parameter["Name"], parameter.get("DefaultValue", "")))
         for parameter in definition.get("Parameters", [])

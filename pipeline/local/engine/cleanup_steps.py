@@ -11,7 +11,7 @@ from typing import Any, Final
 from pipeline.definition.expressions import EvaluationError, evaluate
 from pipeline.limits import Row
 from pipeline.local.engine.step_run import Ended, StepRun
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 PARITY: Final = (
     Row(

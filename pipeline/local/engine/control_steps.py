@@ -7,6 +7,7 @@ from typing import Final
 from pipeline.definition.expressions import evaluate, render
 from pipeline.local.engine.conditions import holds
 from pipeline.local.engine.step_run import Ended, StepRun
+from pipeline.local.kinds import StepChanges
 
 _MESSAGE_LIMIT: Final = 3072
 
@@ -15,7 +16,7 @@ def run_condition(run: StepRun) -> Ended:
     """Evaluate the conditions. Metadata says "True" or "False", a reference to Outcome gets a boolean."""
     run.progress("Executing")
     outcome = holds(run.arguments.get("Conditions"), run.scope)
-    members = {
+    members: StepChanges = {
         "Metadata": {"Condition": {"Outcome": "True" if outcome else "False"}},
         "_properties": {"Outcome": outcome},
     }

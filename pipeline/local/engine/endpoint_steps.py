@@ -12,7 +12,7 @@ from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local.engine.resource_steps import Creation
 from pipeline.local.engine.step_run import Ended
-from pipeline.local.store import Body
+from pipeline.local.kinds import ENDPOINT, Body, EndpointRecord
 
 PARITY: Final = (
     Row(
@@ -44,7 +44,7 @@ class EndpointDeployment(Creation):
     def create(self, request: Body) -> str:
         """CreateEndpoint, or UpdateEndpoint by existence. Raises Rejected."""
         self.run.note(_wanted=request.get("EndpointConfigName"))
-        if self.service.store.get("endpoint", request["EndpointName"]) is None:
+        if self.service.store.get(ENDPOINT, request["EndpointName"]) is None:
             return super().create(request)
         update: Body = {
             member: request[member] for member in ("EndpointName", "EndpointConfigName") if member in request
@@ -56,24 +56,24 @@ class EndpointDeployment(Creation):
     def _attach(self) -> Ended | None:
         """Wait on for an endpoint in the making; call again if the restart came before the call."""
         row = self.run.row
-        body = self.service.store.get("endpoint", row["_name"]) if "_name" in row else None
+        body = self.service.store.get(ENDPOINT, row.get("_name") or "")
         if body is None or "_wanted" not in row:
             return None
-        called = body.get("EndpointConfigName") == row["_wanted"] or body.get("EndpointStatus") not in _ENDED
+        called = body["EndpointConfigName"] == row["_wanted"] or body["EndpointStatus"] not in _ENDED
         return super()._attach() if called else None
 
     def _outcome(self, name: str) -> Ended:
-        def look() -> Body | None:
-            body = self.service.store.get("endpoint", name)
-            if body is None:
-                return {"EndpointStatus": "Failed", "FailureReason": "ClientError: The endpoint was deleted."}
-            return body if body.get("EndpointStatus") in _ENDED or self.run.stopping else None
+        def look() -> tuple[EndpointRecord | None] | None:
+            body = self.service.store.get(ENDPOINT, name)
+            return (body,) if body is None or body["EndpointStatus"] in _ENDED or self.run.stopping else None
 
-        body = self.run.wait(look, of=("endpoint", name))
+        (body,) = self.run.wait(look, of=(ENDPOINT, name))
+        if body is None:
+            return Ended("Failed", "ClientError: The endpoint was deleted.")
         if body["EndpointStatus"] not in _ENDED:
             return Ended("Stopped")
         wanted = self.run.row.get("_wanted")
-        if body["EndpointStatus"] == "InService" and body.get("EndpointConfigName") == wanted:
+        if body["EndpointStatus"] == "InService" and body["EndpointConfigName"] == wanted:
             return Ended("Succeeded")
         reason = body.get("FailureReason") or f"The endpoint {name} does not serve the configuration {wanted}."
         return Ended("Failed", str(reason))

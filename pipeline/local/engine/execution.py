@@ -6,8 +6,9 @@ import threading
 
 from pipeline.local import threads
 from pipeline.local.context import ServiceContext
-from pipeline.local.engine.records import ENDED, EXECUTION
+from pipeline.local.engine.records import ENDED
 from pipeline.local.engine.scheduler import Run
+from pipeline.local.kinds import EXECUTION
 
 
 class Engine:

@@ -16,8 +16,8 @@ from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException
+from pipeline.local.kinds import TRIAL_COMPONENT, Body, ExecutionRecord
 from pipeline.local.patient_calls import patiently
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -29,7 +29,7 @@ PARITY: Final = (
 )
 
 
-def join(request: Body, execution: Body) -> None:
+def join(request: Body, execution: ExecutionRecord) -> None:
     """Give a job the execution's experiment and trial; the display name of the step's own config stays."""
     given = request.pop("ExperimentConfig", None) or {}
     config = execution.get("PipelineExperimentConfig")
@@ -38,7 +38,7 @@ def join(request: Body, execution: Body) -> None:
         request["ExperimentConfig"] = config | {key: value for key, value in display.items() if value}
 
 
-def resolve_config(service: ServiceContext, definition: Body, execution: Body, mlflow: str | None) -> Body:
+def resolve_config(service: ServiceContext, definition: Body, execution: ExecutionRecord, mlflow: str | None) -> Body:
     """The members of an execution that say where its experiments are recorded. Raises ValidationException."""
     scope = _ConfigScope(service, execution, ExecutionGraph({}), Records(service, execution["PipelineExecutionArn"]))
     try:
@@ -63,7 +63,7 @@ class _ConfigScope(ExecutionScope):
         return value.lower() if name == "PipelineName" else value
 
 
-def open_trial(service: ServiceContext, execution: Body) -> None:
+def open_trial(service: ServiceContext, execution: ExecutionRecord) -> None:
     """Create the execution's experiment and trial where they do not exist."""
     config = execution.get("PipelineExperimentConfig")
     if not config:
@@ -74,7 +74,7 @@ def open_trial(service: ServiceContext, execution: Body) -> None:
 
 
 def record_job(
-    service: ServiceContext, execution: Body, resource: Resource, name: str, arn: str, request: Body
+    service: ServiceContext, execution: ExecutionRecord, resource: Resource, name: str, arn: str, request: Body
 ) -> None:
     """Create the trial component of a job and put it into the trial."""
     config = execution.get("PipelineExperimentConfig")
@@ -87,7 +87,7 @@ def record_job(
     with suppress(KeyError):
         # A client cannot set Source: AWS makes these components itself.
         source = {"SourceArn": arn, "SourceType": resource.source}
-        service.store.merge("experiment-trial-component", component, Source=source)
+        service.store.merge(TRIAL_COMPONENT, component, Source=source)
     _tolerantly(
         service,
         "AssociateTrialComponent",

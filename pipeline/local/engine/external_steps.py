@@ -14,8 +14,8 @@ from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import lambdas, outputs
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
+from pipeline.local.kinds import CALLBACK, Body, CallbackRecord, StepChanges
 from pipeline.local.other_aws import models
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -31,8 +31,6 @@ PARITY: Final = (
         aws="the function of that ARN",
     ),
 )
-
-CALLBACK: Final = "callback"
 
 
 def run_lambda(run: StepRun) -> Ended:
@@ -51,7 +49,7 @@ def run_lambda(run: StepRun) -> Ended:
         return Ended("Failed", f"ClientError: Failed to invoke lambda:InvokeFunction. Error Details: {error}")
     except outputs.OutputError as error:
         return Ended("Failed", f"ClientError: {error}.")
-    members = {
+    members: StepChanges = {
         "Metadata": {"Lambda": {"Arn": arn, "OutputParameters": outputs.listed(values)}},
         "_properties": {"OutputParameters": values},
     }
@@ -65,7 +63,7 @@ def run_callback(run: StepRun) -> Ended:
     arguments = evaluate(run.arguments, run.scope)
     if run.service.store.get(CALLBACK, token) is None:
         metadata: Body = {"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}
-        body = {"execution": run.arn, "step": run.node.name}
+        body: CallbackRecord = {"execution": run.arn, "step": run.node.name}
         with run.service.store.transaction():
             run.service.store.insert(CALLBACK, token, body, parent=run.arn)
             run.note(_token=token, Metadata=metadata)
@@ -81,13 +79,15 @@ def _answered(run: StepRun, url: str, token: str, arguments: Body) -> Ended:
     told = "_told" in run.row
     while True:
 
-        def look(told: bool = told) -> Body | None:
-            body = run.service.store.get(CALLBACK, token) or {"failure": "The callback was deleted."}
+        def look(told: bool = told) -> tuple[CallbackRecord | None] | None:
+            body = run.service.store.get(CALLBACK, token)
+            if body is None:
+                body = {"execution": run.arn, "step": run.node.name, "failure": "The callback was deleted."}
             answered = "failure" in body or "outputs" in body
-            return body if answered else {} if run.stopping and not told else None
+            return (body,) if answered else (None,) if run.stopping and not told else None
 
-        body = run.wait(look, of=(CALLBACK, token))
-        if body:
+        (body,) = run.wait(look, of=(CALLBACK, token))
+        if body is not None:
             return _ended(run, body)
         told = True
         run.progress("Stopping", _told=True)
@@ -97,7 +97,7 @@ def _answered(run: StepRun, url: str, token: str, arguments: Body) -> Ended:
             pass  # the queue is gone; the token still waits for its answer
 
 
-def _ended(run: StepRun, body: Body) -> Ended:
+def _ended(run: StepRun, body: CallbackRecord) -> Ended:
     if run.stopping:
         return Ended("Stopped")
     if "failure" in body:

@@ -17,7 +17,7 @@ from pipeline.limits import Row
 from pipeline.local.engine.graph import Decision, ExecutionGraph
 from pipeline.local.engine.records import ENDED
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body, Iteration
 
 if TYPE_CHECKING:
     from pipeline.local.engine.scope import ExecutionScope
@@ -96,12 +96,12 @@ class _Children:
                 self._settled[name] = "Never"
             elif decision is Decision.RUN and len(self._running) < self._limit:
                 index = self._index[name]
-                context = {
+                context: Iteration = {
                     "ParentStepName": self._run.node.name,
                     "Index": index,
                     "Item": render(self._items[index])[:_ITEM_LIMIT],
                 }
-                self._run.records.begin(node, IterationContext=context)
+                self._run.records.begin(node, context)
                 self._launch(pool, name, resumed=False)
 
     def _launch(self, pool: ThreadPoolExecutor, name: str, *, resumed: bool) -> None:

@@ -7,8 +7,8 @@ from typing import Any, Final
 from pipeline.definition.expressions import EvaluationError, evaluate
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import Body, StepChanges
 from pipeline.local.patient_calls import patiently
-from pipeline.local.store import Body
 
 _ENTITIES: Final = (("Actions", "Action"), ("Artifacts", "Artifact"), ("Contexts", "Context"))
 
@@ -31,7 +31,7 @@ def run_lineage(run: StepRun) -> Ended:
     except _RefusedError as refused:
         reason = str(refused)
     result: Body = {f"{kind}Arns": arns for kind, arns in made.items()} | {"Associations": associations}
-    members = {"Metadata": {"Lineage": result}, "_properties": result}
+    members: StepChanges = {"Metadata": {"Lineage": result}, "_properties": result}
     return Ended("Failed" if reason else "Succeeded", reason, members=members)
 
 

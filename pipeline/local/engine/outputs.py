@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition.expressions import render
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 _LIMIT: Final = 1024
 

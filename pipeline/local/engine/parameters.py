@@ -7,7 +7,7 @@ from typing import Any, Final
 from pipeline.definition.parameter_values import default, typed
 from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 PARITY: Final = (
     Row(

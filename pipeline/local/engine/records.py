@@ -9,18 +9,24 @@ from __future__ import annotations
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import StepNode
-from pipeline.local.store import Body
+from pipeline.local.kinds import (
+    EXECUTION,
+    PIPELINE_VERSION,
+    STEP,
+    Body,
+    ExecutionRecord,
+    Iteration,
+    StepChanges,
+    StepRecord,
+)
 
 _log: Final = logging.getLogger(__name__)
 
 
-EXECUTION: Final = "pipeline-execution"
-STEP: Final = "execution-step"
-CACHE: Final = "step-cache"
 FAILURE: Final = "Step failure: One or multiple steps failed."
 ENDED: Final = ("Succeeded", "Failed", "Stopped", "CompletedWithFailures")
 STEP_REASON_LIMIT: Final = 1024
@@ -47,9 +53,9 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def definition_of(service: ServiceContext, execution: Body) -> Body:
+def definition_of(service: ServiceContext, execution: ExecutionRecord) -> Body:
     """The parsed definition that an execution runs: that of its version, whatever became of the pipeline."""
-    version = service.store.get("pipeline-version", f"{execution['_pipeline']}/{execution['PipelineVersionId']}")
+    version = service.store.get(PIPELINE_VERSION, f"{execution['_pipeline']}/{execution['PipelineVersionId']}")
     definition: Body = json.loads(version["PipelineDefinition"]) if version else {"Steps": []}
     return definition
 
@@ -62,20 +68,20 @@ class Records:
         self._service = service
         self._store = service.store
 
-    def execution(self) -> Body:
+    def execution(self) -> ExecutionRecord:
         """The body of the execution. Raises KeyError if it was deleted."""
         body = self._store.get(EXECUTION, self.arn)
         if body is None:
             raise KeyError(self.arn)
         return body
 
-    def take_up(self) -> Body:
+    def take_up(self) -> ExecutionRecord:
         """The body of an execution that is taken up after a restart; `taken_up` says that it went well.
 
         Raises Poisonous.
         """
         with self._store.transaction():
-            before = _counted(self.execution())
+            before = _counted(self.execution().get("_taking_up"))
             return self._store.merge(EXECUTION, self.arn, _taking_up=before + 1)
 
     def taken_up(self) -> None:
@@ -85,18 +91,18 @@ class Records:
     def take_up_step(self, step: str) -> None:
         """As `take_up`, for one step. Raises Poisonous."""
         with self._store.transaction():
-            self.note(step, _taking_up=_counted(self.step(step) or {}) + 1)
+            self.note(step, _taking_up=_counted(self.row(step).get("_taking_up")) + 1)
 
     def step_taken_up(self, step: str) -> None:
         """As `taken_up`, for one step."""
-        if "_taking_up" in (self.step(step) or {}):
+        if "_taking_up" in self.row(step):
             self.note(step, _taking_up=None)
 
     def change(self, status: str) -> None:
         """Give the execution a status and say so to EventBridge."""
         self.announce(*self.set_status(status, None))
 
-    def set_status(self, status: str, reason: str | None) -> tuple[Body, str]:
+    def set_status(self, status: str, reason: str | None) -> tuple[ExecutionRecord, str]:
         """Give the execution a status; its body, and the status before, for `announce` once this is committed."""
         with self._store.transaction():
             previous = self.execution()["PipelineExecutionStatus"]
@@ -112,7 +118,7 @@ class Records:
             )
         return body, previous
 
-    def announce(self, body: Body, previous: str | None) -> None:
+    def announce(self, body: ExecutionRecord, previous: str | None) -> None:
         """Send the event of an execution's status."""
         detail = {
             "pipelineExecutionDisplayName": body.get("PipelineExecutionDisplayName"),
@@ -124,31 +130,41 @@ class Records:
         }
         self._emit(_EXECUTION_EVENT, body["PipelineArn"], detail)
 
-    def steps(self) -> dict[str, Body]:
+    def steps(self) -> dict[str, StepRecord]:
         """The rows of the steps that were scheduled, oldest first."""
         return {body["StepName"]: body for body in self._store.list(STEP, parent=self.arn)}
 
-    def step(self, name: str) -> Body | None:
+    def step(self, name: str) -> StepRecord | None:
         """The row of one step, or None if it was never scheduled."""
         return self._store.get(STEP, f"{self.arn}/{name}")
 
-    def begin(self, node: StepNode, **members: Any) -> None:
+    def row(self, name: str) -> StepRecord:
+        """The row of one step. Raises KeyError if it was never scheduled."""
+        row = self.step(name)
+        if row is None:
+            raise KeyError(name)
+        return row
+
+    def begin(self, node: StepNode, iteration: Iteration | None = None) -> None:
         """Add the row of a step that is scheduled now."""
-        body: Body = {
+        body: StepRecord = {
             "StepName": node.name,
-            "StepDisplayName": node.step.get("DisplayName"),
-            "StepDescription": node.step.get("Description"),
             "StartTime": self._service.clock.now(),
             "StepStatus": "Starting",
             "AttemptCount": 1,
             "Metadata": {},
             "_type": node.type,
-        } | members
-        body = {key: value for key, value in body.items() if value is not None}
+        }
+        if iteration:
+            body["IterationContext"] = iteration
+        if title := node.step.get("DisplayName"):
+            body["StepDisplayName"] = title
+        if text := node.step.get("Description"):
+            body["StepDescription"] = text
         self._store.insert(STEP, f"{self.arn}/{node.name}", body, parent=self.arn)
         self._announce_step(body, None)
 
-    def note(self, step: str, **members: Any) -> Body:
+    def note(self, step: str, **members: Unpack[StepChanges]) -> StepRecord:
         """Set members of a step's row that are not its status."""
         return self._store.merge(STEP, f"{self.arn}/{step}", **members)
 
@@ -157,14 +173,16 @@ class Records:
         for step in self.steps():
             self.progress(step, "Stopping", only="Executing")
 
-    def progress(self, step: str, status: str, *, only: str | None = None, **members: Any) -> Body:
+    def progress(
+        self, step: str, status: str, *, only: str | None = None, **members: Unpack[StepChanges]
+    ) -> StepRecord:
         """Give a step a status (if it has the status `only`) and say so to EventBridge.
 
         A status that ends it sets EndTime too.
         """
         with self._store.transaction():
-            row = self.step(step) or {}
-            previous = row.get("StepStatus")
+            row = self.row(step)
+            previous = row["StepStatus"]
             if only is not None and previous != only:
                 return row
             if status in ENDED:
@@ -172,7 +190,8 @@ class Records:
                 members["_taking_up"] = None
             if members.get("FailureReason"):
                 members["FailureReason"] = str(members["FailureReason"])[:STEP_REASON_LIMIT]
-            body = self.note(step, StepStatus=status, **members)
+            members["StepStatus"] = status
+            body = self.note(step, **members)
         _log.info("%s: step %s is %s", self.arn.rsplit("/", 1)[-1], step, status)
         self._announce_step(body, previous)
         return body
@@ -183,7 +202,7 @@ class Records:
             for step in steps:
                 self._store.delete(STEP, f"{self.arn}/{step}")
 
-    def _announce_step(self, body: Body, previous: str | None) -> None:
+    def _announce_step(self, body: StepRecord, previous: str | None) -> None:
         if previous == body["StepStatus"]:
             return
         detail = {
@@ -205,11 +224,10 @@ class Records:
         self._service.events.emit(detail_type, [pipeline_arn, self.arn], kept)
 
 
-def _counted(body: Body) -> int:
-    count = int(body.get("_taking_up", 0))
-    if count >= _STARTS:
+def _counted(starts: int | None) -> int:
+    if (starts or 0) >= _STARTS:
         raise Poisonous
-    return count
+    return starts or 0
 
 
 def _camel(value: Any) -> Any:

@@ -16,14 +16,13 @@ from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
 from pipeline.local.engine import experiments, retries
-from pipeline.local.engine.records import CACHE
 from pipeline.local.engine.resources import RESOURCES, Resource
 from pipeline.local.engine.retries import Retries
 from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import CACHE, ENDPOINT_CONFIG, MODEL_PACKAGE, TUNING_JOB, Body, CachedStep, StepChanges
 from pipeline.local.patient_calls import patiently
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -70,7 +69,7 @@ class Creation:
     def __call__(self) -> Ended:
         """All attempts of the step."""
         policies, began = Retries.of(self.run.node.step), self.service.clock.now()
-        attempt = int(self.run.row.get("AttemptCount", 1))
+        attempt = self.run.row["AttemptCount"]
         ended = self._attach() if self.run.resumed else self._attempt(attempt)
         if ended is not None and self.run.resumed and ended.exception == retries.JOB_INTERNAL_ERROR:
             ended = None  # the job went down with the service
@@ -91,7 +90,7 @@ class Creation:
     def _attach(self) -> Ended | None:
         """Take up the attempt that a restart interrupted; None if it must be made anew."""
         name = self.run.row.get("_name")
-        if name is None or self.resource.kind == "model-package":
+        if name is None or self.resource.kind == MODEL_PACKAGE:
             return None
         body = self.service.store.get(self.resource.kind, name)
         if body is None:
@@ -121,10 +120,10 @@ class Creation:
     def new_name(self) -> str:
         """A new name for the resource; an endpoint configuration keeps the beginning of the name it was given."""
         execution, step = str(self.run.execution["_id"]), re.sub(r"[^a-zA-Z0-9-]", "-", self.run.node.name)
-        if self.resource.kind == "endpoint-config" and "EndpointConfigName" in self.run.arguments:
+        if self.resource.kind == ENDPOINT_CONFIG and "EndpointConfigName" in self.run.arguments:
             given = evaluate(self.run.arguments["EndpointConfigName"], self.run.scope)
             return names.suffixed(str(given), execution)
-        if self.resource.kind == "hyper-parameter-tuning-job":
+        if self.resource.kind == TUNING_JOB:
             return names.pipeline_tuning_job(execution, step)
         return names.pipeline_resource(execution, step)
 
@@ -162,7 +161,7 @@ class Creation:
             return None
         if self.service.store.get(self.resource.kind, found["resource"]) is None:
             return None
-        members = {
+        members: StepChanges = {
             "CacheHitResult": {"SourcePipelineExecutionArn": found["execution"]},
             "Metadata": found["metadata"],
             "_resource": found["resource"],
@@ -174,9 +173,9 @@ class Creation:
 
     def _made(self, name: str, arn: str) -> None:
         """Executing from now on: who sees this status finds the resource in the step's Metadata."""
-        resource = arn if self.resource.kind == "model-package" else name
-        members: Body = {"Metadata": {self.resource.metadata: {"Arn": arn}}, "_resource": resource}
-        if self.run.row.get("StepStatus") == "Starting":
+        resource = arn if self.resource.kind == MODEL_PACKAGE else name
+        members: StepChanges = {"Metadata": {self.resource.metadata: {"Arn": arn}}, "_resource": resource}
+        if self.run.row["StepStatus"] == "Starting":
             self.run.progress("Executing", **members)
         else:
             self.run.note(**members)
@@ -200,7 +199,7 @@ class Creation:
         while True:
 
             def look(asked: bool = asked) -> Body | None:
-                body = self.service.store.get(self.resource.kind, name)
+                body: Body | None = self.service.store.get(self.resource.kind, name)
                 if body is None:
                     return {self.resource.status: "Failed", "FailureReason": "ClientError: The job was deleted."}
                 if body.get(self.resource.status) in _ENDED:
@@ -222,7 +221,7 @@ class Creation:
         row, store = self.run.row, self.service.store
         if (key := row.get("_cache_key")) is None:
             return
-        body = {
+        body: CachedStep = {
             "execution": self.run.arn,
             "ended": self.service.clock.now(),
             "metadata": row["Metadata"],
@@ -275,7 +274,7 @@ class Registration(Creation):
 
     def _token(self) -> str:
         """The same in all attempts of one run of the step."""
-        text = f"{self.run.arn} {self.run.node.name} {self.run.row.get('StartTime')}"
+        text = f"{self.run.arn} {self.run.node.name} {self.run.row['StartTime']}"
         return hashlib.sha256(text.encode()).hexdigest()[:36]
 
 

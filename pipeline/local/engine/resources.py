@@ -7,11 +7,22 @@ another.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pipeline.local.context import ServiceContext
+from pipeline.local.kinds import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    MODEL,
+    MODEL_PACKAGE,
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TUNING_JOB,
+    Body,
+    Kind,
+)
 from pipeline.local.patient_calls import patiently
-from pipeline.local.store import Body
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,7 @@ class Resource:
 
     noun: str
     """As in the names of its actions: Create<noun>, Describe<noun>, Stop<noun>."""
-    kind: str
+    kind: Kind[Any]
     """Its kind in the store."""
     metadata: str
     """The member of the step's Metadata that holds {"Arn": ...}."""
@@ -51,7 +62,7 @@ class Resource:
     def properties(self, service: ServiceContext, name: str) -> Body:
         """The answer of its Describe action."""
         body = patiently(service, f"Describe{self.noun}", {self.name: name})
-        if self.kind == "hyper-parameter-tuning-job":
+        if self.kind == TUNING_JOB:
             ranked = {"SortBy": "FinalObjectiveMetricValue", "MaxResults": 50}
             request = {self.name: name, "SortOrder": _order(body)} | ranked
             jobs = patiently(service, "ListTrainingJobsForHyperParameterTuningJob", request)
@@ -62,7 +73,7 @@ class Resource:
 RESOURCES: Final[dict[str, Resource]] = {
     "Processing": Resource(
         "ProcessingJob",
-        "processing-job",
+        PROCESSING_JOB,
         "ProcessingJob",
         "ProcessingJobName",
         "ProcessingJobArn",
@@ -73,7 +84,7 @@ RESOURCES: Final[dict[str, Resource]] = {
     ),
     "Training": Resource(
         "TrainingJob",
-        "training-job",
+        TRAINING_JOB,
         "TrainingJob",
         "TrainingJobName",
         "TrainingJobArn",
@@ -84,7 +95,7 @@ RESOURCES: Final[dict[str, Resource]] = {
     ),
     "Transform": Resource(
         "TransformJob",
-        "transform-job",
+        TRANSFORM_JOB,
         "TransformJob",
         "TransformJobName",
         "TransformJobArn",
@@ -94,21 +105,21 @@ RESOURCES: Final[dict[str, Resource]] = {
     ),
     "Tuning": Resource(
         "HyperParameterTuningJob",
-        "hyper-parameter-tuning-job",
+        TUNING_JOB,
         "TuningJob",
         "HyperParameterTuningJobName",
         "HyperParameterTuningJobArn",
         status="HyperParameterTuningJobStatus",
         role="TrainingJobDefinition.RoleArn",
     ),
-    "Model": Resource("Model", "model", "Model", "ModelName", "ModelArn", role="ExecutionRoleArn"),
+    "Model": Resource("Model", MODEL, "Model", "ModelName", "ModelArn", role="ExecutionRoleArn"),
     "RegisterModel": Resource(
-        "ModelPackage", "model-package", "RegisterModel", "ModelPackageName", "ModelPackageArn", tags=False
+        "ModelPackage", MODEL_PACKAGE, "RegisterModel", "ModelPackageName", "ModelPackageArn", tags=False
     ),
     "EndpointConfig": Resource(
-        "EndpointConfig", "endpoint-config", "EndpointConfig", "EndpointConfigName", "EndpointConfigArn"
+        "EndpointConfig", ENDPOINT_CONFIG, "EndpointConfig", "EndpointConfigName", "EndpointConfigArn"
     ),
-    "Endpoint": Resource("Endpoint", "endpoint", "Endpoint", "EndpointName", "EndpointArn", status="EndpointStatus"),
+    "Endpoint": Resource("Endpoint", ENDPOINT, "Endpoint", "EndpointName", "EndpointArn", status="EndpointStatus"),
 }
 
 

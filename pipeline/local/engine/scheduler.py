@@ -21,7 +21,7 @@ from pipeline.local.engine.records import ENDED, FAILURE, Poisonous, Records, de
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step
-from pipeline.local.store import Body
+from pipeline.local.kinds import ExecutionRecord, StepRecord
 
 _log: Final = logging.getLogger(__name__)
 
@@ -127,11 +127,11 @@ class Run:
                 name, status = news
                 del self._running[name]
                 if status is not None:
-                    self._settle(name, status, self._records.step(name) or {})
+                    self._settle(name, status, self._records.row(name))
 
-    def _settle(self, name: str, status: str, row: Body) -> None:
+    def _settle(self, name: str, status: str, row: StepRecord) -> None:
         self._settled[name] = status
-        if row.get("_type") == "Condition" and status == "Succeeded":
+        if row["_type"] == "Condition" and status == "Succeeded":
             self._outcomes[name] = bool(row["_properties"]["Outcome"])
 
     def _launch_ready(self) -> None:
@@ -201,7 +201,7 @@ class Run:
         ended = disk.once_there_is_room(lambda: self._end(status, reason), closed=self._halt.closing.is_set)
         self._records.announce(*ended)
 
-    def _end(self, status: str, reason: str | None) -> tuple[Body, str]:
+    def _end(self, status: str, reason: str | None) -> tuple[ExecutionRecord, str]:
         with self._service.store.transaction():
             stopping = self._records.execution()["PipelineExecutionStatus"] == "Stopping"
             if stopping and not self._halt.stopping.is_set():

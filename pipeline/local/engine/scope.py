@@ -20,7 +20,7 @@ from pipeline.local.engine.json_paths import MOST, json_value
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body, ExecutionRecord
 
 PARITY: Final = (
     Row(
@@ -37,7 +37,7 @@ class ExecutionScope:
     """The scope of one execution; `job` is the name of the job that the step is about to create."""
 
     service: ServiceContext
-    execution: Body
+    execution: ExecutionRecord
     graph: ExecutionGraph
     records: Records
     job: str | None = None
@@ -79,15 +79,13 @@ class ExecutionScope:
 
     def properties(self, step: str) -> Any:
         """What a step that ran can be asked for. Raises KeyError; EvaluationError if its resource is gone."""
-        row = self.records.step(step)
-        if row is None:
-            raise KeyError(step)
+        row = self.records.row(step)
         if "_properties" in row:
             return row["_properties"]
         if row["_type"] == "ForEach":
             return self.iteration_outputs(step)
         try:
-            return RESOURCES[row["_type"]].properties(self.service, row["_resource"])
+            return RESOURCES[row["_type"]].properties(self.service, row["_resource"] or "")
         except ApiError as error:
             raise EvaluationError(error.message) from error
 
@@ -96,13 +94,11 @@ class ExecutionScope:
 
         Raises KeyError.
         """
-        row = self.records.step(step)
-        if row is None:
-            raise KeyError(step)
+        row = self.records.row(step)
         outputs: list[Body] = [{} for _ in row["_items"]]
         for child in self.records.steps().values():
-            context = child.get("IterationContext", {})
-            if context.get("ParentStepName") == step and child["StepStatus"] == "Succeeded":
+            context = child.get("IterationContext")
+            if context and context["ParentStepName"] == step and child["StepStatus"] == "Succeeded":
                 body = child["StepName"].removesuffix(f"-{context['Index']}")
                 outputs[context["Index"]][body] = self.properties(child["StepName"])
         metadata: Body = row["Metadata"]["ForEach"]

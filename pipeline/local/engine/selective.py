@@ -7,9 +7,9 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED, EXECUTION, STEP
+from pipeline.local.engine.records import ENDED
 from pipeline.local.errors import ResourceNotFound, ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import EXECUTION, STEP, Body, StepRecord
 
 PARITY: Final = (
     Row(
@@ -21,7 +21,9 @@ PARITY: Final = (
 )
 
 
-def select(service: ServiceContext, pipeline: str, graph: ExecutionGraph, config: Body) -> tuple[list[str], list[Body]]:
+def select(
+    service: ServiceContext, pipeline: str, graph: ExecutionGraph, config: Body
+) -> tuple[list[str], list[StepRecord]]:
     """The selected steps, and the rows of the earlier steps that they reuse. Raises ValidationException."""
     selected = [str(item["StepName"]) for item in config["SelectedSteps"]]
     if unknown := [name for name in selected if name not in graph.nodes]:
@@ -45,14 +47,15 @@ def select(service: ServiceContext, pipeline: str, graph: ExecutionGraph, config
             f" [{', '.join(selected)}] depend on, did not succeed in it"
         )
     above = {step for name in selected for step in graph.above(name)} - set(selected)
-    result = {"SelectiveExecutionResult": {"SourcePipelineExecutionArn": source}}
-    return selected, [row | result for row in rows.values() if _whole_step(row) in above]
+    reused = [row for row in rows.values() if _whole_step(row) in above]
+    for row in reused:
+        row["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": source}
+    return selected, reused
 
 
-def _whole_step(row: Body) -> str:
+def _whole_step(row: StepRecord) -> str:
     """The step of the definition that a row belongs to: a child of a ForEach step belongs to it."""
-    context = row.get("IterationContext") or {"ParentStepName": row["StepName"]}
-    return str(context["ParentStepName"])
+    return row["IterationContext"]["ParentStepName"] if "IterationContext" in row else row["StepName"]
 
 
 def _connected(graph: ExecutionGraph, selected: list[str]) -> None:
@@ -68,7 +71,7 @@ def _connected(graph: ExecutionGraph, selected: list[str]) -> None:
             )
 
 
-def _source_rows(service: ServiceContext, pipeline: str, source: str) -> dict[str, Body]:
+def _source_rows(service: ServiceContext, pipeline: str, source: str) -> dict[str, StepRecord]:
     execution = service.store.get(EXECUTION, source)
     if execution is None or execution["_pipeline"] != pipeline:
         raise ResourceNotFound(f"Pipeline execution '{source}' does not exist in pipeline {pipeline}.")

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar, Unpack
 
 from pipeline.local.context import ServiceContext
 from pipeline.local.engine.graph import StepNode
 from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
-from pipeline.local.store import Body, Key
+from pipeline.local.kinds import Body, ExecutionRecord, StepChanges, StepRecord
+from pipeline.local.store import Key
 
 T = TypeVar("T")
 
@@ -50,7 +51,7 @@ class Ended:
     status: str
     reason: str | None = None
     exception: str | None = None
-    members: Body = field(default_factory=dict)
+    members: StepChanges = field(default_factory=StepChanges)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class StepRun:
     resumed: bool = False
 
     @property
-    def execution(self) -> Body:
+    def execution(self) -> ExecutionRecord:
         """The body of the execution as it was when it started."""
         return self.scope.execution
 
@@ -82,20 +83,20 @@ class StepRun:
         return self.node.step.get("Arguments") or {}
 
     @property
-    def row(self) -> Body:
+    def row(self) -> StepRecord:
         """The step's row as it is now."""
-        return self.records.step(self.node.name) or {}
+        return self.records.row(self.node.name)
 
     @property
     def stopping(self) -> bool:
         """Whether the execution is to stop."""
         return self.halt.stopping.is_set()
 
-    def note(self, **members: Any) -> None:
+    def note(self, **members: Unpack[StepChanges]) -> None:
         """Set members of the step's row."""
         self.records.note(self.node.name, **members)
 
-    def progress(self, status: str, **members: Any) -> None:
+    def progress(self, status: str, **members: Unpack[StepChanges]) -> None:
         """Set the step's status."""
         self.records.progress(self.node.name, status, **members)
 

@@ -18,6 +18,7 @@ from pipeline.local.engine.lineage_steps import run_lineage
 from pipeline.local.engine.records import Poisonous
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
+from pipeline.local.kinds import StepChanges
 
 _log: Final = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ def run_step(run: StepRun) -> str | None:
             return None
         _log.exception("step %s of %s", run.node.name, run.arn)
         ended = Ended("Failed", f"InternalServerError: {type(error).__name__}: {error}")
+    members: StepChanges = {**ended.members, "FailureReason": ended.reason}
     disk.once_there_is_room(
-        lambda: run.progress(ended.status, FailureReason=ended.reason, **ended.members),
+        lambda: run.progress(ended.status, **members),
         closed=run.halt.closing.is_set,
     )
     return ended.status

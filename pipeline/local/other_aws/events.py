@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pipeline.limits import Row
+from pipeline.local.kinds import Body
 from pipeline.local.other_aws import models
-from pipeline.local.store import Body
 
 _log: Final = logging.getLogger(__name__)
 

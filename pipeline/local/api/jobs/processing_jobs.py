@@ -11,8 +11,8 @@ from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s
 from pipeline.local.containers.jobs.job import PROCESSING
 from pipeline.local.containers.sandbox.opt_ml import below
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 DEFAULT_RUNTIME: Final = 86_400
 LOCAL: Final = "/opt/ml/processing"

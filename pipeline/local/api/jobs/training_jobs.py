@@ -13,8 +13,8 @@ from pipeline.local.containers.jobs.results import artifacts_uri
 from pipeline.local.containers.jobs.training import command, transitions
 from pipeline.local.containers.sandbox.opt_ml import OPT_ML, below
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 DEFAULT_RUNTIME: Final = 86_400
 CHECKPOINTS: Final = "/opt/ml/checkpoints"

@@ -13,8 +13,8 @@ from pipeline.local.containers.jobs.associate import CSV, TYPES, Association
 from pipeline.local.containers.jobs.filters import FilterError
 from pipeline.local.containers.jobs.job import TRANSFORM
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PAYLOAD_TIMES_CONCURRENT: Final = 100
 _ACTIONS: Final = JobActions(

@@ -19,8 +19,8 @@ from pipeline.local.containers.jobs.tuning import (
     value_of,
 )
 from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 _MEMBER: Final = "HyperParameterTuningJobName"
 

@@ -7,10 +7,9 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
-from pipeline.local.engine.external_steps import CALLBACK
 from pipeline.local.errors import ConflictException, ResourceNotFound
+from pipeline.local.kinds import CALLBACK, STEP, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -41,8 +40,8 @@ def _answer(service: Service, request: Body, answer: Body) -> Body:
     body = service.store.get(CALLBACK, token)
     if body is None:
         raise ResourceNotFound(f"Callback token '{token}' does not exist.")
-    row = service.store.get("execution-step", f"{body['execution']}/{body['step']}") or {}
-    waiting = row.get("_token") == token and row.get("StepStatus") in ("Starting", "Executing", "Stopping")
+    row = service.store.get(STEP, f"{body['execution']}/{body['step']}")
+    waiting = row and row.get("_token") == token and row["StepStatus"] in ("Starting", "Executing", "Stopping")
     if "outputs" in body or "failure" in body or not waiting:
         raise ConflictException(f"Callback token '{token}' was answered already, or its step has ended.")
     service.store.merge(CALLBACK, token, **answer)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.listing import Listing, paged
-from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.executions import find_execution
-from pipeline.local.engine.records import STEP
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import PIPELINE_VERSION, STEP, Body, public
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -60,5 +58,5 @@ def list_parameters(service: Service, request: Body) -> Body:
 def describe_definition(service: Service, request: Body) -> Body:
     """The definition that the execution runs, also when the pipeline has a newer one."""
     body = find_execution(service, request["PipelineExecutionArn"])
-    version = service.store.get(pipeline_versions.KIND, f"{body['_pipeline']}/{body['PipelineVersionId']}") or {}
+    version = service.store.get(PIPELINE_VERSION, f"{body['_pipeline']}/{body['PipelineVersionId']}") or {}
     return {"PipelineDefinition": version.get("PipelineDefinition", ""), "CreationTime": body["CreationTime"]}

@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import names
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
@@ -16,7 +16,7 @@ from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.engine import parameters
 from pipeline.local.engine.experiments import resolve_config
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED, EXECUTION, STEP, Records
+from pipeline.local.engine.records import ENDED, Records
 from pipeline.local.engine.selective import select
 from pipeline.local.engine.steps import RUNNERS
 from pipeline.local.errors import (
@@ -25,8 +25,8 @@ from pipeline.local.errors import (
     ResourceNotFound,
     ValidationException,
 )
+from pipeline.local.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP, Body, ExecutionRecord, public
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -50,7 +50,7 @@ _SETTINGS: Final = ("PipelineExecutionDescription", "PipelineExecutionDisplayNam
 _LISTING: Final = Listing(name="PipelineExecutionArn")
 
 
-def find_execution(service: Service, arn: str) -> Body:
+def find_execution(service: Service, arn: str) -> ExecutionRecord:
     """The execution of that ARN, whose case does not matter: reasons of failures have it in lower case.
 
     Raises ResourceNotFound.
@@ -99,7 +99,7 @@ def _start(service: Service, request: Body) -> Body:
     _within_limit(service)
     now, identifier = service.clock.now(), names.execution_id()
     arn = service.arns.execution(name, identifier)
-    body = {
+    body: ExecutionRecord = {
         "PipelineArn": pipeline["PipelineArn"],
         "PipelineExecutionArn": arn,
         "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
@@ -109,24 +109,26 @@ def _start(service: Service, request: Body) -> Body:
         "CreatedBy": {},
         "LastModifiedBy": {},
         "PipelineVersionId": version["PipelineVersionId"],
-        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
-        "SelectiveExecutionConfig": config,
         "_pipeline": name,
         "_id": identifier,
         "_parameters": supplied,
         "_values": values,
-        "_selected": selected,
         "_role": pipeline["RoleArn"],
     }
-    body |= {member: request[member] for member in _SETTINGS if member in request}
-    body |= resolve_config(service, definition, body, request.get("MlflowExperimentName"))
-    body = {key: value for key, value in body.items() if value is not None}
+    more: Body = {
+        "ParallelismConfiguration": pipeline.get("ParallelismConfiguration"),
+        "SelectiveExecutionConfig": config,
+        "_selected": selected,
+        **{member: request[member] for member in _SETTINGS if member in request},
+        **resolve_config(service, definition, body, request.get("MlflowExperimentName")),
+    }
     service.store.insert(EXECUTION, arn, body, arn=arn, parent=name)
+    service.store.merge(EXECUTION, arn, **more)
     for row in reused:
         service.store.insert(STEP, f"{arn}/{row['StepName']}", row, parent=arn)
-    service.store.merge("pipeline", name, LastRunTime=now)
+    service.store.merge(PIPELINE, name, LastRunTime=now)
     service.store.merge(
-        pipeline_versions.KIND, f"{name}/{version['PipelineVersionId']}", LastExecutionPipelineExecutionArn=arn
+        PIPELINE_VERSION, f"{name}/{version['PipelineVersionId']}", LastExecutionPipelineExecutionArn=arn
     )
     return {"PipelineExecutionArn": arn}
 
@@ -156,7 +158,7 @@ def _within_limit(service: Service) -> None:
 def describe(service: Service, request: Body) -> Body:
     """An execution, with the aliases that its version has now."""
     body = find_execution(service, request["PipelineExecutionArn"])
-    version = service.store.get(pipeline_versions.KIND, f"{body['_pipeline']}/{body['PipelineVersionId']}")
+    version = service.store.get(PIPELINE_VERSION, f"{body['_pipeline']}/{body['PipelineVersionId']}")
     aliases = (version or {}).get("PipelineVersionAliases")
     return public(body) | ({"PipelineVersionAliases": aliases} if aliases else {})
 
@@ -173,7 +175,7 @@ def list_executions(service: Service, request: Body) -> Body:
     return {"PipelineExecutionSummaries": page} | token
 
 
-def _summary(body: Body) -> Body:
+def _summary(body: ExecutionRecord) -> Body:
     summary = {
         "PipelineExecutionArn": body["PipelineExecutionArn"],
         "StartTime": body["CreationTime"],

@@ -7,8 +7,8 @@ from typing import Final
 from pipeline.definition import check
 from pipeline.limits import Row
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     *check.PARITY,

@@ -13,10 +13,9 @@ from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.errors import ConflictException, ResourceNotFound, ValidationException
+from pipeline.local.kinds import PIPELINE, PIPELINE_VERSION, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
-KIND: Final = "pipeline-version"
 DESCRIPTIVE: Final = ("PipelineVersionDisplayName", "PipelineVersionDescription", "PipelineVersionAliases")
 _ALIASES: Final = 10
 _LISTING: Final = Listing(name="PipelineVersionDisplayName")
@@ -34,14 +33,14 @@ def add(service: Service, pipeline: Body, definition: str, aliases: list[str]) -
         "PipelineVersionAliases": list(dict.fromkeys(aliases)),
     }
     name = pipeline["PipelineName"]
-    service.store.insert(KIND, f"{name}/{number}", body, parent=name)
-    service.store.merge("pipeline", name, _version=number)
+    service.store.insert(PIPELINE_VERSION, f"{name}/{number}", body, parent=name)
+    service.store.merge(PIPELINE, name, _version=number)
     return body
 
 
 def latest(service: Service, pipeline: Body) -> Body:
     """The version that was made last."""
-    number = (service.store.get("pipeline", pipeline["PipelineName"]) or pipeline)["_version"]
+    number = (service.store.get(PIPELINE, pipeline["PipelineName"]) or pipeline)["_version"]
     return _numbered(service, pipeline, number)
 
 
@@ -63,7 +62,7 @@ def chosen(service: Service, pipeline: Body, request: Body) -> Body:
 
 def with_alias(service: Service, pipeline: Body, alias: str) -> Body:
     """The version that has an alias. Raises ResourceNotFound."""
-    for body in service.store.list(KIND, parent=pipeline["PipelineName"]):
+    for body in service.store.list(PIPELINE_VERSION, parent=pipeline["PipelineName"]):
         if alias in body["PipelineVersionAliases"]:
             return body
     raise ResourceNotFound(f"Pipeline '{pipeline['PipelineArn']}' has no version with the alias '{alias}'.")
@@ -72,7 +71,7 @@ def with_alias(service: Service, pipeline: Body, alias: str) -> Body:
 def remove_all(service: Service, pipeline: Body) -> None:
     """Delete the versions of a pipeline."""
     for number in range(1, int(pipeline["_version"]) + 1):
-        service.store.delete(KIND, f"{pipeline['PipelineName']}/{number}")
+        service.store.delete(PIPELINE_VERSION, f"{pipeline['PipelineName']}/{number}")
 
 
 @action("UpdatePipelineVersion")
@@ -89,10 +88,10 @@ def update(service: Service, request: Body) -> Body:
         body["PipelineVersionAliases"] = kept
         new = [alias for alias in dict.fromkeys(added) if alias not in kept]
         name = f"{pipeline['PipelineName']}/{body['PipelineVersionId']}"
-        service.store.put(KIND, name, body)
+        service.store.put(PIPELINE_VERSION, name, body)
         _check_aliases(service, pipeline, new, already=len(kept))
         members = {member: request[member] for member in DESCRIPTIVE[:2] if member in request}
-        service.store.merge(KIND, name, PipelineVersionAliases=[*kept, *new], **members)
+        service.store.merge(PIPELINE_VERSION, name, PipelineVersionAliases=[*kept, *new], **members)
     return {"PipelineArn": pipeline["PipelineArn"], "PipelineVersionId": body["PipelineVersionId"]}
 
 
@@ -100,7 +99,7 @@ def update(service: Service, request: Body) -> Body:
 def list_versions(service: Service, request: Body) -> Body:
     """The versions of a pipeline, newest first."""
     pipeline = find_pipeline(service, request["PipelineName"])
-    bodies = service.store.list(KIND, parent=pipeline["PipelineName"])
+    bodies = service.store.list(PIPELINE_VERSION, parent=pipeline["PipelineName"])
     page, token = _LISTING.page(bodies, request, _summary)
     return {"PipelineVersionSummaries": page} | token
 
@@ -111,7 +110,7 @@ def _summary(body: Body) -> Body:
 
 
 def _numbered(service: Service, pipeline: Body, number: int) -> Body:
-    body = service.store.get(KIND, f"{pipeline['PipelineName']}/{number}")
+    body = service.store.get(PIPELINE_VERSION, f"{pipeline['PipelineName']}/{number}")
     if body is None:
         raise ResourceNotFound(f"Pipeline '{pipeline['PipelineArn']}' has no version {number}.")
     return body
@@ -123,7 +122,7 @@ def _check_aliases(service: Service, pipeline: Body, aliases: list[str], *, alre
     for alias in aliases:
         if alias.isdigit():
             raise ValidationException(f"The alias '{alias}' can't consist of numbers only.")
-    versions = service.store.list(KIND, parent=pipeline["PipelineName"]) if aliases else []
+    versions = service.store.list(PIPELINE_VERSION, parent=pipeline["PipelineName"]) if aliases else []
     taken = {alias for body in versions for alias in body["PipelineVersionAliases"]}
     if both := [alias for alias in aliases if alias in taken]:
         raise ConflictException(f"The aliases [{', '.join(both)}] belong to another version of the pipeline.")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
-from pipeline.local.api.pipelines.find import KIND, find_pipeline
+from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.api.pipelines.pipeline_definitions import given_definition
 from pipeline.local.api.tags import store_tags
 from pipeline.local.errors import (
@@ -17,8 +17,8 @@ from pipeline.local.errors import (
     ResourceLimitExceeded,
     ValidationException,
 )
+from pipeline.local.kinds import CACHE, CALLBACK, EXECUTION, PIPELINE, STEP, Body, public
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -63,7 +63,7 @@ def _create(service: Service, request: Body, definition: str | None) -> Body:
     if definition is None:
         raise ValidationException("Either Pipeline Definition or Pipeline Definition S3 location should be provided")
     name = request["PipelineName"]
-    others = service.store.list(KIND)
+    others = service.store.list(PIPELINE)
     if any(other["PipelineName"].lower() == name.lower() for other in others):
         raise ValidationException(
             "Pipeline names must be unique within an AWS account and region. "
@@ -71,7 +71,7 @@ def _create(service: Service, request: Body, definition: str | None) -> Body:
         )
     if len(others) >= LIMIT:
         raise ResourceLimitExceeded(f"The account-level service limit 'Number of pipelines' is {LIMIT} Pipelines.")
-    now, arn = service.clock.now(), service.arns.of("pipeline", name)
+    now, arn = service.clock.now(), service.arns.of(PIPELINE, name)
     body = {
         "PipelineArn": arn,
         "PipelineName": name,
@@ -84,7 +84,7 @@ def _create(service: Service, request: Body, definition: str | None) -> Body:
         "_version": 0,
     }
     body |= {member: request[member] for member in _SETTINGS if member in request}
-    service.store.insert(KIND, name, body, arn=arn)
+    service.store.insert(PIPELINE, name, body, arn=arn)
     pipeline_versions.add(service, body, definition, request.get("PipelineVersionAliases") or [])
     store_tags(service, arn, request.get("Tags"))
     return {"PipelineArn": arn}
@@ -100,7 +100,7 @@ def update(service: Service, request: Body) -> Body:
         aliases = request.get("PipelineVersionAliases") or []
         settings = {member: request[member] for member in _SETTINGS if member in request}
         body = service.store.merge(
-            KIND, body["PipelineName"], LastModifiedTime=service.clock.now(), LastModifiedBy={}, **settings
+            PIPELINE, body["PipelineName"], LastModifiedTime=service.clock.now(), LastModifiedBy={}, **settings
         )
         if definition is not None and not pipeline_versions.is_latest(service, body, definition):
             pipeline_versions.add(service, body, definition, aliases)
@@ -130,7 +130,7 @@ def delete(service: Service, request: Body) -> Body:
 def _delete(service: Service, request: Body) -> Body:
     body, store = find_pipeline(service, request["PipelineName"]), service.store
     name = body["PipelineName"]
-    executions = store.list("pipeline-execution", parent=name)
+    executions = store.list(EXECUTION, parent=name)
     running = [
         execution["PipelineExecutionArn"]
         for execution in executions
@@ -142,14 +142,14 @@ def _delete(service: Service, request: Body) -> Body:
         )
     for execution in executions:
         arn = execution["PipelineExecutionArn"]
-        for step in store.list("execution-step", parent=arn):
-            store.delete("execution-step", f"{arn}/{step['StepName']}")
-            store.delete("callback", str(step.get("_token")))
-        store.delete("pipeline-execution", arn)
-    for cached in store.list("step-cache", parent=name):
-        store.delete("step-cache", cached["_name"])
+        for step in store.list(STEP, parent=arn):
+            store.delete(STEP, f"{arn}/{step['StepName']}")
+            store.delete(CALLBACK, str(step.get("_token")))
+        store.delete(EXECUTION, arn)
+    for cached in store.list(CACHE, parent=name):
+        store.delete(CACHE, cached["_name"])
     pipeline_versions.remove_all(service, body)
-    store.delete(KIND, name)
+    store.delete(PIPELINE, name)
     return {"PipelineArn": body["PipelineArn"]}
 
 
@@ -157,7 +157,7 @@ def _delete(service: Service, request: Body) -> Body:
 def list_pipelines(service: Service, request: Body) -> Body:
     """Pipelines by prefix and time, newest first."""
     prefix = request.get("PipelineNamePrefix", "").lower()
-    bodies = service.store.list(KIND) if request.get("ManagedBy") != "AWS" else []
+    bodies = service.store.list(PIPELINE) if request.get("ManagedBy") != "AWS" else []
     wanted = [body for body in bodies if body["PipelineName"].lower().startswith(prefix)]
     page, token = _LISTING.page(wanted, request, _summary)
     return {"PipelineSummaries": page} | token

@@ -12,11 +12,11 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.errors import ConflictException, ValidationException
+from pipeline.local.kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 GROUPS: Final = ResourceActions(
-    "model-package-group",
+    MODEL_PACKAGE_GROUP,
     "ModelPackageGroup",
     listed="ModelPackageGroupSummaryList",
     summary=(
@@ -69,12 +69,12 @@ def delete_group(service: Service, request: Body) -> Body:
     with service.store.transaction():
         group = GROUPS.find(service, request["ModelPackageGroupName"])
         name = group["ModelPackageGroupName"]
-        if service.store.list("model-package", parent=name):
+        if service.store.list(MODEL_PACKAGE, parent=name):
             raise ConflictException(
                 f"Model Package Group {group['ModelPackageGroupArn']} cannot be deleted: it contains model packages. "
                 "Delete them first."
             )
-        service.store.delete(GROUPS.kind, name)
+        service.store.delete(MODEL_PACKAGE_GROUP, name)
     return {}
 
 
@@ -89,7 +89,7 @@ def put_policy(service: Service, request: Body) -> Body:
         group = _with_policy(service, request)
         if not valid:
             raise ValidationException("Invalid resource policy: it is not a JSON object.")
-        service.store.merge(GROUPS.kind, group["ModelPackageGroupName"], _policy=request["ResourcePolicy"])
+        service.store.merge(MODEL_PACKAGE_GROUP, group["ModelPackageGroupName"], _policy=request["ResourcePolicy"])
     return {"ModelPackageGroupArn": group["ModelPackageGroupArn"]}
 
 
@@ -107,13 +107,13 @@ def delete_policy(service: Service, request: Body) -> Body:
     """Remove the resource policy; no error if there is none."""
     with service.store.transaction():
         group = _with_policy(service, request)
-        service.store.merge(GROUPS.kind, group["ModelPackageGroupName"], _policy=None)
+        service.store.merge(MODEL_PACKAGE_GROUP, group["ModelPackageGroupName"], _policy=None)
     return {}
 
 
 def _with_policy(service: Service, request: Body) -> Body:
     name = request["ModelPackageGroupName"]
-    found = service.store.get(GROUPS.kind, name)
+    found = service.store.get(MODEL_PACKAGE_GROUP, name)
     if found is None:
-        raise ValidationException(f"Cannot find Model Package Group: {service.arns.of(GROUPS.kind, name)}")
+        raise ValidationException(f"Cannot find Model Package Group: {service.arns.of(MODEL_PACKAGE_GROUP, name)}")
     return found

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.registry.model_package_groups import GROUPS
 from pipeline.local.api.tags import store_tags
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Body, public
 from pipeline.local.names import last_part
 from pipeline.local.service import Service
-from pipeline.local.store import AlreadyExists, Body
+from pipeline.local.store import AlreadyExists
 
-KIND: Final = "model-package"
 PARITY: Final = (
     Row(
         area="registry",
@@ -107,9 +107,9 @@ def list_packages(service: Service, request: Body) -> Body:
     group = request.get("ModelPackageGroupName")
     kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     parent = last_part(group) if group else None
-    if group not in (None, parent, service.arns.of(GROUPS.kind, str(parent))):
+    if group not in (None, parent, service.arns.of(MODEL_PACKAGE_GROUP, str(parent))):
         return {"ModelPackageSummaryList": []}  # of a group of the same name, but in another region or account
-    bodies = [body for body in service.store.list(KIND, parent=parent) if _is_listed(body, kind, request)]
+    bodies = [body for body in service.store.list(MODEL_PACKAGE, parent=parent) if _is_listed(body, kind, request)]
     page, token = _LISTING.page(bodies, request, _summary)
     return {"ModelPackageSummaryList": page, **token}
 
@@ -127,7 +127,7 @@ def update_package(service: Service, request: Body) -> Body:
         changes |= _metadata(body, request) | _specifications(body, request)
         if "ModelCard" in request:
             changes["ModelCard"] = body.get("ModelCard", {}) | request["ModelCard"]
-        updated = service.store.merge(KIND, _key(body), **changes)
+        updated = service.store.merge(MODEL_PACKAGE, _key(body), **changes)
     _announce(service, updated)
     return {"ModelPackageArn": body["ModelPackageArn"]}
 
@@ -137,7 +137,7 @@ def delete_package(service: Service, request: Body) -> Body:
     """Remove a package; its version number is not given again. Raises ValidationException."""
     with service.store.transaction():
         body = find_package(service, request["ModelPackageName"])
-        service.store.delete(KIND, _key(body))
+        service.store.delete(MODEL_PACKAGE, _key(body))
     return {}
 
 
@@ -159,8 +159,8 @@ def batch_describe(service: Service, request: Body) -> Body:
 
 def find_package(service: Service, name_or_arn: str) -> Body:
     """The stored package by ARN, by name, or by `<group>/<version>`. Raises ValidationException."""
-    arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of(KIND, name_or_arn)
-    found = service.store.get(KIND, last_part(name_or_arn))
+    arn = name_or_arn if name_or_arn.startswith("arn:") else service.arns.of(MODEL_PACKAGE, name_or_arn)
+    found = service.store.get(MODEL_PACKAGE, last_part(name_or_arn))
     if found is None or found["ModelPackageArn"] != arn:
         raise ValidationException(f"ModelPackage {arn} does not exist.")
     return found
@@ -173,7 +173,7 @@ def _versioned(service: Service, request: Body) -> Body:
         )
     group = GROUPS.find(service, request["ModelPackageGroupName"])
     name, version = group["ModelPackageGroupName"], group["_last_version"] + 1
-    service.store.merge(GROUPS.kind, name, _last_version=version)
+    service.store.merge(MODEL_PACKAGE_GROUP, name, _last_version=version)
     body = {
         "ModelPackageGroupName": name,
         "ModelPackageVersion": version,
@@ -188,13 +188,13 @@ def _unversioned(service: Service, request: Body) -> Body:
     try:
         return _insert(service, request, {}, request["ModelPackageName"], parent="")
     except AlreadyExists:
-        arn = service.arns.of(KIND, request["ModelPackageName"])
+        arn = service.arns.of(MODEL_PACKAGE, request["ModelPackageName"])
         raise ValidationException(f"Model Package already exists: {arn}") from None
 
 
 def _insert(service: Service, request: Body, body: Body, key: str, *, parent: str) -> Body:
     """Store a package; the answer to its creation. Raises AlreadyExists."""
-    arn = service.arns.of(KIND, key)
+    arn = service.arns.of(MODEL_PACKAGE, key)
     body = {
         # botocore's model requires a name in DescribeModelPackage; AWS answers none for a version.
         **({} if parent else {"ModelPackageName": key}),
@@ -208,7 +208,7 @@ def _insert(service: Service, request: Body, body: Body, key: str, *, parent: st
         **{member: value for member, value in request.items() if member not in _STORED_APART},
         "_name": key,
     }
-    service.store.insert(KIND, key, body, arn=arn, parent=parent)
+    service.store.insert(MODEL_PACKAGE, key, body, arn=arn, parent=parent)
     store_tags(service, arn, request.get("Tags"))
     return {"ModelPackageArn": arn}
 

@@ -9,11 +9,11 @@ from pipeline.local.api.jobs.job_actions import check_s3
 from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.api.serving.models import MODELS
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import ENDPOINT_CONFIG, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 CONFIGS: Final = ResourceActions(
-    "endpoint-config",
+    ENDPOINT_CONFIG,
     "EndpointConfig",
     listed="EndpointConfigs",
     summary=("EndpointConfigName", "EndpointConfigArn", "CreationTime"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from pipeline.limits import Row
 from pipeline.local import images
@@ -13,11 +13,11 @@ from pipeline.local.api.serving.models import MODELS
 from pipeline.local.containers.hosting.fleet import describe_variants, plan_variants
 from pipeline.local.containers.hosting.hosting import SHOWN, emit_state
 from pipeline.local.errors import ResourceLimitExceeded, ValidationException
+from pipeline.local.kinds import ENDPOINT, Body, Deploying, EndpointRecord
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 ENDPOINTS: Final = ResourceActions(
-    "endpoint",
+    ENDPOINT,
     "Endpoint",
     listed="Endpoints",
     summary=("EndpointName", "EndpointArn", "CreationTime", "LastModifiedTime", "EndpointStatus"),
@@ -58,8 +58,8 @@ PARITY: Final = (
 def create(service: Service, request: Body) -> Body:
     """Store an endpoint as Creating and start it. Raises ValidationException."""
     name = request["EndpointName"]
-    if service.store.get(ENDPOINTS.kind, name) is not None:
-        raise ValidationException(ENDPOINTS.exists.format(arn=service.arns.of(ENDPOINTS.kind, name)))
+    if service.store.get(ENDPOINT, name) is not None:
+        raise ValidationException(ENDPOINTS.exists.format(arn=service.arns.of(ENDPOINT, name)))
     configuration = CONFIGS.find(service, request["EndpointConfigName"])
     deploying = _deploying(service, configuration, request.get("DeploymentConfig"))
     now = service.clock.now()
@@ -95,7 +95,7 @@ def update(service: Service, request: Body) -> Body:
             _retain(deploying, body, request.get("ExcludeRetainedVariantProperties", []))
         now = service.clock.now()
         body = service.store.merge(
-            ENDPOINTS.kind,
+            ENDPOINT,
             name,
             EndpointStatus="Updating",
             LastModifiedTime=now,
@@ -118,7 +118,7 @@ def update_weights(service: Service, request: Body) -> Body:
     name = request["EndpointName"]
     with service.store.transaction():
         body = _changeable(service, name)
-        plans = {plan["VariantName"]: plan for plan in body["_Variants"]}
+        plans = {plan["VariantName"]: plan for plan in body.get("_Variants", [])}
         for desired in request["DesiredWeightsAndCapacities"]:
             plan = plans.get(desired["VariantName"])
             if plan is None:
@@ -131,7 +131,7 @@ def update_weights(service: Service, request: Body) -> Body:
         now = service.clock.now()
         variants = list(plans.values())
         body = service.store.merge(
-            ENDPOINTS.kind,
+            ENDPOINT,
             name,
             LastModifiedTime=now,
             ProductionVariants=describe_variants(variants, now),
@@ -147,27 +147,29 @@ def delete(service: Service, request: Body) -> Body:
     """Mark an endpoint Deleting and end its containers. Raises ValidationException while it is being changed."""
     name = request["EndpointName"]
     with service.store.transaction():
-        body = ENDPOINTS.find(service, name)
+        body = _find(service, name)
         if body["EndpointStatus"] in IN_PROGRESS:
             raise ValidationException(f'Cannot update in-progress endpoint "{body["EndpointArn"]}".')
-        body = service.store.merge(
-            ENDPOINTS.kind, name, EndpointStatus="Deleting", LastModifiedTime=service.clock.now()
-        )
+        body = service.store.merge(ENDPOINT, name, EndpointStatus="Deleting", LastModifiedTime=service.clock.now())
     emit_state(service, body)
     service.hosting.delete(name)
     return {}
 
 
 def _within_limit(service: Service) -> None:
-    if (there := len(service.store.list(ENDPOINTS.kind))) >= MOST:
+    if (there := len(service.store.list(ENDPOINT))) >= MOST:
         raise ResourceLimitExceeded(
             f"The account-level service limit 'Number of endpoints on localhost' is {MOST} Instances, with current "
             f"utilization of {there} Instances and a request delta of 1 Instances. Please delete endpoints."
         )
 
 
-def _changeable(service: Service, name: str) -> Body:
-    body = ENDPOINTS.find(service, name)
+def _find(service: Service, name: str) -> EndpointRecord:
+    return cast(EndpointRecord, ENDPOINTS.find(service, name))
+
+
+def _changeable(service: Service, name: str) -> EndpointRecord:
+    body = _find(service, name)
     arn, status = body["EndpointArn"], body["EndpointStatus"]
     if status in IN_PROGRESS:
         raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
@@ -176,7 +178,7 @@ def _changeable(service: Service, name: str) -> Body:
     return body
 
 
-def _deploying(service: Service, configuration: Body, deployment: Body | None) -> Body:
+def _deploying(service: Service, configuration: Body, deployment: Body | None) -> Deploying:
     """What is to be deployed, as a copy. Raises ValidationException where localhost cannot serve it."""
     try:
         variants = plan_variants(service, configuration)
@@ -186,7 +188,7 @@ def _deploying(service: Service, configuration: Body, deployment: Body | None) -
     for plan in variants:
         for container in plan["Containers"]:
             check_servable(container)
-    deploying = {"EndpointConfigName": configuration["EndpointConfigName"], "Variants": variants}
+    deploying: Deploying = {"EndpointConfigName": configuration["EndpointConfigName"], "Variants": variants}
     for member in ("DataCaptureConfig", *SHOWN):
         if member in configuration:
             deploying[member] = configuration[member]
@@ -209,10 +211,10 @@ def check_servable(container: Body) -> None:
         raise ValidationException("SageMaker on localhost does not serve multi-model containers (Mode MultiModel).")
 
 
-def _retain(deploying: Body, body: Body, excluded: list[Body]) -> None:
+def _retain(deploying: Deploying, body: EndpointRecord, excluded: list[Body]) -> None:
     """RetainAllVariantProperties: weights and instance counts as they are now, but for the excluded kinds."""
     kinds = {entry["VariantPropertyType"] for entry in excluded}
-    now = {plan["VariantName"]: plan for plan in body["_Variants"]}
+    now = {plan["VariantName"]: plan for plan in body.get("_Variants", [])}
     for plan in deploying["Variants"]:
         current = now.get(plan["VariantName"])
         if current is None:

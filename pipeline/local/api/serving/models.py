@@ -10,11 +10,11 @@ from pipeline.local.api.jobs.job_actions import check_s3
 from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.containers.hosting import model_data
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import MODEL, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 MODELS: Final = ResourceActions(
-    "model",
+    MODEL,
     "Model",
     listed="Models",
     summary=("ModelName", "ModelArn", "CreationTime"),

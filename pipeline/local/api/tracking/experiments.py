@@ -8,30 +8,30 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.resource_actions import ResourceActions, stamped
 from pipeline.local.api.tracking.trial_components import described
 from pipeline.local.errors import ValidationException
+from pipeline.local.kinds import EXPERIMENT, METRIC_POINTS, TRIAL, TRIAL_COMPONENT, Body, public
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 _SUMMARY: Final = ("DisplayName", "CreationTime", "LastModifiedTime")
 EXPERIMENTS: Final = ResourceActions(
-    "experiment",
+    EXPERIMENT,
     "Experiment",
     listed="ExperimentSummaries",
     summary=("ExperimentName", "ExperimentArn", *_SUMMARY, "ExperimentSource"),
 )
 EXPERIMENTS.offer("Describe", "List")
 TRIALS: Final = ResourceActions(
-    "experiment-trial",
+    TRIAL,
     "Trial",
     listed="TrialSummaries",
     summary=("TrialName", "TrialArn", *_SUMMARY, "TrialSource"),
 )
 TRIALS.offer("Describe")
 COMPONENTS: Final = ResourceActions(
-    "experiment-trial-component",
+    TRIAL_COMPONENT,
     "TrialComponent",
     listed="TrialComponentSummaries",
     summary=(
@@ -41,8 +41,6 @@ COMPONENTS: Final = ResourceActions(
         *("TrialComponentSource", "Status", "StartTime", "EndTime", "CreatedBy", "LastModifiedBy"),
     ),
 )
-POINTS: Final = "metric-points"
-"""Batches of metric points, below the name of their component; `metrics` writes them."""
 PARITY: Final = (
     Row(
         area="experiments",
@@ -74,11 +72,11 @@ def delete_experiment(service: Service, request: Body) -> Body:
     """Remove an experiment whose trials have been deleted."""
     with service.store.transaction():
         body = EXPERIMENTS.find(service, request["ExperimentName"])
-        if service.store.list(TRIALS.kind, parent=body["ExperimentName"]):
+        if service.store.list(TRIAL, parent=body["ExperimentName"]):
             raise ValidationException(
                 f"Experiment {body['ExperimentName']} has trials: all of them must be deleted first."
             )
-        service.store.delete(EXPERIMENTS.kind, body["ExperimentName"])
+        service.store.delete(EXPERIMENT, body["ExperimentName"])
     return {"ExperimentArn": body["ExperimentArn"]}
 
 
@@ -94,7 +92,7 @@ def create_trial(service: Service, request: Body) -> Body:
 @action("ListTrials")
 def list_trials(service: Service, request: Body) -> Body:
     """All trials, those of an experiment, or those that a component is part of."""
-    trials = service.store.list(TRIALS.kind)
+    trials = service.store.list(TRIAL)
     if "ExperimentName" in request:
         name = EXPERIMENTS.find(service, request["ExperimentName"])["ExperimentName"]
         trials = [trial for trial in trials if trial["ExperimentName"] == name]
@@ -116,11 +114,11 @@ def delete_trial(service: Service, request: Body) -> Body:
     """Remove a trial that has no components."""
     with service.store.transaction():
         body = TRIALS.find(service, request["TrialName"])
-        if any(body["TrialName"] in part.get("_trials", []) for part in service.store.list(COMPONENTS.kind)):
+        if any(body["TrialName"] in part.get("_trials", []) for part in service.store.list(TRIAL_COMPONENT)):
             raise ValidationException(
                 f"Trial {body['TrialName']} has trial components: all of them must be disassociated first."
             )
-        service.store.delete(TRIALS.kind, body["TrialName"])
+        service.store.delete(TRIAL, body["TrialName"])
     return {"TrialArn": body["TrialArn"]}
 
 
@@ -143,7 +141,7 @@ def list_components(service: Service, request: Body) -> Body:
     """All components, or those of a trial, of an experiment, or of a source. Raises ValidationException."""
     if len([member for member in ("ExperimentName", "SourceArn", "TrialName") if member in request]) > 1:
         raise ValidationException("Only one of ExperimentName, SourceArn and TrialName can be given.")
-    components = service.store.list(COMPONENTS.kind)
+    components = service.store.list(TRIAL_COMPONENT)
     if "SourceArn" in request:
         components = [c for c in components if c.get("Source", {}).get("SourceArn") == request["SourceArn"]]
     trials = _trials_wanted(service, request)
@@ -176,9 +174,9 @@ def delete_component(service: Service, request: Body) -> Body:
                 f"TrialComponent {body['TrialComponentName']} is part of the trial {body['_trials'][0]}: "
                 "it must be disassociated from all trials first."
             )
-        service.store.delete(COMPONENTS.kind, body["TrialComponentName"])
-        for batch in service.store.list(POINTS, parent=body["TrialComponentName"]):
-            service.store.delete(POINTS, batch["name"])
+        service.store.delete(TRIAL_COMPONENT, body["TrialComponentName"])
+        for batch in service.store.list(METRIC_POINTS, parent=body["TrialComponentName"]):
+            service.store.delete(METRIC_POINTS, batch["name"])
     return {"TrialComponentArn": body["TrialComponentArn"]}
 
 
@@ -199,7 +197,7 @@ def _trials_wanted(service: Service, request: Body) -> set[str] | None:
         return {TRIALS.find(service, request["TrialName"])["TrialName"]}
     if "ExperimentName" in request:
         name = EXPERIMENTS.find(service, request["ExperimentName"])["ExperimentName"]
-        return {trial["TrialName"] for trial in service.store.list(TRIALS.kind, parent=name)}
+        return {trial["TrialName"] for trial in service.store.list(TRIAL, parent=name)}
     return None
 
 
@@ -209,5 +207,5 @@ def _associate(service: Service, request: Body, *, part_of: bool) -> Body:
         component = COMPONENTS.find(service, request["TrialComponentName"])
         others = [name for name in component.get("_trials", []) if name != trial["TrialName"]]
         trials = [*others, trial["TrialName"]] if part_of else others
-        service.store.merge(COMPONENTS.kind, component["TrialComponentName"], _trials=trials)
+        service.store.merge(TRIAL_COMPONENT, component["TrialComponentName"], _trials=trials)
     return {"TrialComponentArn": component["TrialComponentArn"], "TrialArn": trial["TrialArn"]}

@@ -10,15 +10,15 @@ from functools import partial
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.resource_actions import ResourceActions, stamped
 from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.kinds import ACTION, ARTIFACT, ASSOCIATION, CONTEXT, Body, Kind, public
 from pipeline.local.names import last_part
 from pipeline.local.service import Service
-from pipeline.local.store import AlreadyExists, Body
+from pipeline.local.store import AlreadyExists
 
-ASSOCIATION: Final = "association"
 PARITY: Final = (
     Row(
         area="lineage",
@@ -37,10 +37,10 @@ PARITY: Final = (
 _ON_OR_AFTER: Final = ("CreatedAfter", "CreatedBefore")
 
 
-def _entity(word: str, *, key: str = "") -> ResourceActions:
+def _entity(kind: Kind[Body], word: str, *, key: str = "") -> ResourceActions:
     shown = (f"{word}{part}" for part in ("Arn", "Name", "Type"))
     return ResourceActions(
-        word.lower(),
+        kind,
         word,
         listed=f"{word}Summaries",
         summary=(*shown, "Source", "Status", "CreationTime", "LastModifiedTime"),
@@ -50,9 +50,9 @@ def _entity(word: str, *, key: str = "") -> ResourceActions:
 
 
 _ENTITIES: Final = {
-    "artifact": _entity("Artifact", key="ArtifactArn"),
-    "action": _entity("Action"),
-    "context": _entity("Context"),
+    "artifact": _entity(ARTIFACT, "Artifact", key="ArtifactArn"),
+    "action": _entity(ACTION, "Action"),
+    "context": _entity(CONTEXT, "Context"),
 }
 _WORDS: Final = {kind: entity.word for kind, entity in _ENTITIES.items()}
 _CHANGEABLE: Final = ("ArtifactName", "Description", "Status")
@@ -162,7 +162,7 @@ def _artifact_of(service: Service, request: Body) -> str:
     if "Source" not in request:
         raise ValidationException("Either ArtifactArn or Source must be given.")
     uri = request["Source"]["SourceUri"]
-    for body in service.store.list("artifact"):
+    for body in service.store.list(ARTIFACT):
         if body["Source"]["SourceUri"] == uri:
             return str(body["ArtifactArn"])
     raise ResourceNotFound(f"Artifact with source '{uri}' does not exist.")

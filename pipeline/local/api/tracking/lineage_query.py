@@ -7,10 +7,10 @@ from typing import Final
 
 from pipeline.local.api import action
 from pipeline.local.api.listing import paged
-from pipeline.local.api.tracking.lineage import ASSOCIATION, kind_of
+from pipeline.local.api.tracking.lineage import kind_of
 from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.kinds import ASSOCIATION, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 _LINEAGE_TYPES: Final = {
     "artifact": "Artifact",

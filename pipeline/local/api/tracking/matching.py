@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.local.errors import ValidationException
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 MAX_IN: Final = 25
 _NAME_KEYS: Final = ("Key", "MetricName", "Name", "ChannelName", "OutputName", "InputName", "VariantName")

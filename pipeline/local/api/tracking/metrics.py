@@ -13,10 +13,10 @@ from collections import defaultdict
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.api.tracking.experiments import COMPONENTS, POINTS
+from pipeline.local.api.tracking.experiments import COMPONENTS
 from pipeline.local.errors import ApiError, ValidationException
+from pipeline.local.kinds import METRIC_POINTS, TRIAL_COMPONENT, Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -54,9 +54,9 @@ def batch_put(service: Service, request: Body) -> Body:
         if points:
             batch = uuid.uuid4().hex
             body = {"name": batch, "points": points}
-            service.store.insert(POINTS, batch, body, parent=component["TrialComponentName"])
+            service.store.insert(METRIC_POINTS, batch, body, parent=component["TrialComponentName"])
             metrics = _summed(component, points)
-            service.store.merge(COMPONENTS.kind, component["TrialComponentName"], **metrics)
+            service.store.merge(TRIAL_COMPONENT, component["TrialComponentName"], **metrics)
     return {"Errors": errors}
 
 
@@ -82,7 +82,7 @@ def _result(service: Service, query: Any) -> Body:
         return _failed(error.message)
     axis = "Step" if query.get("XAxisType") == "IterationNumber" else "Timestamp"
     groups: dict[int, list[float]] = defaultdict(list)
-    batches = service.store.list(POINTS, parent=component["TrialComponentName"])
+    batches = service.store.list(METRIC_POINTS, parent=component["TrialComponentName"])
     for point in (point for batch in batches for point in batch["points"]):
         if point["MetricName"] == query.get("MetricName") and axis in point:
             groups[_bucket(point[axis], _PERIODS[period])].append(point["Value"])

@@ -6,16 +6,32 @@ like look into lists and maps by name. `matching` has the language; here is what
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from pipeline.definition.api_model import load_model
 from pipeline.limits import Row
-from pipeline.local.api import action, public
+from pipeline.local.api import action
 from pipeline.local.api.listing import paged
 from pipeline.local.api.tracking import matching
 from pipeline.local.api.tracking.trial_components import described
+from pipeline.local.kinds import (
+    ENDPOINT,
+    EXECUTION,
+    EXPERIMENT,
+    MODEL,
+    MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
+    PIPELINE,
+    PIPELINE_VERSION,
+    TRAINING_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
+    TUNING_JOB,
+    Body,
+    Kind,
+    public,
+)
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -38,19 +54,19 @@ PARITY: Final = (
     ),
 )
 
-_RECORDS: Final = {
-    "TrainingJob": ("training-job", "TrainingJob"),
-    "HyperParameterTuningJob": ("hyper-parameter-tuning-job", "HyperParameterTuningJob"),
-    "Experiment": ("experiment", "Experiment"),
-    "ExperimentTrial": ("experiment-trial", "Trial"),
-    "ExperimentTrialComponent": ("experiment-trial-component", "TrialComponent"),
-    "Endpoint": ("endpoint", "Endpoint"),
-    "Model": ("model", "Model"),
-    "ModelPackage": ("model-package", "ModelPackage"),
-    "ModelPackageGroup": ("model-package-group", "ModelPackageGroup"),
-    "Pipeline": ("pipeline", "Pipeline"),
-    "PipelineExecution": ("pipeline-execution", "PipelineExecution"),
-    "PipelineVersion": ("pipeline-version", "PipelineVersion"),
+_RECORDS: Final[dict[str, tuple[Kind[Any], str]]] = {
+    "TrainingJob": (TRAINING_JOB, "TrainingJob"),
+    "HyperParameterTuningJob": (TUNING_JOB, "HyperParameterTuningJob"),
+    "Experiment": (EXPERIMENT, "Experiment"),
+    "ExperimentTrial": (TRIAL, "Trial"),
+    "ExperimentTrialComponent": (TRIAL_COMPONENT, "TrialComponent"),
+    "Endpoint": (ENDPOINT, "Endpoint"),
+    "Model": (MODEL, "Model"),
+    "ModelPackage": (MODEL_PACKAGE, "ModelPackage"),
+    "ModelPackageGroup": (MODEL_PACKAGE_GROUP, "ModelPackageGroup"),
+    "Pipeline": (PIPELINE, "Pipeline"),
+    "PipelineExecution": (EXECUTION, "PipelineExecution"),
+    "PipelineVersion": (PIPELINE_VERSION, "PipelineVersion"),
 }
 _MAX_SUGGESTIONS: Final = 20
 
@@ -98,13 +114,14 @@ def _records(service: Service, request: Body) -> tuple[str, list[tuple[int, Body
     members = shapes[shape]["members"]
     tagged = service.store.tagged()
     records = []
+    body: Body
     for body in service.store.list(kind):
         seq = body["_seq"]
-        if kind == "model":
+        if kind == MODEL:
             body = {"Model": public(body), **body}
-        elif kind == "experiment-trial-component":
+        elif kind == TRIAL_COMPONENT:
             body = described(service, body)
-        elif kind == "pipeline-execution":
+        elif kind == EXECUTION:
             body = {"PipelineParameters": body.get("_parameters", []), **body}
         record = {name: value for name, value in body.items() if name in members}
         if "Tags" in members:

@@ -12,8 +12,8 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.api.tracking.lineage import kind_of
+from pipeline.local.kinds import Body
 from pipeline.local.service import Service
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

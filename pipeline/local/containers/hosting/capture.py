@@ -20,8 +20,8 @@ from pipeline.limits import Row
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.jobs.transfer import split_uri
 from pipeline.local.context import ServiceContext
+from pipeline.local.kinds import Body
 from pipeline.local.s3.store import S3Error
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

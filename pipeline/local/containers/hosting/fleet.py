@@ -21,7 +21,7 @@ from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, ServingContainer, ask
 from pipeline.local.context import ServiceContext
-from pipeline.local.store import Body
+from pipeline.local.kinds import MODEL, Body, VariantPlan
 from pipeline.local.threads import side_by_side
 
 INVOCATION_TIMEOUT: Final = 60.0
@@ -38,7 +38,7 @@ class NoSuchContainer(Exception):
 class Variant:
     """One production variant: containers that each answer the next one's request, or are invoked one by one."""
 
-    def __init__(self, service: ServiceContext, endpoint: str, plan: Body, folder: Path) -> None:
+    def __init__(self, service: ServiceContext, endpoint: str, plan: VariantPlan, folder: Path) -> None:
         self.name: str = plan["VariantName"]
         self.weight = float(plan["Weight"])
         self.serverless = "ServerlessConfig" in plan
@@ -92,7 +92,7 @@ class Variant:
 class Fleet:
     """The variants of one deployment of an endpoint."""
 
-    def __init__(self, service: ServiceContext, endpoint: str, plans: Sequence[Body], folder: Path) -> None:
+    def __init__(self, service: ServiceContext, endpoint: str, plans: Sequence[VariantPlan], folder: Path) -> None:
         """`plans` are the stored variants (`plan_variants`); `folder` is theirs alone."""
         self.endpoint = endpoint
         self.folder = folder
@@ -163,18 +163,19 @@ _SHOWN: Final = ("ManagedInstanceScaling", "RoutingConfig")
 """What DescribeEndpoint tells of a variant as its configuration has it; localhost does not act on it."""
 
 
-def plan_variants(service: ServiceContext, configuration: Body) -> list[Body]:
+def plan_variants(service: ServiceContext, configuration: Body) -> list[VariantPlan]:
     """Copy what the variants of an endpoint configuration need, from the models. Raises KeyError(model name)."""
     plans = []
     for variant in configuration["ProductionVariants"]:
-        model = service.store.get("model", variant["ModelName"])
+        model = service.store.get(MODEL, variant["ModelName"])
         if model is None:
             raise KeyError(variant["ModelName"])
-        plan = {
+        plan: VariantPlan = {
             "VariantName": variant["VariantName"],
             "Weight": variant.get("InitialVariantWeight", 1.0),
             "InstanceCount": variant.get("InitialInstanceCount", 1),
             "Containers": containers_of(model),
+            "Shown": {member: variant[member] for member in _SHOWN if member in variant},
         }
         if model.get("InferenceExecutionConfig", {}).get("Mode") == "Direct":
             plan["Direct"] = True
@@ -182,12 +183,11 @@ def plan_variants(service: ServiceContext, configuration: Body) -> list[Body]:
             plan["ServerlessConfig"] = variant["ServerlessConfig"]
         if "ContainerStartupHealthCheckTimeoutInSeconds" in variant:
             plan["HealthTimeout"] = variant["ContainerStartupHealthCheckTimeoutInSeconds"]
-        plan["Shown"] = {member: variant[member] for member in _SHOWN if member in variant}
         plans.append(plan)
     return plans
 
 
-def describe_variants(plans: Sequence[Body], now: float, *, status: str = "", share: float = 1.0) -> list[Body]:
+def describe_variants(plans: Sequence[VariantPlan], now: float, *, status: str = "", share: float = 1.0) -> list[Body]:
     """The ProductionVariants of DescribeEndpoint; `share` is the part that takes traffic during a rollout."""
     described = []
     for plan in plans:

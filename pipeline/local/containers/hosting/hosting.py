@@ -33,13 +33,12 @@ from pipeline.local.containers.hosting.traffic import Traffic
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import ENDPOINT, Body, Deploying, VariantPlan
 from pipeline.local.other_aws import models
-from pipeline.local.store import Body
 from pipeline.local.threads import join, side_by_side
 
 _log: Final = logging.getLogger(__name__)
 
-KIND: Final = "endpoint"
 SHOWN: Final = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig")
 """What DescribeEndpoint tells as the configuration has it; localhost does not act on it."""
 
@@ -121,7 +120,7 @@ class Hosting:
 
     def recover(self) -> None:
         """Bring back every endpoint that served, and go on with what was under way."""
-        bodies = [body for body in self._service.store.list(KIND) if body["EndpointStatus"] != "Failed"]
+        bodies = [body for body in self._service.store.list(ENDPOINT) if body["EndpointStatus"] != "Failed"]
         kept = {body.get("_Folder") for body in bodies if body["EndpointStatus"] != "Deleting"}
         for folder in self._service.state.endpoints.glob("*"):
             if folder.name not in kept:
@@ -152,14 +151,14 @@ class Hosting:
     # deploying
 
     def _deploy(self, name: str) -> None:
-        body = self._service.store.get(KIND, name)
+        body = self._service.store.get(ENDPOINT, name)
         if body is None or "_Deploying" not in body:
             return
         deploying = body["_Deploying"]
         folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
         try:
             fleet = self._started(name, deploying["Variants"], folder.name)
-            new = self._serving(name, fleet, deploying)
+            new = self._serving(name, fleet, deploying["EndpointConfigName"], deploying.get("DataCaptureConfig"))
             plan = self._plan(deploying)
             self._roll_out(name, new, deploying, plan)
             self._switch(name, new, deploying, plan.termination)
@@ -167,7 +166,7 @@ class Hosting:
             if not self._closing.is_set():
                 self._failed(name, _reason(error))
 
-    def _started(self, name: str, variants: list[Body], folder: str) -> Fleet:
+    def _started(self, name: str, variants: list[VariantPlan], folder: str) -> Fleet:
         fleet = Fleet(self._service, name, variants, self._service.state.endpoints / folder)
         with self._lock:
             self._starting.add(fleet)
@@ -186,11 +185,11 @@ class Hosting:
             with self._lock:
                 self._starting.discard(fleet)
 
-    def _plan(self, deploying: Body) -> RolloutPlan:
+    def _plan(self, deploying: Deploying) -> RolloutPlan:
         instances = sum(variant["InstanceCount"] for variant in deploying["Variants"])
         return plan_of(deploying.get("DeploymentConfig"), instances, self._factor)
 
-    def _roll_out(self, name: str, new: Served, deploying: Body, plan: RolloutPlan) -> None:
+    def _roll_out(self, name: str, new: Served, deploying: Deploying, plan: RolloutPlan) -> None:
         """Move the traffic of a serving endpoint to `new` by the plan. Raises RolledBack, having moved it back."""
         with self._lock:
             if name not in self._served:
@@ -214,17 +213,18 @@ class Hosting:
             new.end(self._grace, drain=0.0 if closing else INVOCATION_TIMEOUT, keep_files=closing)
             raise
 
-    def _shift(self, name: str, green: _Green, deploying: Body, stage: Stage) -> None:
+    def _shift(self, name: str, green: _Green, deploying: Deploying, stage: Stage) -> None:
         """Let the new containers answer so much, and show it in DescribeEndpoint."""
         now = self._service.clock.now()
         status = "Baking" if stage.baking else "ActivatingTraffic"
         described = describe_variants(deploying["Variants"], now, status=status, share=stage.share)
-        body = self._service.store.get(KIND, name) or {}
-        summary = body.get("PendingDeploymentSummary", {}) | {"ProductionVariants": described}
-        self._service.store.merge(KIND, name, PendingDeploymentSummary=summary)
+        body = self._service.store.get(ENDPOINT, name)
+        pending = {} if body is None else body.get("PendingDeploymentSummary", {})
+        summary = pending | {"ProductionVariants": described}
+        self._service.store.merge(ENDPOINT, name, PendingDeploymentSummary=summary)
         green.share = stage.share
 
-    def _switch(self, name: str, new: Served, deploying: Body, termination: float) -> None:
+    def _switch(self, name: str, new: Served, deploying: Deploying, termination: float) -> None:
         """The new containers take all the traffic, the old ones end, the store says so."""
         old = self._install(name, new)
         if termination:
@@ -247,12 +247,11 @@ class Hosting:
         )
         old.end(self._grace, drain=INVOCATION_TIMEOUT)
 
-    def _serving(self, name: str, fleet: Fleet, deploying: Body) -> Served:
+    def _serving(self, name: str, fleet: Fleet, config: str, capturing: Body | None) -> Served:
         """What a started fleet answers by. Raises NotHealthy, after ending it, where the service ends."""
-        capturing = deploying.get("DataCaptureConfig")
         enabled = capturing is not None and capturing.get("EnableCapture")
         captured = Capture(self._service, name, capturing) if capturing and enabled else None
-        new = Served(fleet, captured, functools.partial(self._traffic.record, name, deploying["EndpointConfigName"]))
+        new = Served(fleet, captured, functools.partial(self._traffic.record, name, config))
         if self._closing.is_set():
             new.end(0.5, keep_files=True)
             raise NotHealthy("the service is ending")
@@ -305,16 +304,13 @@ class Hosting:
     # coming back, going away
 
     def _come_back(self, name: str) -> None:
-        body = self._service.store.get(KIND, name)
+        body = self._service.store.get(ENDPOINT, name)
         if body is None:
             return
         if "_Variants" in body:
             try:
                 fleet = self._started(name, body["_Variants"], body["_Folder"])
-                served = {"EndpointConfigName": body["EndpointConfigName"]}
-                self._install(
-                    name, self._serving(name, fleet, served | {"DataCaptureConfig": body.get("_CaptureConfig")})
-                )
+                self._install(name, self._serving(name, fleet, body["EndpointConfigName"], body.get("_CaptureConfig")))
             except Exception as error:
                 if not self._closing.is_set():
                     self._set(name, EndpointStatus="Failed", FailureReason=_reason(error), _Deploying=None)
@@ -327,10 +323,10 @@ class Hosting:
         """What serves an endpoint that comes back after a restart, waiting for it."""
 
         def settled() -> bool | None:
-            body = self._service.store.get(KIND, name)
+            body = self._service.store.get(ENDPOINT, name)
             return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
 
-        self._service.store.wait(settled, RETURN_TIMEOUT, of=(KIND, name))
+        self._service.store.wait(settled, RETURN_TIMEOUT, of=(ENDPOINT, name))
         return self._served.get(name)
 
     def _delete(self, name: str) -> None:
@@ -339,7 +335,7 @@ class Hosting:
         try:
             served.end(self._grace)
         finally:
-            disk.once_there_is_room(lambda: self._service.store.delete(KIND, name), closed=self._closing.is_set)
+            disk.once_there_is_room(lambda: self._service.store.delete(ENDPOINT, name), closed=self._closing.is_set)
 
     # small things
 
@@ -351,7 +347,7 @@ class Hosting:
         members["LastModifiedTime"] = self._service.clock.now()
         try:
             body = disk.once_there_is_room(
-                lambda: self._service.store.merge(KIND, name, **members), closed=self._closing.is_set
+                lambda: self._service.store.merge(ENDPOINT, name, **members), closed=self._closing.is_set
             )
         except KeyError:
             return
@@ -383,7 +379,7 @@ def _folder_of(served: Served) -> str | None:
     return None if served.fleet is None else served.fleet.folder.name
 
 
-def emit_state(service: ServiceContext, body: Body) -> None:
+def emit_state(service: ServiceContext, body: Mapping[str, Any]) -> None:
     """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
     members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
     detail = {member: body[member] for member in members if member in body}

@@ -20,8 +20,8 @@ from typing import Final
 from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
+from pipeline.local.kinds import Body
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
-from pipeline.local.store import Body
 
 _GZIP: Final = 31
 """zlib's number for a gzip header."""

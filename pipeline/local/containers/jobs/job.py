@@ -22,7 +22,7 @@ from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limits
 from pipeline.local.context import ServiceContext
 from pipeline.local.images import Image
-from pipeline.local.store import Body
+from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind
 
 REASON_LIMIT: Final = 1024
 INTERNAL: Final = "InternalServerError: We encountered an internal error. Please try again."
@@ -40,7 +40,7 @@ class JobStopped(Exception):
 class JobKind:
     """How the bodies of one kind of job are called."""
 
-    name: str
+    name: Kind[Body]
     title: str
     """As AWS writes it: `Processing`."""
     log_group: str = ""
@@ -61,10 +61,10 @@ class JobKind:
         return f"{self.title}EndTime"
 
 
-PROCESSING: Final = JobKind("processing-job", "Processing", "/aws/sagemaker/ProcessingJobs")
-TRAINING: Final = JobKind("training-job", "Training", "/aws/sagemaker/TrainingJobs")
-TRANSFORM: Final = JobKind("transform-job", "Transform", "/aws/sagemaker/TransformJobs")
-TUNING: Final = JobKind("hyper-parameter-tuning-job", "HyperParameterTuning")
+PROCESSING: Final = JobKind(PROCESSING_JOB, "Processing", "/aws/sagemaker/ProcessingJobs")
+TRAINING: Final = JobKind(TRAINING_JOB, "Training", "/aws/sagemaker/TrainingJobs")
+TRANSFORM: Final = JobKind(TRANSFORM_JOB, "Transform", "/aws/sagemaker/TransformJobs")
+TUNING: Final = JobKind(TUNING_JOB, "HyperParameterTuning")
 KINDS: Final = {kind.name: kind for kind in (PROCESSING, TRAINING, TRANSFORM, TUNING)}
 TERMINAL: Final = ("Completed", "Failed", "Stopped")
 

@@ -38,7 +38,7 @@ from pipeline.local.containers.sandbox.environment import environment
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ResourceLimitExceeded
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body, Kind
 
 _log: Final = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Jobs:
                 " of 1 Instances. Please wait for jobs to end."
             )
 
-    def start(self, kind: str, name: str) -> None:
+    def start(self, kind: Kind[Body], name: str) -> None:
         """Run a stored job in a thread."""
         running = RunningJob(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
         with self._lock:

@@ -18,7 +18,7 @@ from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 MESSAGE: Final = "/opt/ml/output/message"
 MESSAGE_LIMIT: Final = 1024

@@ -15,8 +15,8 @@ from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError, files, split_uri
 from pipeline.local.containers.sandbox.opt_ml import OptMl
+from pipeline.local.kinds import Body
 from pipeline.local.s3.store import Objects, S3Error
-from pipeline.local.store import Body
 
 _FOLDERS: Final = (("/opt/ml/model", "model"), ("/opt/ml/output/data", "output"))
 _COMPRESSION: Final = 5

@@ -22,7 +22,7 @@ from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.images import Image
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 FAILURE: Final = "/opt/ml/output/failure"
 _BLAME: Final = {

@@ -20,8 +20,8 @@ from pipeline.local.containers.jobs.job import JobFailure, RunningJob
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, shard, sources, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
+from pipeline.local.kinds import MODEL, Body
 from pipeline.local.s3.store import S3Error
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(
@@ -127,9 +127,9 @@ class _Transform:
             log.close()
 
     def _containers(self, index: int, log: InstanceLog) -> list[ServingContainer]:
-        model = self._service.store.get("model", self._job["ModelName"])
+        model = self._service.store.get(MODEL, self._job["ModelName"])
         if model is None:
-            arn = self._service.arns.of("model", self._job["ModelName"])
+            arn = self._service.arns.of(MODEL, self._job["ModelName"])
             raise JobFailure(f'ClientError: Could not find model "{arn}".')
         definitions = containers_of(model)
         own = {

@@ -28,8 +28,8 @@ from pipeline.local.containers.jobs.records import RecordError, pack, split
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.context import ServiceContext
+from pipeline.local.kinds import Body
 from pipeline.local.s3.store import S3Error
-from pipeline.local.store import Body
 
 PARITY: Final = (
     Row(

@@ -17,8 +17,8 @@ from pipeline.limits import Row
 from pipeline.local.containers.jobs.job import TERMINAL, TRAINING, RunningJob
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
+from pipeline.local.kinds import Body
 from pipeline.local.patient_calls import patiently
-from pipeline.local.store import Body
 
 DEFAULT_RUNTIME: Final = 30 * 86_400
 _NONE_SUCCEEDED: Final = (

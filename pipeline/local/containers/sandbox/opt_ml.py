@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers.sandbox.sandbox import re_root
-from pipeline.local.store import Body
+from pipeline.local.kinds import Body
 
 OPT_ML: Final = "/opt/ml"
 _GROUP: Final = "homogeneousCluster"
