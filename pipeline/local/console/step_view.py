@@ -61,7 +61,7 @@ class Stored:
 class ConsoleStep:
     """One step of an execution, with what its job left."""
 
-    body: StepRecord
+    body: Body
     kind: str
     resource: Body
     figures: list[tuple[str, float]]
@@ -95,8 +95,10 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def step_view(service: Service, execution: ExecutionRecord, graph: ExecutionGraph, row: StepRecord) -> ConsoleStep:
-    """A step that was scheduled, with all that is known of it."""
+def step_view(
+    service: Service, execution: ExecutionRecord, graph: ExecutionGraph, row: StepRecord, shown: Body
+) -> ConsoleStep:
+    """A step that was scheduled, with all that is known of it; `shown` is its row with what the page adds."""
     arn = _arn(row)
     kind = arn.split(":", 5)[5].split("/", 1)[0] if arn.count(":") >= 5 else ""
     resource = (service.store.by_arn(arn) if arn else None) or {}
@@ -109,9 +111,8 @@ def step_view(service: Service, execution: ExecutionRecord, graph: ExecutionGrap
     for file in files:
         if file.name == "evaluation.json" and file.size <= _LARGEST_FIGURES:
             figures += figures_of(service, f"s3://{file.bucket}/{file.key}")
-    return ConsoleStep(
-        row, kind, public(resource), figures, files, log, cut, _conditions(service, execution, graph, row)
-    )
+    conditions = _conditions(service, execution, graph, row)
+    return ConsoleStep(shown, kind, public(resource), figures, files, log, cut, conditions)
 
 
 def _conditions(

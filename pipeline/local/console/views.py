@@ -93,7 +93,8 @@ def execution(service: Service, pipeline: str, execution_id: str, step: str) -> 
         marks[name] = Mark("", "", chosen=True)
     graph = ExecutionGraph.of(definition)
     picture = drawing(graph, marks, f"{path}?step=")
-    chosen = next((step_view(service, body, graph, row) for row in steps if row["StepName"] == name), None)
+    pairs = zip(steps, rows, strict=True)
+    chosen = next((step_view(service, body, graph, row, it) for row, it in pairs if row["StepName"] == name), None)
     shown = {**body, "_outcome": _outcome(service, body)}
     return ExecutionView(shown, picture, rows, _parameters(definition, body), chosen, path)
 
