@@ -41,7 +41,7 @@ _STATISTICS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
 
 
 @dataclass(frozen=True)
-class Metric:
+class AlarmMetric:
     """What an alarm asks of one endpoint's requests."""
 
     name: str
@@ -93,7 +93,7 @@ class Alarms:
         return str(alarm.state_value)
 
 
-def metric_of(alarm: Any, endpoint: str, factor: float) -> Metric | None:
+def metric_of(alarm: Any, endpoint: str, factor: float) -> AlarmMetric | None:
     """What a plain alarm on a metric of this endpoint asks, or None for any other alarm."""
     dimensions = {dimension.name: dimension.value for dimension in alarm.dimensions}
     known = (
@@ -104,7 +104,7 @@ def metric_of(alarm: Any, endpoint: str, factor: float) -> Metric | None:
     if not known or dimensions["EndpointName"] != endpoint:
         return None
     periods = int(alarm.evaluation_periods)
-    return Metric(
+    return AlarmMetric(
         name=alarm.metric_name,
         variant=dimensions["VariantName"],
         config=dimensions.get("EndpointConfigName"),
@@ -118,7 +118,7 @@ def metric_of(alarm: Any, endpoint: str, factor: float) -> Metric | None:
     )
 
 
-def judge(metric: Metric, requests: Sequence[Observed], now: float, before: str) -> tuple[str, str]:
+def judge(metric: AlarmMetric, requests: Sequence[Observed], now: float, before: str) -> tuple[str, str]:
     """(state, reason) by the last periods, the newest first; `before` is what `ignore` keeps."""
     found = [_datapoint(metric, requests, now - (index + 1) * metric.period) for index in range(metric.periods)]
     compare = _COMPARES[metric.comparison]
@@ -138,7 +138,7 @@ def judge(metric: Metric, requests: Sequence[Observed], now: float, before: str)
     return "OK", f"{len(breaching)} of {metric.periods} periods breach the threshold"
 
 
-def _datapoint(metric: Metric, requests: Sequence[Observed], start: float) -> float | None:
+def _datapoint(metric: AlarmMetric, requests: Sequence[Observed], start: float) -> float | None:
     values = [
         VALUES[metric.name](request.status, request.seconds)
         for request in requests
