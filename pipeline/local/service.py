@@ -17,7 +17,7 @@ from pipeline.local.context import Configuration, ServiceContext
 from pipeline.local.engine.execution import Engine
 from pipeline.local.errors import UnknownOperationException
 from pipeline.local.kinds import Body
-from pipeline.local.request_rules import Around
+from pipeline.local.request_rules.rule import Around
 from pipeline.local.request_validation import check_request
 from pipeline.local.state_folder import StateFolder
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipeline.local.errors import ValidationException
-from pipeline.local.request_rules import RULES, Around, check, first_problem
+from pipeline.local.request_rules import RULES, check, first_problem
+from pipeline.local.request_rules.rule import Around
 
 Body = dict[str, Any]
 PATH = "/opt/ml/processing/in"

@@ -16,7 +16,7 @@ from pipeline.local import request_rules, request_validation
 from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLate
 from pipeline.local.containers.hosting.fleet import Fleet, NoSuchContainer, Variant
 from pipeline.local.names import Arns
-from pipeline.local.request_rules import Around
+from pipeline.local.request_rules.rule import Around
 
 PARITY: Final = (
     Row(
