@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -28,35 +29,52 @@ _ROWS: Final = 65536
 _JSON_BLOCK: Final = 1 << 26
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a file: its head, the features' columns as Arrow has them, by name, and the labels."""
+
+    head: Head
+    features: dict[str, Any]
+    labels: Array
+
+
 def read_columnar(path: Path, place: Path, kind: str, label_column: str) -> Table:
     """One file at or below `place`. `ScriptError` for what Arrow cannot read."""
-    import pyarrow as pa
-
-    folders = dict(_partitions(path, place))
     features: list[Array] = []
     labels: list[Array] = []
     faults = Faults(path.name)
+    batch: Batch | None = None
+    for batch in read_batches(path, place, kind, label_column):
+        first = 1 + sum(map(len, labels))
+        columns = [_numbers(part, at, first, faults) for at, part in enumerate(batch.features.values())]
+        features.append(np.column_stack(columns) if columns else np.empty((0, 0), np.float32))
+        labels.append(batch.labels)
+    if batch is None:
+        raise ScriptError(f"{path.name}: no rows; give data with at least one example")
+    if len({part.shape[1] for part in features}) > 1:
+        raise ScriptError(f"{path.name}: its lists are not equally long; a model needs as many features in every row")
+    names = tuple(batch.features)
+    rows = stacked(features, len(names))
+    return checked(Table(path.name, rows, np.concatenate(labels), names, label=batch.head.described()), faults)
+
+
+def read_batches(path: Path, place: Path, kind: str, label_column: str) -> Iterator[Batch]:
+    """The rows of one file at or below `place`, some at a time. `ScriptError` for what Arrow cannot read."""
+    import pyarrow as pa
+
+    folders = dict(_partitions(path, place))
     head: Head | None = None
-    names: list[str] = []
     try:
         with opened(path) as stream:
             for batch in _batches(stream, kind):
                 columns = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
                 columns |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
                 head = head or named_head(tuple(columns), path.name, label_column)
-                first = 1 + sum(map(len, labels))
-                labels.append(_labels(columns[head.names[head.label]]))
                 chosen = {head.names[at]: columns[head.names[at]] for at in head.features}
-                names, part = _features(chosen, path, first, faults)
-                features.append(part)
+                flat = {inner: part for name, column in chosen.items() for inner, part in _flat(name, column, path)}
+                yield Batch(head, flat, _labels(columns[head.names[head.label]]))
     except pa.ArrowException as error:
         raise ScriptError(f"{path.name}: no readable {kind} ({error}); write the file again") from None
-    if head is None:
-        raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-    if len({part.shape[1] for part in features}) > 1:
-        raise ScriptError(f"{path.name}: its lists are not equally long; a model needs as many features in every row")
-    rows = stacked(features, len(names))
-    return checked(Table(path.name, rows, np.concatenate(labels), tuple(names), label=head.described()), faults)
 
 
 def _batches(stream: IO[bytes], kind: str) -> Iterator[Any]:
@@ -86,17 +104,6 @@ def _labels(column: Any) -> Array:
         column = column.cast(pa.string())
     labels: Array = column.to_numpy(zero_copy_only=False)
     return labels
-
-
-def _features(columns: dict[str, Any], path: Path, first: int, faults: Faults) -> tuple[list[str], Array]:
-    """The features' names and their values as float32; what is no number is noted, and NaN."""
-    names: list[str] = []
-    values: list[Array] = []
-    for name, column in columns.items():
-        for inner, part in _flat(name, column, path):
-            values.append(_numbers(part, len(names), first, faults))
-            names.append(inner)
-    return names, np.column_stack(values) if values else np.empty((0, 0), np.float32)
 
 
 def _flat(name: str, column: Any, path: Path) -> Iterator[tuple[str, Any]]:

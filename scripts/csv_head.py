@@ -14,8 +14,8 @@ from typing import Final
 
 from scripts.csv_delimiter import delimiter_of, rows
 from scripts.errors import ScriptError
+from scripts.featurizer import GAPS, is_number
 from scripts.files import opened
-from scripts.problems import GAPS, is_number
 
 AUTO: Final = "auto"
 FIRST: Final = "first"

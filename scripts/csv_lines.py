@@ -6,6 +6,9 @@ needs.
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -25,6 +28,13 @@ def csv_lines(features: Floats) -> bytes:
         form = ",".join(["%.9g"] * features.shape[1])
         rows = [form % tuple(row) for row in features.tolist()]
     return ("\n".join(rows) + "\n").encode() if rows else b""
+
+
+def raw_lines(rows: Iterable[Sequence[str]]) -> bytes:
+    """One line a row of cells, quoted where they must be, no header. No cell holds a line break."""
+    stream = io.StringIO()
+    csv.writer(stream, lineterminator="\n").writerows(rows)
+    return stream.getvalue().encode()
 
 
 def label_lines(labels: Floats) -> bytes:

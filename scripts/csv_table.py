@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ import numpy as np
 from scripts.csv_delimiter import REMEDY, rows
 from scripts.csv_head import Head
 from scripts.errors import ScriptError
+from scripts.featurizer import is_number
 from scripts.files import opened
-from scripts.problems import LABEL, Faults, is_number, kind_of
+from scripts.problems import LABEL, Faults, kind_of
 from scripts.tables import CHUNK_ROWS, Array, Table, checked, stacked
 
 _CHUNK_VALUES: Final = 8_000_000
@@ -54,18 +56,45 @@ def _not_an_index(path: Path, head: Head, labels: Array) -> None:
         )
 
 
+def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
+    """The columns of the features and the labels of some rows at a time, all as text. `ScriptError` as above."""
+    try:
+        for frame in _frames(path, head, dict.fromkeys(_names(head), str)):
+            cells = [frame[str(place)].to_numpy(object) for place in range(len(head.names))]
+            if any(not isinstance(cell, str) for cell in cells[-1]):
+                raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
+            yield [cells[place] for place in head.features], cells[head.label]
+    except ScriptError:
+        _with_care(path, head, ())  # which knows the line
+        raise
+
+
 def _parse(path: Path, head: Head) -> tuple[Array, Array]:
+    names = _names(head)
+    wanted = [names[place] for place in head.features]
+    features, labels = [], []
+    for frame in _frames(path, head, dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32)):
+        labels.append(frame[names[head.label]].to_numpy(object))
+        features.append(frame[wanted].to_numpy(np.float32))
+    return (
+        stacked(features, len(wanted)),
+        np.concatenate(labels) if labels else np.empty(0, object),
+    )
+
+
+def _names(head: Head) -> list[str]:
+    return [str(column) for column in range(len(head.names))]
+
+
+def _frames(path: Path, head: Head, types: dict[str, Any]) -> Iterator[Any]:
+    """Data frames of bounded size, whose columns are called by their place."""
     import pandas as pd
 
-    width = len(head.names)
-    names = [str(column) for column in range(width)]
-    wanted = [names[place] for place in head.features]
-    types: dict[str, Any] = dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32)
-    features, labels = [], []
+    names = _names(head)
     try:
         with opened(path) as stream, warnings.catch_warnings(), np.errstate(over="ignore"):
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frames = pd.read_csv(
+            yield from pd.read_csv(
                 stream,
                 sep=head.delimiter,
                 header=None,
@@ -75,18 +104,11 @@ def _parse(path: Path, head: Head) -> tuple[Array, Array]:
                 index_col=False,
                 keep_default_na=False,
                 na_values=dict.fromkeys(names, []),
-                chunksize=max(1, _CHUNK_VALUES // width),
+                chunksize=max(1, _CHUNK_VALUES // len(names)),
                 encoding="utf-8",
             )
-            for frame in frames:
-                labels.append(frame[names[head.label]].to_numpy(object))
-                features.append(frame[wanted].to_numpy(np.float32))
     except (ValueError, pd.errors.ParserWarning) as error:
         raise ScriptError(f"{path.name}: no readable CSV ({error}); {REMEDY}") from None
-    return (
-        stacked(features, len(wanted)),
-        np.concatenate(labels) if labels else np.empty(0, object),
-    )
 
 
 def _with_care(path: Path, head: Head, columns: tuple[str, ...]) -> Table:

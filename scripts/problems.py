@@ -12,14 +12,18 @@ from typing import Final
 
 import numpy as np
 
+from scripts.featurizer import GAPS, is_number
+
 MISSING: Final = "missing"
 TEXT: Final = "text"
 INFINITE: Final = "infinite"
 DATE: Final = "date"
 LABEL: Final = "label"
 LEAK: Final = "leak"
-
-GAPS: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", ".")
+MIXED: Final = "mixed"
+DATES: Final = "dates"
+TREATED: Final = (MISSING, TEXT, DATE)
+"""What `features=table` has a treatment for."""
 
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _MOST_TOLD: Final = 12
@@ -30,8 +34,12 @@ _REMEDIES: Final = {
     INFINITE: "fill it in or remove the {unit}",
     DATE: "write it as a number, such as days since one day, or remove the column",
     LABEL: "fill it in or remove the {unit}",
+    MIXED: "write it as a number like nearly all others, or leave it empty",
+    DATES: "write all of them as YYYY-MM-DD, or leave it empty",
     LEAK: "remove the column, since it is not there when the label is to be predicted",
 }
+
+_WANTED: Final = {MIXED: "number", DATES: "date that can be read in one way"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Faults:
                 column = f", {label}" if label else ""
                 what = f"{self._unit} {number}{column}: the label is {shown if shown != '' else 'empty'}"
             else:
-                what = f"{self._unit} {number}, {names[index]}: {shown!r} is no finite float32"
+                what = f"{self._unit} {number}, {names[index]}: {shown!r} is no {_WANTED.get(kind, 'finite float32')}"
             remedy = _REMEDIES[kind].format(unit=self._unit)
             hint = hints[index] if hints and index >= 0 and kind != MISSING else ""
             yield Problem(self._file, index, kind, what, remedy + hint, count, rows)
@@ -103,19 +111,11 @@ def kind_of(value: str) -> str:
     return MISSING if value.strip().casefold() in GAPS else TEXT
 
 
-def is_number(cell: str) -> bool:
-    """Whether pandas reads it as a number too, which knows neither 1_000 nor the digits of other scripts."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return cell.isascii() and "_" not in cell
-
-
 def told(problems: Sequence[Problem]) -> str:
-    """All problems in one line."""
+    """All problems in one line, which says first what a setting would solve."""
+    table = [problem for problem in problems if problem.kind in TREATED and problem.index >= 0]
     if len(problems) == 1:
-        return f"{problems[0].file}: {problems[0].text}"
+        return f"{problems[0].file}: {problems[0].text}{', or type --set features=table' if table else ''}"
     files = {problem.file for problem in problems}
     parts = [
         f"({number}) {f'{problem.file}: ' if len(files) > 1 else ''}{problem.text}"
@@ -123,4 +123,6 @@ def told(problems: Sequence[Problem]) -> str:
     ]
     rest = f"; and {len(problems) - _MOST_TOLD} more" if len(problems) > _MOST_TOLD else ""
     where = problems[0].file if len(files) == 1 else f"{len(files)} files"
-    return f"{where}: {len(problems)} problems: {' '.join(parts)}{rest}"
+    which = "them" if len(table) == len(problems) else f"{len(table)} of them"
+    setting = f" (to have {which} treated, type --set features=table)" if table else ""
+    return f"{where}: {len(problems)} problems{setting}: {' '.join(parts)}{rest}"

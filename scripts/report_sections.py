@@ -167,7 +167,7 @@ def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path
     if not rows:
         return []
     found = feature_rows(features, rows)
-    side = image_side(len(next(iter(found.values())))) if len(found) == len(set(rows)) else None
+    side = image_side(len(next(iter(found.values())))) if found and len(found) == len(set(rows)) else None
     if side is None:
         lone = len(groups) == 1
         head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]

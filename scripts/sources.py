@@ -8,6 +8,8 @@ tables; without a split of its own the data is under "all".
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -25,15 +27,18 @@ from scripts.sparse import read_libsvm
 from scripts.tables import Table
 
 _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
-_CSV: Final = "CSV"
-_LIBSVM: Final = "libsvm"
+CSV: Final = "CSV"
+LIBSVM: Final = "libsvm"
+IDX: Final = "IDX"
+NPZ: Final = "NPZ"
+PICKLE: Final = "pickle"
 _SUFFIXES: Final = {
-    **dict.fromkeys((".pkl", ".pickle"), "pickle"),
-    ".npz": "NPZ",
-    **dict.fromkeys((".csv", ".tsv", ".tab"), _CSV),
+    **dict.fromkeys((".pkl", ".pickle"), PICKLE),
+    ".npz": NPZ,
+    **dict.fromkeys((".csv", ".tsv", ".tab"), CSV),
     **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), JSON_LINES),
     **dict.fromkeys((".parquet", ".pq"), PARQUET),
-    **dict.fromkeys((".libsvm", ".svmlight", ".svm"), _LIBSVM),
+    **dict.fromkeys((".libsvm", ".svmlight", ".svm"), LIBSVM),
 }
 
 
@@ -48,54 +53,71 @@ def read_source(place: Path, label_column: str = AUTO, header: str = AUTO) -> di
     return tables
 
 
-def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
-    """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
+@dataclass(frozen=True)
+class Found:
+    """The files of a source, which are of one kind, and the place that they were found at."""
+
+    kind: str
+    files: list[Path]
+    place: Path
+
+    def grouped(self, tables: Mapping[Path, Table]) -> dict[str, list[Table]]:
+        """The tables of the files by the split that the names of files or folders say. Raises `ScriptError`."""
+        splits = {path: _split_of(path, self.place) for path in self.files}
+        names = set(splits.values())
+        if "all" in names and len(names) > 1:
+            stray = next(path for path, split in splits.items() if split == "all")
+            raise ScriptError(
+                f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
+                "(train..., validation..., test...), or none"
+            )
+        found: dict[str, list[Table]] = {}
+        for path, split in splits.items():
+            found.setdefault(split, []).append(tables[path])
+        return found
+
+
+def find(place: Path) -> Found:
+    """The files at `place`, a file or folder. Raises `ScriptError` where they are not of one kind."""
     kinds: dict[str, list[Path]] = {}
     paths = found(place)
     for path in paths:
-        kind = "IDX" if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
+        kind = IDX if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
         if kind:
             kinds.setdefault(kind, []).append(path)
     if len(kinds) != 1:
         raise ScriptError(_unclear(paths, kinds))
     ((kind, files),) = kinds.items()
     files = _only_once(files)
-    if kind == "IDX":
-        return read_idx_folder(files)
-    if kind in (_CSV, _LIBSVM, PARQUET, JSON_LINES):
-        return _by_split(kind, files, place, label_column, header)
-    if len(files) > 1:
+    if kind in (NPZ, PICKLE) and len(files) > 1:
         raise ScriptError(
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
         )
-    return read_npz(files[0], label_column) if kind == "NPZ" else read_pickle(files[0])
+    return Found(kind, files, place)
+
+
+def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
+    """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
+    source = find(place)
+    files = source.files
+    if source.kind == IDX:
+        return read_idx_folder(files)
+    if source.kind == NPZ:
+        return read_npz(files[0], label_column)
+    if source.kind == PICKLE:
+        return read_pickle(files[0])
+    if source.kind == CSV:
+        heads = read_heads(files, label_column, header)
+        return source.grouped({path: read_csv(path, head) for path, head in heads.items()})
+    if source.kind == LIBSVM:
+        return source.grouped(read_libsvm(files))
+    return source.grouped({path: read_columnar(path, place, source.kind, label_column) for path in files})
 
 
 def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
     """All that must be mended before the tables can be learnt."""
     every = [table for part in tables.values() for table in part]
     return [problem for table in every for problem in table.problems] + leaks(every)
-
-
-def _by_split(kind: str, files: list[Path], place: Path, label_column: str, header: str) -> dict[str, list[Table]]:
-    splits = {path: _split_of(path, place) for path in files}
-    names = set(splits.values())
-    if "all" in names and len(names) > 1:
-        stray = next(path for path, split in splits.items() if split == "all")
-        raise ScriptError(
-            f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
-            "(train..., validation..., test...), or none"
-        )
-    if kind == _CSV:
-        read = {path: read_csv(path, head) for path, head in read_heads(files, label_column, header).items()}
-    elif kind == _LIBSVM:
-        read = read_libsvm(files)
-    else:
-        read = {path: read_columnar(path, place, kind, label_column) for path in files}
-    tables: dict[str, list[Table]] = {}
-    for path, split in splits.items():
-        tables.setdefault(split, []).append(read[path])
-    return tables
 
 
 def _only_once(files: list[Path]) -> list[Path]:

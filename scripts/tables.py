@@ -140,7 +140,7 @@ def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
     """Labels that are empty, or numbers and not finite; features that are not finite."""
     faults = Faults(table.file, table.unit) if faults is None else faults
     noted = faults.columns()
-    if len(bad := _bad_labels(table.labels)):
+    if len(bad := bad_labels(table.labels)):
         faults.add(-1, LABEL, table.first + int(bad[0]), str(table.labels[bad[0]]).strip(), len(bad))
     if table.features.dtype.kind == "f":
         for start in range(0, len(table), CHUNK_ROWS):
@@ -151,7 +151,7 @@ def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
     return tuple(faults.problems(names, "", len(table)))
 
 
-def _bad_labels(labels: Array) -> npt.NDArray[np.intp]:
+def bad_labels(labels: Array) -> npt.NDArray[np.intp]:
     """The rows whose label is none. Labels that are numbers must be finite; names may be any."""
     try:
         return np.flatnonzero(~np.isfinite(labels.astype(np.float64)))

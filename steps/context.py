@@ -18,7 +18,10 @@ from sagemaker.core.workflow.pipeline_context import PipelineSession
 
 @dataclass(frozen=True)
 class Context:
-    """`root` is s3://bucket/prefix; `code` the S3 prefix of the scripts; `image` the URI they run in."""
+    """`root` is s3://bucket/prefix; `code` the S3 prefix of the scripts; `image` the URI they run in.
+
+    `algorithm` is linear-learner's image, `script_image` the one that serves a script.
+    """
 
     session: PipelineSession
     region: str
@@ -27,6 +30,7 @@ class Context:
     code: str
     image: str
     algorithm: str
+    script_image: str
     kms_key: str | None = None
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()

@@ -15,6 +15,8 @@ from steps.script_job import MESSAGE, Job, input_folder, step_arguments
 
 NAME: Final = "ConvertData"
 OUTPUTS: Final = ("train", "validation", "test", "features", "labels", "inspection")
+FEATURIZER: Final = "featurizer"
+"""The output with the archive that serves a table's treatment."""
 
 
 def convert(
@@ -26,11 +28,12 @@ def convert(
     label_column: Any,
     header: Any,
     seed: Any,
+    table: bool,
     cache_generation: Any,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none."""
+    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment."""
     job = Job(
         step=NAME,
         script="convert",
@@ -42,10 +45,11 @@ def convert(
             ("label-column", label_column),
             ("csv-header", header),
             ("seed", seed),
+            *([("features", "table")] if table else []),
             ("message", MESSAGE),
         ],
         inputs={"data": data},
-        outputs=OUTPUTS,
+        outputs=[*OUTPUTS, FEATURIZER] if table else OUTPUTS,
         # All that follows reads what this step wrote, so that its cache key decides for the whole pipeline.
         environment={"CACHE_GENERATION": cache_generation},
         max_runtime_seconds=2 * 3600,

@@ -17,14 +17,16 @@ NAME: Final = "PredictTest"
 
 
 def predict(
-    context: Context, *, model_name: Any, features: Any, instance_type: Any, instance_count: Any
+    context: Context, *, model_name: Any, features: Any, raw: bool, instance_type: Any, instance_count: Any
 ) -> TransformStep:
-    """The step: one line of JSON for each line of the features' CSV, in its order."""
+    """The step: one line of JSON for each line of the features' CSV, in its order; `raw` rows are treated first."""
     transformer = Transformer(
         model_name=model_name,
         instance_type=instance_type,
         instance_count=1,
         strategy="MultiRecord",
+        # A raw row becomes several times as large before it comes to linear-learner, which takes 6 MB at a time.
+        max_payload=1 if raw else None,
         assemble_with="Line",
         accept="application/jsonlines",
         output_path=context.output(NAME, "predictions"),

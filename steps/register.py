@@ -18,6 +18,7 @@ from steps.context import Context
 
 NAME: Final = "RegisterModel"
 CONTENT_TYPES: Final = ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf")
+RAW_CONTENT_TYPES: Final = ("text/csv", "application/json", "application/jsonlines")
 RESPONSE_TYPES: Final = ("application/json", "application/jsonlines", "application/x-recordio-protobuf")
 INFERENCE_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.t2.medium")
 TRANSFORM_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge")
@@ -26,7 +27,7 @@ TRANSFORM_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge")
 def register(
     context: Context,
     *,
-    artifact: Any,
+    serving: list[dict[str, Any]],
     evaluation: Any,
     training_job: Any,
     task: str,
@@ -34,7 +35,10 @@ def register(
     approval_status: Any,
     comparison: Any | None = None,
 ) -> ModelStep:
-    """The step; `evaluation` is the S3 prefix that holds evaluation.json, `comparison` that of comparison.json."""
+    """The step; `serving` are the model's containers.
+
+    `evaluation` is the S3 prefix that holds evaluation.json, `comparison` that of comparison.json.
+    """
     quality = MetricsSource(
         content_type="application/json", s3_uri=Join(on="/", values=[evaluation, "evaluation.json"])
     )
@@ -42,8 +46,8 @@ def register(
     def request() -> None:
         create_model_package_from_containers(
             context.session,
-            containers=[{"Image": context.algorithm, "ModelDataUrl": artifact}],
-            content_types=list(CONTENT_TYPES),
+            containers=serving,
+            content_types=list(CONTENT_TYPES if len(serving) == 1 else RAW_CONTENT_TYPES),
             response_types=list(RESPONSE_TYPES),
             inference_instances=list(INFERENCE_INSTANCES),
             transform_instances=list(TRANSFORM_INSTANCES),

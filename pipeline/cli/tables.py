@@ -185,13 +185,14 @@ def columns_table(found: Inspection) -> Table:
             str(column.missing),
             "" if column.low is None else f"{column.low:.6g}",
             "" if column.high is None else f"{column.high:.6g}",
+            *([column.treatment] if found.treated else []),
         )
         for column in found.columns[:_MOST_COLUMNS]
     ]
     if (rest := len(found.columns) - _MOST_COLUMNS) > 0:
-        rows.append((f"and {rest} more", "", "", "", ""))
-    headings = ("column", "kind", "missing", "least", "largest")
-    return plain_table(headings, rows, right=headings[2:])
+        rows.append((f"and {rest} more", *[""] * (5 if found.treated else 4)))
+    headings = ("column", "kind", "missing", "least", "largest", *(["treatment"] if found.treated else []))
+    return plain_table(headings, rows, right=headings[2:5])
 
 
 def inspection_summary(found: Inspection) -> str:

@@ -7,9 +7,10 @@ Importing this module imports the SageMaker SDK, which takes seconds and needs a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sagemaker.core import image_uris
+from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -24,8 +25,8 @@ from steps.check_metrics import GATES, NEVER_WORSE, bounds, check_metrics
 from steps.compare_approved import compare_approved
 from steps.configure_endpoint import configure_endpoint
 from steps.context import Context
-from steps.convert import convert, output_uri
-from steps.create_model import create_model
+from steps.convert import FEATURIZER, convert, output_uri
+from steps.create_model import containers, create_model
 from steps.deploy_endpoint import deploy_endpoint
 from steps.evaluate import evaluate
 from steps.predict import predict
@@ -35,11 +36,15 @@ from steps.rollout_endpoint import rollout_endpoint
 from steps.train import CHANNELS, train
 from steps.validate_endpoint import validate_endpoint
 
+# The version of AWS's scikit-learn image that serves the treatment of tables.
+_SCRIPT_IMAGE: Final = "sklearn:1.9-0"
+
 
 def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
     """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
     context = _context(settings, session, code_uri)
     task = settings.task.predictor_type
+    table = settings.features == "table"
     p = {parameter.name: _variable(parameter) for parameter in settings.declared}
     script = {
         "instance_type": p["ProcessingInstanceType"],
@@ -54,6 +59,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         label_column=p["LabelColumn"],
         header=p["CsvHeader"],
         seed=p["SplitSeed"].to_string(),
+        table=table,
         cache_generation=p["CacheGeneration"].to_string(),
         **script,
     )
@@ -65,11 +71,14 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         instance_count=p["TrainingInstanceCount"],
     )
     artifact = trained.properties.ModelArtifacts.S3ModelArtifacts
-    model = create_model(context, artifact=artifact)
+    featurizer = Join(on="/", values=[output_uri(converted, FEATURIZER), "model.tar.gz"]) if table else None
+    serving = containers(context, artifact=artifact, featurizer=featurizer)
+    model = create_model(context, serving=serving)
     predicted = predict(
         context,
         model_name=model.properties.ModelName,
         features=output_uri(converted, "features"),
+        raw=table,
         instance_type=p["TransformInstanceType"],
         instance_count=p["TransformInstanceCount"],
     )
@@ -97,7 +106,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
 
     registered = register(
         context,
-        artifact=artifact,
+        serving=serving,
         evaluation=output_uri(evaluated, "evaluation"),
         training_job=trained.properties.TrainingJobName,
         task=task,
@@ -162,6 +171,7 @@ def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Con
         code=code_uri,
         image=_image(settings.processing_image, settings.region),
         algorithm=_image(IMAGE, settings.region),
+        script_image=_image(_SCRIPT_IMAGE, settings.region) if settings.features == "table" else "",
         kms_key=settings.kms_key,
         subnets=settings.subnets,
         security_groups=settings.security_groups,

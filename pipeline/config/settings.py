@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -69,6 +69,10 @@ class Settings(BaseSettings):
 
     environment: Annotated[_Name, Field(description="The environment: dev, staging, prod or one of yours.")] = "dev"
     task: Annotated[Task, Field(description="What is learnt: binary, multiclass or regression.")] = Task.BINARY
+    features: Annotated[
+        Literal["numeric", "table"],
+        Field(description="What columns may be: numeric for numbers alone, table for categories, dates and gaps too."),
+    ] = "numeric"
     region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
     account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
     name: Annotated[_Name, Field(description="The pipeline's name; linear-learner-ENVIRONMENT if not given.")] = ""

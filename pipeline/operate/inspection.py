@@ -1,6 +1,7 @@
 """What a data set is before anything runs: its columns, its label, what is wrong with it, and the command to go on.
 
-The scripts' own reader reads it, so that what is said here is what ConvertData will say.
+The scripts' own reader reads it, so that what is said here is what ConvertData will say. Where columns are more than
+numbers, a treatment of each is proposed.
 """
 
 from __future__ import annotations
@@ -16,26 +17,41 @@ from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from scripts.problems import Problem
+    from scripts.raw_columns import RawTables
     from scripts.tables import Table
+    from scripts.treatment import Kind
 
 _MOST_CLASSES: Final = 20
 _TRAIN_SHARE: Final = 0.8
+_TREATMENTS: Final = {
+    ("number", False): "as it is",
+    ("number", True): "the median where it is missing, and a flag",
+    ("category", False): "a feature for each value that is not rare",
+    ("category", True): "a feature for each value that is not rare, and for none",
+    ("date", False): "days, month, weekday, and hour if there are times",
+    ("date", True): "days, month, weekday, and hour if there are times, and a flag",
+    **dict.fromkeys((("mixed", False), ("mixed", True), ("dates", False), ("dates", True)), "none as it stands"),
+}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A feature: its kind (number, constant, text, date), how many of its values are missing, its least and largest."""
+    """A feature: its kind, how many of its values are missing, its least and largest, its treatment if it gets any."""
 
     name: str
     kind: str
     missing: int
     low: float | None
     high: float | None
+    treatment: str = ""
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A data set as it was read; `classes` count the rows of each class, empty where the label is an amount."""
+    """A data set as it was read; `classes` count the rows of each class, empty where the label is an amount.
+
+    `treated` says that the columns get a treatment, by which `problems` are fewer.
+    """
 
     rows: Mapping[str, int]
     label: str
@@ -43,18 +59,29 @@ class Inspection:
     columns: tuple[Column, ...]
     problems: tuple[str, ...]
     command: str
+    treated: bool = False
 
 
-def inspect(path: Path, *, label_column: str, header: str, batch: int) -> Inspection:
+def inspect(path: Path, *, label_column: str, header: str, batch: int, features: str = "numeric") -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
-    from scripts.problems import told
+    from scripts.problems import TREATED, told
+    from scripts.raw_columns import read_raw
     from scripts.sources import examine, problems_of
+    from scripts.treatment import kinds_of
+    from scripts.treatment import problems_of as problems_of_raw
 
     files_at(path)
     try:
-        tables = examine(path, label_column, header)
+        tables = examine(path, label_column, header) if features == "numeric" else {}
         problems = problems_of(tables)
+        treated = not tables or any(problem.kind in TREATED and problem.index >= 0 for problem in problems)
+        if treated:
+            raw = read_raw(path, label_column, header)
+            kinds = kinds_of(raw)
+            tables, problems, columns = raw.tables, problems_of_raw(raw, kinds), _treated(raw, kinds)
+        else:
+            columns = _columns([table for part in tables.values() for table in part], problems)
     except ScriptError as error:
         raise DataError(str(error)) from None
     rows = {split: sum(map(len, part)) for split, part in tables.items()}
@@ -64,10 +91,25 @@ def inspect(path: Path, *, label_column: str, header: str, batch: int) -> Inspec
         rows,
         every[0].label,
         classes,
-        _columns(every, problems),
+        columns,
         tuple(told([problem]) for problem in problems),
-        _command(path, classes, rows, batch=batch, label_column=label_column, header=header),
+        _command(path, classes, rows, batch=batch, label_column=label_column, header=header, treated=treated),
+        treated,
     )
+
+
+def _treated(raw: RawTables, kinds: Sequence[Kind]) -> tuple[Column, ...]:
+    """The columns with the treatment that each will get."""
+    import numpy as np
+
+    columns = []
+    for index, (name, kind, texts) in enumerate(zip(raw.names, kinds, raw.texts, strict=True)):
+        values = np.concatenate([table.features[:, index] for table in raw.every()])
+        known = values[~np.isnan(values)]
+        missing = len(values) - len(known)
+        low, high = (float(known.min()), float(known.max())) if texts is None and len(known) else (None, None)
+        columns.append(Column(name, kind.name, missing, low, high, kind.why or _TREATMENTS[kind.name, missing > 0]))
+    return tuple(columns)
 
 
 def _classes(tables: Sequence[Table]) -> dict[str, int]:
@@ -89,7 +131,7 @@ def _classes(tables: Sequence[Table]) -> dict[str, int]:
 
 
 def _is_number(text: str) -> bool:
-    from scripts.problems import is_number
+    from scripts.featurizer import is_number
 
     return is_number(text)
 
@@ -127,6 +169,8 @@ def _columns(tables: Sequence[Table], problems: Sequence[Problem]) -> tuple[Colu
 def _command(path: Path, classes: Mapping[str, int], rows: Mapping[str, int], *, batch: int, **given: Any) -> str:
     """`pipeline run` with the task that the label has, and no larger batch than the rows allow."""
     words = ["pipeline", "run", "--data", str(path)]
+    if given["treated"]:
+        words += ["--set", "features=table"]
     if not classes:
         words += ["--set", "task=regression"]
     elif len(classes) > 2:

@@ -92,7 +92,7 @@ def describe(clients: Clients, arn: str, *, figures: bool) -> RegisteredModel:
         created=found["CreationTime"],
         remark=found.get("ApprovalDescription", ""),
         execution=found.get("MetadataProperties", {}).get("GeneratedBy", ""),
-        artifact=containers[0].get("ModelDataUrl", ""),
+        artifact=containers[-1].get("ModelDataUrl", ""),  # the last one is the algorithm
         statistics=uri,
         figures=_figures(clients, uri) if figures and uri else {},
     )

@@ -234,7 +234,6 @@ def test_regression_evaluation(tmp_path: Path) -> None:
         ("predictions/features.csv.out", '{"predicted_label":"1","score":1}\n', "not all numbers of one shape"),
         ("predictions/features.csv.out", '{"predicted_label":1,"score":"1"}\n', "not all numbers of one shape"),
         ("predictions/g.out", '{"predicted_label":1,"score":[1,2]}\n', "scores of different numbers of classes"),
-        ("features/features.csv", "a,b\n" * 4, "the features are not all numbers"),
         ("labels/_classes.json", '["a"]', "the data has 1 classes, where a binary classifier has 2"),
         ("labels/labels.csv", "1\nx\n", "labels.csv: line 2: 'x' is no label"),
         ("labels/labels.csv", "1\nnan\n", "labels.csv: line 2: 'nan' is no label"),

@@ -13,12 +13,12 @@ from pipeline.definition.check import check
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
 CODE_URI = "s3://bucket/prefix/code/0123456789abcdef"
-CASES = ("binary", "multiclass", "regression", "full", "rollout")
+CASES = ("binary", "multiclass", "regression", "full", "rollout", "table")
 
 
 def settings(case: str) -> Settings:
     """The settings of a golden definition: a task's with all defaults, or its environment's own."""
-    environment, task = (case, "binary") if case in ("full", "rollout") else ("plain", case)
+    environment, task = (case, "binary") if case in ("full", "rollout", "table") else ("plain", case)
     return load(environment=environment, flags={"task": task}, variables={}, file=GOLDEN / "pipeline.toml")
 
 

@@ -213,5 +213,31 @@ def test_images_are_those_of_the_region() -> None:
 def test_a_model_is_served_by_the_image_that_trained_it(case: str) -> None:
     found = steps(definition(case))
     image = found["TrainModel"].arguments["AlgorithmSpecification"]["TrainingImage"]
-    assert found["CreateModel"].arguments["PrimaryContainer"]["Image"] == image
-    assert found["RegisterModel"].arguments["InferenceSpecification"]["Containers"][0]["Image"] == image
+    model = found["CreateModel"].arguments
+    assert [container["Image"] for container in model.get("Containers") or [model["PrimaryContainer"]]][-1] == image
+    assert found["RegisterModel"].arguments["InferenceSpecification"]["Containers"][-1]["Image"] == image
+
+
+def test_a_table_is_treated_by_a_container_before_linear_learner_wherever_the_model_serves() -> None:
+    found = steps(definition("table"))
+    containers = found["CreateModel"].arguments["Containers"]
+    assert containers[0] == {
+        "Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+        "ModelDataUrl": {
+            "Std:Join": {
+                "On": "/",
+                "Values": [
+                    {"Get": "Steps.ConvertData.ProcessingOutputConfig.Outputs['featurizer'].S3Output.S3Uri"},
+                    "model.tar.gz",
+                ],
+            }
+        },
+        "Environment": {
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        },
+    }
+    registered = found["RegisterModel"].arguments["InferenceSpecification"]
+    assert registered["Containers"] == containers
+    assert registered["SupportedContentTypes"] == ["text/csv", "application/json", "application/jsonlines"]
+    assert found["PredictTest"].arguments["ModelName"] == {"Get": "Steps.CreateModel.ModelName"}

@@ -172,7 +172,7 @@ def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:
     [
         ("region = \nx = 1", "cannot be read: Invalid value (at line 1, column 10)", "it is a TOML file"),
         ('bukcet = "x"', "there is no setting bukcet", "did you mean bucket?"),
-        ('colour = "x"', "there is no setting colour", "the settings are task, region"),
+        ('colour = "x"', "there is no setting colour", "the settings are task, features, region"),
         ('environment = "x"', "there is no setting environment", ""),
         ("env = 1", "env holds something else than tables", "[env.dev]"),
         ("env = { dev = 1 }", "env holds something else than tables", "[env.dev]"),

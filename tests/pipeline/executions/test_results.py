@@ -22,6 +22,7 @@ GROUPS = {
     "binary": "binary_classification_metrics",
     "full": "binary_classification_metrics",
     "rollout": "binary_classification_metrics",
+    "table": "binary_classification_metrics",
     "multiclass": "multiclass_classification_metrics",
     "regression": "regression_metrics",
 }

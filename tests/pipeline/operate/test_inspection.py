@@ -55,24 +55,38 @@ def test_no_data_is_one_error(tmp_path: Path) -> None:
         inspect(tmp_path, label_column="auto", header="auto", batch=200)
 
 
-def test_the_command_shows_the_table_and_every_problem(
+def test_the_command_shows_the_columns_their_treatment_and_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.tsv").write_text("age\tcity\ty\n30\tRome\ta\n\tOslo\tb\n50\tRome\ta\n")
-    assert execute(["inspect", "--data", "a.tsv", "--param", "LabelColumn=y"]) == 1
+    Path("a.tsv").write_text("age\tcity\tborn\ty\n30\tRome\t1994-02-01\ta\n\tOslo\t\tb\n50\tRome\t1974-05-06\ta\n")
+    assert execute(["inspect", "--data", "a.tsv", "--param", "LabelColumn=y"]) == 0
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        "column  kind      missing  least  largest  treatment",
+        "age     number          1     30       50  the median where it is missing, and a flag",
+        "city    category        0                  a feature for each value that is not rare",
+        "born    date            1                  days, month, weekday, and hour if there are times, and a flag",
+        "",
+        "rows: 3; label 'y' (column 4 of 4): b 1, a 2",
+        "next: pipeline run --data a.tsv --set features=table --param PositiveClass=b --param LabelColumn=y "
+        "--param MiniBatchSize=2",
+    ]
+
+
+def test_the_command_shows_every_problem_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").write_text("age\tborn\ty\ninf\t1/2/1994\ta\n40\t\t\n50\t3/4/1974\ta\n")
+    assert execute(["inspect", "--data", "a.tsv", "--param", "LabelColumn=y", "--set", "features=table"]) == 1
     shown = capsys.readouterr()
-    assert shown.out == (
-        "column  kind    missing  least  largest\n"
-        "age     number        1     30       50\n"
-        "city    text          0                \n"
-        "\n"
-        "rows: 3; label 'y' (column 3 of 3): b 1, a 2\n"
-    )
+    assert "born    dates         1                  none as it stands" in shown.out
     assert shown.err == (
-        "error: 2 problems:\n"
-        "  a.tsv: line 3, column 'age': '' is no finite float32; fill it in or remove the line\n"
-        "  a.tsv: line 2, column 'city': 'Rome' is no finite float32, as in 3 of 3 rows; write it as a number, or "
-        "remove the column\n"
+        "error: 3 problems:\n"
+        "  a.tsv: line 3: the label is empty; fill it in or remove the line\n"
+        "  a.tsv: line 2, column 'age': inf is no finite float32; fill it in or remove the line\n"
+        "  a.tsv: line 2, column 'born': '1/2/1994' is no date that can be read in one way, as in 2 of 3 rows; write "
+        "all of them as YYYY-MM-DD, or leave it empty\n"
         "hint: mend the data, then inspect it again\n"
     )

@@ -1,0 +1,25 @@
+"""The model.tar.gz of the container that serves before linear-learner: what was fitted, and the code that applies it.
+
+The code is `featurizer.py` itself, as script mode wants it: `code/inference.py`. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+from scripts import featurizer as code
+from scripts.featurizer import FILE, Featurizer
+
+
+def archive(fitted: Featurizer) -> bytes:
+    """The content of model.tar.gz."""
+    packed = io.BytesIO()
+    with gzip.GzipFile(fileobj=packed, mode="wb", mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, content in ((FILE, fitted.dump()), ("code/inference.py", Path(code.__file__).read_bytes())):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return packed.getvalue()
