@@ -19,7 +19,12 @@ def start(
     account: Annotated[str | None, typer.Option(help="The account of its ARNs; 123456789012 in a new folder.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Go on in the background.")] = False,
     fault: Annotated[
-        list[str] | None, typer.Option(help="A fault on purpose, e.g. throttle=0.1, capacity:TrainModel=2.")
+        list[str] | None,
+        typer.Option(
+            help="A fault on purpose; may be repeated. throttle=RATE, service-fault=RATE: of all requests. "
+            "limit:ACTION=COUNT: the first requests. capacity:STEP=COUNT, internal:STEP=COUNT, fail:STEP=COUNT: the "
+            "first jobs of a step, or of any with *. slow-job:STEP=SECONDS, slow-endpoint=SECONDS: later."
+        ),
     ] = None,
     image: Annotated[
         list[str] | None, typer.Option(help="A program that stands in for an image: NAME=COMMAND.")
@@ -70,13 +75,14 @@ def env(state: State = DEFAULT_STATE) -> None:
 def status(state: State = DEFAULT_STATE) -> int:
     """Say whether the service runs, and where. Exit code 1 if it does not."""
     from pipeline.local.process import lifecycle
+    from pipeline.local.process.discover import CONSOLE_NOTE
 
     running = lifecycle.running(state)
     if running is None:
         print(f"not running (state folder {state})")
         return 1
     print(f"running at {running.address}, process {running.pid}, state folder {state}")
-    print(f"console: {running.console}")
+    print(f"console: {running.console}\n{CONSOLE_NOTE}")
     return 0
 
 

@@ -7,13 +7,14 @@ localhost, so that without any file the pipeline composes and runs there.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
@@ -24,6 +25,12 @@ from pipeline.user_files import unfit
 DEFAULT_FILE: Final = Path("pipeline.toml")
 LOCAL_ACCOUNT: Final = "123456789012"
 VARIABLE_PREFIX: Final = "PIPELINE_"
+_FORM: Final = 'write lines such as region = "eu-west-1", then a table [env.NAME] for each environment'
+
+_MOST_TAGS: Final = 49
+"""AWS takes 50; the pipeline's own checksum is one of them."""
+_TAG_KEY: Final = re.compile(r"(?!aws:)[\w\s.:/=+@-]{1,128}", re.IGNORECASE)
+_TAG_VALUE: Final = re.compile(r"[\w\s.:/=+@-]{0,256}")
 
 
 def _split(value: object) -> object:
@@ -43,6 +50,20 @@ def _pairs(value: object) -> object:
     return {key.strip(): text.strip() for key, _, text in pairs}
 
 
+def _taggable(tags: Mapping[str, str]) -> Mapping[str, str]:
+    """Tags that AWS takes: it would refuse others when part of the deployment is done."""
+    if len(tags) > _MOST_TAGS:
+        raise ValueError(f"there are {len(tags)} tags, and at most {_MOST_TAGS} can be given")
+    for key, text in tags.items():
+        if not _TAG_KEY.fullmatch(key):
+            raise ValueError(
+                f"the key {key!r} is not 1 to 128 letters, digits, blanks and _.:/=+-@, or begins with aws:"
+            )
+        if not _TAG_VALUE.fullmatch(text):
+            raise ValueError(f"the value {text!r} of {key} is not at most 256 letters, digits, blanks and _.:/=+-@")
+    return tags
+
+
 def _values(value: object) -> object:
     """A table of parameters, none of which is a Boolean: TOML's true and false are the words."""
     table = _pairs(value)
@@ -58,7 +79,7 @@ _Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.=-]+(/[A-Za-z0
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 _Role = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
 _List = Annotated[tuple[str, ...], BeforeValidator(_split)]
-_Tags = Annotated[Mapping[str, str], BeforeValidator(_pairs)]
+_Tags = Annotated[Mapping[str, str], BeforeValidator(_pairs), AfterValidator(_taggable)]
 _Values = Annotated[Mapping[str, Value], BeforeValidator(_values)]
 
 
@@ -86,7 +107,9 @@ class Settings(BaseSettings):
     kms_key: Annotated[str | None, Field(description="The KMS key of volumes and outputs.")] = None
     subnets: Annotated[_List, Field(description="The subnets of jobs and endpoint.")] = ()
     security_groups: Annotated[_List, Field(description="The security groups that go with the subnets.")] = ()
-    tags: Annotated[_Tags, Field(description="Tags of the pipeline and of what it makes.")] = {}
+    tags: Annotated[
+        _Tags, Field(description="Tags of the pipeline and of what it makes: a table, or KEY=VALUE,KEY=VALUE.")
+    ] = {}
     description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
     parallelism: Annotated[
         int | None, Field(ge=1, description="How many steps of an execution run at once at most; not limited.")
@@ -220,7 +243,7 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
     path = file or DEFAULT_FILE
     try:
         if reason := unfit(path):
-            raise SettingsError(f"{path} {reason}", hint="give a TOML file with --config, see the README")
+            raise SettingsError(f"{path} {reason}", hint=f"give a TOML file with --config; {_FORM}")
         document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         if file:
@@ -232,7 +255,7 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
             ) from None
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}", hint="it is a TOML file, see the README") from None
+        raise SettingsError(f"{path} cannot be read: {error}", hint=_FORM) from None
     environments = document.pop("env", {})
     if not isinstance(environments, dict) or not all(isinstance(own, dict) for own in environments.values()):
         raise SettingsError(f"{path}: env holds something else than tables", hint="write [env.dev], then its settings")

@@ -118,12 +118,24 @@ def parameters() -> str:
             names.setdefault(item.name, []).append(task.value)
     rows = []
     for name, tasks in names.items():
-        item = next(item for item in tables[Task(tasks[0])] if item.name == name)
+        items = {task: next(item for item in tables[Task(task)] if item.name == name) for task in tasks}
         where = "all" if len(tasks) == len(Task) else ", ".join(tasks)
-        rows.append(
-            (f"`{name}`", item.type.value, f"`{'off' if item.optional else item.default}`", where, item.meaning)
-        )
+        defaults = _by_task({task: f"`{'off' if item.optional else item.default}`" for task, item in items.items()})
+        meaning = _by_task({task: item.meaning for task, item in items.items()})
+        choices = _by_task({task: ", ".join(f"`{one}`" for one in item.choices) for task, item in items.items()})
+        type_ = items[tasks[0]].type.value
+        rows.append((f"`{name}`", type_, defaults, where, meaning + (f" One of {choices}." if choices else "")))
     return _table(("parameter", "type", "default", "task", "meaning"), rows)
+
+
+def _by_task(values: Mapping[str, str]) -> str:
+    """The value where all tasks agree; else each value with its tasks."""
+    tasks: dict[str, list[str]] = {}
+    for task, value in values.items():
+        tasks.setdefault(value, []).append(task)
+    if len(tasks) == 1:
+        return next(iter(tasks))
+    return "; ".join(f"{', '.join(those)}: {value.rstrip('.')}" for value, those in tasks.items())
 
 
 def actions() -> str:

@@ -21,6 +21,10 @@ from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 _HEALTH_SECONDS: Final = 3.0
 
+CONSOLE_NOTE: Final = (
+    "         good for ten minutes and for one browser, which then stays in; `pipeline local status` prints a new one"
+)
+
 
 @dataclass(frozen=True)
 class RunningService:

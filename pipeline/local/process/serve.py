@@ -23,7 +23,7 @@ from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local.egress.variables import PROXIES
 from pipeline.local.identity import Identity
 from pipeline.local.process import locks
-from pipeline.local.process.discover import RunningService, running
+from pipeline.local.process.discover import CONSOLE_NOTE, RunningService, running
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _logged(folder: StateFolder) -> Iterator[None]:
 
 def announce(found: RunningService, out: IO[str]) -> None:
     """Print where it is."""
-    print(f"SageMaker on localhost: {found.address}\nconsole: {found.console}", file=out, flush=True)
+    print(f"SageMaker on localhost: {found.address}\nconsole: {found.console}\n{CONSOLE_NOTE}", file=out, flush=True)
 
 
 def forget_aws(environ: MutableMapping[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,8 @@ import tomllib
 import pytest
 
 from pipeline.cli import execute
+from pipeline.errors import UsageError
+from pipeline.local.faults import InjectedFaults
 from tests.support.docs import ROOT
 from tests.support.waiting import PATIENCE
 
@@ -23,6 +26,16 @@ def test_no_command_is_described_in_half_a_sentence(
     shown = capsys.readouterr().out
     assert shown.startswith("Usage: pipeline ")
     assert "..." not in shown.replace("[ARGS]...", "")
+
+
+def test_every_kind_of_fault_is_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert execute(["local", "start", "--help"]) == 0
+    shown = re.sub(r"\s", "", capsys.readouterr().out)
+    with pytest.raises(UsageError) as known:
+        InjectedFaults.parse(["none"])
+    kinds = re.findall(r"[a-z-]+(?::[A-Z]+)?=[A-Z]+", known.value.hint)
+    assert len(kinds) == 8 and [kind for kind in kinds if kind not in shown] == []
 
 
 def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[str]) -> None:

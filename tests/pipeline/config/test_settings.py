@@ -170,9 +170,9 @@ def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("region = \nx = 1", "cannot be read: Invalid value (at line 1, column 10)", "it is a TOML file"),
+        ("region = \nx = 1", "cannot be read: Invalid value (at line 1, column 10)", "write lines such as"),
         ('bukcet = "x"', "there is no setting bukcet", "did you mean bucket?"),
-        ('colour = "x"', "there is no setting colour", "the settings are task, features, region"),
+        ('hue = "x"', "there is no setting hue", "the settings are task, features, region"),
         ('environment = "x"', "there is no setting environment", ""),
         ("env = 1", "env holds something else than tables", "[env.dev]"),
         ("env = { dev = 1 }", "env holds something else than tables", "[env.dev]"),
@@ -183,6 +183,8 @@ def test_environment_that_was_asked_for_must_be_in_the_file(file: Path) -> None:
         ('bucket = "No_Bucket"', "bucket cannot be 'No_Bucket'", "bucket"),
         ('prefix = "/a/"', "prefix cannot be '/a/'", "key"),
         ('task = "clustering"', "task cannot be 'clustering'", "binary, multiclass or regression"),
+        ('tags = { "aws:a" = "b" }', "the key 'aws:a' is not", "Tags"),
+        ('tags = { team = "a;b" }', "the value 'a;b' of team is not", "Tags"),
         ('tags = "team"', "tags cannot be 'team': it is not of the form KEY=VALUE,KEY=VALUE", "Tags"),
         ('subnets = ["subnet-1"]', "subnets and security_groups go together", ""),
         (
