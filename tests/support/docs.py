@@ -118,12 +118,12 @@ def parameters() -> str:
             names.setdefault(item.name, []).append(task.value)
     rows = []
     for name, tasks in names.items():
-        items = {task: next(item for item in tables[Task(task)] if item.name == name) for task in tasks}
+        of_task = {task: next(item for item in tables[Task(task)] if item.name == name) for task in tasks}
         where = "all" if len(tasks) == len(Task) else ", ".join(tasks)
-        defaults = _by_task({task: f"`{'off' if item.optional else item.default}`" for task, item in items.items()})
-        meaning = _by_task({task: item.meaning for task, item in items.items()})
-        choices = _by_task({task: ", ".join(f"`{one}`" for one in item.choices) for task, item in items.items()})
-        type_ = items[tasks[0]].type.value
+        defaults = _by_task({task: f"`{'off' if item.optional else item.default}`" for task, item in of_task.items()})
+        meaning = _by_task({task: item.meaning for task, item in of_task.items()})
+        choices = _by_task({task: ", ".join(f"`{one}`" for one in item.choices) for task, item in of_task.items()})
+        type_ = of_task[tasks[0]].type.value
         rows.append((f"`{name}`", type_, defaults, where, meaning + (f" One of {choices}." if choices else "")))
     return _table(("parameter", "type", "default", "task", "meaning"), rows)
 
