@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from pipeline.local.process import lifecycle
-from tests.support.command import Ended, pipeline, started
+from tests.support.command import Ended, Here, pipeline, started
 from tests.support.service import boto_client_of
 from tests.support.waiting import PATIENCE
 
@@ -34,6 +34,11 @@ STEPS = [
     "DeployEndpoint",
     "ValidateEndpoint",
 ]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +71,11 @@ def test_it_says_before_training_what_was_taken_for_label_and_features(first: En
     assert first.out.index(said) < first.out.index("TrainModel"), first
 
 
-def test_a_service_of_one_region_runs_a_pipeline_for_another(tmp_path: Path) -> None:
+def test_a_service_of_one_region_runs_a_pipeline_for_another(tmp_path: Path, here: Here) -> None:
     """Neither the bucket nor the scripts, whose environment has the pipeline's region, may mind."""
     assert pipeline("local", "start", "--detach", "--region", "eu-central-1", folder=tmp_path).code == 0
     try:
-        ended = pipeline("run", "--set", "region=eu-west-1", folder=tmp_path)
+        ended = here("run", "--set", "region=eu-west-1", folder=tmp_path)
     finally:
         pipeline("local", "stop", folder=tmp_path)
     assert (ended.code, succeeded(ended)) == (0, STEPS), ended
@@ -111,8 +116,10 @@ def test_a_second_run_reuses_what_did_not_change_and_the_registry_grows(first: E
     assert succeeded(second) == STEPS
 
 
-def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresholds(first: Ended, folder: Path) -> None:
-    rejected = pipeline("run", "--param", "MinAccuracy=0.9999", folder=folder)
+def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresholds(
+    first: Ended, folder: Path, here: Here
+) -> None:
+    rejected = here("run", "--param", "MinAccuracy=0.9999", folder=folder)
     assert rejected.code == 3, rejected
     assert re.match(
         r"error: The model is rejected\. Missed: accuracy 0\.\d+ \(at least 0\.9999\)\. Met: precision 0\.\d+ ",
@@ -141,13 +148,13 @@ def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresho
     ids=["wrong name", "wrong type", "no data", "empty data", "other version", "no state folder", "no task"],
 )
 def test_a_mistake_on_the_command_line_is_one_line_and_a_remedy(
-    tmp_path: Path, arguments: tuple[str, ...], error: str, hint: str
+    tmp_path: Path, here: Here, arguments: tuple[str, ...], error: str, hint: str
 ) -> None:
     for name, file in (("another", "version"), ("full", "photo.jpg")):
         (tmp_path / name).mkdir()
         (tmp_path / name / file).write_text("0\n")
     (tmp_path / "empty").mkdir()
-    ended = pipeline("run", *arguments, folder=tmp_path)
+    ended = here("run", *arguments, folder=tmp_path)
     assert ended.code == 1, ended
     assert not (tmp_path / ".sagemaker").exists(), "nothing half-written"
     assert ended.err.startswith(f"error: {error}"), ended
@@ -170,10 +177,10 @@ class _Runs:
     ids=["damaged", "dangerous", "ragged"],
 )
 def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
-    first: Ended, folder: Path, name: str, content: bytes, said: str
+    first: Ended, folder: Path, here: Here, name: str, content: bytes, said: str
 ) -> None:
     (folder / name).write_bytes(content)
-    ended = pipeline("run", "--data", name, folder=folder)
+    ended = here("run", "--data", name, folder=folder)
     assert ended.code == 4, ended
     reason, hint = ended.err.splitlines()
     assert reason.startswith(f"error: step ConvertData failed: {said}"), ended
@@ -182,13 +189,13 @@ def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
     assert not Path("/tmp/ran-from-a-pickle").exists()
 
 
-def test_a_named_label_column_and_class_of_a_packed_csv(first: Ended, folder: Path) -> None:
+def test_a_named_label_column_and_class_of_a_packed_csv(first: Ended, folder: Path, here: Here) -> None:
     random = np.random.default_rng(0)
     rows = random.normal(size=(600, 3))
     lines = [f"{a:.4f},{'yes' if a - b > 0 else 'no'},{b:.4f},{c:.4f}" for a, b, c in rows]
     (folder / "houses.csv.gz").write_bytes(gzip.compress("\n".join(["size,sold,price,noise", *lines]).encode()))
     given = ("--data", "houses.csv.gz", "--param", "LabelColumn=sold", "--param", "PositiveClass=yes")
-    ended = pipeline("run", *given, folder=folder)
+    ended = here("run", *given, folder=folder)
     assert ended.code == 0, ended
     assert re.search(r"^actual \\ predicted +no +yes$", ended.out, re.MULTILINE), ended
     report = (execution_folder(folder, ended) / "evaluation" / "report.html").read_text()

@@ -9,9 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.command import Ended, pipeline
+from tests.support.command import Ended, Here
 
 pytestmark = pytest.mark.xdist_group("run_tasks")
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    return Here(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +32,8 @@ def made(folder: Path, ended: Ended) -> Path:
     return Path(found.group(1))
 
 
-def test_multiclass_tells_ten_digits_apart(folder: Path) -> None:
-    ended = pipeline("run", "--set", "task=multiclass", folder=folder)
+def test_multiclass_tells_ten_digits_apart(folder: Path, here: Here) -> None:
+    ended = here("run", "--set", "task=multiclass", folder=folder)
     files = made(folder, ended)
     for metric in ("accuracy", "weighted_precision", "weighted_recall", "weighted_f1"):
         assert re.search(rf"^{metric} +0\.\d{{4}} +at least 0\.\d+ +Min\w+ +met", ended.out, re.MULTILINE), ended
@@ -47,14 +52,14 @@ def test_multiclass_tells_ten_digits_apart(folder: Path) -> None:
     assert pictures == {"confusion.png", "confidence.png", "classes.png", "mistakes.png"}
 
 
-def test_regression_shows_errors_in_the_units_of_the_label(folder: Path) -> None:
+def test_regression_shows_errors_in_the_units_of_the_label(folder: Path, here: Here) -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(1000, 4))
     price = 20 + features @ [3.0, -2.0, 0.5, 0.0] + random.normal(size=1000)
     lines = [",".join(f"{value:.5f}" for value in row) for row in np.column_stack([features, price])]
     (folder / "houses.csv").write_text("\n".join(["size,age,rooms,noise,price", *lines]) + "\n")
     given = ("--set", "task=regression", "--param", "LabelColumn=price")
-    ended = pipeline("run", "--data", "houses.csv", *given, folder=folder)
+    ended = here("run", "--data", "houses.csv", *given, folder=folder)
     files = made(folder, ended)
     for metric, side in (("mae", "at most"), ("rmse", "at most"), ("r2", "at least")):
         assert re.search(rf"^{metric} +\d\.\d{{4}} +{side} [\d.]+ +M\w+ +met", ended.out, re.MULTILINE), ended

@@ -1,4 +1,8 @@
-"""The command `pipeline` as a process, as a user runs it: nothing of the test's own environment leaks in."""
+"""The command `pipeline` as a process, as a user runs it: nothing of the test's own environment leaks in.
+
+`Here` runs it in the process of the test instead, for what a process of its own would not prove better: without the
+imports, which are most of what a short command does.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import pytest
+
+from pipeline.cli import execute
 from tests.support.waiting import PATIENCE
 
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")
@@ -42,6 +49,23 @@ def pipeline(
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+class Here:
+    """Runs `pipeline ARGUMENTS` in a folder and in this process; what it starts are processes all the same."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        monkeypatch.setenv("COLUMNS", "120")
+        self._monkeypatch = monkeypatch
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str, folder: Path) -> Ended:
+        """Run one command."""
+        self._monkeypatch.chdir(folder)
+        self._capsys.readouterr()
+        code = execute(list(arguments))
+        said = self._capsys.readouterr()
+        return Ended(code, said.out, said.err)
 
 
 def started(*arguments: str, folder: Path) -> subprocess.Popen[str]:

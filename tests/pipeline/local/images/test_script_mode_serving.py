@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
+from pipeline.local.containers.hosting import serving
 from tests.support.jobs import Bench, channel
 from tests.support.service import ROLE, local_service
 from tests.support.serving import BUCKET, Deployer, archive, told_to_strangers
@@ -169,8 +170,15 @@ def test_an_error_of_the_script_is_a_server_error_with_its_traceback_in_the_log(
     ],
 )
 def test_a_script_that_cannot_serve_fails_the_endpoint_and_the_log_says_why(
-    deployer: Deployer, name: str, script: str, environment: dict[str, str] | None, words: str
+    deployer: Deployer,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    script: str,
+    environment: dict[str, str] | None,
+    words: str,
 ) -> None:
+    # That a container which ends is started again, and how often, is shown where endpoints are tested.
+    monkeypatch.setattr(serving, "_STARTS", 1)
     found = deployed(deployer, name, script, environment)
     assert found["EndpointStatus"] == "Failed" and "did not pass the ping health check" in found["FailureReason"]
     assert any(words in line for line in log(deployer, name)), log(deployer, name)

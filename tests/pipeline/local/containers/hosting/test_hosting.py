@@ -235,6 +235,8 @@ def test_a_container_that_crashes_makes_the_endpoint_fail(deployer: Deployer) ->
         "The primary container for production variant crashing did not pass the ping health check. Please check "
         "CloudWatch logs for this endpoint."
     )
+    events = deployer.local.logs.filter_log_events(logGroupName="/aws/sagemaker/Endpoints/crashing")["events"]
+    assert [event["message"] for event in events].count("crashing on purpose") == 3
     code, message = error_of(deployer.client.update_endpoint, EndpointName="crashing", EndpointConfigName="crashing")
     assert code == "ValidationException" and "Failed" in message
     deployer.client.delete_endpoint(EndpointName="crashing")
