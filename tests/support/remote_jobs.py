@@ -17,7 +17,8 @@ from tests.support.waiting import until
 
 Body = dict[str, Any]
 BUCKET: Final = "bucket"
-IMAGE: Final = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+IMAGE: Final = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.0-1-cpu-py3"
+"""Of a tag whose libraries are not listed, so that a log holds what the job prints."""
 LINEAR_LEARNER: Final = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 CODE: Final = "/opt/ml/processing/input/code"
 _OVER: Final = ("Completed", "Failed", "Stopped")

@@ -32,6 +32,8 @@ IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2
 WORKERS = length(2, 4)
 LONGEST = length(5, 12) / 10
 """Seconds until the kill."""
+FOREVER = 1_000_000
+DYING = "tests.support.dying_service"
 OVER = {"Succeeded", "Failed", "Stopped"}
 
 
@@ -66,6 +68,8 @@ class Acknowledged:
     packages: list[str] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     attempted: dict[str, int] = field(default_factory=dict)
+    interrupted: set[str] = field(default_factory=set)
+    """The kinds of work during which the service died."""
 
 
 @contextmanager
@@ -83,17 +87,21 @@ def process(state: Path, *program: str) -> Iterator[tuple[Running, subprocess.Po
         child.stdout.close()
 
 
-def load(s3: Any, sagemaker: Any, done: Acknowledged, worker: str, stopped: threading.Event) -> None:
-    """One kind of work after another, until the service is gone. What a fast machine starts beyond the limit of
-    executions at a time is refused as AWS refuses it, and is not acknowledged."""
-    works = [_put, _overwrite, _pipeline, _package, _tag]
-    for number in range(1_000_000):
+def load(s3: Any, sagemaker: Any, done: Acknowledged, worker: str, stopped: threading.Event, works: int) -> None:
+    """One kind of work after another, until the service is gone or so many are done.
+
+    What a fast machine starts beyond the limit of executions at a time is refused as AWS refuses it, and is not
+    acknowledged.
+    """
+    for number in range(works):
         if stopped.is_set():
             break
+        work = WORKS[number % len(WORKS)]
         try:
-            works[number % len(works)](s3, sagemaker, done, f"{worker}-{number}")
+            work(s3, sagemaker, done, f"{worker}-{number}")
         except (BotoCoreError, ClientError) as error:
             if not isinstance(error, ClientError):
+                done.interrupted.add(work.__name__)
                 break
             if error.response["Error"]["Code"] != "ResourceLimitExceeded":
                 raise
@@ -142,6 +150,9 @@ def _tag(s3: Any, sagemaker: Any, done: Acknowledged, name: str) -> None:
         arn = done.packages[-1].rsplit("/", 1)[0].replace("model-package/", "model-package-group/")
         sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "by", "Value": name}])
         done.tags[arn] = name
+
+
+WORKS = [_put, _overwrite, _pipeline, _package, _tag]
 
 
 def verify(found: Running, done: Acknowledged) -> None:
@@ -206,27 +217,35 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
 @pytest.mark.torture
 def test_nothing_acknowledged_is_lost_at_any_commit_point(tmp_path: Path) -> None:
     """Each round dies before or after another of the syncs of bodies, folders and commits that the load brings."""
-    state, rounds = tmp_path / "state", [Acknowledged()]
-    points = length(2, 30)
-    with process(state) as (found, _):
+    state, journal, rounds = tmp_path / "state", tmp_path / "syncs", [Acknowledged()]
+    with process(state, DYING, str(journal), "0") as (found, _):
         _with_bucket(found)
-    for point in range(1, points + 1):
-        with process(state, "tests.support.dying_service", str(point)) as (found, child):
+        journal.touch()
+        _under_load(found, rounds[0], "p", lambda: None, works=len(WORKS))
+        _all_over(boto_client_of(found, "sagemaker"), rounds[0].executions)
+    points = _points(len(journal.read_text().splitlines()), length(2, 200))
+    for number, point in enumerate(points):
+        journal.unlink()
+        with process(state, DYING, str(journal), str(point)) as (found, child):
+            if number % 5:  # else it dies while it takes up what the round before left
+                verify(found, rounds[-1])
+            journal.touch()
             rounds.append(Acknowledged())
-            _under_load(found, rounds[-1], f"p{point}", partial(child.wait, 60))
+            _under_load(found, rounds[-1], f"p{number}", partial(child.wait, PATIENCE))
             assert child.returncode == -signal.SIGKILL
-        with process(state) as (found, _):
-            verify(found, rounds[-1])
     with process(state) as (found, _):
         for done in rounds:
             verify(found, done)
-    assert points < 100 or all(
-        (
-            any(done.objects for done in rounds),
-            any(done.executions for done in rounds),
-            any(done.packages for done in rounds),
-        )
-    )
+    died = rounds[1:]
+    assert any(done.objects for done in died) and any(done.packages for done in died)
+    assert any(done.executions for done in died)
+    if len(points) > 100:
+        assert {name for done in died for name in done.interrupted} == {work.__name__ for work in WORKS}
+
+
+def _points(syncs: int, number: int) -> list[int]:
+    """So many moments, spread over all that work done twice has: two at each sync, one before it and one after it."""
+    return [2 * 2 * syncs * (index + 1) // number for index in range(number)]
 
 
 def _with_bucket(found: Running) -> None:
@@ -235,14 +254,14 @@ def _with_bucket(found: Running) -> None:
     s3.close()
 
 
-def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[], None]) -> None:
+def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[], Any], works: int = FOREVER) -> None:
     s3, sagemaker = boto_client_of(found, "s3"), boto_client_of(found, "sagemaker")
     stopped = threading.Event()
     failures: list[BaseException] = []
 
     def work(worker: str) -> None:
         try:
-            load(s3, sagemaker, done, worker, stopped)
+            load(s3, sagemaker, done, worker, stopped, works)
         except BaseException as error:  # shown by the test, not by the thread
             failures.append(error)
 
@@ -250,7 +269,8 @@ def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[]
     for thread in threads:
         thread.start()
     kill()
-    stopped.set()
+    if works == FOREVER:
+        stopped.set()
     for thread in threads:
         thread.join()
     s3.close()

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from pipeline.local.images.catalog import Image, catalog, parse, register, resolve
+from pipeline.local.images.tag_contents import differences
 
-__all__ = ["Image", "catalog", "parse", "register", "resolve"]
+__all__ = ["Image", "catalog", "differences", "parse", "register", "resolve"]

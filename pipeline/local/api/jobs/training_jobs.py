@@ -69,6 +69,8 @@ def create(service: Service, request: Body) -> Body:
     body = prepared(service, request)
     now = service.clock.now()
     body |= {
+        "CreationTime": now,
+        "LastModifiedTime": now,
         "ModelArtifacts": {"S3ModelArtifacts": artifacts_uri(name, body["OutputDataConfig"])},
         "SecondaryStatus": "Starting",
         "SecondaryStatusTransitions": transitions([], "Starting", now),

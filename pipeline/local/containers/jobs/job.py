@@ -21,11 +21,16 @@ from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limits
 from pipeline.local.context import ServiceContext
-from pipeline.local.images import Image
+from pipeline.local.images import Image, differences
 from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind
 
 REASON_LIMIT: Final = 1024
 INTERNAL: Final = "InternalServerError: We encountered an internal error. Please try again."
+
+_REROOTED: Final = (
+    "[localhost] this system allows no mount namespace: /opt/ml of this job is {root}; paths that begin with /opt/ml in"
+    " the entry point, arguments, environment and configuration files were changed to it."
+)
 
 
 class JobFailure(Exception):
@@ -249,6 +254,12 @@ class RunningJob:
             write(group, stream, [(now, text.replace("\t", "#011")) for text in texts])
 
         return lines
+
+    def foretell(self, host: str, image_uri: str) -> None:
+        """Say in the log what is other than in the container on AWS, before it starts."""
+        rerooted = _REROOTED.format(root=self.folder / host / "ml") if self.isolation is Isolation.NONE else ""
+        if told := [line for line in (rerooted, differences(image_uri)) if line]:
+            self.log(host)(told)
 
     def stream(self, host: str) -> str:
         """The name of one host's log stream: `<job>/algo-1-<epoch seconds>`."""

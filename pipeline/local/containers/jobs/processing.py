@@ -16,7 +16,6 @@ from pipeline.local.containers.jobs.job import Ending, JobFailure, JobStopped, R
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
-from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.kinds import Body
 
@@ -28,11 +27,6 @@ _LARGEST_MESSAGE: Final = 1 << 20
 
 UPLOAD_INTERVAL: Final = 1.0
 """Seconds between two uploads of a Continuous output or of checkpoints."""
-
-REROOTED: Final = (
-    "[localhost] this system allows no mount namespace: /opt/ml of this job is {root}; paths that begin with /opt/ml in"
-    " the entry point, arguments, environment and configuration files were changed to it."
-)
 
 PARITY: Final = (
     Row(
@@ -138,8 +132,7 @@ def _start(running: RunningJob, body: Body, names: list[str]) -> None:
     image = images.resolve(application["ImageUri"])
     argv = application.get("ContainerEntrypoint") or image.program("process")
     for host in names:
-        if running.isolation is Isolation.NONE:
-            running.log(host)([REROOTED.format(root=running.folder / host / "ml")])
+        running.foretell(host, application["ImageUri"])
         running.start(
             host,
             [*argv, *application.get("ContainerArguments", [])],

@@ -14,12 +14,11 @@ from pipeline.local import images
 from pipeline.local.containers.jobs import channels, transfer
 from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
 from pipeline.local.containers.jobs.metrics import final_metrics
-from pipeline.local.containers.jobs.processing import REROOTED, ContinuousUploads
+from pipeline.local.containers.jobs.processing import ContinuousUploads
 from pipeline.local.containers.jobs.results import upload_results
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
-from pipeline.local.containers.sandbox.sandbox import Isolation
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.images import Image
 from pipeline.local.kinds import Body
@@ -167,8 +166,7 @@ def _checkpoints(running: RunningJob, body: Body, roots: list[OptMl]) -> list[Mi
 
 def _start(running: RunningJob, body: Body, image: Image, names: list[str]) -> None:
     for host in names:
-        if running.isolation is Isolation.NONE:
-            running.log(host)([REROOTED.format(root=running.folder / host / "ml")])
+        running.foretell(host, body["AlgorithmSpecification"]["TrainingImage"])
         running.start(
             host,
             command(body["AlgorithmSpecification"], image),

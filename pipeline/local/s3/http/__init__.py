@@ -43,9 +43,8 @@ PARITY: Final = (
     Row(
         area="s3",
         subject="Checksums",
-        here="CRC32, SHA1 and SHA256 are verified; CRC32C and CRC64NVME are kept and given back as they came, and "
-        "joined where an upload in parts has the type FULL_OBJECT; none is computed for objects that came without",
-        aws="All are verified, and CRC64NVME is computed where the client sends none",
+        here="Verified; none is computed for objects that came without",
+        aws="Verified; CRC64NVME is computed where the client sends none",
     ),
     Row(
         area="s3",

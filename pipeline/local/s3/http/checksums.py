@@ -1,7 +1,6 @@
 """The checksums of bodies: which the headers and the trailers of a request claim, and whether the body has them.
 
 Headers that contradict each other are refused before a byte is read, since nobody could say which of them is meant.
-CRCs of the parts of an object give that of the whole without its bytes, those too that Python cannot compute quickly.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
+from pipeline.local.s3.http.crc import Crc
 from pipeline.local.s3.http.errors import BadDigest, IncompleteBody, InvalidDigest, InvalidRequest, MalformedTrailer
 
 PREFIX: Final = "x-amz-checksum-"
 BYTES: Final = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
 """How long the checksum of each algorithm is."""
-_POLYNOMIALS: Final = {"crc32": 0xEDB88320, "crc32c": 0x82F63B78, "crc64nvme": 0x9A6C9329AC4BC9B5}
-"""Reflected: the bit of x^0 is the highest."""
 _OTHER_HEADERS: Final = (f"{PREFIX}type", f"{PREFIX}algorithm", f"{PREFIX}mode")
 _SINGLE: Final = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
 
@@ -50,10 +48,12 @@ class Crc32:
 
 
 def new_digest(algorithm: str) -> Digest | None:
-    """A digest of `crc32`, `sha1` or `sha256`; None for the checksums that Python cannot compute quickly."""
+    """A digest of one of the algorithms; None for the name of none."""
     match algorithm:
         case "crc32":
             return Crc32()
+        case "crc32c" | "crc64nvme":
+            return Crc(algorithm)
         case "sha1":
             return hashlib.sha1(usedforsecurity=False)
         case "sha256":
@@ -139,7 +139,7 @@ class Checks:
 
 
 class Taking:
-    """A body on its way, whose checksum is taken if it is of an algorithm that Python computes quickly."""
+    """A body on its way, whose checksum is taken if an algorithm is named."""
 
     def __init__(self, chunks: Iterable[bytes], algorithm: str) -> None:
         self._chunks = chunks
@@ -155,42 +155,6 @@ class Taking:
             yield chunk
         if digest is not None:
             self.checksums = {self._algorithm: base64.b64encode(digest.digest()).decode()}
-
-
-def joined_crc(algorithm: str, parts: list[tuple[str, int]]) -> str:
-    """The CRC of bodies laid end to end, from the CRC (base64) and the length of each."""
-    width, polynomial = BYTES[algorithm] * 8, _POLYNOMIALS[algorithm]
-    value = 0
-    for text, length in parts:
-        shift = _power(polynomial, width, length)
-        value = _product(value, shift, polynomial, width) ^ int.from_bytes(base64.b64decode(text), "big")
-    return base64.b64encode(value.to_bytes(width // 8, "big")).decode()
-
-
-def is_crc(algorithm: str) -> bool:
-    """Whether it is one of those that `joined_crc` joins."""
-    return algorithm in _POLYNOMIALS
-
-
-def _power(polynomial: int, width: int, length: int) -> int:
-    """x to the power of 8 * length, modulo the polynomial."""
-    result, base = 1 << (width - 1), 1 << (width - 9)
-    while length:
-        if length & 1:
-            result = _product(result, base, polynomial, width)
-        base = _product(base, base, polynomial, width)
-        length >>= 1
-    return result
-
-
-def _product(first: int, second: int, polynomial: int, width: int) -> int:
-    result, bit = 0, 1 << (width - 1)
-    while bit:
-        if first & bit:
-            result ^= second
-        second = second >> 1 ^ (polynomial if second & 1 else 0)
-        bit >>= 1
-    return result
 
 
 def announced(headers: Mapping[str, str]) -> str:

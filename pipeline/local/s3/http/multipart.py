@@ -21,12 +21,11 @@ from pipeline.local.s3.http.checksums import (
     Taking,
     announced,
     claimed,
-    is_crc,
-    joined_crc,
     known_algorithm,
     new_digest,
 )
 from pipeline.local.s3.http.conditions import check_read, copied_range, write_condition
+from pipeline.local.s3.http.crc import is_crc, joined_crc
 from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.http.object_actions import SOURCE, copy_result, copy_source

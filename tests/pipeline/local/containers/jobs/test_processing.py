@@ -405,6 +405,14 @@ def test_max_runtime_stops_a_job(bench: Bench) -> None:
     assert 1.0 <= job["ProcessingEndTime"] - job["ProcessingStartTime"] < PATIENCE
 
 
+def test_the_log_of_a_job_tells_which_libraries_its_image_has_otherwise(bench: Bench) -> None:
+    tagged = {"ImageUri": IMAGE.partition(":")[0] + ":1.2-1-cpu-py3", "ContainerEntrypoint": ["echo", "hello"]}
+    job = bench.process("", AppSpecification=tagged)
+    told, printed = bench.log("Processing", job["ProcessingJobName"])
+    assert told.startswith("[localhost] on AWS sagemaker-scikit-learn:1.2-1-cpu-py3 has numpy 1.24.1 (here ")
+    assert printed == "hello"
+
+
 def test_the_output_is_in_cloudwatch_while_the_job_runs_and_in_a_file(bench: Bench) -> None:
     script = "import sys, time\nprint('one\\ttwo')\nprint('err', file=sys.stderr)\ntime.sleep(60)\n"
     job = bench.process(script, wait=False)

@@ -15,7 +15,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.s3.http.checksums import joined_crc
+from pipeline.local.s3.http.checksums import new_digest
+from pipeline.local.s3.http.crc import joined_crc
 from tests.support.s3_requests import exchange, send, signed_head
 from tests.support.service import KEY, LocalService
 
@@ -157,6 +158,32 @@ def slow_crc(algorithm: str, data: bytes) -> bytes:
 def test_the_crcs_are_those_of_their_catalogue() -> None:
     check = {"crc32": "cbf43926", "crc32c": "e3069283", "crc64nvme": "ae8b14860a799888"}
     assert {name: slow_crc(name, b"123456789").hex() for name in check} == check
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(["crc32", "crc32c", "crc64nvme"]), st.lists(st.binary(max_size=200), max_size=3))
+def test_a_crc_is_that_of_its_definition_however_the_body_comes(algorithm: str, chunks: list[bytes]) -> None:
+    digest = new_digest(algorithm)
+    assert digest is not None
+    for chunk in chunks:
+        digest.update(chunk)
+    assert digest.digest() == slow_crc(algorithm, b"".join(chunks))
+
+
+@pytest.mark.parametrize("algorithm", ["crc32c", "crc64nvme"])
+def test_a_crc_that_boto3_cannot_compute_is_checked_all_the_same(
+    service: LocalService, s3: Any, bucket: str, algorithm: str
+) -> None:
+    body = bytes(range(256)) * 40
+    right, name = base64_of(slow_crc(algorithm, body)), f"x-amz-checksum-{algorithm}"
+    wrong = base64_of(bytes(len(slow_crc(algorithm, b""))))
+    assert b"BadDigest" in send(service, "PUT", f"/{bucket}/k", body=body, headers={name: wrong})[2]
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert send(service, "PUT", f"/{bucket}/k", body=body, headers={name: right})[0] == 200
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/k", ChecksumAlgorithm=algorithm.upper())[
+        "CopyObjectResult"
+    ]
+    assert copied[f"Checksum{algorithm.upper()}"] == right
 
 
 @settings(max_examples=60, deadline=None)
