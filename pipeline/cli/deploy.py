@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -123,4 +124,6 @@ def _plan(
     definition = json.loads(made.definition)
     if no_cache:
         given = {**given, GENERATION: str(generation(definition) + 1)}
-    return made, forecast.forecast(definition, given, past, now=datetime.now(UTC))
+    forecasts = forecast.forecast(definition, given, past, now=datetime.now(UTC))
+    warnings = (*made.warnings, *history.lost(clients, wanted.name, forecasts))
+    return replace(made, warnings=warnings), forecasts

@@ -47,6 +47,8 @@ class Forecast:
     why: str = ""
     condition: str = ""
     """The Condition step that decides whether the step comes to its turn at all; empty if none does."""
+    origin: str = ""
+    """The execution that made the result that will be reused."""
 
     @property
     def reused(self) -> bool:
@@ -64,7 +66,9 @@ def forecast(
     steps = {name: step for name, step in seen.steps.items() if step.type not in _NO_WORK}
     for name in in_order(steps):
         why[name], origins[name] = _fate(steps[name].step, seen, past, why, now)
-    return tuple(Forecast(name, why[name], _decider(step)) for name, step in steps.items())
+    return tuple(
+        Forecast(name, why[name], _decider(step), "" if why[name] else origins[name]) for name, step in steps.items()
+    )
 
 
 def _fate(

@@ -6,14 +6,17 @@ which may lie further back than those that are looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from pipeline.clients import Clients, is_absent, translated
-from pipeline.deploy.forecast import Past
-from pipeline.executions.executions import definition_of, execution_id, parameters_of
+from pipeline.deploy.forecast import Forecast, Past
+from pipeline.errors import ServiceError, UsageError
+from pipeline.executions import results
+from pipeline.executions.executions import definition_of, execution_id, find, parameters_of, snapshot
 
 _LOOKED_AT: Final = 10
 _AT_ONCE: Final = 5
@@ -29,6 +32,33 @@ def past(clients: Clients, pipeline: str, *, limit: int = _LOOKED_AT) -> tuple[P
         further = sorted({_source(item) for one in steps.values() for item in one.values()} - {"", *arns})
         steps |= zip(further, pool.map(lambda arn: _steps(clients, arn), further), strict=True)
         return tuple(pool.map(lambda arn: _past(clients, arn, steps), arns))
+
+
+def lost(clients: Clients, pipeline: str, forecasts: Sequence[Forecast]) -> tuple[str, ...]:
+    """A warning for each output without files of a step that will be reused: the service takes a hit and looks at none.
+
+    Nothing where whoever plans may not look.
+    """
+    reused: dict[str, list[str]] = {}
+    for one in forecasts:
+        if one.origin:
+            reused.setdefault(one.origin, []).append(one.step)
+    return tuple(warning for origin, names in reused.items() for warning in _lost(clients, pipeline, origin, names))
+
+
+def _lost(clients: Clients, pipeline: str, origin: str, names: Sequence[str]) -> Iterable[str]:
+    try:
+        made = snapshot(clients, find(clients, pipeline, origin))
+        steps = tuple(step for step in made.steps if step.name in names)
+        found = results.outputs(clients, replace(made, steps=steps))
+        empty = [output for output in found if not results.is_there(clients, output)]
+    except (ServiceError, UsageError):
+        return []
+    return [
+        f"{output.step} will be reused, but there are no files at {output.uri}: if a step reads them, "
+        "start with --no-cache"
+        for output in empty
+    ]
 
 
 def _latest(clients: Clients, pipeline: str, limit: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
-from pipeline.deploy import apply
+from pipeline.deploy import apply, history
+from pipeline.deploy.forecast import forecast
 from pipeline.deploy.plan import GENERATION, generation
 from pipeline.executions.executions import snapshot
 from pipeline.executions.outcome import explain
@@ -87,14 +88,27 @@ def test_after_clean_nothing_is_reused_that_is_gone_and_later_results_are(
     assert reused(clients, run(local, name)["PipelineExecutionArn"]) == ["Make"]
 
 
-def test_an_execution_that_failed_for_files_that_are_gone_says_what_to_type(
+def foreseen(clients: Clients, name: str) -> tuple[str, ...]:
+    """What a plan of the deployed definition warns of."""
+    definition = json.loads(clients.sagemaker.describe_pipeline(PipelineName=name)["PipelineDefinition"])
+    seen = forecast(definition, {}, history.past(clients, name), now=datetime.now(UTC))
+    assert [one.step for one in seen if one.reused] == ["Make"]
+    return history.lost(clients, name, seen)
+
+
+def test_what_failed_for_files_that_others_removed_was_foreseen_and_says_what_to_type(
     local: LocalService, clients: Clients, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name = cached(local, "gone")
     first = run(local, name)["PipelineExecutionArn"].rpartition("/")[2]
+    assert foreseen(clients, name) == ()
     for item in inventory(clients, Settings(name="demo", bucket=BUCKET)):
         if item.name == first:  # by hand, not by the command
             clean.apply(clients, clean.CleanPlan((item,)), progress=lambda _: None)
+    uri = f"s3://{BUCKET}/demo/executions/{first}/Make/out/"
+    assert foreseen(clients, name) == (
+        f"Make will be reused, but there are no files at {uri}: if a step reads them, start with --no-cache",
+    )
     failed = run(local, name)["PipelineExecutionArn"]
     error = explain(clients, snapshot(clients, failed))
     assert error is not None
@@ -128,8 +142,6 @@ def test_a_pipeline_that_is_not_there_has_no_cache_to_forget(clients: Clients) -
 
 
 def test_only_files_that_the_cache_may_still_offer_begin_a_new_generation(clients: Clients) -> None:
-    from datetime import UTC, datetime
-
     now = datetime(2026, 5, 1, tzinfo=UTC)
     for days, expected in ((0, True), (31, True), (33, False)):
         item = clean.Item(clean.RemainsKind.EXECUTION_FILES, "x", "s3://b/x", now - timedelta(days=days))

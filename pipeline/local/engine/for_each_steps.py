@@ -6,7 +6,8 @@ succeeded is kept over a restart or a retry. An item that is the text of a JSON 
 
 from __future__ import annotations
 
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+import queue
+import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,7 @@ PARITY: Final = (
 
 _ITEM_LIMIT: Final = 12_800
 _MOST_AT_ONCE: Final = 50
+_LOOK_SECONDS: Final = 1.0
 
 
 def run_for_each(run: StepRun) -> Ended:
@@ -64,32 +66,31 @@ class _Children:
         self._index = index
         self._limit = min(int(run.arguments.get("MaxConcurrency") or 1), _MOST_AT_ONCE)
         self._settled: dict[str, str] = {}
-        self._running: dict[Future[str | None], str] = {}
+        self._running: dict[str, threading.Thread] = {}
+        self._news: queue.SimpleQueue[tuple[str, str | None]] = queue.SimpleQueue()
 
     def run(self) -> dict[str, str]:
         """How each child ended. Raises Closing."""
-        with ThreadPoolExecutor(self._limit, thread_name_prefix=self._run.node.name) as pool:
-            for name, row in self._run.records.steps().items():
-                if name not in self._graph.nodes:
-                    continue
-                if row["StepStatus"] in ENDED:
-                    self._settled[name] = row["StepStatus"]
-                else:
-                    self._launch(pool, name, resumed=True)
-            while True:
-                if not self._run.halt.either.is_set():
-                    self._launch_ready(pool)
-                if not self._running:
-                    break
-                self._collect()
+        for name, row in self._run.records.steps().items():
+            if name not in self._graph.nodes:
+                continue
+            if row["StepStatus"] in ENDED:
+                self._settled[name] = row["StepStatus"]
+            else:
+                self._launch(name, resumed=True)
+        while True:
+            if not self._run.halt.either.is_set():
+                self._launch_ready()
+            if not self._running:
+                break
+            self._collect()
         if self._run.halt.closing.is_set():
             raise Closing
         return self._settled
 
-    def _launch_ready(self, pool: ThreadPoolExecutor) -> None:
-        started = set(self._running.values())
+    def _launch_ready(self) -> None:
         for name, node in self._graph.nodes.items():
-            if name in self._settled or name in started:
+            if name in self._settled or name in self._running:
                 continue
             decision = self._graph.decide(name, self._settled, {})
             if decision is Decision.NEVER:
@@ -102,19 +103,33 @@ class _Children:
                     "Item": render(self._items[index])[:_ITEM_LIMIT],
                 }
                 self._run.records.begin(node, context)
-                self._launch(pool, name, resumed=False)
+                self._launch(name, resumed=False)
 
-    def _launch(self, pool: ThreadPoolExecutor, name: str, *, resumed: bool) -> None:
+    def _launch(self, name: str, *, resumed: bool) -> None:
         scope = replace(self._scope, item=(self._items[self._index[name]],))
         child = replace(self._run, node=self._graph.nodes[name], scope=scope, resumed=resumed)
-        self._running[pool.submit(child.run_child, child)] = name
+
+        def main() -> None:
+            status: str | None = None
+            try:
+                status = child.run_child(child)
+            finally:
+                self._news.put((name, status))
+
+        thread = threading.Thread(target=main, name=f"{threading.current_thread().name}/{name}", daemon=True)
+        self._running[name] = thread
+        self._run.service.starter.start(thread)
 
     def _collect(self) -> None:
-        done, _ = wait(self._running, return_when=FIRST_COMPLETED)
-        for future in done:
-            name, status = self._running.pop(future), future.result()
-            if status is not None:
-                self._settled[name] = status
+        try:
+            name, status = self._news.get(timeout=_LOOK_SECONDS)
+        except queue.Empty:
+            if self._run.halt.closing.is_set():  # what could not be started until now never will be
+                self._running = {name: thread for name, thread in self._running.items() if thread.ident is not None}
+            return
+        del self._running[name]
+        if status is not None:
+            self._settled[name] = status
 
 
 def _outcome(run: StepRun, ended: dict[str, str], items: int) -> Ended:

@@ -45,6 +45,16 @@ def test_an_execution_its_steps_and_their_jobs_run_once_there_are_threads(tmp_pa
         assert wait(local, start(local, name))["PipelineExecutionStatus"] == "Succeeded"
 
 
+def test_the_children_of_a_loop_run_once_there_are_threads(tmp_path: Path, refuse: Threads) -> None:
+    with local_service(tmp_path) as local:
+        body = {"IterableItems": ["a", "b"], "MaxConcurrency": 2, "ForEachBody": [work("Body")]}
+        name = create(local, {"Name": "Loop", "Type": "ForEach", "Arguments": body})
+        refuse(lambda thread: thread.startswith("Loop_") or "/Loop/" in thread)
+        arn = start(local, name)
+        assert wait(local, arn)["PipelineExecutionStatus"] == "Succeeded"
+        assert {step["StepStatus"] for step in steps(local, arn).values()} == {"Succeeded"}
+
+
 def endpoint(local: LocalService) -> None:
     """An endpoint that is Deleting and whose containers have ended."""
     body = {"EndpointName": "e", "EndpointStatus": "Deleting", "EndpointArn": "a", "CreationTime": 1.0}
