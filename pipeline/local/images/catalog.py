@@ -31,7 +31,8 @@ PARITY: Final = (
         subject="managed scikit-learn and XGBoost images",
         here="The interpreter that runs the service, with the libraries it has, runs the entry point of a processing or"
         " training job, or the scripts of script mode (`sagemaker_program` trains, `SAGEMAKER_PROGRAM` serves, with the"
-        " defaults of the scikit-learn image in both). XGBoost's own algorithm mode is not there.",
+        " defaults of the scikit-learn image in both). The job's log begins with the libraries that the tag's image has"
+        " otherwise, where they are known. XGBoost's own algorithm mode is not there.",
         aws="The pinned versions of the image; script mode for training and serving.",
     ),
     Row(
