@@ -99,9 +99,28 @@ def run(
         if settings.rollout is not None:
             observer.say(f"rollout: {settings.rollout.kind}; a service of this run waits a second for a minute")
         _prepare(clients, settings, dataset.result(), observer)
+        parameters = {**_fitted(settings, source, parameters, observer), **parameters}
         given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
         end = _execute(clients, wanted, {**given, **parameters}, observer, no_cache=no_cache)
         return _gather(clients, end, state.resolve() / "executions" / executions.execution_id(end.arn))
+
+
+def _fitted(
+    settings: Settings, source: Path | None, parameters: Mapping[str, str], observer: Observer
+) -> dict[str, str]:
+    """A smaller batch for data of few rows, unless the caller chose one; said aloud."""
+    known = {parameter.name: str(parameter.default) for parameter in settings.declared} | dict(parameters)
+    chosen = "MiniBatchSize" in parameters or "MiniBatchSize" in settings.parameters
+    if source is None or chosen or "MiniBatchSize" not in known:
+        return {}
+    from pipeline.operate.inspection import fitting_batch
+
+    batch = int(known["MiniBatchSize"])
+    fitting = fitting_batch(source, label_column=known["LabelColumn"], header=known["CsvHeader"], batch=batch)
+    if fitting == batch:
+        return {}
+    observer.say(f"MiniBatchSize {fitting} instead of {batch}: train has no more rows")
+    return {"MiniBatchSize": str(fitting)}
 
 
 def _prepare(clients: Clients, settings: Settings, dataset: DataSet, observer: Observer) -> None:

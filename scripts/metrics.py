@@ -115,12 +115,16 @@ def per_class(matrix: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64
 
 
 def regression_figures(labels: Array, scores: Array) -> Figures:
-    """The single figures of a regressor; R² is NaN where all labels are the same."""
+    """The single figures of a regressor; `relative_rmse` is a share of the labels' standard deviation.
+
+    That and R² are NaN where all labels are the same.
+    """
     errors = scores.astype(np.float64) - labels
     mse = float(np.mean(errors**2))
     spread = float(np.mean((labels - np.mean(labels, dtype=np.float64)) ** 2))
-    r2 = 1 - mse / spread if spread else float("nan")
-    return {"mae": float(np.mean(np.abs(errors))), "mse": mse, "rmse": mse**0.5, "r2": r2}
+    share = mse / spread if spread else float("nan")
+    mae = float(np.mean(np.abs(errors)))
+    return {"mae": mae, "mse": mse, "rmse": mse**0.5, "relative_rmse": share**0.5, "r2": 1 - share}
 
 
 def _binary_quality(labels: Array, predicted: Array) -> Figures:

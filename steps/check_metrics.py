@@ -65,8 +65,7 @@ GATES: Final = {
         _multiclass("weighted_f1", "MinF1"),
     ),
     "regressor": (
-        _regression("mae", "MaxMae"),
-        _regression("rmse", "MaxRmse"),
+        _regression("relative_rmse", "MaxRelativeRmse"),
         _regression("r2", "MinR2"),
     ),
 }

@@ -106,8 +106,7 @@ _ALL: Final[tuple[Parameter, ...]] = (
     ),
     *only(
         REGRESSION,
-        _threshold("MaxMae", 2.0, "mean absolute error"),
-        _threshold("MaxRmse", 2.5, "root of the mean squared error"),
+        _threshold("MaxRelativeRmse", 0.85, "root of the mean squared error, as a share of the label's deviation,"),
         replace(_threshold("MinR2", 0.3, "coefficient of determination"), bounds=Bounds(high=1)),
     ),
     replace(

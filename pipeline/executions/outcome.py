@@ -6,6 +6,7 @@ is in the job's exit message and its log, so those are part of what the user see
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Final
 
@@ -37,12 +38,24 @@ def verdict(end: ExecutionSnapshot) -> ExecutionError | None:
     if failed.kind == "Fail":
         return GateRejected(
             failed.reason or f"{failed.name} ended the execution",
-            hint=f"`pipeline report {identity}` shows the figures",
+            hint=f"`pipeline report {identity}` shows the figures{_advice(failed.reason)}",
         )
     log = f"`pipeline logs {failed.name} --execution {identity}` shows its whole log"
     return StepFailed(
         f"step {failed.name} failed: {failed.reason or 'no reason given'}",
         hint=log if failed.job_name else f"`pipeline retry {identity}` tries it again, once the cause is gone",
+    )
+
+
+def _advice(reason: str) -> str:
+    """What the default criterion has to do with a classifier that is right often enough, but not for the positives."""
+    missed = reason.partition("Missed: ")[2].partition(" Met: ")[0]
+    if not re.search(r"\b(?<!weighted )(precision|recall|f1) ", missed) or "accuracy" in missed:
+        return ""
+    return (
+        "; model and threshold are those of the best accuracy unless ModelSelectionCriteria says otherwise: where "
+        "positives are rare, try --param ModelSelectionCriteria=f1, or precision_at_target_recall with TargetRecall, "
+        "and --param PositiveExampleWeightMult=balanced"
     )
 
 

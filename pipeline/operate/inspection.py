@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from scripts.treatment import Kind
 
 _MOST_CLASSES: Final = 20
-_TRAIN_SHARE: Final = 0.8
+_SMALL: Final = 1 << 20
+"""Bytes of data that are read beforehand for the sake of a batch; what is larger has rows enough."""
 _TREATMENTS: Final = {
     ("number", False): "as it is",
     ("number", True): "the median where it is missing, and a flag",
@@ -96,6 +97,31 @@ def inspect(path: Path, *, label_column: str, header: str, batch: int, features:
         _command(path, classes, rows, batch=batch, label_column=label_column, header=header, treated=treated),
         treated,
     )
+
+
+def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> int:
+    """As many rows a batch as were asked for, or fewer where train has fewer: linear-learner refuses more.
+
+    Data that cannot be read is no matter here: ConvertData says what is wrong with it.
+    """
+    from scripts.errors import ScriptError
+    from scripts.sources import examine
+
+    _, files = files_at(path)
+    if sum(file.stat().st_size for file in files) > _SMALL:
+        return batch
+    try:
+        tables = examine(path, label_column, header)
+    except ScriptError:
+        return batch
+    return _fitting({split: sum(map(len, part)) for split, part in tables.items()}, batch)
+
+
+def _fitting(rows: Mapping[str, int], batch: int) -> int:
+    """Every tenth row goes to each split that the data does not have."""
+    train = rows.get("train", rows.get("all", 0))
+    train -= sum(-(-train // 10) for split in ("validation", "test") if split not in rows)
+    return max(1, min(batch, train))
 
 
 def _treated(raw: RawTables, kinds: Sequence[Kind]) -> tuple[Column, ...]:
@@ -180,9 +206,6 @@ def _command(path: Path, classes: Mapping[str, int], rows: Mapping[str, int], *,
     for name, value in (("LabelColumn", given["label_column"]), ("CsvHeader", given["header"])):
         if value != "auto":
             words += ["--param", f"{name}={value}"]
-    train = rows.get("train", rows.get("all", 0))
-    if "validation" not in rows or "test" not in rows:
-        train = int(train * _TRAIN_SHARE)
-    if 0 < train < batch:
-        words += ["--param", f"MiniBatchSize={train}"]
+    if (fitting := _fitting(rows, batch)) < batch:
+        words += ["--param", f"MiniBatchSize={fitting}"]
     return shlex.join(words)

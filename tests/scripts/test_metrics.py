@@ -102,6 +102,7 @@ def test_regression_figures_are_those_of_scikit_learn(seed: int, scale: float) -
         ("mae", oracle.mean_absolute_error(labels, scores)),
         ("mse", oracle.mean_squared_error(labels, scores)),
         ("rmse", oracle.root_mean_squared_error(labels, scores)),
+        ("relative_rmse", oracle.root_mean_squared_error(labels, scores) / np.std(labels)),
         ("r2", oracle.r2_score(labels, scores)),
     ):
         assert group[name]["value"] == pytest.approx(expected)

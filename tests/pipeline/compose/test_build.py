@@ -116,8 +116,7 @@ def test_every_output_lies_below_the_execution_and_the_step(case: str) -> None:
         (
             "regression",
             {
-                "MaxMae": "regression_metrics.mae.value",
-                "MaxRmse": "regression_metrics.rmse.value",
+                "MaxRelativeRmse": "regression_metrics.relative_rmse.value",
                 "MinR2": "regression_metrics.r2.value",
             },
         ),
@@ -141,7 +140,7 @@ def test_gate_holds_each_metric_to_its_threshold(case: str, gates: dict[str, str
     [
         ("binary", "accuracy>=0.96,precision>=0.8,recall>=0.8,f1>=0.85,auc>=0.95"),
         ("multiclass", "accuracy>=0.8,weighted_precision>=0.8,weighted_recall>=0.8,weighted_f1>=0.8"),
-        ("regression", "mae<=2.0,rmse<=2.5,r2>=0.3"),
+        ("regression", "relative_rmse<=0.85,r2>=0.3"),
     ],
 )
 def test_evaluation_is_told_the_gates_and_the_rejection_says_how_it_found_them(case: str, told: str) -> None:

@@ -40,7 +40,7 @@ def test_tasks_have_the_parameters_that_their_steps_read() -> None:
     ]
     assert {task for task in Task if "PositiveClass" in names[task]} == {Task.BINARY}
     assert {task for task in Task if "MinAccuracy" in names[task]} == {Task.BINARY, Task.MULTICLASS}
-    assert {task for task in Task if "MaxMae" in names[task]} == {Task.REGRESSION}
+    assert {task for task in Task if "MaxRelativeRmse" in names[task]} == {Task.REGRESSION}
 
 
 def test_defaults_know_the_name_and_the_region() -> None:
@@ -65,8 +65,8 @@ def test_overrides_are_checked() -> None:
 
 
 def test_defaults_of_other_tasks_are_left_alone() -> None:
-    defaults = {parameter.name: parameter.default for parameter in _declared(MaxMae=1.5, CacheGeneration=2)}
-    assert defaults["CacheGeneration"] == 2 and "MaxMae" not in defaults
+    defaults = {parameter.name: parameter.default for parameter in _declared(MaxRelativeRmse=1.5, CacheGeneration=2)}
+    assert defaults["CacheGeneration"] == 2 and "MaxRelativeRmse" not in defaults
 
 
 def test_values_are_what_a_start_takes() -> None:
@@ -138,7 +138,7 @@ def test_an_optional_parameter_is_off_until_the_settings_turn_it_on() -> None:
         ("PositiveClass", "PositiveClass", Task.REGRESSION),
         ("positive_class", "PositiveClass", Task.MULTICLASS),
         ("positive-class", "PositiveClass", Task.MULTICLASS),
-        ("MaxMae", "MaxMae", Task.BINARY),
+        ("MaxRelativeRmse", "MaxRelativeRmse", Task.BINARY),
         ("MinR2", "MinR2", Task.BINARY),
     ],
 )

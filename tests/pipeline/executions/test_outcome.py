@@ -92,3 +92,18 @@ def test_a_stopped_execution_says_how_to_go_on(local: LocalService, clients: Cli
 def test_success_has_no_explanation(local: LocalService, clients: Clients) -> None:
     arn = run(local, create(local, work("Work")))["PipelineExecutionArn"]
     assert explain(clients, snapshot(clients, arn)) is None
+
+
+def test_a_rejection_for_the_positives_alone_says_what_chose_the_threshold(
+    local: LocalService, clients: Clients
+) -> None:
+    met, missed = "accuracy 0.99 (at least 0.96)", "recall 0.4 (at least 0.8), f1 0.5 (at least 0.85)"
+    for reason, told in (
+        (f"The model is rejected. Missed: {missed}. Met: {met}.", True),
+        (f"The model is rejected. Missed: {met}, {missed}.", False),
+        ("The model is rejected. Missed: weighted recall 0.4 (at least 0.8).", False),
+    ):
+        error = explain(
+            clients, snapshot(clients, run(local, create(local, fail("No", reason)))["PipelineExecutionArn"])
+        )
+        assert error is not None and ("ModelSelectionCriteria=f1" in error.hint) is told, error.hint

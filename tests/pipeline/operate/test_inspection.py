@@ -10,7 +10,9 @@ import pytest
 
 from pipeline.cli import execute
 from pipeline.errors import DataError
-from pipeline.operate.inspection import Column, inspect
+from pipeline.operate.inspection import Column, fitting_batch, inspect
+from scripts.sources import read_source
+from scripts.splits import divide
 
 
 def told(path: Path, label_column: str = "auto") -> tuple[tuple[Column, ...], dict[str, int], str]:
@@ -70,7 +72,7 @@ def test_the_command_shows_the_columns_their_treatment_and_how_to_go_on(
         "",
         "rows: 3; label 'y' (column 4 of 4): b 1, a 2",
         "next: pipeline run --data a.tsv --set features=table --param PositiveClass=b --param LabelColumn=y "
-        "--param MiniBatchSize=2",
+        "--param MiniBatchSize=1",
     ]
 
 
@@ -90,3 +92,18 @@ def test_the_command_shows_every_problem_that_is_left(
         "all of them as YYYY-MM-DD, or leave it empty\n"
         "hint: mend the data, then inspect it again\n"
     )
+
+
+@pytest.mark.parametrize("rows", [10, 11, 15, 17, 99, 178])
+def test_a_batch_is_no_larger_than_train_and_hardly_smaller(tmp_path: Path, rows: int) -> None:
+    labels = np.arange(rows) % 3
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((rows, 2)), y=labels)
+    train = [len(divide(read_source(tmp_path), seed=seed, stratify=True)["train"]) for seed in range(20)]
+    fitting = fitting_batch(tmp_path, label_column="auto", header="auto", batch=200)
+    assert min(train) - 2 <= fitting <= min(train)
+    assert fitting_batch(tmp_path, label_column="auto", header="auto", batch=4) == 4
+
+
+def test_data_that_cannot_be_read_has_any_batch(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n1\n")
+    assert fitting_batch(tmp_path, label_column="auto", header="auto", batch=200) == 200
