@@ -100,8 +100,10 @@ class Adam:
         self._square = np.zeros(shape, np.float32)
 
     def step(self, rows: slice, weights: Floats, gradient: Floats, room: Floats, rates: Rates, number: int) -> None:
-        root = math.sqrt(1 - self._beta_2)
-        scale = (1 - self._beta_1) / root
+        # MXNet takes the betas from 1 in float32: of 0.999 the fifth digit of what is left is another one so.
+        fresh_1, fresh_2 = (float(1 - np.float32(beta)) for beta in (self._beta_1, self._beta_2))
+        root = math.sqrt(fresh_2)
+        scale = fresh_1 / root
         scale *= math.sqrt(1 - self._beta_2**number) / (1 - self._beta_1**number)
         mean, square = self._mean[rows], self._square[rows]
         mean *= np.float32(self._beta_1)
@@ -168,7 +170,7 @@ class Optimizer:
         self._repeat = shape[1] // len(models)
         self._schedule = Schedule(models, enabled=parameters.use_lr_scheduler)
         self._decay = self._columns([model.wd for model in models])
-        self._l1 = self._columns([model.l1 / parameters.mini_batch_size for model in models])
+        self._l1 = self._columns([model.l1 * model.uses_l1 / parameters.mini_batch_size for model in models])
         self._has_decay, self._has_l1 = bool(self._decay.any()), bool(self._l1.any())
         multipliers = self._columns([model.bias_lr_mult for model in models])
         self._bias_rate = multipliers if parameters.use_bias else np.float32(0.0)

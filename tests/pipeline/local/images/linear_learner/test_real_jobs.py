@@ -57,11 +57,12 @@ def test_the_models_lose_what_they_lost_on_aws(name: str, jobs: dict[str, Run]) 
 
 def test_models_of_several_classes_lose_what_they_lost_on_aws(jobs: dict[str, Run]) -> None:
     train = jobs["ufo"].ratio("train_multiclass_cross_entropy_objective", "last")
-    assert np.median(np.abs(train - 1)) < 0.001
-    assert train == pytest.approx(1, abs=0.15)
     validation = jobs["ufo"].ratio("validation_multiclass_cross_entropy_objective", "validation")
-    assert np.median(np.abs(validation - 1)) < 0.001
-    # Model 21 leaps on from mini-batch to mini-batch: what it amplifies is in its last one.
+    for ratio in (train, validation):
+        assert np.median(np.abs(ratio - 1)) < 2e-6
+        # Three models of a high rate leap from one mini-batch to the next, and multiply what sums differ by.
+        assert np.delete(ratio, [9, 18, 21]) == pytest.approx(1, abs=1e-5)
+    assert train == pytest.approx(1, abs=0.15)
     assert np.delete(validation, 21) == pytest.approx(1, abs=0.15)
 
 
