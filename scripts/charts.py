@@ -69,6 +69,21 @@ def threshold_chart(points: Sweep, threshold: float) -> bytes:
     return png(figure)
 
 
+def calibration_chart(scores: Array, labels: Array) -> bytes | None:
+    """How often rows of about one score are positive: tenths of the rows by score. None where scores are no
+    probabilities."""
+    if not _is_probability(scores):
+        return None
+    tenths = [part for part in np.array_split(np.argsort(scores, kind="stable"), 10) if len(part)]
+    figure = new_figure(4.6, 3.9, "Can the scores be taken at their word?")
+    axes = new_axes(figure, "mean score of a tenth of the rows", "share that is positive")
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=(0, (4, 4)))
+    means = [float(scores[part].mean()) for part in tenths]
+    axes.plot(means, [float(labels[part].mean()) for part in tenths], "o-", color=BLUE, linewidth=1.6, clip_on=False)
+    _unit(axes)
+    return png(figure)
+
+
 def score_chart(scores: Array, labels: Array, threshold: float) -> bytes:
     """How both classes' scores are spread, on a logarithmic axis, where the few that overlap can be seen."""
     figure = new_figure(4.6, 3.9, "Scores of both classes")

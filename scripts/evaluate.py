@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.classes import read_classes
+from scripts.coefficients import read_coefficients
 from scripts.errors import conclude
 from scripts.figures import compute
 from scripts.gates import compare, verdict
@@ -24,16 +25,42 @@ from scripts.report import write_report
 from scripts.targets import TASKS
 
 
-def evaluate(predictions: Path, labels: Path, features: Path, output: Path, *, task: str, gates: str = "") -> str:
-    """Write `evaluation.json`, `gates.json`, `report.html` and its pictures into `output`; a one-line summary."""
+def evaluate(
+    predictions: Path,
+    labels: Path,
+    features: Path,
+    output: Path,
+    *,
+    model: Path,
+    inspection: Path,
+    task: str,
+    gates: str = "",
+) -> str:
+    """Write `evaluation.json`, `gates.json`, `report.html` and its pictures into `output`; a one-line summary.
+
+    `model` is the folder of the artefact and `inspection` that of the data's, which name what the model looks at.
+    """
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
     metrics = compute(answers, truth, task, known=len(classes))
     compared = compare(gates, next(iter(metrics.values())))
+    coefficients = read_coefficients(model, inspection)
+    mean = inspection / "mean.png"
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
         outputs.write_json(output / "gates.json", {"verdict": {"value": verdict(compared)}})
-        write_report(outputs, output, answers, truth, metrics, features=features, classes=classes, gates=compared)
+        write_report(
+            outputs,
+            output,
+            answers,
+            truth,
+            metrics,
+            features=features,
+            classes=classes,
+            gates=compared,
+            coefficients=coefficients,
+            mean=mean.read_bytes() if mean.exists() else None,
+        )
     return summary(metrics)
 
 
@@ -48,6 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--predictions", type=Path, required=True, help="folder of the batch predictions (.out)")
     parser.add_argument("--labels", type=Path, required=True, help="folder of labels.csv")
     parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
+    parser.add_argument("--model", type=Path, required=True, help="folder of model.tar.gz")
+    parser.add_argument("--inspection", type=Path, required=True, help="folder of inspection.json")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--gates", default="", help="figures and thresholds: accuracy>=0.96,mae<=2")
@@ -60,6 +89,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.labels,
             options.features,
             options.output,
+            model=options.model,
+            inspection=options.inspection,
             task=options.task,
             gates=options.gates,
         ),

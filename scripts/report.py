@@ -15,11 +15,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.coefficients import Coefficients, coefficient_section
 from scripts.gates import Gate
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
-from scripts.report_sections import Section, amount, binary_sections, multiclass_sections, regression_sections
+from scripts.report_section import Section
+from scripts.report_sections import amount, binary_sections, multiclass_sections, regression_sections
 
 _CONSTANT: Final = "_best_constant_classifier"
 _ALWAYS: Final = {BINARY_GROUP: "positive", MULTICLASS_GROUP: "the most frequent class"}
@@ -63,18 +65,23 @@ def write_report(
     features: Path,
     classes: Sequence[str] = (),
     gates: Sequence[Gate] = (),
+    coefficients: Coefficients | None = None,
+    mean: bytes | None = None,
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
-    `classes` are the names of the labels, as far as they are known.
+    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means.
     """
+    beside = [] if coefficients is None else coefficients.beside()
     ((group, figures),) = metrics.items()
     if group == BINARY_GROUP:
-        sections = binary_sections(answers, labels, features, classes)
+        sections = binary_sections(answers, labels, features, classes, beside)
     elif group == MULTICLASS_GROUP:
-        sections = multiclass_sections(answers, labels, features, classes)
+        sections = multiclass_sections(answers, labels, features, classes, beside)
     else:
-        sections = regression_sections(answers, labels, features)
+        sections = regression_sections(answers, labels, features, beside)
+    if coefficients is not None:
+        sections.insert(1, coefficient_section(coefficients, classes, mean))
     for section in sections:
         for name, data in section.pictures.items():
             outputs.write(folder / name, data)

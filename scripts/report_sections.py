@@ -1,12 +1,11 @@
 """What the report says of each task: sections of text, pictures and tables.
 
-A section is plain data; `scripts.report` makes a page of them.
+`scripts.report` makes a page of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,30 +19,29 @@ from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
 from scripts.pictures import bars, image_grid, image_side
 from scripts.predictions import Answers, class_count, feature_rows
+from scripts.report_section import Section
 
 Array = npt.NDArray[Any]
+Beside = tuple[int, str]
 
 _WORST: Final = 20
 
 
-@dataclass(frozen=True)
-class Section:
-    """A heading, a line of text, pictures by file name, and a table whose first row is its head."""
+def binary_sections(
+    answers: Answers, labels: Array, features: Path, classes: Sequence[str] = (), beside: Sequence[Beside] = ()
+) -> list[Section]:
+    """Two classes: right and wrong, every threshold, the surest mistakes; `features` is the folder of the rows.
 
-    title: str
-    text: str
-    pictures: dict[str, bytes] = field(default_factory=dict)
-    table: list[list[str]] = field(default_factory=list)
-
-
-def binary_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
-    """Two classes: right and wrong, every threshold, the surest mistakes; `features` is the folder of the rows."""
+    `beside` are the features, by index and name, whose values stand beside a mistake.
+    """
     scores, predicted, truth = answers.scores, _labels(answers), labels.astype(np.int64)
     (tn, fp), (fn, tp) = confusion(truth, predicted, 2).tolist()
     points = sweep(truth, scores)
     threshold = threshold_of(scores, predicted)
     recall = tp / max(tp + fn, 1)
     matrix = confusion(truth, predicted, 2)
+    chart = charts.calibration_chart(scores, truth)
+    calibration = {} if chart is None else {"calibration.png": chart}
     return [
         Section(
             "Right and wrong",
@@ -61,13 +59,16 @@ def binary_sections(answers: Answers, labels: Array, features: Path, classes: Se
                 "roc.png": charts.roc_chart(points, (fp / max(tn + fp, 1), recall)),
                 "precision_recall.png": charts.precision_recall_chart(points, (recall, tp / max(tp + fp, 1))),
                 "thresholds.png": charts.threshold_chart(points, threshold),
+                **calibration,
             },
         ),
-        *_binary_mistakes(scores, predicted, truth, features),
+        *_binary_mistakes(scores, predicted, truth, features, beside),
     ]
 
 
-def multiclass_sections(answers: Answers, labels: Array, features: Path, classes: Sequence[str] = ()) -> list[Section]:
+def multiclass_sections(
+    answers: Answers, labels: Array, features: Path, classes: Sequence[str] = (), beside: Sequence[Beside] = ()
+) -> list[Section]:
     """Several classes: the matrix, each class against the rest, the surest mistakes."""
     predicted, truth = _labels(answers), labels.astype(np.int64)
     width = answers.scores.shape[1] if answers.scores.ndim == 2 else 0
@@ -103,7 +104,7 @@ def multiclass_sections(answers: Answers, labels: Array, features: Path, classes
             [["class", "rows", "right", "precision", "recall", "F1"], *rows],
         ),
         *_mistakes(
-            [("actual → predicted (score)", worst, captions)], features, "The mistakes the model was surest of."
+            [("actual → predicted (score)", worst, captions)], features, "The mistakes the model was surest of.", beside
         ),
     ]
 
@@ -113,7 +114,9 @@ def _known(actual: int, predicted: int) -> dict[str, bool]:
     return {"precision": predicted > 0, "recall": actual > 0, "f1": actual + predicted > 0}
 
 
-def regression_sections(answers: Answers, labels: Array, features: Path) -> list[Section]:
+def regression_sections(
+    answers: Answers, labels: Array, features: Path, beside: Sequence[Beside] = ()
+) -> list[Section]:
     """Amounts: predictions over truth, residuals, the rows that are farthest off."""
     scores = answers.scores
     worst = np.argsort(-np.abs(scores - labels), kind="stable")[:_WORST]
@@ -128,7 +131,9 @@ def regression_sections(answers: Answers, labels: Array, features: Path) -> list
                 "residual_histogram.png": charts.residual_histogram(labels, scores),
             },
         ),
-        *_mistakes([("actual → predicted", worst, captions)], features, "The predictions farthest from the truth."),
+        *_mistakes(
+            [("actual → predicted", worst, captions)], features, "The predictions farthest from the truth.", beside
+        ),
     ]
 
 
@@ -151,17 +156,21 @@ def _positive(classes: Sequence[str]) -> str:
     return f"Positive means {classes[1]!r}. " if classes else ""
 
 
-def _binary_mistakes(scores: Array, predicted: Array, truth: Array, features: Path) -> list[Section]:
+def _binary_mistakes(
+    scores: Array, predicted: Array, truth: Array, features: Path, beside: Sequence[Beside]
+) -> list[Section]:
     groups = []
     for actual, name in ((0, "Called positive, but negative"), (1, "Called negative, but positive")):
         rows = np.flatnonzero((truth == actual) & (predicted != actual))
         order = np.argsort(scores[rows] if actual else -scores[rows], kind="stable")
         worst = rows[order][:_WORST]
         groups.append((f"{name} ({len(rows):,})", worst, [f"score {scores[row]:.3f}" for row in worst]))
-    return _mistakes(groups, features, "The mistakes the model was surest of.")
+    return _mistakes(groups, features, "The mistakes the model was surest of.", beside)
 
 
-def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path, text: str) -> list[Section]:
+def _mistakes(
+    groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path, text: str, beside: Sequence[Beside]
+) -> list[Section]:
     """The chosen rows as pictures, or as a table where the features make none; nothing where there are none."""
     rows = [int(row) for _, chosen, _ in groups for row in chosen]
     if not rows:
@@ -171,8 +180,10 @@ def _mistakes(groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path
     if side is None:
         lone = len(groups) == 1
         head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]
+        head += [name for _, name in beside if found]
+        own = {row: [f"{values[index]:.6g}" for index, _ in beside] for row, values in found.items()}
         table = [
-            [str(row + 1), caption] if lone else [str(row + 1), heading.partition(" (")[0], caption]
+            [str(row + 1), *([] if lone else [heading.partition(" (")[0]]), caption, *own.get(row, ())]
             for heading, chosen, captions in groups
             for row, caption in zip(chosen.tolist(), captions, strict=True)
         ]

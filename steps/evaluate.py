@@ -26,12 +26,15 @@ def evaluate(
     predictions: Any,
     labels: Any,
     features: Any,
+    model: Any,
+    inspection: Any,
     task: str,
     gates: Any,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
-    """The step; predictions, labels and features are S3 prefixes of files in the same order of rows.
+    """The step; predictions, labels and features are S3 prefixes of files in the same order of rows;
+    `model` is the artefact, and `inspection` the prefix of what names its features.
 
     `gates` are the gated figures with their thresholds, `accuracy>=0.96,mae<=2`, which the job marks as met or missed.
     """
@@ -42,12 +45,20 @@ def evaluate(
             ("predictions", input_folder("predictions")),
             ("labels", input_folder("labels")),
             ("features", input_folder("features")),
+            ("model", input_folder("model")),
+            ("inspection", input_folder("inspection")),
             ("output", output_folder("evaluation")),
             ("task", task),
             ("gates", gates),
             ("message", MESSAGE),
         ],
-        inputs={"predictions": predictions, "labels": labels, "features": features},
+        inputs={
+            "predictions": predictions,
+            "labels": labels,
+            "features": features,
+            "model": model,
+            "inspection": inspection,
+        },
         outputs=["evaluation"],
         environment={},
         max_runtime_seconds=3600,

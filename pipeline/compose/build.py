@@ -89,7 +89,8 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         "task": task,
     }
     gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
-    evaluated = evaluate(context, **compared, gates=bounds(gates), **script)
+    explained = {"model": artifact, "inspection": output_uri(converted, "inspection")}
+    evaluated = evaluate(context, **compared, **explained, gates=bounds(gates), **script)
     against = []
     if never_worse := p.get(NEVER_WORSE.threshold):
         against = [

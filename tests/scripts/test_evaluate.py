@@ -22,6 +22,8 @@ from scripts.predictions import Answers, feature_rows, parse_answers
 from scripts.report import number, page, title
 from scripts.report_sections import multiclass_sections, threshold_of
 
+INPUTS = ("predictions", "labels", "features", "model", "inspection")
+
 
 class Case:
     """Folders of predictions, labels and features, filled row by row."""
@@ -29,7 +31,7 @@ class Case:
     def __init__(self, folder: Path, task: str = "binary_classifier") -> None:
         self.folder = folder
         self.task = task
-        for name in ("predictions", "labels", "features"):
+        for name in INPUTS:
             (folder / name).mkdir(parents=True)
 
     def write(self, answers: list[dict[str, Any]], labels: list[float], features: Any) -> None:
@@ -40,7 +42,7 @@ class Case:
 
     def run(self, *more: str) -> int:
         arguments = ["--task", self.task, "--output", str(self.output), "--message", str(self.folder / "message")]
-        for name in ("predictions", "labels", "features"):
+        for name in INPUTS:
             arguments += [f"--{name}", str(self.folder / name)]
         return evaluate.main([*arguments, *more])
 
@@ -74,6 +76,7 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     )
     assert case.message == expected
     assert sorted(path.name for path in case.output.iterdir()) == [
+        "calibration.png",
         "confusion.png",
         "evaluation.json",
         "gates.json",
@@ -342,7 +345,7 @@ def test_runs_as_the_definition_runs_it_without_heavy_imports(tmp_path: Path) ->
     code = (
         "import sys; from scripts import evaluate; "
         f"status = evaluate.main({['--task', 'binary_classifier', '--output', str(case.output)]!r} + "
-        f"{[part for n in ('predictions', 'labels', 'features') for part in (f'--{n}', str(tmp_path / n))]!r}); "
+        f"{[part for n in INPUTS for part in (f'--{n}', str(tmp_path / n))]!r}); "
         "print(sorted({'pandas', 'sklearn', 'scipy', 'boto3', 'matplotlib.pyplot'} & set(sys.modules))); "
         "sys.exit(status)"
     )

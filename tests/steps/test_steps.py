@@ -73,6 +73,8 @@ def test_evaluate_is_called_so() -> None:
         "--predictions": "/opt/ml/processing/input/predictions",
         "--labels": "/opt/ml/processing/input/labels",
         "--features": "/opt/ml/processing/input/features",
+        "--model": "/opt/ml/processing/input/model",
+        "--inspection": "/opt/ml/processing/input/inspection",
         "--output": "/opt/ml/processing/output/evaluation",
         "--task": "multiclass_classifier",
         "--message": "/opt/ml/output/message",
@@ -136,11 +138,15 @@ def test_prediction_is_line_by_line_so_that_rows_stay_with_their_labels() -> Non
 @pytest.mark.parametrize("name", ["EvaluateModel", "ValidateEndpoint"])
 def test_predictions_are_compared_with_what_they_were_made_from(name: str) -> None:
     inputs = {entry: source["S3Uri"] for entry, source in _inputs(name).items() if entry != "code"}
+    explained = {
+        "model": {"Get": "Steps.TrainModel.ModelArtifacts.S3ModelArtifacts"},
+        "inspection": _output("inspection"),
+    }
     assert inputs == {
         "predictions": {"Get": "Steps.PredictTest.TransformOutput.S3OutputPath"},
         "labels": _output("labels"),
         "features": _output("features"),
-    }
+    } | (explained if name == "EvaluateModel" else {})
 
 
 def test_gate_reads_the_evaluation_as_a_property_file() -> None:

@@ -1,0 +1,151 @@
+"""What a linear model looks at: its coefficients, sorted by what they do, in the words of the data.
+
+A coefficient times the feature's standard deviation in train is what an ordinary difference in that feature adds to the
+score's argument: the log-odds of a classifier, the amount of a regression. Pixels are shown as a picture instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.classes import shown_names
+from scripts.errors import ScriptError
+from scripts.linear_model import LinearModel, read_model
+from scripts.pictures import image_side
+from scripts.report_section import Section
+from scripts.targets import MULTICLASS, REGRESSOR
+from scripts.weights_picture import coefficient_bars, coefficient_map, weight_grid
+
+Array = npt.NDArray[Any]
+
+_LISTED: Final = 30
+_DRAWN: Final = 20
+_BESIDE: Final = 5
+_EACH_WAY: Final = 3
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Weights (features, outputs), the features' names and, where they are known, their deviations in train."""
+
+    weights: Array
+    names: tuple[str, ...]
+    deviations: Array | None
+    kind: str
+
+    @property
+    def effects(self) -> Array:
+        """What one standard deviation more adds, (features, outputs); per unit where deviations are not known.
+
+        Adding the same to every class changes no answer of a softmax, so each feature's mean over classes is taken off.
+        """
+        weights = self.weights - self.weights.mean(axis=1, keepdims=True) if self.kind == MULTICLASS else self.weights
+        return weights if self.deviations is None else weights * self.deviations[:, None]
+
+    def strongest(self, count: int) -> list[int]:
+        """The features with the largest effects, the largest first."""
+        order = np.argsort(-np.abs(self.effects).max(axis=1), kind="stable")
+        return [int(index) for index in order[:count]]
+
+    def beside(self) -> list[tuple[int, str]]:
+        """The features whose values explain a row best."""
+        return [(index, self.names[index]) for index in self.strongest(_BESIDE)]
+
+
+def read_coefficients(model: Path, inspection: Path) -> Coefficients | None:
+    """Those of the artefact in the folder `model`, named by the inspection; None where it is another algorithm's."""
+    archives = sorted(model.glob("*.tar.gz"))
+    if not archives:
+        return None
+    try:
+        found = read_model(archives[0].read_bytes())
+    except ScriptError:
+        return None
+    return _named(found, json.loads((inspection / "inspection.json").read_text(encoding="utf-8"))["features"])
+
+
+def _named(model: LinearModel, features: Mapping[str, Any]) -> Coefficients:
+    weights = model.weight.astype(np.float64)
+    names = features["names"] or [f"feature {index + 1}" for index in range(len(weights))]
+    if len(names) != len(weights):
+        raise ScriptError(
+            f"the model has {len(weights)} coefficients for {len(names)} features; convert the data again"
+        )
+    each = features.get("each")
+    deviations = np.array([feature["std"] for feature in each]) if each else None
+    return Coefficients(weights, tuple(names), deviations, model.predictor_type)
+
+
+def coefficient_section(found: Coefficients, classes: Sequence[str], mean: bytes | None) -> Section:
+    """The section of the report; `mean` is the picture of each class's mean, where the features are one."""
+    side = image_side(len(found.weights))
+    if side is not None:
+        return _pixels(found, classes, side, mean)
+    per = "a standard deviation" if found.deviations is not None else "a unit"
+    drawn = found.strongest(_DRAWN)
+    names = [found.names[index] for index in drawn]
+    if found.kind == MULTICLASS:
+        shown = shown_names(classes, found.weights.shape[1])
+        return Section(
+            "What the model looks at",
+            f"What {per} more of a feature adds to a class's score, beyond what it adds to all classes.",
+            {"coefficients.png": coefficient_map(names, shown, found.effects[drawn])},
+            [["class", "speaks for it", "speaks against it"], *_by_class(found, shown)],
+        )
+    adds = "the prediction" if found.kind == REGRESSOR else f"the log-odds of {shown_names(classes, 2)[1]!r}"
+    return Section(
+        "What the model looks at",
+        f"What {per} more of a feature adds to {adds}, all else equal. Features that go together share their effect.",
+        {"coefficients.png": coefficient_bars(names, found.effects[drawn, 0], x=f"adds per {per.partition(' ')[2]}")},
+        _table(found),
+    )
+
+
+def _table(found: Coefficients) -> list[list[str]]:
+    head, rows = ["feature", "per unit"], found.strongest(_LISTED)
+    if found.deviations is None:
+        return [head, *([found.names[row], f"{found.weights[row, 0]:+.4g}"] for row in rows)]
+    return [
+        [*head, "deviation", "per deviation"],
+        *(
+            [
+                found.names[row],
+                f"{found.weights[row, 0]:+.4g}",
+                f"{found.deviations[row]:.4g}",
+                f"{found.effects[row, 0]:+.4g}",
+            ]
+            for row in rows
+        ),
+    ]
+
+
+def _by_class(found: Coefficients, shown: Sequence[str]) -> list[list[str]]:
+    rows = []
+    for index, name in enumerate(shown):
+        effects = found.effects[:, index]
+        order = np.argsort(-effects, kind="stable").tolist()
+        ways = [[row for row in order if effects[row] > 0], [row for row in reversed(order) if effects[row] < 0]]
+        told = [", ".join(f"{found.names[row]} {effects[row]:+.3g}" for row in way[:_EACH_WAY]) for way in ways]
+        rows.append([name, *told])
+    return rows
+
+
+def _pixels(found: Coefficients, classes: Sequence[str], side: int, mean: bytes | None) -> Section:
+    weights = found.weights - found.weights.mean(axis=1, keepdims=True) if found.kind == MULTICLASS else found.weights
+    images = weights.T.reshape(-1, side, side)
+    captions = shown_names(classes, len(images)) if found.kind == MULTICLASS else [""]
+    pictures = {"weights.png": weight_grid(images, captions, title="Weight of each pixel")}
+    if mean is not None:
+        pictures["mean.png"] = mean
+    return Section(
+        "What the model looks at",
+        "Ink on a blue pixel speaks for the class, ink on an orange one against it; white pixels say nothing.",
+        pictures,
+    )
