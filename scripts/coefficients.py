@@ -78,9 +78,8 @@ def _named(model: LinearModel, features: Mapping[str, Any]) -> Coefficients:
         raise ScriptError(
             f"the model has {len(weights)} coefficients for {len(names)} features; convert the data again"
         )
-    each = features.get("each")
-    deviations = np.array([feature["std"] for feature in each]) if each else None
-    return Coefficients(weights, tuple(names), deviations, model.predictor_type)
+    known = features.get("deviations")
+    return Coefficients(weights, tuple(names), np.array(known) if known else None, model.predictor_type)
 
 
 def coefficient_section(found: Coefficients, classes: Sequence[str], mean: bytes | None) -> Section:
@@ -138,14 +137,13 @@ def _by_class(found: Coefficients, shown: Sequence[str]) -> list[list[str]]:
 
 
 def _pixels(found: Coefficients, classes: Sequence[str], side: int, mean: bytes | None) -> Section:
-    weights = found.weights - found.weights.mean(axis=1, keepdims=True) if found.kind == MULTICLASS else found.weights
-    images = weights.T.reshape(-1, side, side)
+    images = found.effects.T.reshape(-1, side, side)
     captions = shown_names(classes, len(images)) if found.kind == MULTICLASS else [""]
-    pictures = {"weights.png": weight_grid(images, captions, title="Weight of each pixel")}
+    pictures = {"weights.png": weight_grid(images, captions, title="What each pixel adds")}
     if mean is not None:
         pictures["mean.png"] = mean
     return Section(
         "What the model looks at",
-        "Ink on a blue pixel speaks for the class, ink on an orange one against it; white pixels say nothing.",
+        "Ink on a blue pixel speaks for the class, ink on an orange one against it, by as much as it usually differs.",
         pictures,
     )

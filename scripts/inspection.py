@@ -21,6 +21,7 @@ from scripts.targets import BINARY, Targets
 
 _EXAMPLES: Final = 40
 _MOST_LISTED: Final = 100
+_MOST_MEASURED: Final = 10_000
 _MOST_NAMED: Final = 12
 _LONGEST_NAME: Final = 40
 _MOST_BARS: Final = 30
@@ -124,6 +125,8 @@ def _statistics(train: Split, columns: tuple[str, ...]) -> dict[str, Any]:
         "zero_share": float(zeros.sum() / (rows * width)),
         "constant": int((low == high).sum()),
     }
+    if width <= _MOST_MEASURED:
+        found["deviations"] = [float(f"{value:.6g}") for value in deviation]
     if width <= _MOST_LISTED:
         found["each"] = [
             {

@@ -28,7 +28,7 @@ def folders(tmp_path: Path, weight: Any, features: dict[str, Any], **model: Any)
 
 
 def described(data: Any) -> dict[str, Any]:
-    return {"names": list(data.feature_names), "each": [{"std": float(std)} for std in data.data.std(axis=0)]}
+    return {"names": list(data.feature_names), "deviations": data.data.std(axis=0).tolist()}
 
 
 def test_a_deviation_more_adds_what_scikit_learn_says_and_the_largest_comes_first(tmp_path: Path) -> None:
