@@ -11,6 +11,7 @@ import copy
 import json
 import logging
 import queue
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -41,6 +42,7 @@ PARITY: Final = (
 )
 
 _MODULE: Final = "moto.events.models"
+_TOKEN: Final = re.compile(r"\\[*\\]|.", re.DOTALL)
 _starters: dict[tuple[str, str], Starter] = {}
 
 
@@ -97,9 +99,10 @@ class Events:
 def complete_moto() -> None:
     """Let moto's rules start pipelines, put the account into their events, and be disabled; each target is on its own.
 
-    An event is sent to one target after another: one that moto does not know must not keep it from the others.
+    An event is sent to one target after another: one that moto does not know must not keep it from the others. A
+    pattern with wildcards is matched in one pass, since moto's regular expression would hold the whole service up.
     """
-    from moto.events.models import Rule
+    from moto.events.models import EventPattern, Rule
     from moto.events.utils import EventTemplateParser
 
     with models.IMPORTING:
@@ -125,8 +128,34 @@ def complete_moto() -> None:
                 except Exception as error:  # moto raises whatever it likes for what it lacks
                     _log.error("nothing was sent to %s: %s", target["Arn"], error)
 
+        EventPattern._wildcard_match = staticmethod(matches_wildcards)
         Rule.send_to_targets = send_to_targets
         Rule.starts_pipelines = True
+
+
+def matches_wildcards(text: Any, pattern: Any) -> bool:
+    """Whether a text is what the pattern says, in which `*` is any text, `\\*` an asterisk and `\\\\` a backslash."""
+    if not isinstance(text, str) or not isinstance(pattern, str):
+        return False
+    pieces = [""]
+    for token in _TOKEN.findall(pattern):
+        if token == "*":
+            pieces.append("")
+        else:
+            pieces[-1] += token[1:] if token in ("\\*", "\\\\") else token
+    first, *middle = pieces
+    if not middle:
+        return text == first
+    last = middle.pop()
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for piece in middle:  # the earliest place of each leaves most room for the next
+        found = text.find(piece, at, end)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 def _is_pipeline(target: Body) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import time
 from collections.abc import Iterator
@@ -9,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.local.other_aws.events import matches_wildcards
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.waiting import PATIENCE
 
@@ -106,3 +110,24 @@ def test_a_target_that_is_not_here_keeps_no_event_from_others_and_a_disabled_rul
         local.service.events.emit(kind, [], {"number": number})
     assert [received(local, queue)["detail"]["number"] for _ in range(2)] == [1, 2]
     assert "Messages" not in local.client("sqs").receive_message(QueueUrl=queue)
+
+
+@given(st.text("ab", max_size=8), st.lists(st.sampled_from(["*", "a", "b", "ab"]), max_size=6))
+def test_wildcards_match_what_a_shell_matches(text: str, pieces: list[str]) -> None:
+    pattern = "".join(pieces)
+    assert matches_wildcards(text, pattern) is fnmatch.fnmatchcase(text, pattern)
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern", "expected"),
+    [("a*b", r"a\*b", True), ("axb", r"a\*b", False), ("a\\b", r"a\\b", True), ("a[b]", "a[*]", True), (7, "*", False)],
+)
+def test_wildcards_can_be_escaped_and_nothing_else_is_special(text: Any, pattern: str, expected: bool) -> None:
+    assert matches_wildcards(text, pattern) is expected
+
+
+def test_a_pattern_of_many_wildcards_holds_nobody_up(local: LocalService) -> None:
+    pattern = {"detail": {"x": [{"wildcard": "*a" * 30 + "b"}]}}
+    local.client("events").put_rule(Name="slow", EventPattern=json.dumps(pattern), State="ENABLED")
+    event = {"Source": "s", "DetailType": "d", "Detail": json.dumps({"x": "a" * 5000})}
+    assert local.client("events").put_events(Entries=[event])["FailedEntryCount"] == 0
