@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli import deploy, executions, local, models, operations, run, schedules
+from pipeline.cli import deploy, executions, local, models, operations, run, schedules, start
 from pipeline.errors import PipelineError
 from pipeline.terminal import shown_safely
 
@@ -45,6 +45,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(schedules.app, name="schedule")
 run.register(app)
 deploy.register(app)
+start.register(app)
 executions.register(app)
 operations.register(app)
 

@@ -1,4 +1,4 @@
-"""The commands of the day: start, follow, stop, retry, steps, logs, executions, describe, report, graph.
+"""The commands of the day: follow, stop, retry, steps, logs, executions, describe, report, graph.
 
 An execution is given by its ARN, its id or the beginning of it; without one it is the latest.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import NoCache, Parameters, Where, console, located, reading
+from pipeline.cli.options import Where, console, located, reading
 from pipeline.errors import UsageError
 from pipeline.terminal import visible
 
@@ -31,46 +31,8 @@ Timeout = Annotated[float | None, typer.Option(min=0, help="Give up following af
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    for command in (start, follow, stop, retry, steps, logs, executions, describe, report, graph):
+    for command in (follow, stop, retry, steps, logs, executions, describe, report, graph):
         app.command()(command)
-
-
-@located
-def start(
-    where: Where,
-    param: Parameters = None,
-    only: Annotated[list[str] | None, typer.Option(help="Run only this step; may be repeated.")] = None,
-    from_: Annotated[str | None, typer.Option("--from", help="Run this step and all after it.")] = None,
-    source: Annotated[str, typer.Option(help="Where --only and --from take the other steps' results from.")] = "",
-    name: Annotated[str, typer.Option(help="The execution's display name.")] = "",
-    token: Annotated[str, typer.Option(help="Any text: the same text starts no second execution.")] = "",
-    no_cache: NoCache = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Follow it to its end.")] = False,
-    timeout: Timeout = None,
-    logs: Logs = False,
-) -> None:
-    """Start an execution."""
-    from pipeline.deploy import apply
-    from pipeline.executions import control, selection
-
-    settings = where.load()
-    given = where.given(settings, param)
-    clients = where.reach(settings)
-    chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
-    if no_cache and not apply.forget_cache(clients, settings.name):
-        raise UsageError(f"{settings.name} cannot do without its cache", hint="`pipeline upsert` deploys what it needs")
-    arn = control.start(
-        clients,
-        settings.name,
-        given,
-        token=control.request_token(token) if token else None,
-        name=name,
-        selected=chosen.steps,
-        source=chosen.source,
-    )
-    print(arn)
-    if follow:
-        _follow(where, clients, arn, timeout, logs)
 
 
 @located
@@ -84,7 +46,7 @@ def follow(
     from pipeline.executions.executions import find
 
     settings, clients = where.opened()
-    _follow(where, clients, find(clients, settings.name, which), timeout, logs)
+    follow_to_end(where, clients, find(clients, settings.name, which), timeout, logs)
 
 
 @located
@@ -119,7 +81,7 @@ def retry(
     control.retry(clients, arn)
     print(arn)
     if follow:
-        _follow(where, clients, arn, timeout, logs)
+        follow_to_end(where, clients, arn, timeout, logs)
 
 
 @reading
@@ -132,9 +94,10 @@ def steps(
     from pipeline.cli.follow import utc_now
     from pipeline.cli.tables import steps_json, steps_table
     from pipeline.executions.executions import find, snapshot
+    from pipeline.executions.outcome import with_causes
 
     settings, clients = where.opened()
-    found = snapshot(clients, find(clients, settings.name, which))
+    found = with_causes(clients, snapshot(clients, find(clients, settings.name, which)))
     if json:
         print(steps_json(found))
         return
@@ -269,7 +232,8 @@ def graph(
     print(draw(drawing.of(api.definition_of(clients, arn)), drawing.statuses(now, utc_now())))
 
 
-def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
+def follow_to_end(where: Where, clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
+    """Show an execution until it is over, then its figures. Raises the error of one that did not succeed."""
     from pipeline.executions.executions import execution_id
     from pipeline.executions.outcome import explain
 
@@ -281,9 +245,25 @@ def _follow(where: Where, clients: Clients, arn: str, timeout: float | None, log
         note = f"the execution goes on: `pipeline follow {which}` follows it again, `pipeline stop {which}` stops it"
         print(where.repeated(note), file=sys.stderr)
         raise
+    _show_figures(clients, end, out)
     error = explain(clients, end)
     if error is not None:
         raise error
+
+
+def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> None:
+    from pipeline.cli.follow import show_figures
+    from pipeline.errors import ServiceError
+    from pipeline.executions import results
+
+    try:
+        found = results.outputs(clients, end)
+        metrics = results.evaluation(clients, found) or {}
+        gates = results.execution_gates(clients, end.arn, metrics | results.comparison(clients, found))
+        show_figures(out, gates, metrics, results.classes(clients, found))
+    except ServiceError as error:
+        # How it ended is known and is the exit code; the figures are an addition.
+        print(f"its figures cannot be read: {error.message}", file=sys.stderr)
 
 
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:

@@ -6,15 +6,16 @@ wants logs passes `JobLogs` and follows with all answers, since a log grows whil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.cli.tables import steps_table
+from pipeline.cli.tables import confusion_table, gate_table, steps_table
 from pipeline.executions.executions import TERMINAL, ExecutionSnapshot, StepView, note
 from pipeline.executions.logs import JobLogs, Line, plain
+from pipeline.executions.results import GateResult
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -47,6 +48,17 @@ def show(
             view.update(last)
     assert last is not None, "an execution has at least one snapshot"
     return last
+
+
+def show_figures(
+    console: Console, gates: Sequence[GateResult], metrics: Mapping[str, Any], classes: Sequence[str] = ()
+) -> None:
+    """What an execution found: each gated figure beside its threshold, and the confusion matrix; nothing if neither."""
+    matrix = confusion_table(metrics, classes)
+    for table in (gate_table(gates) if gates else None, matrix):
+        if table is not None:
+            console.print()
+            console.print(table)
 
 
 class _Lines(AbstractContextManager["_Lines"]):
@@ -87,7 +99,7 @@ class _Lines(AbstractContextManager["_Lines"]):
 
     def _line(self, step: StepView) -> str:
         parts = [f"{step.name:<18} {step.outcome:<10}"]
-        if step.status in TERMINAL:
+        if step.status in TERMINAL and not step.taken_from:
             parts.append(f"{step.seconds(self._now()):7.1f} s")
         return "  ".join([*parts, note(step)]).rstrip()
 

@@ -50,14 +50,21 @@ def compare(
     second: Version,
     group: Group = "",
 ) -> None:
-    """Compare the figures of two versions."""
-    from pipeline.cli.tables import comparison_table
+    """Compare the figures of two versions, and the parameters that made them."""
+    from pipeline.cli.tables import comparison_table, parameters_table
     from pipeline.operate import registry
 
     settings, clients = where.opened()
     name = group or settings.model_group
     both = [registry.model(clients, name, version) for version in (first, second)]
-    console().print(comparison_table(*both))
+    out = console()
+    out.print(comparison_table(*both))
+    differing = registry.differing_parameters(clients, *both)
+    if differing is None:
+        print("their parameters cannot be compared: an execution is no longer there", file=sys.stderr)
+    elif differing:
+        out.print()
+        out.print(parameters_table(differing, *both))
 
 
 @app.command()

@@ -115,15 +115,9 @@ class _Observer:
 
 
 def _show_results(finished: Finished, out: Console) -> None:
-    from pipeline.cli.tables import confusion_table, gate_table
+    from pipeline.cli.follow import show_figures
 
-    if finished.gates:
-        out.print()
-        out.print(gate_table(finished.gates))
-    matrix = confusion_table(finished.metrics, finished.classes)
-    if matrix is not None:
-        out.print()
-        out.print(matrix)
+    show_figures(out, finished.gates, finished.metrics, finished.classes)
     if finished.files:
         out.print()
     made = {file.name: file for file in finished.files}

@@ -89,7 +89,9 @@ def steps_table(snapshot: ExecutionSnapshot | None, steps: Sequence[str], now: d
             table.add_row(Text(name, style="dim"), "", "", "")
             continue
         status = Text(step.outcome, style=OUTCOME_STYLES.get(step.outcome, "cyan"))
-        table.add_row(Text(name), status, f"{step.seconds(now):.1f} s", Text(note(step), style="dim"))
+        table.add_row(
+            Text(name), status, "" if step.taken_from else f"{step.seconds(now):.1f} s", Text(note(step), style="dim")
+        )
     return table
 
 
@@ -154,6 +156,14 @@ def comparison_table(first: RegisteredModel, second: RegisteredModel) -> Table:
     versions = (f"version {first.version}", f"version {second.version}", "difference")
     names = [*first.figures, *(name for name in second.figures if name not in first.figures)]
     return plain_table(("figure", *versions), (_compared(name, first, second) for name in names), right=versions)
+
+
+def parameters_table(
+    differing: Mapping[str, tuple[str, str]], first: RegisteredModel, second: RegisteredModel
+) -> Table:
+    """One row a parameter that the versions' executions had different values of."""
+    versions = (f"version {first.version}", f"version {second.version}")
+    return plain_table(("parameter", *versions), ((name, *values) for name, values in differing.items()))
 
 
 def _model(model: RegisteredModel, shown: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ What the service would refuse, and could only call a conflict, is looked at firs
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -93,3 +94,10 @@ def request_token(text: str) -> str:
 def _status(clients: Clients, arn: str) -> str:
     with translated():
         return clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
+
+
+def defaults_of(clients: Clients, pipeline: str) -> dict[str, Any]:
+    """The parameters of the deployed definition with their defaults. Raises ServiceError."""
+    with translated():
+        text = clients.sagemaker.describe_pipeline(PipelineName=pipeline)["PipelineDefinition"]
+    return {item["Name"]: item.get("DefaultValue") for item in json.loads(text).get("Parameters", [])}

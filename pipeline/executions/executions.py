@@ -43,14 +43,16 @@ class StepView:
     attempts: int = 1
     cached_from: str = ""
     """The ARN of the execution whose result was reused; empty when the step ran."""
+    taken_from: str = ""
+    """The ARN of the execution that ran it, where a selective one only takes its result; the times are of then."""
     reason: str = ""
     kind: str = ""
     """The member of the metadata, e.g. `TrainingJob`, `Condition`, `Fail`."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def seconds(self, now: datetime) -> float:
-        """How long it ran, or has been running."""
-        if self.started is None:
+        """How long it ran, or has been running; nothing for what another execution ran."""
+        if self.started is None or self.taken_from:
             return 0.0
         return max(0.0, ((self.ended or now) - self.started).total_seconds())
 
@@ -271,6 +273,7 @@ def _step(item: PipelineExecutionStepTypeDef) -> StepView:
         ended=item.get("EndTime"),
         attempts=item.get("AttemptCount", 1) or 1,
         cached_from=item.get("CacheHitResult", {}).get("SourcePipelineExecutionArn", ""),
+        taken_from=item.get("SelectiveExecutionResult", {}).get("SourcePipelineExecutionArn", ""),
         reason=item.get("FailureReason", ""),
         kind=kind,
         metadata=metadata.get(kind, {}),
@@ -319,6 +322,8 @@ def note(step: StepView) -> str:
     parts = []
     if step.cached_from:
         parts.append(f"reused from {step.cached_from.rpartition('/')[2]}")
+    if step.taken_from:
+        parts.append(f"not run, taken from {step.taken_from.rpartition('/')[2]}")
     if step.attempts > 1:
         parts.append(f"attempt {step.attempts}")
     if step.kind == "Condition" and step.metadata.get("Outcome"):

@@ -67,11 +67,16 @@ def explain(clients: Clients, end: ExecutionSnapshot) -> ExecutionError | None:
             f"step {failed.name} failed: the files of {gone}, whose earlier result was reused, are gone",
             hint="`pipeline start --no-cache` runs every step again",
         )
-    if failed is not None and failed.job_name:
-        reason = _said(clients, failed)
-        steps = tuple(replace(step, reason=reason) if step is failed else step for step in end.steps)
-        end = replace(end, steps=steps)
-    return verdict(end)
+    return verdict(with_causes(clients, end))
+
+
+def with_causes(clients: Clients, execution: ExecutionSnapshot) -> ExecutionSnapshot:
+    """The same, in which each failed step's reason is what its job said: a script's own words, not its exit code."""
+    steps = tuple(
+        replace(step, reason=_said(clients, step)) if step.status == "Failed" and step.job_name else step
+        for step in execution.steps
+    )
+    return replace(execution, steps=steps)
 
 
 def _gone(clients: Clients, end: ExecutionSnapshot) -> str:

@@ -56,9 +56,16 @@ def outputs(clients: Clients, execution: ExecutionSnapshot) -> tuple[Output, ...
 
 def is_there(clients: Clients, output: Output) -> bool:
     """Whether there is anything at the output's address. Raises ServiceError."""
+    from botocore.exceptions import ClientError
+
     bucket, key = split(output.uri)
     with translated():
-        return bool(clients.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
+        try:
+            return bool(clients.s3.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1).get("KeyCount"))
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket":
+                return False
+            raise
 
 
 def read_json(clients: Clients, uri: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.clients import Clients, is_absent, translated
 from pipeline.errors import ServiceError, UsageError
+from pipeline.executions.executions import definition_of, parameters_of
 from pipeline.executions.results import number, read_json
 
 
@@ -96,6 +97,29 @@ def describe(clients: Clients, arn: str, *, figures: bool) -> RegisteredModel:
         statistics=uri,
         figures=_figures(clients, uri) if figures and uri else {},
     )
+
+
+def differing_parameters(
+    clients: Clients, first: RegisteredModel, second: RegisteredModel
+) -> dict[str, tuple[str, str]] | None:
+    """The parameters that two versions' executions had different values of, defaults included.
+
+    None where one has no execution, or one that is no longer there.
+    """
+    if not first.execution or not second.execution:
+        return None
+    try:
+        old, new = (_parameters(clients, model.execution) for model in (first, second))
+    except ServiceError:
+        return None
+    names = [*old, *(name for name in new if name not in old)]
+    return {name: (old.get(name, ""), new.get(name, "")) for name in names if old.get(name) != new.get(name)}
+
+
+def _parameters(clients: Clients, execution: str) -> dict[str, str]:
+    declared = definition_of(clients, execution).get("Parameters", [])
+    defaults = {item["Name"]: str(item.get("DefaultValue", "")) for item in declared}
+    return defaults | parameters_of(clients, execution)
 
 
 def approve(clients: Clients, chosen: RegisteredModel, remark: str) -> None:

@@ -121,6 +121,8 @@ def will_be_reused(plan: Any) -> list[str]:
 def shown(ended: Ended) -> str:
     """Everything that a command said. A step may be over before a follower has seen it run, so that is left out."""
     out = "".join(line for line in ended.out.splitlines(True) if not UNDER_WAY.search(line))
+    # The tables of figures at the end of a followed execution have tests of their own.
+    out = re.sub(r"\nmetric .*", "", out, flags=re.DOTALL)
     return f"exit code {ended.code}\n--- out\n{out}--- err\n{ended.err}"
 
 

@@ -121,7 +121,13 @@ def groups(service: Service) -> list[Body]:
             body | {"_figures": figures, "_path": path}
         )
     names = {body["ModelPackageGroupName"]: body for body in reversed(service.store.list(MODEL_PACKAGE_GROUP))}
-    return [body | {"_versions": versions.get(name, [])} for name, body in names.items()]
+    found = []
+    for name, body in names.items():
+        own = versions.get(name, [])
+        # Versions of several tasks may share a group: each shows its own figures, those of any have a column.
+        columns = list(dict.fromkeys(figure for version in own for figure in version["_figures"]))
+        found.append(body | {"_versions": own, "_figures": columns})
+    return found
 
 
 def _outcome(service: Service, body: ExecutionRecord) -> str:

@@ -27,6 +27,10 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
         create(running, work("Work", "echo 'row 3 is empty'; exit 3"), name="broken")
         create(running, fail("Reject", "accuracy 0.9 (at least 0.97)"), name="gate")
         evaluated(running, "demo")
+        public = {"Name": "InputDataUrl", "Type": "String", "DefaultValue": "s3://elsewhere/digits.npz"}
+        told = work("Work", "echo", arguments={"Environment": {"DATA": {"Get": "Parameters.InputDataUrl"}}})
+        create(running, told, name="raw", parameters=[public])
+        create(running, work("First", "true"), work("Second", "true", DependsOn=["First"]), name="two")
         yield running
 
 
@@ -51,6 +55,10 @@ class _Of:
         return Commands(local, name, monkeypatch, capsys)
 
 
+def execution_id(arn: str) -> str:
+    return arn.strip().rpartition("/")[2]
+
+
 def masked(text: str) -> str:
     """What is another in each run: ids and seconds."""
     text = re.sub(r"(execution/|--execution |report |retry |follow |stop )[a-z0-9]{12}\b", r"\1ID", text)
@@ -64,6 +72,51 @@ def test_start_and_follow_to_success(commands: _Of, local: LocalService) -> None
     lines = [line for line in masked(said.out).splitlines() if "Starting" not in line]
     assert lines[0] == "arn:aws:sagemaker:us-east-1:123456789012:pipeline/plain/execution/ID"
     assert lines[-1] == "Work               Succeeded N s"
+
+
+def test_an_execution_that_was_followed_ends_with_its_figures(commands: _Of) -> None:
+    said = commands["demo"]("start", "--follow", "--name", "figures")
+    lines = [" ".join(line.split()) for line in said.out.splitlines()]
+    assert "accuracy 0.9000 at least 0.8 MinAccuracy met" in lines
+    assert lines[-3:] == ["actual \\ predicted 0 1", "0 90 3", "1 2 5"]
+
+
+def test_an_execution_is_started_like_another(commands: _Of, local: LocalService) -> None:
+    first = execution_id(commands["raw"]("start", "--param", f"InputDataUrl=s3://{BUCKET}/").out)
+    second = execution_id(commands["raw"]("start", "--like", first).out)
+    third = execution_id(commands["raw"]("start", "--like", "latest", "--param", f"InputDataUrl=s3://{BUCKET}/d").out)
+    told = {which: json.loads(commands["raw"]("describe", which, "--json").out) for which in (second, third)}
+    assert told[second]["parameters"]["InputDataUrl"] == f"s3://{BUCKET}/"
+    assert told[third]["parameters"]["InputDataUrl"] == f"s3://{BUCKET}/d"
+
+
+def test_localhost_says_what_to_do_about_data_that_are_not_there_and_takes_them(
+    commands: _Of, local: LocalService, tmp_path: Path
+) -> None:
+    said = commands["raw"]("start")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.splitlines()[1:] == [
+        "error: there are no data at s3://elsewhere/digits.npz on localhost",
+        "hint: give --data PATH, or put them there by `aws s3 cp`",
+    ]
+    (tmp_path / "rows.csv").write_text("1,2\n")
+    said = commands["raw"]("start", "--data", str(tmp_path / "rows.csv"), "--follow")
+    assert said.code == 0, said
+    (key,) = [item["Key"] for item in local.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/data/")["Contents"]]
+    assert key.endswith("/rows.csv")
+
+
+def test_steps_show_what_a_job_said(commands: _Of) -> None:
+    commands["broken"]("start", "--follow")
+    assert "AlgorithmError: , exit code: 3 row 3 is empty" in commands["broken"]("steps").out
+
+
+def test_the_times_of_steps_that_a_selective_execution_did_not_run_are_marked(commands: _Of) -> None:
+    source = execution_id(commands["two"]("start", "--follow").out.splitlines()[0])
+    selected = commands["two"]("start", "--only", "Second", "--source", source, "--follow").out
+    (line,) = [line for line in selected.splitlines() if line.startswith("First")]
+    assert " ".join(line.split()) == f"First Succeeded not run, taken from {source}"
+    assert f"not run, taken from {source}" in commands["two"]("steps").out
 
 
 def test_follow_with_logs_prints_them_between(commands: _Of) -> None:

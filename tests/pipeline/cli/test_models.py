@@ -47,6 +47,9 @@ def test_the_versions_are_listed_compared_and_decided_on(models: Commands) -> No
         "figure version 1 version 2 difference",
         "accuracy 0.9000 0.9500 +0.0500",
         "recall 0.7500 0.7500 +0.0000",
+        "",
+        "parameter version 1 version 2",
+        "Accuracy 0.9 0.95",
     ]
     approved = models("models", "approve", "2", "--remark", "good")
     assert approved.out == "approved arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/2\n"
