@@ -38,9 +38,15 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[PredictedRo
 
     Raises DataError for a file that cannot be read, ServiceError for what the endpoint refuses.
     """
-    row = 0
+    row, header = 0, b""
     for body in batches(rows(path)):
-        for answer in _invoke(clients, endpoint, body, row + 1):
+        answers, asked = _invoke(clients, endpoint, header + body, row + 1), body.count(b"\n")
+        if not row and len(answers) == asked - 1:
+            # The model knows its columns and took the first line for their names: so the other requests need it too.
+            header, asked = body[: body.index(b"\n") + 1], asked - 1
+        if len(answers) != asked:
+            raise ServiceError(f"endpoint {endpoint} gave {len(answers)} answers to {asked} rows from row {row + 1} on")
+        for answer in answers:
             row += 1
             label = answer.get("predicted_label")
             yield PredictedRow(row, None if label is None else int(label), answer["score"])

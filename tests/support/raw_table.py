@@ -41,7 +41,6 @@ def by_scikit_learn(train: pd.DataFrame, other: pd.DataFrame) -> npt.NDArray[Any
     """The features of `other` by the treatment of `train`, in the order of the columns."""
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder
 
     number = SimpleImputer(strategy="median", add_indicator=True)
@@ -55,7 +54,7 @@ def by_scikit_learn(train: pd.DataFrame, other: pd.DataFrame) -> npt.NDArray[Any
         [
             ("age", number, ["age"]),
             ("income", number, ["income"]),
-            ("city", make_pipeline(SimpleImputer(strategy="constant", fill_value=""), category), ["city"]),
+            ("city", category, ["city"]),
             ("days", number, ["days"]),
             (
                 "month",
@@ -78,7 +77,5 @@ def by_scikit_learn(train: pd.DataFrame, other: pd.DataFrame) -> npt.NDArray[Any
 def _dated(table: pd.DataFrame) -> pd.DataFrame:
     joined = pd.to_datetime(table["joined"])
     days = (joined - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
-    city = table["city"].where(table["city"].notna(), None)
-    return table.assign(
-        days=days, month=joined.dt.month, day=joined.dt.day_of_week, hour=joined.dt.hour, city=city.astype(object)
-    )
+    city = table["city"].fillna("")
+    return table.assign(days=days, month=joined.dt.month, day=joined.dt.day_of_week, hour=joined.dt.hour, city=city)

@@ -111,11 +111,12 @@ def test_a_batch_keeps_below_what_an_endpoint_takes() -> None:
 class Endpoint(Clients):
     """A client whose requests are answered here: each row's score is its first number."""
 
-    def __init__(self, refuse: str = "", reply: bytes | None = None) -> None:
+    def __init__(self, refuse: str = "", reply: bytes | None = None, *, header: bool = False) -> None:
         super().__init__(boto3.Session("k", "s", region_name="us-east-1"))
         self.asked: list[bytes] = []
         self._refuse = refuse
         self._reply = reply
+        self._header = header
         self.runtime.meta.events.register("before-call.sagemaker-runtime.InvokeEndpoint", self._answer)
 
     def _answer(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
@@ -127,7 +128,9 @@ class Endpoint(Clients):
         http = AWSResponse("http://127.0.0.1", status, {}, None)  # type: ignore[arg-type]
         if self._refuse:
             return http, {"Error": {"Code": "ModelError", "Message": self._refuse}, "ResponseMetadata": {}}
-        answers = [{"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()]
+        answers = [
+            {"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()[self._header :]
+        ]
         text = "".join(json.dumps(answer) + "\n" for answer in answers).encode() if self._reply is None else self._reply
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
 
@@ -145,6 +148,21 @@ def test_answers_come_in_the_order_of_the_rows_over_several_requests(tmp_path: P
         (number + 1, 1, float(number)) for number in range(1201)
     ]
     assert [body.count(b"\n") for body in endpoint.asked] == [500, 500, 201]
+
+
+def test_a_header_that_the_model_reads_goes_with_every_request(tmp_path: Path) -> None:
+    path = csv(tmp_path, 1201)
+    path.write_text("size,age\n" + path.read_text())
+    endpoint = Endpoint(header=True)
+    found = list(predict(endpoint, "demo", path))
+    assert [(answer.row, answer.score) for answer in found] == [(row + 1, float(row)) for row in range(1201)]
+    assert all(body.startswith(b"size,age\n") for body in endpoint.asked) and len(endpoint.asked) == 3
+
+
+def test_answers_that_are_not_as_many_as_the_rows_are_refused(tmp_path: Path) -> None:
+    answers = b'{"score": 1, "predicted_label": 1}\n' * 3
+    with pytest.raises(ServiceError, match="endpoint demo gave 3 answers to 9 rows from row 1 on"):
+        list(predict(Endpoint(reply=answers), "demo", csv(tmp_path, 9)))
 
 
 def test_what_the_model_refuses_is_said_with_the_rows(tmp_path: Path) -> None:
