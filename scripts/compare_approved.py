@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scripts.classes import read_classes
 from scripts.deployment import reason_of
 from scripts.errors import ScriptError, conclude
+from scripts.featurizer_archive import fitted
 from scripts.figures import compute
 from scripts.gates import Gate, compare
 from scripts.linear_model import read_model
@@ -121,12 +122,14 @@ def _approved(
 
 
 def _predict(registry: Registry, version: Version, features: Path, task: str) -> Answers:
-    if len(version.artifacts) != 1:
+    if not 1 <= len(version.artifacts) <= 2:
         raise ScriptError(f"it is made of {len(version.artifacts)} containers")
-    model = read_model(registry.read(version.artifacts[0]))
+    *before, last = version.artifacts
+    featurizer = fitted(registry.read(before[0])) if before else None
+    model = read_model(registry.read(last))
     if model.predictor_type != task:
         raise ScriptError(f"it is a {model.predictor_type}")
-    return model.predict(features)
+    return model.predict(features, featurizer)
 
 
 def _nothing(note: str) -> dict[str, Any]:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zlib
 from pathlib import Path
 
 from scripts import featurizer as code
+from scripts.errors import ScriptError
 from scripts.featurizer import FILE, Featurizer
 
 
@@ -23,3 +25,13 @@ def archive(fitted: Featurizer) -> bytes:
             entry.size, entry.mode = len(content), 0o644
             tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
+
+
+def fitted(content: bytes) -> Featurizer:
+    """What was fitted, from the content of model.tar.gz. Raises `ScriptError` where it holds no such thing."""
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+            member = tar.extractfile(FILE)
+            return Featurizer.load(member.read() if member else b"")
+    except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError, ValueError, TypeError) as error:
+        raise ScriptError(f"its first container holds no {FILE} of ours ({error})") from None

@@ -22,6 +22,7 @@ from typing import Final
 import numpy as np
 
 from scripts.errors import ScriptError
+from scripts.featurizer import Featurizer, RequestError, treated
 from scripts.ndarray_list import Floats, decode_params
 from scripts.predictions import Answers, feature_lines
 from scripts.scores import activate
@@ -46,9 +47,12 @@ class LinearModel:
     loss_type: str
     threshold: float
 
-    def predict(self, features: Path) -> Answers:
-        """The answers to the rows of CSV below `features`. Raises `ScriptError` for rows of another kind."""
-        parts = [self._scores(rows) for rows in _batches(features)]
+    def predict(self, features: Path, featurizer: Featurizer | None = None) -> Answers:
+        """The answers to the rows of CSV below `features`, raw ones where there is a `featurizer`.
+
+        Raises `ScriptError` for rows of another kind.
+        """
+        parts = [self._scores(rows) for rows in _batches(features, featurizer)]
         if not parts:
             raise ScriptError(f"{features}: there are no rows")
         scores = np.concatenate(parts)
@@ -84,10 +88,15 @@ def read_model(archive: bytes) -> LinearModel:
         raise ScriptError(f"its artefact is not one that linear-learner wrote ({error})") from None
 
 
-def _batches(features: Path) -> Iterator[Floats]:
+def _batches(features: Path, featurizer: Featurizer | None) -> Iterator[Floats]:
     lines = feature_lines(features)
     while batch := list(islice(lines, _ROWS)):
         try:
+            if featurizer is not None:
+                yield treated(featurizer, b"\n".join(batch).decode(), "text/csv")
+                continue
             yield np.loadtxt(batch, np.float32, delimiter=",", ndmin=2)
+        except RequestError as error:
+            raise ScriptError(f"it does not take the test rows: {error}") from None
         except ValueError:
             raise ScriptError("the test rows are not all numbers, which is what it takes") from None

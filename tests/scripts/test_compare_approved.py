@@ -12,6 +12,8 @@ from botocore.exceptions import ClientError
 
 from scripts.compare_approved import compare_approved
 from scripts.errors import ScriptError
+from scripts.featurizer import Category, Featurizer, LeftOut, Number
+from scripts.featurizer_archive import archive
 from scripts.linear_model import read_model
 from scripts.paired import paired_test
 from scripts.predictions import Answers
@@ -21,7 +23,9 @@ from tests.support.artefact import artifact
 GROUP = "demo"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/3"
 ARTIFACT = "s3://bucket/model.tar.gz"
+FEATURIZER = "s3://bucket/featurizer/model.tar.gz"
 STATISTICS = "s3://bucket/evaluation.json"
+ONE_COLUMN = Featurizer((Number("size", 0.0, False),))
 WEIGHT = np.array([[4.0], [0.0], [0.0]], np.float32)
 
 
@@ -31,7 +35,7 @@ class Service:
     def __init__(self, objects: dict[str, bytes], *, approved: bool = True, containers: int = 1) -> None:
         self.objects = objects
         self.packages = [{"ModelPackageArn": ARN}] if approved else []
-        self.containers = [{"ModelDataUrl": ARTIFACT}] * containers
+        self.containers = [{"ModelDataUrl": FEATURIZER}] * (containers - 1) + [{"ModelDataUrl": ARTIFACT}]
         self.properties = {"Task": "binary_classifier"}
 
     def list_model_packages(self, **request: Any) -> dict[str, Any]:
@@ -104,6 +108,19 @@ def test_a_model_within_what_is_allowed_is_not_worse(tmp_path: Path) -> None:
     assert "may be noise" in found["verdict"]["value"]
 
 
+def test_an_approved_model_that_treats_raw_rows_predicts_them(tmp_path: Path) -> None:
+    case = Case(tmp_path, wrong=20)
+    treatments = (Number("size", 0.0, False), Category("side", ("left", "right"), True), LeftOut("note", "its own"))
+    service = Service({FEATURIZER: archive(Featurizer(treatments))}, containers=2)
+    # The label is whether the side is right: size, left, right, any other.
+    service.objects[ARTIFACT] = artifact(np.array([[0], [-4], [4], [0]], np.float32))
+    lines = [f'{label / 7},{("left", "right")[label]},"a, b"' for label in case.labels]
+    (tmp_path / "features" / "features.csv").write_text("\n".join(lines) + "\n")
+    found = case.compared(service)
+    assert found["basis"] == "the same test rows" and found["note"] == ""
+    assert found["figures"]["accuracy"] == {"value": 0.9, "approved": 1.0, "regression": 0.1}
+
+
 def test_the_same_model_is_not_worse_than_itself(tmp_path: Path) -> None:
     found = Case(tmp_path, wrong=0).compared(Service({ARTIFACT: artifact(WEIGHT)}))
     assert found["regression"]["value"] == 0
@@ -127,7 +144,15 @@ def test_without_an_approved_version_it_passes_and_says_so(tmp_path: Path) -> No
     [
         pytest.param(Service({}), "s3://bucket/model.tar.gz is gone", id="gone"),
         pytest.param(Service({ARTIFACT: b"no archive"}), "not one that linear-learner wrote", id="no-archive"),
-        pytest.param(Service({}, containers=2), "it is made of 2 containers", id="two-containers"),
+        pytest.param(Service({}, containers=3), "it is made of 3 containers", id="three-containers"),
+        pytest.param(
+            Service({FEATURIZER: artifact(WEIGHT)}, containers=2), "holds no featurizer.json", id="no-featurizer"
+        ),
+        pytest.param(
+            Service({FEATURIZER: archive(ONE_COLUMN), ARTIFACT: artifact(WEIGHT)}, containers=2),
+            "it does not take the test rows: row 1 has 3 columns, where 1 belong",
+            id="other-columns",
+        ),
         pytest.param(Service({ARTIFACT: artifact(WEIGHT[:2])}), "it takes 2 features where", id="other-features"),
     ],
 )
