@@ -25,7 +25,7 @@ from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
 from pipeline.deploy.plan import DeployPlan, Desired
 from pipeline.errors import ExecutionError, UsageError
-from pipeline.executions import control, executions, outcome, results
+from pipeline.executions import control, executions, outcome, results, telling
 from pipeline.executions.executions import ExecutionSnapshot
 from pipeline.executions.logs import JobLogs
 
@@ -154,7 +154,8 @@ def _execute(
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
-    snapshots = executions.telling(clients, snapshots, "ConvertData", lambda text: observer.say(f"data: {text}"))
+    snapshots = telling.telling(clients, snapshots, "ConvertData", lambda text: observer.say(f"data: {text}"))
+    snapshots = telling.telling_retries(clients, snapshots, observer.say, monotonic=time.monotonic)
     try:
         return observer.follow(snapshots, steps, JobLogs(clients))
     except KeyboardInterrupt:

@@ -270,11 +270,15 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
     from pipeline.cli.follow import show
     from pipeline.definition.check import steps
     from pipeline.executions import executions as api
+    from pipeline.executions import telling
     from pipeline.executions.logs import JobLogs
 
     names = list(steps(api.definition_of(clients, arn)))
-    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=logs)
-    moments = api.telling(
-        clients, moments, "ConvertData", lambda text: out.print(visible(f"data: {text}"), markup=False, soft_wrap=True)
-    )
+
+    def say(text: str) -> None:
+        out.print(visible(text), markup=False, soft_wrap=True)
+
+    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
+    moments = telling.telling(clients, moments, "ConvertData", lambda text: say(f"data: {text}"))
+    moments = telling.telling_retries(clients, moments, say, monotonic=time.monotonic)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

@@ -7,9 +7,8 @@ iterator of snapshots, one for each change; showing them is somebody else's work
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -241,21 +240,6 @@ def exit_message(clients: Clients, step: StepView) -> str:
         return ""
     with translated():
         return clients.sagemaker.describe_processing_job(ProcessingJobName=step.job_name).get("ExitMessage", "").strip()
-
-
-def telling(
-    clients: Clients, snapshots: Iterable[ExecutionSnapshot], step: str, say: Callable[[str], None]
-) -> Iterator[ExecutionSnapshot]:
-    """The snapshots as they are; `say` is told once what the job of a step said when it succeeded."""
-    told = False
-    for now in snapshots:
-        found = now.step(step)
-        if not told and found is not None and found.status == "Succeeded":
-            told = True
-            with suppress(ServiceError):  # a line for information is worth no failure
-                if message := exit_message(clients, found):
-                    say(message)
-        yield now
 
 
 def execution_id(arn: str) -> str:

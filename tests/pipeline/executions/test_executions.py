@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
-from pipeline.executions import executions
-from pipeline.executions.control import start
+from pipeline.executions import executions, telling
+from pipeline.executions.control import start, stop
 from pipeline.executions.executions import ExecutionSnapshot, StepView
 from pipeline.executions.outcome import verdict
+from pipeline.local.faults import InjectedFaults
 from tests.support.clients import aws_alone, clients_of
-from tests.support.executions import definition, fail, token
+from tests.support.executions import create, definition, fail, token, work
 from tests.support.service import ROLE, local_service
 
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo/execution/abcdefghijkl"
@@ -139,6 +141,23 @@ def test_a_timeout_says_what_is_running_and_how_to_go_on() -> None:
         followed(Service(*["Executing"] * 9), timeout=20)
     assert raised.value.exit_code == 6
     assert "pipeline follow" in raised.value.hint
+
+
+def test_a_step_that_waits_for_instances_says_so_while_it_waits(tmp_path: Path) -> None:
+    again = {"ExceptionType": ["SageMaker.CAPACITY_ERROR"], "IntervalSeconds": 3600, "MaxAttempts": 2}
+    with local_service(tmp_path, faults=InjectedFaults.parse(["capacity:Work=1"])) as local:
+        create(local, work("Work", "true", RetryPolicies=[again]), name="demo")
+        clients = clients_of(local)
+        arn = start(clients, "demo", {})
+        said: list[str] = []
+        moments = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+        told = telling.telling_retries(clients, moments, said.append, monotonic=time.monotonic, interval=0.01)
+        assert any(said or snapshot.done for snapshot in told)
+        assert said == [
+            "Work waits for its next attempt: CapacityError: Unable to provision requested ML compute capacity. "
+            "Please retry using a different ML instance type."
+        ]
+        stop(clients, arn)
 
 
 @pytest.fixture(params=["localhost", "moto"])
