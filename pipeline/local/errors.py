@@ -15,6 +15,9 @@ class ApiError(Exception):
     code: ClassVar[str] = "InternalFailure"
     status: ClassVar[int] = 400
 
+    def __init_subclass__(cls) -> None:
+        cls.code = cls.__name__
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
@@ -23,53 +26,36 @@ class ApiError(Exception):
 class ValidationException(ApiError):
     """The request cannot be; also SageMaker's answer for most things that do not exist."""
 
-    code = "ValidationException"
-
 
 class ResourceNotFound(ApiError):
     """Pipelines, executions, experiments: AWS gives this code without the suffix `Exception`."""
-
-    code = "ResourceNotFound"
 
 
 class ResourceInUse(ApiError):
     """The resource exists already, or is needed by another."""
 
-    code = "ResourceInUse"
-
 
 class ResourceLimitExceeded(ApiError):
     """A quota is used up."""
-
-    code = "ResourceLimitExceeded"
 
 
 class ConflictException(ApiError):
     """The resource is in a state that does not admit the request."""
 
-    code = "ConflictException"
-
 
 class ThrottlingException(ApiError):
     """Too many requests; clients retry it by themselves."""
-
-    code = "ThrottlingException"
 
 
 class SerializationException(ApiError):
     """The request is no JSON, or a member is of another JSON kind than the model says."""
 
-    code = "SerializationException"
-
 
 class UnknownOperationException(ApiError):
     """No action of that name here; the message names it."""
-
-    code = "UnknownOperationException"
 
 
 class InternalFailure(ApiError):
     """A fault of the service's own."""
 
-    code = "InternalFailure"
     status = 500

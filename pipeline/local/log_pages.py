@@ -25,8 +25,6 @@ _TOKEN: Final = re.compile(r"([fb])/([0-9]{1,18})")
 class InvalidParameterException(ApiError):
     """A member of the request is none that CloudWatch Logs takes."""
 
-    code = "InvalidParameterException"
-
 
 @dataclass(frozen=True)
 class _Event:

@@ -160,12 +160,8 @@ def tag_pairs(element: ElementTree.Element) -> list[tuple[str, str]]:
     return [(tag.findtext("Key", ""), tag.findtext("Value", "")) for tag in element.iterfind("TagSet/Tag")]
 
 
-class MalformedPolicy(S3Error):
+class MalformedPolicy(S3Error, text="This policy contains invalid Json"):
     """A policy that is no JSON object."""
-
-    code = "MalformedPolicy"
-    status = 400
-    text = "This policy contains invalid Json"
 
 
 def _check_policy(body: bytes) -> None:
