@@ -8,7 +8,10 @@ clients see. Kinds whose records hold what a client gave, checked by AWS's own m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Generic, NotRequired, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, TypedDict, TypeVar
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import type_defs as aws
 
 Body = dict[str, Any]
 """A request, an answer or a record as JSON."""
@@ -17,6 +20,104 @@ R = TypeVar("R")
 
 class Kind(str, Generic[R]):
     """One kind, with records of type `R`."""
+
+
+class ProcessingJob(TypedDict):
+    """A processing job; inputs and outputs have the API's defaults."""
+
+    ProcessingJobName: str
+    ProcessingJobArn: str
+    ProcessingJobStatus: str
+    CreationTime: float
+    LastModifiedTime: float
+    AppSpecification: aws.AppSpecificationOutputTypeDef
+    ProcessingResources: aws.ProcessingResourcesOutputTypeDef
+    StoppingCondition: aws.ProcessingStoppingConditionTypeDef
+    RoleArn: str
+    ProcessingInputs: NotRequired[list[aws.ProcessingInputTypeDef]]
+    ProcessingOutputConfig: NotRequired[aws.ProcessingOutputConfigOutputTypeDef]
+    Environment: NotRequired[dict[str, str]]
+    NetworkConfig: NotRequired[aws.NetworkConfigOutputTypeDef]
+    ExperimentConfig: NotRequired[aws.ExperimentConfigTypeDef]
+    ProcessingStartTime: NotRequired[float]
+    ProcessingEndTime: NotRequired[float]
+    FailureReason: NotRequired[str]
+    ExitMessage: NotRequired[str]
+
+
+class Transition(TypedDict):
+    """A secondary status of a training job; the last one has no end while the job runs."""
+
+    Status: str
+    StatusMessage: str
+    StartTime: float
+    EndTime: NotRequired[float]
+
+
+class FinalMetric(TypedDict):
+    """The last value of a metric."""
+
+    MetricName: str
+    Value: float
+    Timestamp: float
+
+
+class TrainingJob(TypedDict):
+    """A training job; channels have the API's defaults."""
+
+    TrainingJobName: str
+    TrainingJobArn: str
+    TrainingJobStatus: str
+    CreationTime: float
+    LastModifiedTime: float
+    SecondaryStatus: str
+    SecondaryStatusTransitions: list[Transition]
+    AlgorithmSpecification: aws.AlgorithmSpecificationOutputTypeDef
+    ResourceConfig: aws.ResourceConfigOutputTypeDef
+    StoppingCondition: aws.StoppingConditionTypeDef
+    OutputDataConfig: aws.OutputDataConfigTypeDef
+    ModelArtifacts: aws.ModelArtifactsTypeDef
+    EnableNetworkIsolation: bool
+    RoleArn: NotRequired[str]
+    HyperParameters: NotRequired[dict[str, str]]
+    InputDataConfig: NotRequired[list[aws.ChannelOutputTypeDef]]
+    CheckpointConfig: NotRequired[aws.CheckpointConfigTypeDef]
+    Environment: NotRequired[dict[str, str]]
+    TuningJobArn: NotRequired[str]
+    TrainingStartTime: NotRequired[float]
+    TrainingEndTime: NotRequired[float]
+    TrainingTimeInSeconds: NotRequired[int]
+    BillableTimeInSeconds: NotRequired[int]
+    FinalMetricDataList: NotRequired[list[FinalMetric]]
+    FailureReason: NotRequired[str]
+    _TunedHyperParameters: NotRequired[dict[str, str]]
+    """Of a training job that a tuning job has started, as are the next two."""
+    _Objective: NotRequired[dict[str, str]]
+    _DefinitionName: NotRequired[str]
+
+
+class TransformJob(TypedDict):
+    """A transform job."""
+
+    TransformJobName: str
+    TransformJobArn: str
+    TransformJobStatus: str
+    CreationTime: float
+    LastModifiedTime: float
+    ModelName: str
+    TransformInput: aws.TransformInputTypeDef
+    TransformOutput: aws.TransformOutputTypeDef
+    TransformResources: aws.TransformResourcesTypeDef
+    DataProcessing: aws.DataProcessingTypeDef
+    DataCaptureConfig: NotRequired[aws.BatchDataCaptureConfigTypeDef]
+    ModelClientConfig: NotRequired[aws.ModelClientConfigTypeDef]
+    Environment: NotRequired[dict[str, str]]
+    MaxConcurrentTransforms: NotRequired[int]
+    MaxPayloadInMB: NotRequired[int]
+    BatchStrategy: NotRequired[str]
+    TransformStartTime: NotRequired[float]
+    TransformEndTime: NotRequired[float]
+    FailureReason: NotRequired[str]
 
 
 class VariantPlan(TypedDict):
@@ -179,9 +280,9 @@ STEP: Final = Kind[StepRecord]("execution-step")
 CALLBACK: Final = Kind[CallbackRecord]("callback")
 CACHE: Final = Kind[CachedStep]("step-cache")
 
-PROCESSING_JOB: Final = Kind[Body]("processing-job")
-TRAINING_JOB: Final = Kind[Body]("training-job")
-TRANSFORM_JOB: Final = Kind[Body]("transform-job")
+PROCESSING_JOB: Final = Kind[ProcessingJob]("processing-job")
+TRAINING_JOB: Final = Kind[TrainingJob]("training-job")
+TRANSFORM_JOB: Final = Kind[TransformJob]("transform-job")
 TUNING_JOB: Final = Kind[Body]("hyper-parameter-tuning-job")
 
 MODEL: Final = Kind[Body]("model")

@@ -80,7 +80,7 @@ class JobActions:
 
     def get(self, service: Service, name: str) -> Body:
         """The job's body. Raises `unknown_error`."""
-        body = service.store.get(self.kind.name, name)
+        body: Body | None = service.store.get(self.kind.name, name)
         if body is None:
             raise self.unknown_error(self.unknown.format(name=name))
         return body

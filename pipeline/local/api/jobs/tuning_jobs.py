@@ -73,9 +73,9 @@ def list_jobs(service: Service, request: Body) -> Body:
 def list_training_jobs(service: Service, request: Body) -> Body:
     """A page of the training jobs of one tuning job."""
     JOBS.get(service, request[_MEMBER])
-    jobs = jobs_of(service, request[_MEMBER])
+    jobs: list[Body] = [{**job, "_Value": value_of(job)} for job in jobs_of(service, request[_MEMBER])]
     if request.get("SortBy") == "FinalObjectiveMetricValue":
-        jobs = [{**job, "_Value": value} for job in jobs if (value := value_of(job)) is not None]
+        jobs = [job for job in jobs if job["_Value"] is not None]
     listing = Listing(
         name="TrainingJobName",
         status="TrainingJobStatus",

@@ -15,7 +15,7 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, split_uri
 from pipeline.local.context import ServiceContext
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import TransformJob
 from pipeline.local.s3.store import S3Error
 
 CSV: Final = "text/csv"
@@ -35,7 +35,7 @@ PARITY: Final = (
 class BatchCapture:
     """The capture of one job that has one."""
 
-    def __init__(self, service: ServiceContext, job: Body) -> None:
+    def __init__(self, service: ServiceContext, job: TransformJob) -> None:
         self._service = service
         self._configuration = job["DataCaptureConfig"]
         self._output = job["TransformOutput"]["S3OutputPath"].rstrip("/") + "/"
@@ -44,7 +44,7 @@ class BatchCapture:
         self._stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", self._started)
 
     @classmethod
-    def of(cls, service: ServiceContext, job: Body) -> BatchCapture | None:
+    def of(cls, service: ServiceContext, job: TransformJob) -> BatchCapture | None:
         """The capture of a job, or None."""
         return cls(service, job) if "DataCaptureConfig" in job else None
 

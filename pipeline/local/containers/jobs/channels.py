@@ -12,15 +12,15 @@ import random
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import TrainingJob
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
 
 _GZIP: Final = 31
@@ -41,12 +41,12 @@ class Pipe:
     wrapper: str = "None"
 
 
-def mode(channel: Body, body: Body) -> str:
+def mode(channel: Mapping[str, Any], body: TrainingJob) -> str:
     """File, Pipe or FastFile: the channel's own or the algorithm's."""
     return str(channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"])
 
 
-def sources(objects: Objects, channel: Body, index: int, count: int) -> list[InputObject]:
+def sources(objects: Objects, channel: Mapping[str, Any], index: int, count: int) -> list[InputObject]:
     """The objects of a channel for instance `index` of `count`, shuffled if the channel says so."""
     given = channel["DataSource"]["S3DataSource"]
     found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])

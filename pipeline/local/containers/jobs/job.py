@@ -22,7 +22,7 @@ from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limits
 from pipeline.local.context import ServiceContext
 from pipeline.local.images import Image, differences
-from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind
+from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind, R
 
 REASON_LIMIT: Final = 1024
 INTERNAL: Final = "InternalServerError: We encountered an internal error. Please try again."
@@ -45,7 +45,7 @@ class JobStopped(Exception):
 class JobKind:
     """How the bodies of one kind of job are called."""
 
-    name: Kind[Body]
+    name: Kind[Any]
     title: str
     """As AWS writes it: `Processing`."""
     log_group: str = ""
@@ -114,7 +114,11 @@ class RunningJob:
     @property
     def body(self) -> Body:
         """The job's body as it is now."""
-        body = self.service.store.get(self.kind.name, self.name)
+        return self.record(self.kind.name)
+
+    def record(self, kind: Kind[R]) -> R:
+        """The job's body by the type of its kind."""
+        body = self.service.store.get(kind, self.name)
         if body is None:
             raise JobStopped(self.name)
         return body
@@ -143,10 +147,10 @@ class RunningJob:
         for container in self._containers:
             container.kill()
 
-    def update(self, **members: Any) -> Body:
+    def update(self, **members: Any) -> None:
         """Set members of the body, and the time of the change; a member set to None is removed."""
         members.setdefault("LastModifiedTime", self.service.clock.now())
-        return self.service.store.merge(self.kind.name, self.name, **members)
+        self.service.store.merge(self.kind.name, self.name, **members)
 
     def finish(self, status: str, reason: str = "", **members: Any) -> None:
         """Make the status final, with the time of the end; the reason is cut as AWS cuts it."""

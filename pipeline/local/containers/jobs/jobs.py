@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, threads
@@ -99,7 +99,7 @@ class Jobs:
                 " of 1 Instances. Please wait for jobs to end."
             )
 
-    def start(self, kind: Kind[Body], name: str) -> None:
+    def start(self, kind: Kind[Any], name: str) -> None:
         """Run a stored job in a thread."""
         running = RunningJob(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
         with self._lock:

@@ -13,7 +13,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,7 @@ TIME: Final = 20.0
 _LINE: Final = 10_000
 
 
-def final_metrics(logs: Sequence[Path], definitions: Sequence[dict[str, str]]) -> list[Metric]:
+def final_metrics(logs: Sequence[Path], definitions: Sequence[Mapping[str, Any]]) -> list[Metric]:
     """The final metrics in the order of their definitions, as `{"MetricName", "Value", "Timestamp"}`."""
     if not definitions:
         return []
@@ -46,7 +46,7 @@ def final_metrics(logs: Sequence[Path], definitions: Sequence[dict[str, str]]) -
     return found
 
 
-def scan(lines: Iterator[tuple[float, str]], definitions: Sequence[dict[str, str]]) -> list[Metric]:
+def scan(lines: Iterator[tuple[float, str]], definitions: Sequence[Mapping[str, Any]]) -> list[Metric]:
     """The last value of each metric in lines of a log with their times (epoch seconds)."""
     patterns = [(definition["Name"], _compiled(definition["Regex"])) for definition in definitions]
     last: dict[str, Metric] = {}

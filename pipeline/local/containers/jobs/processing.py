@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import codecs
 import threading
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.limits import Row
 from pipeline.local import images
@@ -17,7 +17,7 @@ from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sweeping import sweep
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import PROCESSING_JOB, ProcessingJob
 
 MESSAGE: Final = "/opt/ml/output/message"
 MESSAGE_LIMIT: Final = 1024
@@ -27,6 +27,9 @@ _LARGEST_MESSAGE: Final = 1 << 20
 
 UPLOAD_INTERVAL: Final = 1.0
 """Seconds between two uploads of a Continuous output or of checkpoints."""
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import type_defs as aws
 
 PARITY: Final = (
     Row(
@@ -64,7 +67,8 @@ PARITY: Final = (
 
 def run(running: RunningJob) -> None:
     """Run a processing job from start to its final status."""
-    body = running.update(ProcessingStartTime=running.service.clock.now())
+    running.update(ProcessingStartTime=running.service.clock.now())
+    body = running.record(PROCESSING_JOB)
     running.count = body["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
     names = opt_ml.hosts(running.count)
     roots = [running.opt_ml(host) for host in names]
@@ -87,7 +91,7 @@ def run(running: RunningJob) -> None:
     running.finish(status, reason, ExitMessage=message or None)
 
 
-def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptMl]) -> None:
+def _prepare(running: RunningJob, body: ProcessingJob, names: list[str], roots: list[OptMl]) -> None:
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_processing(root, body, host, names)
         for given in body.get("ProcessingInputs", []):
@@ -96,11 +100,11 @@ def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptM
             # What is managed by the job's own program is not the platform's to bring or to take.
             if "S3Input" in given and not given.get("AppManaged"):
                 _download(running, given["S3Input"], root, index, len(names))
-        for given in _outputs(body):
-            root.folders(given["LocalPath"])
+        for output in _outputs(body):
+            root.folders(output["LocalPath"])
 
 
-def _download(running: RunningJob, given: Body, root: OptMl, index: int, count: int) -> None:
+def _download(running: RunningJob, given: aws.ProcessingS3InputTypeDef, root: OptMl, index: int, count: int) -> None:
     objects = running.service.objects
     try:
         found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])
@@ -111,12 +115,12 @@ def _download(running: RunningJob, given: Body, root: OptMl, index: int, count: 
         raise JobFailure(f"ClientError: Data download failed:{error}") from None
 
 
-def _outputs(body: Body) -> list[Body]:
-    outputs = body.get("ProcessingOutputConfig", {}).get("Outputs", [])
+def _outputs(body: ProcessingJob) -> list[aws.ProcessingS3OutputTypeDef]:
+    outputs = body["ProcessingOutputConfig"]["Outputs"] if "ProcessingOutputConfig" in body else []
     return [given["S3Output"] for given in outputs if "S3Output" in given and not given.get("AppManaged")]
 
 
-def _mirrors(running: RunningJob, body: Body, roots: list[OptMl]) -> list[tuple[Mirror, str]]:
+def _mirrors(running: RunningJob, body: ProcessingJob, roots: list[OptMl]) -> list[tuple[Mirror, str]]:
     return [
         (
             Mirror(running.service.objects, root.inside(given["LocalPath"]), given["S3Uri"]),
@@ -127,7 +131,7 @@ def _mirrors(running: RunningJob, body: Body, roots: list[OptMl]) -> list[tuple[
     ]
 
 
-def _start(running: RunningJob, body: Body, names: list[str]) -> None:
+def _start(running: RunningJob, body: ProcessingJob, names: list[str]) -> None:
     application = body["AppSpecification"]
     image = images.resolve(application["ImageUri"])
     argv = application.get("ContainerEntrypoint") or image.program("process")

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError, files, split_uri
 from pipeline.local.containers.sandbox.opt_ml import OptMl
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import TrainingJob
 from pipeline.local.s3.store import Objects, S3Error
 
 _FOLDERS: Final = (("/opt/ml/model", "model"), ("/opt/ml/output/data", "output"))
@@ -31,13 +32,13 @@ PARITY: Final = (
 )
 
 
-def artifacts_uri(job: str, output: Body) -> str:
+def artifacts_uri(job: str, output: Mapping[str, Any]) -> str:
     """S3ModelArtifacts of a training job."""
     base = f"{output['S3OutputPath'].rstrip('/')}/{job}/output"
     return f"{base}/model/" if output.get("CompressionType") == "NONE" else f"{base}/model.tar.gz"
 
 
-def upload_results(objects: Objects, body: Body, roots: list[OptMl]) -> None:
+def upload_results(objects: Objects, body: TrainingJob, roots: list[OptMl]) -> None:
     """Upload the model and the output data of all instances. Raises TransferError."""
     output = body["OutputDataConfig"]
     base = f"{output['S3OutputPath'].rstrip('/')}/{body['TrainingJobName']}/output"

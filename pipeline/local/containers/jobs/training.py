@@ -6,6 +6,7 @@ a stop the model that is there is uploaded all the same.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.images import Image
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob, Transition
 
 FAILURE: Final = "/opt/ml/output/failure"
 _BLAME: Final = {
@@ -67,7 +68,8 @@ PARITY: Final = (
 
 def run(running: RunningJob) -> None:
     """Run a training job from start to its final status."""
-    body = enter(running, "Downloading", TrainingStartTime=running.service.clock.now())
+    enter(running, "Downloading", TrainingStartTime=running.service.clock.now())
+    body = running.record(TRAINING_JOB)
     image = images.resolve(body["AlgorithmSpecification"]["TrainingImage"])
     running.count = 1 if image.builtin else body["ResourceConfig"]["InstanceCount"]
     names = opt_ml.hosts(running.count)
@@ -101,25 +103,23 @@ def run(running: RunningJob) -> None:
     end(running, status, reason, timed_out=ending.why is Why.TIME_UP)
 
 
-def enter(running: RunningJob, status: str, **members: Any) -> Body:
+def enter(running: RunningJob, status: str, **members: Any) -> None:
     """Go on to a secondary status, as a transition with its time and message."""
     now = running.service.clock.now()
     with running.service.store.transaction():
-        before = running.body.get("SecondaryStatusTransitions", [])
-        return running.update(
-            SecondaryStatus=status, SecondaryStatusTransitions=transitions(before, status, now), **members
-        )
+        before = running.record(TRAINING_JOB).get("SecondaryStatusTransitions", [])
+        running.update(SecondaryStatus=status, SecondaryStatusTransitions=transitions(before, status, now), **members)
 
 
-def transitions(before: list[Body], status: str, now: float) -> list[Body]:
+def transitions(before: list[Transition], status: str, now: float) -> list[Transition]:
     """The transitions with one more; it ends the one before."""
-    ended = [entry if "EndTime" in entry else {**entry, "EndTime": now} for entry in before]
+    ended: list[Transition] = [entry if "EndTime" in entry else {**entry, "EndTime": now} for entry in before]
     return [*ended, {"Status": status, "StartTime": now, "StatusMessage": MESSAGES[status]}]
 
 
 def end(running: RunningJob, status: str, reason: str, *, timed_out: bool = False) -> None:
     """The final status with everything that goes with it."""
-    body, now = running.body, running.service.clock.now()
+    body, now = running.record(TRAINING_JOB), running.service.clock.now()
     secondary = "MaxRuntimeExceeded" if timed_out and status == "Stopped" else status
     final = transitions(body.get("SecondaryStatusTransitions", []), secondary, now)
     final[-1]["EndTime"] = now
@@ -130,7 +130,7 @@ def end(running: RunningJob, status: str, reason: str, *, timed_out: bool = Fals
     running.finish(status, reason, **members)
 
 
-def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptMl]) -> list[channels.Pipe]:
+def _prepare(running: RunningJob, body: TrainingJob, names: list[str], roots: list[OptMl]) -> list[channels.Pipe]:
     pipes: list[channels.Pipe] = []
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_training(root, body, host, names)
@@ -148,7 +148,7 @@ def _prepare(running: RunningJob, body: Body, names: list[str], roots: list[OptM
     return pipes
 
 
-def _checkpoints(running: RunningJob, body: Body, roots: list[OptMl]) -> list[Mirror]:
+def _checkpoints(running: RunningJob, body: TrainingJob, roots: list[OptMl]) -> list[Mirror]:
     """Bring earlier checkpoints back, and the mirrors that keep them in S3."""
     given = body.get("CheckpointConfig")
     if given is None:
@@ -164,7 +164,7 @@ def _checkpoints(running: RunningJob, body: Body, roots: list[OptMl]) -> list[Mi
     return mirrors
 
 
-def _start(running: RunningJob, body: Body, image: Image, names: list[str]) -> None:
+def _start(running: RunningJob, body: TrainingJob, image: Image, names: list[str]) -> None:
     for host in names:
         running.foretell(host, body["AlgorithmSpecification"]["TrainingImage"])
         running.start(
@@ -179,7 +179,7 @@ def _start(running: RunningJob, body: Body, image: Image, names: list[str]) -> N
         )
 
 
-def command(algorithm: Body, image: Image) -> list[str]:
+def command(algorithm: Mapping[str, Any], image: Image) -> list[str]:
     """What runs: `<image> train`, or the job's own entry point and arguments, which replace them as in Docker."""
     entrypoint, arguments = algorithm.get("ContainerEntrypoint"), algorithm.get("ContainerArguments")
     if entrypoint:

@@ -20,7 +20,7 @@ from pipeline.local.containers.jobs.job import JobFailure, RunningJob
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, shard, sources, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
-from pipeline.local.kinds import MODEL, Body
+from pipeline.local.kinds import MODEL, TRANSFORM_JOB, Body, TransformJob
 from pipeline.local.s3.store import S3Error
 
 PARITY: Final = (
@@ -44,14 +44,15 @@ _HEALTH_TIMEOUT: Final = 1800.0
 
 def run(running: RunningJob) -> None:
     """Run a transform job from start to its final status. Raises JobFailure, JobStopped."""
-    _Transform(running, running.update(TransformStartTime=running.service.clock.now())).run()
+    running.update(TransformStartTime=running.service.clock.now())
+    _Transform(running, running.record(TRANSFORM_JOB)).run()
     running.finish("Completed")
 
 
 class _Transform:
     """One job."""
 
-    def __init__(self, running: RunningJob, job: Body) -> None:
+    def __init__(self, running: RunningJob, job: TransformJob) -> None:
         self._service = running.service
         self._name = running.name
         self._job = job

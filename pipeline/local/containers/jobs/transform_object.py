@@ -28,7 +28,7 @@ from pipeline.local.containers.jobs.records import RecordError, pack, split
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.context import ServiceContext
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import Body, TransformJob
 from pipeline.local.s3.store import S3Error
 
 PARITY: Final = (
@@ -77,7 +77,7 @@ class Terms:
     single: bool
 
     @classmethod
-    def of(cls, job: Body, asked: Body) -> Terms:
+    def of(cls, job: TransformJob, asked: Body) -> Terms:
         terms = DEFAULTS | asked | given(job)
         megabytes = int(terms["MaxPayloadInMB"])
         strategy = str(terms["BatchStrategy"])
@@ -86,9 +86,9 @@ class Terms:
         )
 
 
-def given(job: Body) -> Body:
+def given(job: TransformJob) -> Body:
     """What the job itself says of its requests, BatchStrategy as containers write it."""
-    given = {member: job[member] for member in DEFAULTS if member in job}
+    given: Body = {member: value for member, value in job.items() if member in DEFAULTS}
     if "BatchStrategy" in given:
         given["BatchStrategy"] = _STRATEGIES[given["BatchStrategy"]]
     return given
@@ -97,7 +97,9 @@ def given(job: Body) -> Body:
 class ObjectTransform:
     """Transforms the objects of one job; its instances share it."""
 
-    def __init__(self, service: ServiceContext, name: str, job: Body, stopping: threading.Event, folder: Path) -> None:
+    def __init__(
+        self, service: ServiceContext, name: str, job: TransformJob, stopping: threading.Event, folder: Path
+    ) -> None:
         """`folder` is for what is under way, and exists."""
         self._service = service
         self._name = name
@@ -222,7 +224,7 @@ class ObjectTransform:
         bucket, prefix = split_uri(self._job["TransformOutput"]["S3OutputPath"])
         key = "/".join(filter(None, (prefix.rstrip("/"), f"{source.path}.out")))
         accept = self._job["TransformOutput"].get("Accept")
-        self._service.objects.put(bucket, key, output, **({"content_type": accept} if accept else {}))
+        self._service.objects.put(bucket, key, output, content_type=accept or "")
 
     def _note(self, source: InputObject, message: str, reason: str, log: InstanceLog) -> None:
         self.failures.append(reason)

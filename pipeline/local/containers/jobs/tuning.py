@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.jobs.job import TERMINAL, TRAINING, RunningJob
+from pipeline.local.containers.jobs.job import TERMINAL, RunningJob
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob
 from pipeline.local.patient_calls import patiently
 
 DEFAULT_RUNTIME: Final = 30 * 86_400
@@ -109,13 +109,13 @@ def objective_of(body: Body, definition: Body) -> Body:
     return found
 
 
-def jobs_of(service: ServiceContext, name: str) -> list[Body]:
+def jobs_of(service: ServiceContext, name: str) -> list[TrainingJob]:
     """The training jobs of a tuning job, oldest first."""
     arn = service.arns.of("hyper-parameter-tuning-job", name)
-    return [job for job in service.store.list(TRAINING.name) if job.get("TuningJobArn") == arn]
+    return [job for job in service.store.list(TRAINING_JOB) if job.get("TuningJobArn") == arn]
 
 
-def summary(job: Body) -> Body:
+def summary(job: TrainingJob) -> Body:
     """What a tuning job says of one of its training jobs."""
     members = (
         "TrainingJobName",
@@ -126,7 +126,7 @@ def summary(job: Body) -> Body:
         "TrainingJobStatus",
         "FailureReason",
     )
-    shown: Body = {member: job[member] for member in members if member in job}
+    shown: Body = {member: value for member, value in job.items() if member in members}
     shown["TunedHyperParameters"] = job["_TunedHyperParameters"]
     if job.get("_DefinitionName"):
         shown["TrainingJobDefinitionName"] = job["_DefinitionName"]
@@ -139,7 +139,7 @@ def summary(job: Body) -> Body:
     return shown
 
 
-def value_of(job: Body) -> float | None:
+def value_of(job: TrainingJob) -> float | None:
     """The final objective metric of a training job that is over."""
     name = job["_Objective"].get("MetricName")
     for metric in job.get("FinalMetricDataList", []):
@@ -148,7 +148,7 @@ def value_of(job: Body) -> float | None:
     return None
 
 
-def _progress(body: Body, jobs: list[Body]) -> Body:
+def _progress(body: Body, jobs: list[TrainingJob]) -> Body:
     """The counters and the best training job so far."""
     statuses = [job["TrainingJobStatus"] for job in jobs]
     objectives = [summary(job)["ObjectiveStatus"] for job in jobs]
@@ -167,7 +167,7 @@ def _progress(body: Body, jobs: list[Body]) -> Body:
     }
 
 
-def _rank(job: Body) -> float:
+def _rank(job: TrainingJob) -> float:
     value = value_of(job) or 0.0
     return value if job["_Objective"].get("Type") == "Maximize" else -value
 
@@ -182,7 +182,7 @@ def _reached(body: Body, config: Body) -> bool:
     return bool(metric["Value"] >= target if metric["Type"] == "Maximize" else metric["Value"] <= target)
 
 
-def _create(running: RunningJob, candidate: tuple[Body, dict[str, str]], index: int) -> Body:
+def _create(running: RunningJob, candidate: tuple[Body, dict[str, str]], index: int) -> TrainingJob:
     definition, tuned = candidate
     service, body = running.service, running.body
     name = f"{running.name}-{index + 1:03d}-{secrets.token_hex(4)}"
@@ -191,7 +191,7 @@ def _create(running: RunningJob, candidate: tuple[Body, dict[str, str]], index: 
     request |= {"TrainingJobName": name, "HyperParameters": definition.get("StaticHyperParameters", {}) | tuned}
     patiently(service, "CreateTrainingJob", request)
     return service.store.merge(
-        TRAINING.name,
+        TRAINING_JOB,
         name,
         TuningJobArn=body["HyperParameterTuningJobArn"],
         _TunedHyperParameters=tuned,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers.sandbox.sandbox import re_root
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import Body, ProcessingJob, TrainingJob
 
 OPT_ML: Final = "/opt/ml"
 _GROUP: Final = "homogeneousCluster"
@@ -72,7 +72,7 @@ def resources(host: str, names: Sequence[str], instance_type: str) -> Body:
     }
 
 
-def write_processing(opt_ml: OptMl, body: Body, host: str, names: Sequence[str]) -> None:
+def write_processing(opt_ml: OptMl, body: ProcessingJob, host: str, names: Sequence[str]) -> None:
     """The configuration files and folders of a processing job."""
     cluster = body["ProcessingResources"]["ClusterConfig"]
     application = body["AppSpecification"]
@@ -109,7 +109,7 @@ def write_processing(opt_ml: OptMl, body: Body, host: str, names: Sequence[str])
     opt_ml.write("/opt/ml/config/resourceconfig.json", resources(host, names, cluster["InstanceType"]))
 
 
-def _shown_input(given: Body) -> Body:
+def _shown_input(given: Mapping[str, Any]) -> Body:
     shown: Body = {"InputName": given["InputName"]}
     if "S3Input" in given:
         shown["S3Input"] = {
@@ -126,7 +126,7 @@ def _shown_input(given: Body) -> Body:
     return shown
 
 
-def _shown_output(given: Body) -> Body:
+def _shown_output(given: Mapping[str, Any]) -> Body:
     shown: Body = {"OutputName": given["OutputName"]}
     if "S3Output" in given:
         shown["S3Output"] = {
@@ -139,7 +139,7 @@ def _shown_output(given: Body) -> Body:
     return shown
 
 
-def write_training(opt_ml: OptMl, body: Body, host: str, names: Sequence[str]) -> None:
+def write_training(opt_ml: OptMl, body: TrainingJob, host: str, names: Sequence[str]) -> None:
     """The configuration files and folders of a training job."""
     opt_ml.folders("/opt/ml/input/config", "/opt/ml/input/data", "/opt/ml/model", "/opt/ml/output/data", "/opt/ml/code")
     config = "/opt/ml/input/config"
@@ -155,7 +155,7 @@ def write_training(opt_ml: OptMl, body: Body, host: str, names: Sequence[str]) -
         opt_ml.folders(checkpoints["LocalPath"])
 
 
-def _shown_channel(channel: Mapping[str, Any], body: Body) -> Body:
+def _shown_channel(channel: Mapping[str, Any], body: TrainingJob) -> Body:
     shown: Body = {
         "TrainingInputMode": channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"],
         "S3DistributionType": channel["DataSource"]["S3DataSource"]["S3DataDistributionType"],
