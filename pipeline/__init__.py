@@ -1,1 +1,1 @@
-"""What an engineer drives: compose the definition, plan, upsert, start, follow, on AWS and on localhost alike."""
+"""The engineer's tool: compose the definition, plan, upsert, start, follow, on AWS and on localhost alike."""

@@ -1,4 +1,4 @@
-"""Where the pipeline lives, AWS or localhost, and the boto3 clients that speak to it.
+"""The boto3 clients of the pipeline's home, AWS or localhost.
 
 Both are the same client code; only the endpoint URL differs. `translated` turns whatever boto3 raises into one
 line and its remedy, so that no command ends in a traceback for a missing permission or an expired token.

@@ -57,7 +57,7 @@ def files_at(path: Path) -> tuple[Path, tuple[Path, ...]]:
         raise _unreadable(error, path) from None
     for file in files:
         if not _is_unicode(file.name if file == path else str(file.relative_to(path))):
-            raise DataError(f"{file} has a name that is no UTF-8 text, as S3 needs it", hint="rename it")
+            raise DataError(f"{file} has a name that is not UTF-8, which S3 needs", hint="rename it")
     if not path.is_dir() and files:
         return path.parent, files
     if not files:

@@ -1,4 +1,4 @@
-"""What localhost does where AWS is not known, or does differently: one row a difference.
+"""The differences between localhost and AWS, known and supposed: one row each.
 
 Each module of the service that decides such a thing states it in a tuple named `PARITY`; the table of
 `local/LIMITS.md` is generated from them, so a row lives beside the code that it speaks of.

@@ -1,4 +1,4 @@
-"""What is printed, made safe for a terminal: names and values come from files, from the service and from jobs.
+"""Output made safe for a terminal: names and values come from files, from the service and from jobs.
 
 A control character in one of them could move the cursor, change colours or hide text; half a character of another
 encoding could not be printed at all. Both are shown as escapes.

@@ -40,7 +40,7 @@ def start(
         typer.Option("--hold", help="Take up nothing that was under way; stop or delete it."),
     ] = False,
     wait_factor: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="The part of a rollout's waits that is waited, e.g. 0.01.")
+        float, typer.Option(min=0.0, max=1.0, help="The fraction of a rollout's waits to sit through, e.g. 0.01.")
     ] = 1.0,
 ) -> None:
     """Start the service. Without --detach it runs until it is interrupted."""

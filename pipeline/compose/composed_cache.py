@@ -1,4 +1,4 @@
-"""What was composed before, in a folder: one file a definition, named by the hash of everything that it depends on.
+"""Definitions composed before, in a folder: one file a definition, named by the hash of everything that it depends on.
 
 The name covers settings, code address, our own composing code, the versions of the SDK and what it rests on, and
 Python's. So an entry is never out of date, only unused; a damaged or half-written one fails its checksum and counts

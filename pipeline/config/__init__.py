@@ -1,1 +1,1 @@
-"""What an engineer sets: `pipeline.toml`, `PIPELINE_*` variables and flags as settings; parameters."""
+"""Everything an engineer sets: `pipeline.toml`, `PIPELINE_*` variables and flags as settings; parameters."""

@@ -1,4 +1,4 @@
-"""How a parameter is declared: a function for each kind of value, and the bounds that many share."""
+"""Declarations of parameters: a function for each kind of value, and the bounds that many share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a parameter of the pipeline is: its type, its default, its meaning, and which values it can have.
+"""A parameter of the pipeline: its type, its default, its meaning, and which values it can have.
 
 A value is checked before it is sent, since the service takes a value that a job then fails by.
 """

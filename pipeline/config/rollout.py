@@ -1,4 +1,4 @@
-"""How a new model reaches the endpoint: all at once, by a canary or in even steps, and what turns it back.
+"""The way a new model reaches the endpoint: all at once, by a canary or in even steps, and what turns it back.
 
 The table `[env.NAME.rollout]` of `pipeline.toml`. Without it the endpoint is updated all at once by SageMaker's own
 steps; with it a step of ours asks SageMaker for a rollout, which those steps cannot.

@@ -1,4 +1,4 @@
-"""Where and as whom the pipeline runs: region, account, role, bucket, encryption, network, tags, task.
+"""The settings of one environment: region, account, role, bucket, encryption, network, tags, task.
 
 A setting comes from the first that has it: a flag, an environment variable `PIPELINE_<NAME>`, the environment's
 table `[env.NAME]` in `pipeline.toml`, the top of that file, the default. The defaults are those of SageMaker on
@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     ] = {}
     description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
     parallelism: Annotated[
-        int | None, Field(ge=1, description="How many steps of an execution run at once at most; not limited.")
+        int | None, Field(ge=1, description="The most steps of an execution to run at once; not limited.")
     ] = None
     processing_image: Annotated[
         str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")
@@ -258,7 +258,7 @@ def _table(file: Path | None, environment: str, *, asked_for: bool) -> dict[str,
         raise SettingsError(f"{path} cannot be read: {error}", hint=_FORM) from None
     environments = document.pop("env", {})
     if not isinstance(environments, dict) or not all(isinstance(own, dict) for own in environments.values()):
-        raise SettingsError(f"{path}: env holds something else than tables", hint="write [env.dev], then its settings")
+        raise SettingsError(f"{path}: env holds something other than tables", hint="write [env.dev], then its settings")
     if asked_for and environment not in environments:
         raise SettingsError(
             f"{path} has no environment {environment}",

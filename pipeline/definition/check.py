@@ -108,7 +108,7 @@ def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
 def check(definition: Definition | str) -> list[DefinitionProblem]:
     """What the service would say to the definition, errors before warnings, each in the order of the text.
 
-    A string is parsed first; what is no JSON object is one error.
+    A string is parsed first; anything but a JSON object is one error.
     """
     try:
         found = _check(_parsed(definition))

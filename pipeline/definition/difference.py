@@ -1,4 +1,4 @@
-"""What differs between two definitions, as data: parameters, steps, arguments by path with old and new value.
+"""The differences between two definitions, as data: parameters, steps, arguments by path with old and new value.
 
 Lists whose items have a name (steps, inputs, channels, parameters ...) are compared by name, so that an item
 which moved is no change; others are aligned, so that one that was added does not shift all that follow it. Pure

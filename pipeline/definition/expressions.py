@@ -156,7 +156,7 @@ def _of_item(item: Any, path: str, reference: str) -> Any:
         try:
             item = json.loads(item)
         except (ValueError, RecursionError):
-            raise PathError("the item is no JSON object") from None
+            raise PathError("the item is not a JSON object") from None
     return lookup(item, parts)
 
 

@@ -1,4 +1,4 @@
-"""How the steps hang together: names, dependencies by DependsOn and by reference, cycles, Fail steps, nesting.
+"""The graph of the steps: names, dependencies by DependsOn and by reference, cycles, Fail steps, nesting.
 
 The rules need the whole definition, not one step of it: the service checks them when a pipeline is created, too.
 """

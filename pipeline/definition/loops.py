@@ -28,7 +28,7 @@ def items(value: Any) -> list[Any]:
         except (ValueError, RecursionError):
             value = None
     if not isinstance(value, list):
-        raise EvaluationError("IterableItems of the ForEach step is no list, and no text of a JSON list.")
+        raise EvaluationError("IterableItems of the ForEach step is neither a list nor the text of a JSON list.")
     return value
 
 

@@ -1,4 +1,4 @@
-"""What steps hold instead of a request of SageMaker's API, or beside one: Fail, Lambda, Callback and the like.
+"""Arguments of steps that are no request to SageMaker's API, or stand beside one: Fail, Lambda, Callback and the like.
 
 No shape of botocore's model says what they may hold, so it is written out here.
 """

@@ -1,4 +1,4 @@
-"""What the properties of a step are: which there are, and the type of each.
+"""The properties of a step and the type of each.
 
 Most steps have the shape of the Describe response of what they make, member by member; Lambda and Callback steps have
 the outputs they declare, ForEach steps have counts and what the steps of their body have.

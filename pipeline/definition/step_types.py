@@ -1,4 +1,4 @@
-"""What definitions are made of: a problem, a step with its place, and all step types that the service has.
+"""The parts of a definition: a problem, a step with its place, and all step types that the service has.
 
 The table of step types says which request a step's arguments are, which response its properties are, and what the
 pipeline service refuses or fills in itself, which is not always what the public API does.

@@ -1,4 +1,4 @@
-"""What is to be deployed, put together from the settings: the definition, the code that it names, role and tags.
+"""The desired state, put together from the settings: the definition, the code that it names, role and tags.
 
 The definition names the code by its content's hash, so the two are made together.
 """

@@ -1,4 +1,4 @@
-"""Which steps the next execution would run again, and why: the service's cache keys, worked out before the start.
+"""The steps that the next execution would run again, and why: the service's cache keys, before the start.
 
 A step is reused if an earlier execution ran it with the same key attributes (AWS documents them for each type)
 within its ExpireAfter. What a step reads from another counts by the execution that made it, since it lies at an

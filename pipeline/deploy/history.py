@@ -1,4 +1,4 @@
-"""What earlier executions did, as far as it decides what the next one can reuse. Reads, never writes.
+"""The history of executions, as far as it decides what the next one can reuse. Reads, never writes.
 
 A step that was itself reused says nothing of the age of what it reused: that is read from the execution that made it,
 which may lie further back than those that are looked at.

@@ -1,4 +1,4 @@
-"""What `upsert` would do, as plain data: the differences for a reader, the instructions for an executor.
+"""The plan of an `upsert`, as plain data: the differences for a reader, the instructions for an executor.
 
 `make` compares what is built with what is deployed and decides; it asks nobody. Printing a plan and applying it are
 two executors of the same instructions (`pipeline.plan_view`, `pipeline.deploy`), so a dry run is no special case.

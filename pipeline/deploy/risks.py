@@ -1,4 +1,4 @@
-"""What a plan warns of: thresholds lowered below an approved model's, endpoints left running, doubtful steps.
+"""The risks that a plan warns of: thresholds lowered below an approved model's, endpoints left running, doubtful steps.
 
 The parts that compare definitions are pure; `found` asks the service for the rest, and only for what matters.
 """
@@ -63,7 +63,7 @@ def _thresholds(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any]
         try:
             version = _approved(clients, group)
         except _NotPermittedError:
-            yield f"the gate lets more through: {changes}; whether {group} has an approved model may not be asked"
+            yield f"the gate lets more through: {changes}; no permission to see whether {group} has an approved model"
             continue
         if version:
             yield f"the gate lets more through than when {group}/{version}, which is approved, passed it: {changes}"
@@ -74,7 +74,7 @@ def _endpoints(clients: Clients, old: Mapping[str, Any], new: Mapping[str, Any])
         try:
             status = _endpoint_status(clients, name)
         except _NotPermittedError:
-            yield f"endpoint {name} is no longer deployed to; whether it runs may not be asked"
+            yield f"endpoint {name} is no longer deployed to; no permission to see whether it runs"
             continue
         if status in _RUNNING:
             yield f"endpoint {name} is {status} and is left running: remove it with `pipeline clean` if nobody uses it"

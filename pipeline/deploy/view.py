@@ -117,7 +117,7 @@ def _headline(plan: DeployPlan) -> str:
 
 
 def _counted(plan: DeployPlan) -> str:
-    """How many of each there are, those that there are none of left out."""
+    """How many of each there are; those with none are left out."""
     counted = {"parameter": plan.parameters, "step": plan.steps, "attribute": plan.attributes}
     counted |= {"code file": plan.code, "tag": plan.tags}
     return ", ".join(f"{len(items)} {name}{'s' if len(items) > 1 else ''}" for name, items in counted.items() if items)

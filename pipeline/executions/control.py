@@ -1,4 +1,4 @@
-"""What is done to executions: start, stop, retry. boto3 against AWS or localhost alike.
+"""Control of executions: start, stop, retry. boto3 against AWS or localhost alike.
 
 What the service would refuse, and could only call a conflict, is looked at first, so that it has a remedy.
 """
@@ -36,7 +36,9 @@ def start(
     ServiceError.
     """
     if name and not _NAME.fullmatch(name):
-        raise UsageError(f"{name!r} is no name of an execution", hint="letters, digits and inner hyphens, at most 82")
+        raise UsageError(
+            f"{name!r} is not the name of an execution", hint="letters, digits and inner hyphens, at most 82"
+        )
     request: dict[str, Any] = {
         "PipelineName": pipeline,
         "PipelineParameters": [{"Name": key, "Value": value} for key, value in parameters.items()],

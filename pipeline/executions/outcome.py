@@ -1,4 +1,4 @@
-"""How an execution ended, as an error with an exit code of its own, and why, as far as the service and the job say.
+"""The outcome of an execution, as an error with its own exit code, and why, as far as the service and the job say.
 
 A processing job's failure reason is as terse as AWS's, `AlgorithmError: , exit code: 1`; what the script itself said
 is in the job's exit message and its log, so those are part of what the user sees.

@@ -1,4 +1,4 @@
-"""What an execution made: where its outputs lie in S3, its evaluation, and how the gate's figures stand.
+"""The results of an execution: where its outputs lie in S3, its evaluation, and how the gate's figures stand.
 
 All of it is read from the execution itself: the definition says which figures the gate compares with which
 parameters, the steps' jobs say where their outputs are, also those that a cached step reuses.

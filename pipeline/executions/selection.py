@@ -1,4 +1,4 @@
-"""Which steps a selective execution runs, for `start --only` and `start --from`. A pure function over the definition.
+"""The steps that a selective execution runs, for `start --only` and `--from`. A pure function over the definition.
 
 The service wants a connected part of the graph, so every step on a path between two chosen ones is chosen too.
 """

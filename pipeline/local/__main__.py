@@ -25,7 +25,9 @@ def main() -> int:
     parser.add_argument("--no-sync", action="store_true", help="do not wait for the disk; a power loss may lose all")
     parser.add_argument("--until-stdin-closes", action="store_true", help="end with the process that started this one")
     parser.add_argument("--hold", action="store_true", help="take up nothing that was under way")
-    parser.add_argument("--wait-factor", type=float, default=1.0, help="the part of a rollout's waits that is waited")
+    parser.add_argument(
+        "--wait-factor", type=float, default=1.0, help="the fraction of a rollout's waits to sit through"
+    )
     given = parser.parse_args()
     options = Options(
         given.state,

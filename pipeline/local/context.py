@@ -1,4 +1,4 @@
-"""What every part of the service works with: its state, S3, logs, events, clock, and the API by name.
+"""The parts that everything in the service works with: its state, S3, logs, events, clock, and the API by name.
 
 It stands below the jobs, the endpoints and the engine, which are given one; `Service` completes it with them.
 """

@@ -1,4 +1,4 @@
-"""What makes an acknowledgement outlive a power loss: files and folders brought to the disk, commits many at a time.
+"""Acknowledgements that outlive a power loss: files and folders brought to the disk, commits many at a time.
 
 SQLite's commits are written in WAL mode with `synchronous=NORMAL`, which survives a kill but not a power loss. Whoever
 must acknowledge one waits in `GroupCommit.settle`, where one sync of the log serves all who wait. The log is

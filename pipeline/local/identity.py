@@ -1,4 +1,4 @@
-"""Who a state folder's service is: its access key, minted once, and the account and region of its ARNs."""
+"""The identity of a state folder's service: its access key, minted once, and the account and region of its ARNs."""
 
 from __future__ import annotations
 

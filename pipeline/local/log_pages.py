@@ -23,7 +23,7 @@ _TOKEN: Final = re.compile(r"([fb])/([0-9]{1,18})")
 
 
 class InvalidParameterException(ApiError):
-    """A member of the request is none that CloudWatch Logs takes."""
+    """A member of the request that CloudWatch Logs does not take."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls that the service makes of itself beside the ones that it was asked for: they outlast what passes by itself.
+"""Calls that the service makes to itself: they are repeated over faults that pass by themselves.
 
 Faults made on purpose meet these calls too, and a step or a job must not fail by them.
 """

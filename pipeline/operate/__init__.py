@@ -1,1 +1,1 @@
-"""What is done beside executions: registry, predictions, schedules, permissions, and cleaning up."""
+"""Work beside executions: registry, predictions, schedules, permissions, and cleaning up."""

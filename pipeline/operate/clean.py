@@ -1,4 +1,4 @@
-"""What of a pipeline's remains is removed, as data first: `plan` decides, `apply` removes, endpoints before the rest.
+"""Cleaning up after a pipeline: `plan` decides what goes, as data, and `apply` removes it, endpoints first.
 
 Nothing goes that something else still needs: the configuration that an endpoint serves, the model behind it, the
 files of a model that stays, an execution that runs, an approved version. An endpoint in service goes by name only.
@@ -21,7 +21,7 @@ CACHED_FOR: Final = timedelta(days=30)
 """How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
 
 _LONGEST_RUN: Final = timedelta(days=2)
-"""The cache counts from the end of a step; here the begin of its execution is known."""
+"""The cache counts from the end of a step; here the start of its execution is known."""
 
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BATCH: Final = 1000
@@ -112,7 +112,7 @@ def parse_age(text: str) -> timedelta:
     """An age such as 30d, 12h, 2w or 45m. Raises UsageError."""
     match = re.fullmatch(r"(\d{1,5})([mhdw])", text.strip())
     if match is None:
-        raise UsageError(f"{text!r} is no age", hint="write 30d, 12h, 2w or 45m")
+        raise UsageError(f"{text!r} is not an age", hint="write 30d, 12h, 2w or 45m")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
@@ -132,7 +132,7 @@ def reusable(item: Item, now: datetime) -> bool:
 def _named(name: str, items: Sequence[Item]) -> list[Item]:
     found = [item for item in items if item.own and name in (item.name, f"{item.kind.title}:{item.name}", item.address)]
     if not found:
-        raise UsageError(f"{name!r} is nothing that this pipeline made", hint="`pipeline clean` lists what there is")
+        raise UsageError(f"{name!r} was not made by this pipeline", hint="`pipeline clean` lists what there is")
     if len({item.kind for item in found}) > 1:
         ways = " or ".join(f"'{item.kind.title}:{item.name}'" for item in found)
         raise UsageError(f"there are several things called {name}", hint=f"write {ways}")

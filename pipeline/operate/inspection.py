@@ -1,4 +1,4 @@
-"""What a data set is before anything runs: its columns, its label, what is wrong with it, and the command to go on.
+"""A look at a data set before anything runs: its columns, its label, what is wrong with it, and the command to go on.
 
 The scripts' own reader reads it, so that what is said here is what ConvertData will say. Where columns are more than
 numbers, a treatment of each is proposed.

@@ -272,7 +272,7 @@ def _key(actions: Sequence[str], key: str, names: _Names) -> Statement:
 
 def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
-        raise UsageError(f"{repository!r} is no repository", hint="give --repository OWNER/NAME")
+        raise UsageError(f"{repository!r} is not a repository", hint="give --repository OWNER/NAME")
     issuer = "token.actions.githubusercontent.com"
     statement = {
         "Effect": "Allow",

@@ -114,7 +114,7 @@ def _npz(path: Path) -> Iterator[bytes]:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        raise DataError(f"{path} is no NPZ file of plain arrays: {error}") from None
+        raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
     for row in features:
         yield ",".join(map(repr, row.tolist())).encode() + b"\n"
 
@@ -123,7 +123,7 @@ def _json(path: Path, text: str) -> Iterator[bytes]:
     for number, instance in enumerate(_instances(path, text), 1):
         features = instance.get("features") if isinstance(instance, dict) else instance
         if not _is_row(features):
-            raise DataError(f"{path}, instance {number}: no list of numbers", hint='write {"features": [1.0, 2.0]}')
+            raise DataError(f"{path}, instance {number}: not a list of numbers", hint='write {"features": [1.0, 2.0]}')
         yield ",".join(map(repr, features)).encode() + b"\n"
 
 
@@ -139,7 +139,7 @@ def _instances(path: Path, text: str) -> list[Any]:
     if isinstance(found, dict):
         found = found.get("instances", [found])
     if not isinstance(found, list):
-        raise DataError(f"{path}: its instances are no list", hint='write {"instances": [{"features": [1.0, 2.0]}]}')
+        raise DataError(f"{path}: its instances are not a list", hint='write {"instances": [{"features": [1.0, 2.0]}]}')
     return [found] if found and _is_row(found) else found
 
 

@@ -40,17 +40,19 @@ class PipelineSchedule:
     def check(self) -> None:
         """Raise UsageError for what EventBridge Scheduler would refuse."""
         if not _NAME.fullmatch(self.name):
-            raise UsageError(f"{self.name!r} is no name of a schedule", hint="letters, digits, - _ . and at most 64")
+            raise UsageError(
+                f"{self.name!r} is not the name of a schedule", hint="letters, digits, - _ . and at most 64"
+            )
         if not _EXPRESSION.fullmatch(self.expression):
             raise UsageError(
-                f"{self.expression!r} is no schedule",
+                f"{self.expression!r} is not a schedule expression",
                 hint="write rate(1 day), cron(MINUTE HOUR DAY MONTH WEEKDAY YEAR) or at(2027-01-31T06:00:00)",
             )
         # A machine may have no time zones of its own; then the service is the one that knows.
         zones = available_timezones()
         if zones and self.timezone not in zones:
             hint = did_you_mean(self.timezone, sorted(zones)) or "one such as Europe/Berlin"
-            raise UsageError(f"{self.timezone!r} is no time zone", hint=hint)
+            raise UsageError(f"{self.timezone!r} is not a time zone", hint=hint)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where a browser shows what an execution made: AWS's console pages, or those of the service on localhost.
+"""Links to the pages that show what an execution made: AWS's console pages, or those of the service on localhost.
 
 SageMaker Studio's own address holds a domain's id, which no call about a pipeline gives, so links go to the console.
 """

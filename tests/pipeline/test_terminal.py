@@ -75,4 +75,4 @@ def test_a_file_whose_name_s3_cannot_have_is_refused(
     Path("data").mkdir()
     Path("data", os.fsdecode(b"bad\xff.csv")).write_text("1,2\n")
     assert execute(["run", "--data", "data"]) == 1
-    assert capsys.readouterr().err.startswith("error: data/bad\\udcff.csv has a name that is no UTF-8 text")
+    assert capsys.readouterr().err.startswith("error: data/bad\\udcff.csv has a name that is not UTF-8")

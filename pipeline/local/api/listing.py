@@ -1,4 +1,4 @@
-"""What all List actions have in common: filters by name, time and status, sorting, pages.
+"""The common part of all List actions: filters by name, time and status, sorting, pages.
 
 The members are SageMaker's own (NameContains, CreationTimeAfter, SortBy, NextToken ...); a family gives the names
 that its bodies use. A NextToken is opaque to clients: it holds the place of the last item they saw in the order of the

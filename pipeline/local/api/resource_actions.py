@@ -1,4 +1,4 @@
-"""What the actions of all resources that only the store holds have in common: create once, find, describe, list.
+"""The actions shared by all resources that only the store holds: create once, find, describe, list, delete.
 
 A family is one row: how its members are called, AWS's texts of its errors, what its List answers. The actions that
 need no more than the row are registered by `offer`.

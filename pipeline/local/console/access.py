@@ -1,4 +1,4 @@
-"""How a browser, which cannot sign, gets into the console: a token in the address, good once, becomes a cookie.
+"""The console's door for browsers, which cannot sign: a token in the address, good once, becomes a cookie.
 
 The token is made from the secret key, so the command line makes one without asking the service. It is good for the
 service that ran when it was made and no later one, which would not know that it was used. The cookie is HttpOnly and

@@ -1,4 +1,4 @@
-"""What the console's pages show, gathered from the store; nothing here changes anything.
+"""The data of the console's pages, gathered from the store; nothing here changes anything.
 
 The store is read directly, so a page never counts as a request to an action and faults on purpose do not hit it.
 """

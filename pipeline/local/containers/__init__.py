@@ -1,1 +1,1 @@
-"""What a container is on localhost: a process group of its own that sees an /opt/ml of its own."""
+"""A container on localhost: a process group of its own that sees an /opt/ml of its own."""

@@ -1,4 +1,4 @@
-"""What a program sends to AWS stays here: a proxy that answers for AWS's hosts, and the variables that lead to it.
+"""Requests to AWS stay on this machine: a proxy that answers for its hosts, and the variables that lead there.
 
 The endpoint in the environment keeps most clients here; for programs that name AWS's hosts themselves there is the
 proxy.

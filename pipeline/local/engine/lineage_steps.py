@@ -43,7 +43,7 @@ def _objects(arguments: Body, member: str) -> list[Body]:
     """A member of the arguments as a list of objects. Raises EvaluationError."""
     value = arguments.get(member) or []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise EvaluationError(f"{member} of the Lineage step is no list of objects.")
+        raise EvaluationError(f"{member} of the Lineage step is not a list of objects.")
     return value
 
 

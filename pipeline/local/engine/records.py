@@ -1,4 +1,4 @@
-"""What the store remembers of one execution: its own body, one row a step, and the events that each change sends.
+"""The records of one execution in the store: its own body, one row a step, and the events that each change sends.
 
 A step has a row from the moment it is scheduled, so steps that never ran are never listed. Every change of a status is
 committed before its event goes out.

@@ -1,4 +1,4 @@
-"""What the step types create: for each the actions, the members of its requests and answers, the states that end it.
+"""The resources that step types create: the actions of each, members of requests and answers, final states.
 
 A table, so that Processing, Training, Transform and Tuning are one runner, and Model, RegisterModel and EndpointConfig
 another.

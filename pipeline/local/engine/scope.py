@@ -1,4 +1,4 @@
-"""Where the expressions of a step find their values: parameters, the execution, steps that ran, objects in S3.
+"""The scope of a step's expressions, where they find their values: parameters, execution, steps that ran, S3.
 
 The properties of a step are what its resource's Describe action answers, so a reference sees exactly what a client
 would see; after a cache hit that is the resource of the earlier run.

@@ -1,4 +1,4 @@
-"""Which step types run here, and how one step is run from its start to its end."""
+"""The step types that run here, and the run of one step from its start to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may ask at all, before any signature is looked at: this machine's own programs, not web pages.
+"""The guard before any signature is looked at: lets this machine's own programs in, and no web page.
 
 A browser sends Origin or Sec-Fetch-Site with what a page asks for, and the Host that the page was loaded from: so a
 foreign page, and a name that was re-bound to 127.0.0.1, are both seen. No answer ever carries a CORS header.

@@ -1,4 +1,4 @@
-"""Which hosts are AWS's, by name alone, and which bucket such a host names.
+"""The hosts of AWS, known by name alone, and the bucket that such a host names.
 
 The suffixes are those of all partitions in botocore's `partitions.json`, with the sites for people beside them.
 """

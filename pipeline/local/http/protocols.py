@@ -93,7 +93,7 @@ def success(body: dict[str, Any]) -> HttpAnswer:
 
 
 def refused(wire: Wire, error: SignatureRefused) -> HttpAnswer:
-    """403 for a signature that cannot be believed."""
+    """403 for a signature that does not hold."""
     codes = _CODES[error.reason]
     code = codes.get(wire) or codes[Wire.JSON]
     text = _S3_TEXTS.get(error.reason, error.message) if wire is Wire.S3 else error.message

@@ -31,7 +31,7 @@ _MISMATCH: Final = (
 
 
 class SignatureRefused(Exception):
-    """Who asks cannot be believed; `reason` is what `protocols` has a code for, the message is for people."""
+    """The signature does not hold; `protocols` has a code for each `reason`, the message is for people."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Which program stands in for which image: by the repository's name, whatever registry, region and tag.
+"""The programs that stand in for images: chosen by the repository's name, whatever registry, region and tag.
 
 Three are built in; others come from the entry point group `pipeline.local.images` (each entry gives an `Image`)
 or from a setting `NAME=COMMAND` (`parse`, then `register`). An image without a program is an error that names them.

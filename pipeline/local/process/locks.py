@@ -29,7 +29,7 @@ def owning(folder: StateFolder) -> Iterator[None]:
     """Be the one service on the folder. Raises Held, OSError."""
     with open(folder.lock, "a+") as lock:
         end = time.monotonic() + _LOOK_SECONDS * 5
-        while not _take(lock, fcntl.LOCK_EX):  # who asks for the holder has it for a moment, too
+        while not _take(lock, fcntl.LOCK_EX):  # another process that looks for the holder takes it for a moment, too
             if time.monotonic() > end:
                 raise Held
             time.sleep(_LOOK_SECONDS / 4)

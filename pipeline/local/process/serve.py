@@ -157,7 +157,7 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
 
 def _port(port: int) -> int:
     if not 0 <= port <= 65535:
-        raise UsageError(f"{port} is no port", hint="give one from 1 to 65535, or 0 for any that is free")
+        raise UsageError(f"{port} is not a port", hint="give one from 1 to 65535, or 0 for any that is free")
     return port
 
 
@@ -189,7 +189,7 @@ def _explained(error: OSError, options: Options) -> LocalServiceError:
         )
     if error.errno == errno.EACCES and error.filename is None:
         return LocalServiceError(
-            f"port {options.port} may not be used by you", hint="give one above 1023 with --port, or none"
+            f"no permission to use port {options.port}", hint="give one above 1023 with --port, or none"
         )
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return LocalServiceError(

@@ -47,7 +47,7 @@ def begin(file: Path, environ: Mapping[str, str]) -> logging.Handler:
     """Log to that file from now on. Raises UsageError for a level that there is not."""
     level = environ.get(VARIABLE, "info").lower() or "info"
     if level not in _LEVELS:
-        raise UsageError(f"{VARIABLE}={level} is no level", hint=f"there are {', '.join(_LEVELS)}")
+        raise UsageError(f"{VARIABLE}={level} is not a log level", hint=f"there are {', '.join(_LEVELS)}")
     handler = _Rotating(file, maxBytes=_MOST, backupCount=_KEPT, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(_Areas("%(asctime)s %(levelname)-7s %(area)s: %(message)s"))
     log = logging.getLogger(_ROOT)

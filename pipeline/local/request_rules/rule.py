@@ -1,4 +1,4 @@
-"""What a rule between the members of a request is, and what several of them look for."""
+"""A rule between the members of a request, and what several rules look for."""
 
 from __future__ import annotations
 

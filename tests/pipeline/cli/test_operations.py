@@ -55,9 +55,9 @@ def test_clean_lists_asks_and_removes(demo: Commands, local: LocalService) -> No
 
 def test_clean_refuses_what_is_needed_or_not_there(demo: Commands, local: LocalService) -> None:
     wrong = demo("clean", "nowhere", "--yes")
-    assert (wrong.code, wrong.err.splitlines()[1]) == (1, "error: 'nowhere' is nothing that this pipeline made")
+    assert (wrong.code, wrong.err.splitlines()[1]) == (1, "error: 'nowhere' was not made by this pipeline")
     age = demo("clean", "--older-than", "soon")
-    assert (age.code, age.err.splitlines()[0]) == (1, "error: 'soon' is no age")
+    assert (age.code, age.err.splitlines()[0]) == (1, "error: 'soon' is not an age")
 
 
 def test_predict_says_that_there_is_no_endpoint(demo: Commands, tmp_path: Path) -> None:

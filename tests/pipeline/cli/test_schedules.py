@@ -47,13 +47,16 @@ def test_a_schedule_is_planned_set_listed_and_removed(schedules: Commands) -> No
 
 def test_what_cannot_be_is_said_and_nothing_made(schedules: Commands) -> None:
     wrong = schedules("schedule", "set", "nightly", "every day")
-    assert (wrong.code, wrong.err.splitlines()[1]) == (1, "error: 'every day' is no schedule")
+    assert (wrong.code, wrong.err.splitlines()[1]) == (1, "error: 'every day' is not a schedule expression")
     unknown = schedules("schedule", "set", "nightly", "rate(1 day)", "--param", "Epoch=3")
     assert (unknown.code, "Epochs" in unknown.err) == (1, True)
     missing = schedules("schedule", "remove", "nightly")
     assert missing.err.splitlines()[1:] == ["error: there is no schedule demo-nightly", "hint: there are: none"]
     zone = schedules("schedule", "set", "nightly", "cron(0 6 * * ? *)", "--timezone", "Europe/Berlinn")
-    assert zone.err.splitlines()[1:] == ["error: 'Europe/Berlinn' is no time zone", "hint: did you mean Europe/Berlin?"]
+    assert zone.err.splitlines()[1:] == [
+        "error: 'Europe/Berlinn' is not a time zone",
+        "hint: did you mean Europe/Berlin?",
+    ]
     assert schedules("schedule", "list").out == ""
 
 

@@ -118,8 +118,8 @@ def test_who_may_not_ask_is_told_so_and_still_gets_a_plan(clients: Clients) -> N
     refusing.listen(own.sagemaker)
     assert risks.found(own, text(endpoint="old", MinAuc=0.9), text(endpoint="new", MinAuc=0.8)) == (
         "the gate lets more through: MinAuc goes from at least 0.9 to at least 0.8; "
-        "whether demo-group has an approved model may not be asked",
-        "endpoint old is no longer deployed to; whether it runs may not be asked",
+        "no permission to see whether demo-group has an approved model",
+        "endpoint old is no longer deployed to; no permission to see whether it runs",
     )
 
 

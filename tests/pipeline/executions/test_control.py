@@ -35,7 +35,7 @@ def test_a_token_for_the_same_text_is_the_same_and_as_long_as_the_api_wants() ->
 
 @pytest.mark.parametrize("name", ["with space", "-a", "a-", "a" * 83, "a.b"])
 def test_a_name_that_the_service_would_refuse_is_refused_at_once(clients: Clients, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name of an execution"):
+    with pytest.raises(UsageError, match="is not the name of an execution"):
         control.start(clients, "nowhere", {}, name=name)
 
 

@@ -143,7 +143,7 @@ def test_another_pipelines_things_are_neither_listed_nor_removed(aws: Clients) -
     deployed(aws, "theirs", endpoint="other", pipeline="other")
     deployed(aws, "idle", pipeline="other")
     assert planned(aws, older_than=timedelta(0)) == clean.CleanPlan()
-    with pytest.raises(UsageError, match="nothing that this pipeline made"):
+    with pytest.raises(UsageError, match="was not made by this pipeline"):
         planned(aws, "other")
 
 
@@ -238,7 +238,7 @@ def test_ages_are_written_as_a_number_and_a_unit(text: str, age: timedelta) -> N
 
 @pytest.mark.parametrize("text", ["", "30", "d", "-1d", "1.5d", "1y", "999999d"])
 def test_what_is_no_age_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no age"):
+    with pytest.raises(UsageError, match="is not an age"):
         clean.parse_age(text)
 
 

@@ -200,5 +200,5 @@ def test_github_may_assume_the_ci_role_from_one_branch_of_one_repository() -> No
 
 
 def test_what_is_no_repository_is_refused() -> None:
-    with pytest.raises(UsageError, match="is no repository"):
+    with pytest.raises(UsageError, match="is not a repository"):
         policy.trust("ci", settings(), repository="*")

@@ -68,10 +68,10 @@ def test_pictures_in_an_npz_are_rows_of_their_pixels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.npz", b"no archive", "is no NPZ file"),
+        ("a.npz", b"no archive", "is not an NPZ file"),
         ("a.json", b"{", "is neither JSON nor JSON Lines"),
-        ("a.json", b'{"instances": [{"features": ["x"]}]}', "instance 1: no list of numbers"),
-        ("a.json", b'{"instances": 5}', "its instances are no list"),
+        ("a.json", b'{"instances": [{"features": ["x"]}]}', "instance 1: not a list of numbers"),
+        ("a.json", b'{"instances": 5}', "its instances are not a list"),
         ("a.json", b"\xff", "cannot be read"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
         ("a.csv.gz", gzip.compress(b"1,2\n")[:10] + bytes([7] * 8), "cannot be read"),

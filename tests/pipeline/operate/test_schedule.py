@@ -73,7 +73,7 @@ def test_another_pipelines_schedules_are_not_seen(clients: Clients) -> None:
     ["rate(1 days)", "rate(2 day)", "rate(0 days)", "cron(0 6 * * ?)", "every day", "at(2027-01-31)", ""],
 )
 def test_what_the_scheduler_would_refuse_is_refused_before(expression: str) -> None:
-    with pytest.raises(UsageError, match="is no schedule"):
+    with pytest.raises(UsageError, match="is not a schedule expression"):
         schedule.plan(dataclasses.replace(NIGHTLY, expression=expression), ())
 
 

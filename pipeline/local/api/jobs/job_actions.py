@@ -1,4 +1,4 @@
-"""What the actions of all kinds of job have in common: create once, describe, stop, delete, list; with AWS's texts."""
+"""The actions that all kinds of job share: create once, describe, stop, delete, list; with AWS's texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be seen of an execution: its steps, the parameters it was given, the definition it runs."""
+"""Views of an execution: its steps, the parameters it was given, the definition it runs."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def delete_group(service: Service, request: Body) -> Body:
 
 @action("PutModelPackageGroupPolicy")
 def put_policy(service: Service, request: Body) -> Body:
-    """Keep a resource policy. Raises ValidationException if it is no JSON object."""
+    """Keep a resource policy. Raises ValidationException if it is not a JSON object."""
     try:
         valid = isinstance(json.loads(request["ResourcePolicy"]), dict)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What a trial component says of the job that it stands for: parameters, artifacts, metrics, status, times.
+"""The job behind a trial component, as the component shows it: parameters, artifacts, metrics, status, times.
 
 AWS copies these from the job as it runs; here they are looked up when they are asked for, so they are never behind.
 What a client or a script has put into the component itself goes first.

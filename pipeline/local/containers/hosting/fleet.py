@@ -1,4 +1,4 @@
-"""What serves one endpoint at one time: its production variants, each a chain of containers behind a weight.
+"""The fleet that serves one endpoint at one time: its production variants, each a chain of containers behind a weight.
 
 A fleet is made from what was true when the endpoint was deployed (model, images, environment), as a copy: deleting
 the model or the configuration afterwards changes nothing, and a restart brings the same containers back.

@@ -1,4 +1,4 @@
-"""What answers for one endpoint at one time: a fleet, and the capture of what goes in and out.
+"""The part that answers for one endpoint at one time: a fleet, and the capture of what goes in and out.
 
 Both are put in place as one, so that no request is answered by a new fleet and captured for an old one.
 """

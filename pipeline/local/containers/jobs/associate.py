@@ -56,7 +56,7 @@ class Association:
         return cls(input_filter, output_filter, join, content_type, _kind(job["TransformOutput"].get("Accept", "")))
 
     def to_model(self, record: bytes) -> bytes:
-        """What of an input record goes to the model. Raises AssociationError."""
+        """The part of an input record that goes to the model. Raises AssociationError."""
         if self.input_filter.everything:
             return record
         try:

@@ -43,7 +43,7 @@ class JobStopped(Exception):
 
 @dataclass(frozen=True)
 class JobKind:
-    """How the bodies of one kind of job are called."""
+    """The names that AWS gives to the members of one kind of job."""
 
     name: Kind[Any]
     title: str

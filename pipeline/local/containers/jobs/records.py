@@ -1,4 +1,4 @@
-"""How batch transform takes an object apart: into records by SplitType, and records into request bodies.
+"""Batch transform takes an object apart: into records by SplitType, and records into request bodies.
 
 Records come from a stream and go out as bytes that, put together again, are the object: a line keeps its newline, a
 binary record its frame. Only `single` drops the padding of a frame, as BatchStrategy SingleRecord does.

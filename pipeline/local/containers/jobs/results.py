@@ -1,4 +1,4 @@
-"""What a training job leaves in S3: `<S3OutputPath>/<job>/output/model.tar.gz` and `output.tar.gz`.
+"""The results of a training job in S3: `<S3OutputPath>/<job>/output/model.tar.gz` and `output.tar.gz`.
 
 Files of several instances are merged, the last one wins. With CompressionType NONE the files lie below `output/model/`
 and `output/data/` as they are.

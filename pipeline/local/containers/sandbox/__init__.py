@@ -1,1 +1,1 @@
-"""What a container may see and do: `/opt/ml`, environment, namespaces, ports, and its end."""
+"""The walls of a container: `/opt/ml`, environment, namespaces, ports, and its end."""

@@ -1,6 +1,6 @@
 """The environment of a container, built from nothing: what AWS gives it, and what keeps it on this machine.
 
-The credentials are the service's own key, the endpoint is the service, profiles and credential files are none, so
+The credentials are the service's own key, the endpoint is the service, there are no profiles and credential files, so
 that boto3 in a job needs no change and the user's real account is out of reach. Nothing of the service's own
 environment is passed on.
 """

@@ -1,4 +1,4 @@
-"""Which port a container listens on, for programs that do not look at SAGEMAKER_BIND_TO_PORT (Linux only).
+"""Finds the port that a container listens on, for programs that do not look at SAGEMAKER_BIND_TO_PORT (Linux only).
 
 The sockets of the container's processes are matched with the system's table of listening sockets.
 """

@@ -1,4 +1,4 @@
-"""What stays of a job's folder when it is over: the log always; all but the inputs if it failed, for a look at it."""
+"""Sweeps the folder of a job that is over. The log always stays; after a failure all but the inputs does."""
 
 from __future__ import annotations
 

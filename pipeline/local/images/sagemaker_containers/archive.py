@@ -131,7 +131,7 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, root: int) -> 
         os.close(_folder(root, parts))
         return
     if not parts:
-        raise ArchiveError(f"{member.name!r} is no name of a file")
+        raise ArchiveError(f"{member.name!r} is not a file name")
     with _place(root, parts[:-1]) as parent:
         _remove(parts[-1], parent)
         if member.issym():

@@ -1,4 +1,4 @@
-"""What an action answers: status, headers, body; and the headers that tell of an object."""
+"""The answer of an action: status, headers, body; and the headers that tell of an object."""
 
 from __future__ import annotations
 

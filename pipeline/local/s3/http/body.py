@@ -131,7 +131,7 @@ class _Limited(io.RawIOBase):
         self.taken = 0
 
     def readable(self) -> bool:
-        """Yes."""
+        """Always, as `io.RawIOBase` asks."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:

@@ -161,7 +161,7 @@ def tag_pairs(element: ElementTree.Element) -> list[tuple[str, str]]:
 
 
 class MalformedPolicy(S3Error, text="This policy contains invalid Json"):
-    """A policy that is no JSON object."""
+    """A policy that is not a JSON object."""
 
 
 def _check_policy(body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What the headers of a write say of the new object: type, metadata, tags, what is given back as it came."""
+"""The properties that the headers of a write give an object: type, metadata, tags, what is given back as it came."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which action a request is: by method, whether it names a bucket and a key, and the sub-resource in its query."""
+"""Finds the action of a request: by method, whether it names a bucket and a key, and the sub-resource in its query."""
 
 from __future__ import annotations
 

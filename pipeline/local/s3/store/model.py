@@ -1,4 +1,4 @@
-"""What the data plane holds: buckets, objects, blobs. All frozen; sizes are bytes, times epoch seconds, ETags bare."""
+"""Buckets, objects and blobs as data. All frozen; sizes are bytes, times epoch seconds, ETags bare."""
 
 from __future__ import annotations
 

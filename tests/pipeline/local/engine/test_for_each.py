@@ -84,7 +84,7 @@ def test_items_come_from_a_text_and_the_best_iteration_is_selected(local: LocalS
     assert found["Each"]["Metadata"]["ForEach"]["Selector"] == {"StepName": "Twice-2", "Index": 2}
     assert found["Best"]["Metadata"] == found["Second"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     done = run(local, name, given={"Items": "nothing"})
-    assert "is no list" in steps(local, done["PipelineExecutionArn"])["Each"]["FailureReason"]
+    assert "is neither a list" in steps(local, done["PipelineExecutionArn"])["Each"]["FailureReason"]
     done = run(local, name, given={"Items": "[]"})
     assert steps(local, done["PipelineExecutionArn"])["Each"]["Metadata"]["ForEach"]["InputItemCount"] == 0
 

@@ -330,7 +330,7 @@ def test_another_region_than_the_folders_is_refused(state: Path) -> None:
     [
         ({"region": "Europe"}, "'Europe' is no region"),
         ({"account": "12"}, "'12' is no account"),
-        ({"port": 70000}, "70000 is no port"),
+        ({"port": 70000}, "70000 is not a port"),
         ({"faults": ["thirst=1"]}, "no fault reads 'thirst=1'"),
     ],
 )

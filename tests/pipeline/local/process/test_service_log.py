@@ -31,7 +31,7 @@ def test_the_level_is_the_one_that_was_asked_for(tmp_path: Path) -> None:
     logging.getLogger("pipeline.local.service").debug("every request")
     service_log.end(handler)
     assert "DEBUG   service: every request" in (tmp_path / "server.log").read_text()
-    with pytest.raises(UsageError, match="PIPELINE_LOG=loud is no level"):
+    with pytest.raises(UsageError, match="PIPELINE_LOG=loud is not a log level"):
         service_log.begin(tmp_path / "server.log", {"PIPELINE_LOG": "loud"})
 
 
