@@ -96,7 +96,7 @@ def moment(cell: str, order: str) -> Moment | None:
 
 
 @dataclass(frozen=True)
-class Number:
+class Numeric:
     """A number: itself, the median of train where it is missing, and a flag if some of train were missing."""
 
     kind: ClassVar[str] = "number"
@@ -215,8 +215,8 @@ class LeftOut:
         return np.empty((len(cells), 0), np.float32)
 
 
-Treatment = Number | Category | Date | LeftOut
-_KINDS: Final[Mapping[str, type[Treatment]]] = {kind.kind: kind for kind in (Number, Category, Date, LeftOut)}
+Treatment = Numeric | Category | Date | LeftOut
+_KINDS: Final[Mapping[str, type[Treatment]]] = {kind.kind: kind for kind in (Numeric, Category, Date, LeftOut)}
 
 
 @dataclass(frozen=True)

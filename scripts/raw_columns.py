@@ -28,7 +28,7 @@ Cells = Array
 
 
 @dataclass(frozen=True)
-class Chunk:
+class RawChunk:
     """Some rows of a file: their columns by name, and their labels."""
 
     columns: dict[str, Cells]
@@ -60,7 +60,7 @@ class _Reading:
     columns: dict[str, dict[str, int] | None] = field(default_factory=dict)
     """Each column's texts and their places; None as long as it is taken for numbers."""
 
-    def table(self, file: str, unit: str, first: int, label: str, chunks: Iterable[Chunk]) -> Table:
+    def table(self, file: str, unit: str, first: int, label: str, chunks: Iterable[RawChunk]) -> Table:
         """The rows of one file. Raises `ScriptError`, and `_IsTextError` once the rows of a chunk were looked at."""
         faults = Faults(file, unit)
         features: list[Array] = []
@@ -138,18 +138,18 @@ def _files(found: Found, label_column: str, header: str) -> Iterator[tuple[Path,
         yield path, (path.name, "row", 1, first.head.described(), _columnar_chunks([first], batches))
 
 
-def _csv_chunks(path: Path, head: Head) -> Iterator[Chunk]:
+def _csv_chunks(path: Path, head: Head) -> Iterator[RawChunk]:
     names = [head.names[place].strip() if head.lines else f"column {place + 1}" for place in head.features]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ScriptError(f"{path.name}: its header has more than one {twice!r}; rename all but one")
     for features, labels in read_cells(path, head):
-        yield Chunk(dict(zip(names, features, strict=True)), labels)
+        yield RawChunk(dict(zip(names, features, strict=True)), labels)
 
 
-def _columnar_chunks(first: list[Batch], rest: Iterator[Batch]) -> Iterator[Chunk]:
+def _columnar_chunks(first: list[Batch], rest: Iterator[Batch]) -> Iterator[RawChunk]:
     for batch in itertools.chain(first, rest):
-        yield Chunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
+        yield RawChunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
 
 
 def _arrow_cells(column: Any) -> Cells:

@@ -20,7 +20,7 @@ from scripts.featurizer import (
     Featurizer,
     Floats,
     LeftOut,
-    Number,
+    Numeric,
     Treatment,
     is_number,
     moment,
@@ -42,7 +42,7 @@ _MOST_NAMED: Final = 8
 
 
 @dataclass(frozen=True)
-class Kind:
+class ColumnKind:
     """What a column is: number, category, date, or left out, and then why; the order of a date's parts."""
 
     name: str
@@ -50,17 +50,17 @@ class Kind:
     order: str = ""
 
 
-def kinds_of(raw: RawTables) -> tuple[Kind, ...]:
+def kinds_of(raw: RawTables) -> tuple[ColumnKind, ...]:
     """The kinds of all columns."""
     return tuple(
-        Kind(LeftOut.kind, "it counts the rows")
+        ColumnKind(LeftOut.kind, "it counts the rows")
         if texts is None and all(_counts(table.features[:, index]) for table in raw.every())
         else _kind(_values(raw, index), texts)
         for index, texts in enumerate(raw.texts)
     )
 
 
-def problems_of(raw: RawTables, kinds: Sequence[Kind]) -> list[Problem]:
+def problems_of(raw: RawTables, kinds: Sequence[ColumnKind]) -> list[Problem]:
     """All that is wrong with the tables, whatever the treatment."""
     found = [problem for table in raw.every() for problem in table.problems]
     found += [problem for problem in leaks(raw.every()) if raw.texts[problem.index] is None]
@@ -79,7 +79,7 @@ def problems_of(raw: RawTables, kinds: Sequence[Kind]) -> list[Problem]:
     return found
 
 
-def fit(raw: RawTables, kinds: Sequence[Kind], train: Split) -> Featurizer:
+def fit(raw: RawTables, kinds: Sequence[ColumnKind], train: Split) -> Featurizer:
     """The treatments, fitted on the rows of train."""
     columns = []
     for index, (name, kind, texts) in enumerate(zip(raw.names, kinds, raw.texts, strict=True)):
@@ -118,7 +118,7 @@ def raw_rows(raw: RawTables, split: Split) -> Iterator[list[str]]:
 
 
 def _features(column: Treatment, values: Array, texts: Sequence[str] | None) -> Floats:
-    if isinstance(column, Number):
+    if isinstance(column, Numeric):
         return column.of_numbers(values)
     made = column.of_cells([*(texts or ()), ""])
     return made[np.where(np.isnan(values), len(made) - 1, values).astype(np.intp)]
@@ -135,28 +135,28 @@ def _counts(values: Array) -> bool:
     return bool(different == len(values) >= _FEWEST_COUNTED and np.ptp(values) == different - 1)
 
 
-def _kind(values: Array, texts: Sequence[str] | None) -> Kind:
+def _kind(values: Array, texts: Sequence[str] | None) -> ColumnKind:
     known = values[~np.isnan(values)]
     different = len(np.unique(known))
     if different == 0:
-        return Kind(LeftOut.kind, "every row is empty")
+        return ColumnKind(LeftOut.kind, "every row is empty")
     if different == 1 and len(known) == len(values):
-        return Kind(LeftOut.kind, "every row is the same")
+        return ColumnKind(LeftOut.kind, "every row is the same")
     if texts is None:
-        return Kind(Number.kind)
+        return ColumnKind(Numeric.kind)
     counts = np.bincount(known.astype(np.intp), minlength=len(texts))
     total = int(counts.sum())
     orders = _orders(texts)
     if orders:
-        return Kind(Date.kind, order=orders[0]) if len(orders) == 1 else Kind(DATES)
+        return ColumnKind(Date.kind, order=orders[0]) if len(orders) == 1 else ColumnKind(DATES)
     numbers = int(counts[[is_number(text) for text in texts]].sum())
     if numbers >= _MOSTLY * total:
-        return Kind(MIXED)
+        return ColumnKind(MIXED)
     if sum(int(count) for text, count in zip(texts, counts, strict=True) if _orders([text])) >= _MOSTLY * total:
-        return Kind(DATES)
+        return ColumnKind(DATES)
     if different > max(_FEWEST_OWN, _OWN * total):
-        return Kind(LeftOut.kind, "it is text, nearly every row its own")
-    return Kind(Category.kind)
+        return ColumnKind(LeftOut.kind, "it is text, nearly every row its own")
+    return ColumnKind(Category.kind)
 
 
 def _orders(texts: Sequence[str]) -> list[str]:
@@ -165,15 +165,15 @@ def _orders(texts: Sequence[str]) -> list[str]:
     return ["dmy"] if len(orders) > 1 and all("." in text[:3] for text in texts) else orders
 
 
-def _fitted(name: str, kind: Kind, values: Array, texts: Sequence[str]) -> Treatment:
+def _fitted(name: str, kind: ColumnKind, values: Array, texts: Sequence[str]) -> Treatment:
     known = values[~np.isnan(values)]
     flag = len(known) < len(values)
     if kind.name == LeftOut.kind:
         return LeftOut(name, kind.why)
     if not len(known):
         return LeftOut(name, "every row of train is empty")
-    if kind.name == Number.kind:
-        return Number(name, float(np.median(known)), flag)
+    if kind.name == Numeric.kind:
+        return Numeric(name, float(np.median(known)), flag)
     if kind.name == Date.kind:
         found = [moment(text, kind.order) for text in texts]
         places = known.astype(np.intp)

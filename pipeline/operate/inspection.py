@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from scripts.problems import Problem
     from scripts.raw_columns import RawTables
     from scripts.tables import Table
-    from scripts.treatment import Kind
+    from scripts.treatment import ColumnKind
 
 _MOST_CLASSES: Final = 20
 _SMALL: Final = 1 << 20
@@ -124,7 +124,7 @@ def _fitting(rows: Mapping[str, int], batch: int) -> int:
     return max(1, min(batch, train))
 
 
-def _treated(raw: RawTables, kinds: Sequence[Kind]) -> tuple[Column, ...]:
+def _treated(raw: RawTables, kinds: Sequence[ColumnKind]) -> tuple[Column, ...]:
     """The columns with the treatment that each will get."""
     import numpy as np
 

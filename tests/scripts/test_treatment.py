@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from scripts import convert
-from scripts.featurizer import Category, Date, Featurizer, LeftOut, Number, RequestError, moment, transform_fn, treated
+from scripts.featurizer import Category, Date, Featurizer, LeftOut, Numeric, RequestError, moment, transform_fn, treated
 from scripts.recordio import read
 from tests.support.raw_table import by_scikit_learn, customers
 
@@ -102,7 +102,7 @@ def test_columns_are_matched_by_name_in_any_order_and_form(converted: Path, spli
 def test_what_is_unknown_or_missing_at_the_endpoint_is_filled_as_in_train() -> None:
     featurizer = Featurizer(
         (
-            Number("age", 40.0, False),
+            Numeric("age", 40.0, False),
             Category("city", ("", "Oslo", "Rome"), True),
             Category("plan", ("a", "b"), False),
             Date("day", "dmy", 10.0, True, False),
@@ -138,7 +138,7 @@ def test_what_is_unknown_or_missing_at_the_endpoint_is_filled_as_in_train() -> N
     ids=["width", "text", "large", "header", "twice", "key", "list", "cut", "scalar", "number", "empty", "type"],
 )
 def test_a_request_that_cannot_be_treated_is_refused_by_row_and_column(body: str, kind: str, reason: str) -> None:
-    featurizer = Featurizer((Number("age", 1.0, True), Category("city", ("a",), True), LeftOut("id", "counts")))
+    featurizer = Featurizer((Numeric("age", 1.0, True), Category("city", ("a",), True), LeftOut("id", "counts")))
     with pytest.raises(RequestError, match=f"^{re.escape(reason)}"):
         treated(featurizer, body, kind)
 
