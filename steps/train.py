@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sagemaker.core.shapes import Channel, DataSource, S3DataSource
 from sagemaker.core.training.configs import (
     Compute,
-    InputData,
     Networking,
     OutputDataConfig,
     StoppingCondition,
@@ -32,16 +32,21 @@ def train(
     *,
     channels: Mapping[str, Any],
     hyperparameters: Mapping[str, Any],
+    input_mode: str,
     instance_type: Any,
     instance_count: Any,
 ) -> TrainingStep:
-    """The step. `channels` are S3 addresses by channel name; every hyperparameter is a string."""
+    """The step. `channels` are S3 addresses by channel name; every hyperparameter is a string.
+
+    `input_mode` says how channels come to the container: File (before it starts), FastFile or Pipe (while it reads).
+    """
     trainer = ModelTrainer(
         sagemaker_session=context.session,
         role=context.role,
         training_image=context.algorithm,
         base_job_name="linear-learner",
         hyperparameters=dict(hyperparameters),
+        training_input_mode=input_mode,
         compute=Compute(
             instance_type=instance_type,
             instance_count=instance_count,
@@ -53,16 +58,23 @@ def train(
         networking=_networking(context),
         tags=[Tag(key=key, value=value) for key, value in context.tags] or None,
     )
-    inputs = [
-        InputData(channel_name=name, data_source=uri, content_type=CONTENT_TYPE) for name, uri in channels.items()
-    ]
     return TrainingStep(
         name=NAME,
-        step_args=trainer.train(input_data_config=inputs),
+        step_args=trainer.train(input_data_config=[_channel(name, uri, input_mode) for name, uri in channels.items()]),
         display_name="Train model",
         description="linear-learner: many models side by side, the best one by the validation channel.",
         cache_config=policies.CACHED,
         retry_policies=policies.JOB_RETRIES,
+    )
+
+
+def _channel(name: str, uri: Any, input_mode: str) -> Channel:
+    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+    return Channel(
+        channel_name=name,
+        data_source=DataSource(s3_data_source=source),
+        content_type=CONTENT_TYPE,
+        input_mode=input_mode,
     )
 
 

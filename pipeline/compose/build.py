@@ -67,6 +67,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         context,
         channels={name: output_uri(converted, name) for name in CHANNELS},
         hyperparameters=hyperparameters(settings.task, p),
+        input_mode=settings.training_input_mode,
         instance_type=p["TrainingInstanceType"],
         instance_count=p["TrainingInstanceCount"],
     )

@@ -122,6 +122,10 @@ class Settings(BaseSettings):
         BeforeValidator(_pairs),
         Field(description="How a new model reaches the endpoint, a table: kind, percent, wait_seconds and bounds."),
     ] = None
+    training_input_mode: Annotated[
+        Literal["File", "FastFile", "Pipe"],
+        Field(description="How training gets its data: File before it starts, FastFile or Pipe while it reads."),
+    ] = "File"
     parameters: Annotated[
         _Values, Field(description="This environment's own defaults of the pipeline's parameters.")
     ] = {}

@@ -209,3 +209,10 @@ def test_what_is_tried_again() -> None:
         if name in _JOBS:
             expected |= {"SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"}
         assert retried == expected
+
+
+@pytest.mark.parametrize(("case", "mode"), [("binary", "File"), ("full", "Pipe")])
+def test_channels_come_to_training_as_the_setting_says(case: str, mode: str) -> None:
+    arguments = _arguments("TrainModel", case)
+    assert {channel["InputMode"] for channel in arguments["InputDataConfig"]} == {mode}
+    assert arguments["AlgorithmSpecification"]["TrainingInputMode"] == mode
