@@ -27,29 +27,39 @@ def register(app: typer.Typer) -> None:
 @located
 def predict(
     where: Where,
-    file: Annotated[Path, typer.Argument(help="Features without labels: CSV, NPZ, JSON or JSON Lines.")],
+    file: Annotated[Path, typer.Argument(help="Rows, with or without header and label: CSV, NPZ, JSON, JSON Lines.")],
     endpoint: Annotated[str, typer.Option(help="The endpoint; the settings' by default.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file instead.")] = None,
 ) -> None:
-    """Send a file of rows to the endpoint and print what it answers."""
+    """Send a file of rows to the endpoint and print what it answers, beside the file's own labels if it has some."""
     import json as json_module
 
     from pipeline.operate import predict as api
+    from pipeline.operate.answers import Tally, write_csv
 
     settings, clients = where.opened()
-    answers = api.predict(clients, endpoint or settings.endpoint, file)
+    tally = Tally()
+    answers = tally.counting(api.predict(clients, endpoint or settings.endpoint, file))
     if json:
         for answer in answers:
             print(json_module.dumps(vars(answer)))
-        return
-    from pipeline.cli.tables import plain_table
+    elif out is not None:
+        write_csv(answers, out, progress=lambda rows: print(f"{rows} rows", file=sys.stderr))
+        print(f"{tally.rows} rows in {out}", file=sys.stderr)
+    else:
+        from pipeline.cli.tables import plain_table
 
-    rows = ((str(answer.row), "" if answer.label is None else str(answer.label), _score(answer)) for answer in answers)
-    console().print(plain_table(("row", "label", "score"), rows, right=("row", "label", "score")))
+        head = ("row", "label", "score", "in the file")
+        console().print(plain_table(head, map(_cells, answers), right=("row", "label", "score")))
+    if tally.said:
+        print(tally.said, file=sys.stderr)
 
 
-def _score(answer: PredictedRow) -> str:
-    return f"{max(answer.score) if isinstance(answer.score, list) else answer.score:.6f}"
+def _cells(answer: PredictedRow) -> tuple[str, ...]:
+    label = answer.name or ("" if answer.label is None else str(answer.label))
+    score = max(answer.score) if isinstance(answer.score, list) else answer.score
+    return str(answer.row), label, f"{score:.6f}", answer.truth
 
 
 @composing

@@ -1,12 +1,11 @@
-"""Sends a file of features to an endpoint in batches and reads the answers: CSV, NPZ, JSON or JSON Lines.
+"""Sends a file of rows to an endpoint in batches and reads the answers, in the words of the data it learnt from.
 
-CSV goes as it is, a few hundred rows a request, and comes back as JSON Lines; the other forms are read first. Text may
-be gzipped, as the ending `.gz` says.
+A header is matched by name, whatever its order, and a label among the columns is kept to be compared. Text may be
+gzipped, as the ending `.gz` says.
 """
 
 from __future__ import annotations
 
-import codecs
 import gzip
 import json
 import zlib
@@ -17,6 +16,8 @@ from typing import Any, Final, TypeGuard
 
 from pipeline.clients import Clients, error_code, error_message, translated
 from pipeline.errors import DataError, ServiceError
+from pipeline.operate.deployed import DeployedData, deployed_data
+from pipeline.operate.prediction_csv import Sent, sent_csv
 from pipeline.user_files import unfit
 
 _ROWS: Final = 500
@@ -26,74 +27,73 @@ _BYTES: Final = 5 * 1024 * 1024
 
 @dataclass(frozen=True)
 class PredictedRow:
-    """The answer to one row: its number from 1, the label (None for regression), the score or the scores."""
+    """The answer to one row: its number from 1, the label (None for regression), the score or the scores.
+
+    `name` is what the label's class is called, `truth` what the file says, each empty where it is not known.
+    """
 
     row: int
     label: int | None
     score: float | list[float]
+    name: str = ""
+    truth: str = ""
 
 
 def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[PredictedRow]:
     """The endpoint's answers to every row of the file, in order, as they come.
 
-    Raises DataError for a file that cannot be read, ServiceError for what the endpoint refuses.
+    Raises DataError for a file that cannot be read or whose columns do not fit, ServiceError for what is refused.
     """
-    row, header = 0, b""
-    for body in batches(rows(path)):
-        answers, asked = _invoke(clients, endpoint, header + body, row + 1), body.count(b"\n")
-        if not row and len(answers) == asked - 1:
-            # The model knows its columns and took the first line for their names: so the other requests need it too.
-            header, asked = body[: body.index(b"\n") + 1], asked - 1
-        if len(answers) != asked:
-            raise ServiceError(f"endpoint {endpoint} gave {len(answers)} answers to {asked} rows from row {row + 1} on")
-        for answer in answers:
+    data = deployed_data(clients, endpoint)
+    row = 0
+    for batch in batches(rows(path, data)):
+        body = batch[0].header + b"".join(sent.line for sent in batch)
+        answers = _invoke(clients, endpoint, body, row + 1, len(batch))
+        for sent, answer in zip(batch, answers, strict=True):
             row += 1
-            label = answer.get("predicted_label")
-            yield PredictedRow(row, None if label is None else int(label), answer["score"])
+            label = None if answer.get("predicted_label") is None else int(answer["predicted_label"])
+            yield PredictedRow(row, label, answer["score"], _name(data, label), sent.truth)
 
 
-def rows(path: Path) -> Iterator[bytes]:
-    """The rows of a file as lines of CSV without a label. Raises DataError."""
+def _name(data: DeployedData | None, label: int | None) -> str:
+    return "" if data is None or label is None or label >= len(data.classes) else data.classes[label]
+
+
+def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
+    """The rows of a file as they are sent, for a model that learnt from `data`. Raises DataError."""
     try:
         if reason := unfit(path):
             raise DataError(f"{path} {reason}", hint="give a file")
         if path.name.lower().endswith(".npz"):
-            yield from _npz(path)
+            yield from map(Sent, _npz(path, 1.0 if data is None else data.scale))
             return
         packed = path.name.lower().endswith(".gz")
         with gzip.open(path) if packed else path.open("rb") as file:
             if path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".jsonlines")):
-                yield from _json(path, file.read().decode("utf-8-sig"))
+                yield from map(Sent, _json(path, file.read().decode("utf-8-sig")))
             else:
-                yield from _lines(file)
+                yield from sent_csv(path, file, data)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
 
 
-def _lines(file: Iterable[bytes]) -> Iterator[bytes]:
-    for number, line in enumerate(file):
-        row = (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).strip()
-        if row:
-            yield row + b"\n"
-
-
-def batches(lines: Iterator[bytes]) -> Iterator[bytes]:
-    """Lines in requests of at most 500 rows and 5 MiB."""
-    body: list[bytes] = []
+def batches(lines: Iterable[Sent]) -> Iterator[list[Sent]]:
+    """Rows in requests of at most 500 rows and 5 MiB."""
+    batch: list[Sent] = []
     size = 0
-    for line in lines:
-        if body and (len(body) == _ROWS or size + len(line) > _BYTES):
-            yield b"".join(body)
-            body, size = [], 0
-        body.append(line)
-        size += len(line)
-    if body:
-        yield b"".join(body)
+    for sent in lines:
+        if batch and (len(batch) == _ROWS or size + len(sent.line) > _BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(sent)
+        size += len(sent.line)
+    if batch:
+        yield batch
 
 
-def _npz(path: Path) -> Iterator[bytes]:
+def _npz(path: Path, scale: float) -> Iterator[bytes]:
     import zipfile
 
     import numpy as np
@@ -115,6 +115,8 @@ def _npz(path: Path) -> Iterator[bytes]:
         zlib.error,
     ) as error:
         raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
+    if features.dtype.kind in "ui" and scale != 1.0:
+        features = features * np.float32(scale)
     for row in features:
         yield ",".join(map(repr, row.tolist())).encode() + b"\n"
 
@@ -147,7 +149,7 @@ def _is_row(value: Any) -> TypeGuard[list[float]]:
     return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
 
 
-def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[dict[str, Any]]:
+def _invoke(clients: Clients, endpoint: str, body: bytes, first: int, count: int) -> list[dict[str, Any]]:
     from botocore.exceptions import ClientError
 
     with translated():
@@ -159,9 +161,8 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[di
         except ClientError as error:
             if error_code(error) != "ModelError":
                 raise
-            last = first + body.count(b"\n") - 1
             raise ServiceError(
-                f"the model refused rows {first} to {last}: {error_message(error)}",
+                f"the model refused rows {first} to {first + count - 1}: {error_message(error)}",
                 hint="a row has as many comma-separated numbers as the model has features, with no label and no header",
             ) from error
     try:
@@ -171,4 +172,6 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int) -> list[di
         scored = False
     if not scored:
         raise ServiceError(f"endpoint {endpoint} does not answer as linear-learner does: {reply[:80]!r}")
+    if len(answers) != count:
+        raise ServiceError(f"endpoint {endpoint} gave {len(answers)} answers to {count} rows from row {first} on")
     return answers

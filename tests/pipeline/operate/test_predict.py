@@ -19,13 +19,15 @@ from hypothesis import strategies as st
 
 from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
+from pipeline.operate.answers import Tally, write_csv
 from pipeline.operate.predict import PredictedRow, batches, predict, rows
+from pipeline.operate.prediction_csv import Sent
 
 ROWS = [[1.0, 0.5, -2.25], [0.1, 1e-7, 3.0]]
 
 
 def parsed(path: Path) -> list[list[float]]:
-    return [[float(value) for value in line.decode().split(",")] for line in rows(path)]
+    return [[float(value) for value in sent.line.decode().split(",")] for sent in rows(path)]
 
 
 def test_every_form_gives_the_same_rows(tmp_path: Path) -> None:
@@ -96,28 +98,67 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @given(st.lists(st.binary(max_size=40).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=1200))
 def test_batches_hold_all_lines_in_order_and_at_most_500(lines: list[bytes]) -> None:
-    found = list(batches(iter(lines)))
-    assert b"".join(found) == b"".join(lines)
-    assert all(0 < body.count(b"\n") <= 500 for body in found)
+    found = list(batches(map(Sent, lines)))
+    assert [sent.line for batch in found for sent in batch] == lines
+    assert all(0 < len(batch) <= 500 for batch in found)
 
 
 def test_a_batch_keeps_below_what_an_endpoint_takes() -> None:
     line = b"1," * 500_000 + b"1\n"
-    found = list(batches(iter([line] * 13)))
+    found = [b"".join(sent.line for sent in batch) for batch in batches(map(Sent, [line] * 13))]
     assert all(len(body) <= 5 * 1024 * 1024 for body in found)
     assert sum(map(len, found)) == 13 * len(line)
 
 
 class Endpoint(Clients):
-    """A client whose requests are answered here: each row's score is its first number."""
+    """A client whose requests are answered here: each row's score is its first number, its label 1.
 
-    def __init__(self, refuse: str = "", reply: bytes | None = None, *, header: bool = False) -> None:
+    `inspection` is what the conversion of the data that its model learnt from left; none for a model made elsewhere.
+    A model that takes `raw` rows has a container before it, which reads a header.
+    """
+
+    def __init__(
+        self,
+        refuse: str = "",
+        reply: bytes | None = None,
+        inspection: dict[str, Any] | None = None,
+        *,
+        raw: bool = False,
+    ) -> None:
         super().__init__(boto3.Session("k", "s", region_name="us-east-1"))
         self.asked: list[bytes] = []
         self._refuse = refuse
         self._reply = reply
-        self._header = header
+        self._inspection = inspection
+        self._raw = raw
+        self.sagemaker.meta.events.register("before-call.sagemaker", self._describe)
+        self.s3.meta.events.register("before-call.s3.GetObject", self._object)
         self.runtime.meta.events.register("before-call.sagemaker-runtime.InvokeEndpoint", self._answer)
+
+    def _describe(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse
+
+        source = {"S3DataSource": {"S3Uri": "s3://b/p/executions/e/ConvertData/train", "S3DataType": "S3Prefix"}}
+        artefact = "s3://b/p/executions/e/TrainModel/model/job-1/output/model.tar.gz"
+        known: dict[str, Any] = {
+            "DescribeEndpoint": {"EndpointConfigName": "c"},
+            "DescribeEndpointConfig": {"ProductionVariants": [{"ModelName": "m"}]},
+            "DescribeModel": {"Containers": [{"ModelDataUrl": artefact}] * (1 + self._raw)},
+            "DescribeTrainingJob": {"InputDataConfig": [{"ChannelName": "train", "DataSource": source}]},
+        }
+        http = AWSResponse("http://127.0.0.1", 200, {}, None)  # type: ignore[arg-type]
+        return http, known[model.name]
+
+    def _object(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse
+
+        assert params["url_path"].endswith("/ConvertData/inspection/inspection.json"), params["url_path"]
+        status = 200 if self._inspection else 404
+        http = AWSResponse("http://127.0.0.1", status, {}, None)  # type: ignore[arg-type]
+        if self._inspection is None:
+            return http, {"Error": {"Code": "NoSuchKey", "Message": "gone"}, "ResponseMetadata": {}}
+        text = json.dumps(self._inspection).encode()
+        return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
 
     def _answer(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         from botocore.awsrequest import AWSResponse
@@ -129,7 +170,7 @@ class Endpoint(Clients):
         if self._refuse:
             return http, {"Error": {"Code": "ModelError", "Message": self._refuse}, "ResponseMetadata": {}}
         answers = [
-            {"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()[self._header :]
+            {"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()[self._raw :]
         ]
         text = "".join(json.dumps(answer) + "\n" for answer in answers).encode() if self._reply is None else self._reply
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
@@ -150,13 +191,17 @@ def test_answers_come_in_the_order_of_the_rows_over_several_requests(tmp_path: P
     assert [body.count(b"\n") for body in endpoint.asked] == [500, 500, 201]
 
 
-def test_a_header_that_the_model_reads_goes_with_every_request(tmp_path: Path) -> None:
-    path = csv(tmp_path, 1201)
-    path.write_text("size,age\n" + path.read_text())
-    endpoint = Endpoint(header=True)
+def test_a_header_that_the_model_reads_goes_with_every_request_and_the_label_with_none(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("age,kind,city\n" + "".join(f'{number},newt,"Bonn, am Rhein"\n' for number in range(600)))
+    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 3)", names=["age", "city=Bonn"]), raw=True)
     found = list(predict(endpoint, "demo", path))
-    assert [(answer.row, answer.score) for answer in found] == [(row + 1, float(row)) for row in range(1201)]
-    assert all(body.startswith(b"size,age\n") for body in endpoint.asked) and len(endpoint.asked) == 3
+    assert [answer.score for answer in found] == [float(number) for number in range(600)]
+    assert {answer.truth for answer in found} == {"newt"}
+    assert [body.splitlines()[:2] for body in endpoint.asked] == [
+        [b"age,city", b'0,"Bonn, am Rhein"'],
+        [b"age,city", b'500,"Bonn, am Rhein"'],
+    ]
 
 
 def test_answers_that_are_not_as_many_as_the_rows_are_refused(tmp_path: Path) -> None:
@@ -175,3 +220,88 @@ def test_what_the_model_refuses_is_said_with_the_rows(tmp_path: Path) -> None:
 def test_the_answer_of_another_algorithm_is_told_from_linear_learners(tmp_path: Path, reply: bytes) -> None:
     with pytest.raises(ServiceError, match="endpoint demo does not answer as linear-learner does"):
         list(predict(Endpoint(reply=reply), "demo", csv(tmp_path, 1)))
+
+
+def inspected(label: str = "'kind' (column 3 of 3)", **features: Any) -> dict[str, Any]:
+    given = {"names": ["width", "height"], "count": 2, "scale": 1.0} | features
+    return {"label": label, "classes": ["frog", "newt"], "features": given}
+
+
+def sent_for(folder: Path, text: str, inspection: dict[str, Any]) -> tuple[Endpoint, list[PredictedRow]]:
+    (folder / "rows.csv").write_text(text)
+    endpoint = Endpoint(inspection=inspection)
+    return endpoint, list(predict(endpoint, "demo", folder / "rows.csv"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "width,height,kind\n1,2,newt\n3,4,frog\n",
+        "kind,extra,height,width\nnewt,x,2,1\nfrog,y,4,3\n",
+        "\ufeffkind;height;width\nnewt;2;1\nfrog;4;3\n",
+        "1,2,newt\n3,4,frog\n",
+    ],
+    ids=["header", "other-order", "semicolons", "no-header"],
+)
+def test_columns_go_by_name_and_the_label_is_kept_to_be_compared(tmp_path: Path, text: str) -> None:
+    endpoint, found = sent_for(tmp_path, text, inspected())
+    assert endpoint.asked == [b"1,2\n3,4\n"]
+    assert [(row.name, row.truth) for row in found] == [("newt", "newt"), ("newt", "frog")]
+    tally = Tally()
+    assert len(list(tally.counting(found))) == 2
+    assert tally.said == "1 of 2 as the file says (50.00%)"
+
+
+def test_a_file_without_a_feature_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="lacks 1 of the model's 2 features: height"):
+        sent_for(tmp_path, "width,kind\n1,newt\n", inspected())
+
+
+def test_a_row_of_another_width_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="row 2: 4 fields where the model has 2 features"):
+        sent_for(tmp_path, "1,2\n1,2,3,4\n", inspected())
+
+
+def test_a_row_that_lacks_a_field_of_its_header_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="row 1: 1 fields where the header has 2"):
+        sent_for(tmp_path, "width,height\n1\n", inspected())
+
+
+def test_pixels_are_scaled_as_the_model_learnt_them(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.array([[128, 64]], np.uint8))
+    endpoint = Endpoint(inspection=inspected(names=[], scale=1 / 256))
+    list(predict(endpoint, "demo", tmp_path / "a.npz"))
+    assert endpoint.asked == [b"0.5,0.25\n"]
+
+
+def test_one_class_against_all_others_is_compared_so(tmp_path: Path) -> None:
+    tally = Tally()
+    rows = [
+        PredictedRow(1, 0, 0.1, "not 0", "7"),
+        PredictedRow(2, 1, 0.9, "0", "0.0"),
+        PredictedRow(3, 0, 0.1, "not 0", "0"),
+    ]
+    list(tally.counting(rows))
+    assert tally.said.startswith("2 of 3")
+
+
+def test_amounts_are_compared_by_their_distance() -> None:
+    tally = Tally()
+    list(tally.counting([PredictedRow(1, None, 2.0, "", "1"), PredictedRow(2, None, 5.0, "", "8")]))
+    assert tally.said == "off by 2 on average from the file's own values"
+
+
+def test_answers_become_a_csv_whole_or_not_at_all(tmp_path: Path) -> None:
+    write_csv([PredictedRow(1, 2, [0.1, 0.2, 0.7], "newt", "")], tmp_path / "out.csv", progress=lambda _: None)
+    assert (tmp_path / "out.csv").read_text().splitlines() == [
+        "row,label,name,truth,score_0,score_1,score_2",
+        "1,2,newt,,0.1,0.2,0.7",
+    ]
+
+    def broken() -> Iterator[PredictedRow]:
+        yield PredictedRow(1, 1, 0.5)
+        raise ServiceError("the endpoint went away")
+
+    with pytest.raises(ServiceError):
+        write_csv(broken(), tmp_path / "other.csv", progress=lambda _: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]

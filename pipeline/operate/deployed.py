@@ -1,0 +1,77 @@
+"""What the model behind an endpoint was made from: the names of its features and classes, its label, its units.
+
+Found by going back from the endpoint: its model's artefact names the training job, whose channel names the conversion,
+whose inspection holds the words. Where that chain is broken, as for a model made elsewhere, there are none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipeline.clients import Clients, translated
+from pipeline.executions.results import split
+
+_LABEL: Final = re.compile(r"^(?:'(?P<name>.*)' )?\(column (?P<place>\d+) of (?P<fields>\d+)")
+
+
+@dataclass(frozen=True)
+class DeployedData:
+    """The data that a deployed model learnt from."""
+
+    features: tuple[str, ...]
+    """Empty where they have no names."""
+    width: int
+    classes: tuple[str, ...]
+    """Empty for a regression."""
+    label: str
+    """The label's column; empty where it has no name."""
+    place: int | None
+    """The label's place in a row of the data, from 0, where it had one."""
+    scale: float
+    """What whole numbers, pixels, were multiplied by."""
+    raw: bool
+    """Whether the endpoint takes rows as they are in the table and treats them itself."""
+
+
+def deployed_data(clients: Clients, endpoint: str) -> DeployedData | None:
+    """The data behind the endpoint, or None where they cannot be found. Raises ServiceError for no such endpoint."""
+    from botocore.exceptions import ClientError
+
+    with translated():
+        config = clients.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    try:
+        containers = _containers(clients, config)
+        job = containers[-1]["ModelDataUrl"].split("/")[-3]
+        channel = clients.sagemaker.describe_training_job(TrainingJobName=job)["InputDataConfig"][0]
+        converted = channel["DataSource"]["S3DataSource"]["S3Uri"].rstrip("/").rpartition("/")[0]
+        bucket, key = split(f"{converted}/inspection/inspection.json")
+        found = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        return _read(found, raw=len(containers) > 1)
+    except (ClientError, LookupError, TypeError, ValueError):
+        return None
+
+
+def _containers(clients: Clients, config: str) -> list[Any]:
+    variants = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
+    model = clients.sagemaker.describe_model(ModelName=variants[0]["ModelName"])
+    containers: list[Any] = model.get("Containers") or [model["PrimaryContainer"]]
+    if "ModelPackageName" in containers[0]:
+        package = clients.sagemaker.describe_model_package(ModelPackageName=containers[0]["ModelPackageName"])
+        containers = list(package["InferenceSpecification"]["Containers"])
+    return containers
+
+
+def _read(found: dict[str, Any], *, raw: bool) -> DeployedData:
+    features, label = found["features"], _LABEL.match(found["label"])
+    return DeployedData(
+        features=tuple(features["names"]),
+        width=int(features["count"]),
+        classes=tuple(found["classes"]),
+        label=(label["name"] or "") if label else "",
+        place=int(label["place"]) - 1 if label else None,
+        scale=float(features["scale"]),
+        raw=raw,
+    )

@@ -1,0 +1,108 @@
+"""Rows of CSV as an endpoint takes them: columns by name where there is a header, the label kept apart.
+
+What names are known comes from the data that the model learnt from; a file that lacks a feature, or has another number
+of columns, is refused before anything is sent.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+from pipeline.errors import DataError
+from pipeline.operate.deployed import DeployedData
+
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One row: the line to send, what the file says that the answer is, and the header that its request begins with."""
+
+    line: bytes
+    truth: str = ""
+    header: bytes = b""
+
+
+def sent_csv(path: Path, file: Iterable[bytes], data: DeployedData | None) -> Iterator[Sent]:
+    """The rows of an open file. Raises DataError."""
+    lines = (line for line in codecs.iterdecode(file, "utf-8-sig") if line.strip())
+    first = next(lines, None)
+    if first is None:
+        return
+    delimiter = max(",\t;|", key=first.count)
+    cells = csv.reader(chain([first], lines), delimiter=delimiter)
+    try:
+        head = next(cells)
+        if data is None or not _is_header(head, data):
+            yield from _unnamed(path, chain([head], cells), data)
+        else:
+            yield from _named(path, head, cells, data)
+    except csv.Error as error:
+        raise DataError(f"{path} is no readable CSV: {error}") from None
+
+
+def _is_header(head: Sequence[str], data: DeployedData) -> bool:
+    """Whether the first line is one of names: some that are known, or not one number."""
+    known = {*data.features, data.label} - {""}
+    return any(cell.strip() in known for cell in head) or not any(_is_number(cell) for cell in head)
+
+
+def _named(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: DeployedData) -> Iterator[Sent]:
+    names = [name.strip() for name in head]
+    label = names.index(data.label) if data.label in names else None
+    if data.raw:
+        kept = [place for place in range(len(names)) if place != label]
+        header = _line([names[place] for place in kept])
+    elif not data.features:
+        raise DataError(
+            f"{path} has a header, and the model's features have no names", hint="leave the header out of the file"
+        )
+    else:
+        if missing := [name for name in data.features if name not in names]:
+            shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+            raise DataError(
+                f"{path} lacks {len(missing)} of the model's {len(data.features)} features: {shown}",
+                hint="its header must name them all, in any order; other columns are passed over",
+            )
+        kept = [names.index(name) for name in data.features]
+        header = b""
+    for number, row in enumerate(cells, 1):
+        if len(row) != len(names):
+            raise DataError(f"{path}, row {number}: {len(row)} fields where the header has {len(names)}")
+        yield Sent(_line([row[place] for place in kept]), row[label] if label is not None else "", header)
+
+
+def _unnamed(path: Path, cells: Iterable[list[str]], data: DeployedData | None) -> Iterator[Sent]:
+    """Rows without a header: those of features alone go as they are, one field more is the label."""
+    for number, row in enumerate(cells, 1):
+        place = None if data is None else data.place
+        if data is None or data.raw or len(row) == data.width:
+            yield Sent(_line(row))
+        elif len(row) == data.width + 1 and place is not None:
+            yield Sent(_line([*row[:place], *row[place + 1 :]]), row[place])
+        else:
+            raise DataError(
+                f"{path}, row {number}: {len(row)} fields where the model has {data.width} features",
+                hint="give the features alone, or with the label where the model's own data had it",
+            )
+
+
+def _line(cells: Sequence[str]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
