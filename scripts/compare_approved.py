@@ -27,7 +27,7 @@ from scripts.linear_model import read_model
 from scripts.outputs import Outputs
 from scripts.paired import PairedTest, paired_test
 from scripts.predictions import Answers, aligned, read_answers, read_labels
-from scripts.registry import Registry, Version
+from scripts.registry import Registry, Version, open_registry
 from scripts.targets import TASKS
 
 FILE: Final = "comparison.json"
@@ -171,15 +171,6 @@ def _verdict(approved: Approved, pairs: Sequence[Pair], test: PairedTest | None,
 
 def _named(version: Version) -> str:
     return f"approved version {version.number}"
-
-
-def open_registry() -> Registry:
-    """The registry, as the environment configures boto3."""
-    import boto3
-    from botocore.config import Config
-
-    config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=70)
-    return Registry(boto3.client("sagemaker", config=config), boto3.client("s3", config=config))
 
 
 def main(argv: Sequence[str] | None = None) -> int:

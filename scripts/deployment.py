@@ -1,7 +1,8 @@
 """One SageMaker endpoint, as its validation sees it: asked, waited for, tagged, put back.
 
 The tag `validated-config` names the configuration that passed last, so that a later one which fails can be replaced
-by it. Throttling and passing faults are retried by botocore.
+by it; `released` and `released-before` name the versions of the registry that it serves and served. Throttling and
+passing faults are retried by botocore.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import Any, Final
 from scripts.errors import ScriptError
 
 VALIDATED_TAG: Final = "validated-config"
+RELEASED_TAG: Final = "released"
+BEFORE_TAG: Final = "released-before"
 _WAIT_SECONDS: Final = 1800.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 15.0
@@ -91,15 +94,20 @@ class Deployment:
             self._sleep(pause)
             waited, pause = waited + pause, min(_LONGEST_PAUSE, 1.5 * pause)
 
-    def mark_validated(self, config: str) -> None:
-        """Remember on the endpoint itself that `config` passed."""
-        self._control.add_tags(ResourceArn=self._arn(), Tags=[{"Key": VALIDATED_TAG, "Value": config}])
+    def mark_validated(self, config: str, version: str = "") -> None:
+        """Remember on the endpoint itself that `config` passed, and which version of the registry it serves."""
+        tags = {VALIDATED_TAG: config}
+        if version and (before := self._tags().get(RELEASED_TAG)) != version:
+            tags |= {RELEASED_TAG: version} | ({BEFORE_TAG: before} if before else {})
+        self._control.add_tags(
+            ResourceArn=self._arn(), Tags=[{"Key": name, "Value": value} for name, value in tags.items()]
+        )
 
     def put_back(self, failed: str) -> str:
         """Serve the configuration validated last instead of `failed`; what came of it, as the end of a sentence."""
         try:
             with reason_of("the endpoint could not be put back"):
-                previous = self._validated()
+                previous = self._tags().get(VALIDATED_TAG)
                 if previous is None:
                     return "no configuration was validated before, so it stays as it is"
                 if previous == failed:
@@ -112,10 +120,9 @@ class Deployment:
             return f"putting it back to {previous} failed, it serves {served}"
         return f"the endpoint was put back to {previous}"
 
-    def _validated(self) -> str | None:
+    def _tags(self) -> dict[str, str]:
         pages = self._control.get_paginator("list_tags").paginate(ResourceArn=self._arn())
-        tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
-        return tags.get(VALIDATED_TAG)
+        return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
 
     def _arn(self) -> str:
         return str(self._control.describe_endpoint(EndpointName=self.name)["EndpointArn"])

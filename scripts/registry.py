@@ -9,11 +9,13 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from scripts.errors import ScriptError
 
+TEST_SET: Final = ("features", "labels", "predictions")
 _ABSENT: Final = ("NoSuchKey", "NoSuchBucket", "404")
 
 
@@ -28,6 +30,15 @@ class Version:
     statistics: str
     """The S3 address of its evaluation."""
     properties: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_registry() -> Registry:
+    """The registry, as the environment configures boto3."""
+    import boto3
+    from botocore.config import Config
+
+    config = Config(retries={"mode": "standard", "max_attempts": 8}, connect_timeout=10, read_timeout=70)
+    return Registry(boto3.client("sagemaker", config=config), boto3.client("s3", config=config))
 
 
 class Registry:
@@ -81,6 +92,34 @@ class Registry:
                 raise ScriptError(f"{uri} is gone") from None
             raise
         return body.getvalue()
+
+    def test_set(self, version: Version, folder: Path) -> dict[str, Path]:
+        """The features, labels and predictions registered with the version, in folders of these names below `folder`.
+
+        Raises `ScriptError` where they are not registered, or gone.
+        """
+        folders = {}
+        for name in TEST_SET:
+            uri = version.properties.get(f"Test{name.capitalize()}")
+            if not uri:
+                raise ScriptError(
+                    f"version {version.number} is registered without its test {name}, so there is nothing to hold the "
+                    "endpoint to; release a version that this pipeline registered"
+                )
+            folders[name] = self._download(uri, folder / name)
+        return folders
+
+    def _download(self, uri: str, folder: Path) -> Path:
+        place = urlsplit(uri, allow_fragments=False)
+        prefix = place.path.strip("/") + "/"
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=place.netloc, Prefix=prefix)
+        names = [item["Key"].removeprefix(prefix) for page in pages for item in page.get("Contents", [])]
+        if not names:
+            raise ScriptError(f"{uri}, registered with the version, is gone")
+        folder.mkdir(parents=True)
+        for name in names:
+            self._s3.download_file(place.netloc, prefix + name, str(folder / Path(name).name))
+        return folder
 
     def figures(self, version: Version) -> dict[str, Any]:
         """The figures that the version was registered with, by name. Raises `ScriptError` where there are none."""

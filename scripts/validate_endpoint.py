@@ -1,6 +1,7 @@
 """ValidateEndpoint: does the deployed endpoint answer what the batch prediction answered?
 
-One record is sent, then the whole test set in batches; every answer is compared with PredictTest's. An endpoint that
+One record is sent, then the whole test set in batches; every answer is compared with PredictTest's. For a release the
+test set, the answers and the figures are those that were registered with the version. An endpoint that
 passes is tagged with its configuration. One that does not is put back to the configuration last tagged, and the step
 fails. boto3 takes region, credentials and address from its environment, so AWS and localhost are the same to it.
 """
@@ -9,8 +10,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +24,11 @@ from scripts.classes import read_classes, shown_names
 from scripts.confusion_picture import confusion_chart
 from scripts.deployment import Deployment, open_clients, reason_of
 from scripts.errors import ScriptError, conclude
-from scripts.metrics import confusion
+from scripts.figures import compute
+from scripts.metrics import HEADLINES, confusion
 from scripts.outputs import Outputs
 from scripts.predictions import Answers, aligned, class_count, feature_lines, parse_answers, read_answers, read_labels
+from scripts.registry import Registry, open_registry
 from scripts.targets import REGRESSOR, TASKS
 
 TOLERANCE: Final = 1e-6
@@ -71,14 +75,21 @@ def validate(
     output: Path,
     batches: int,
     task: str,
+    version: str = "",
+    registered: Mapping[str, Any] | None = None,
 ) -> str:
-    """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary."""
+    """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary.
+
+    `version` is the ARN of the version that is released, if one is, `registered` the figures it was registered with.
+    """
     config = deployment.wait_in_service()
     try:
         expected, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
         aligned(expected, truth)
         replies = ask(deployment, features, rows=len(truth), batches=batches, task=task)
         comparison = compare(expected, replies.answers)
+        if not comparison.reason:  # else the first difference says more
+            same_figures(replies.answers, truth, registered or {}, task=task, known=len(classes))
     except ScriptError as error:
         raise ScriptError(f"{error}; {deployment.put_back(config)}") from None
     # Before anything is written, which may fail too.
@@ -90,11 +101,24 @@ def validate(
             f"endpoint {deployment.name} with {config} does not answer as the batch prediction did: "
             f"{comparison.reason}; {outcome}"
         )
-    deployment.mark_validated(config)
+    deployment.mark_validated(config, version)
     return (
         f"endpoint {deployment.name} with {config} answered {len(truth)} rows in {len(replies.seconds) - 1} batches as "
         f"the batch prediction did (largest difference {comparison.largest:.2g})"
     )
+
+
+def validate_release(
+    deployment: Deployment, registry: Registry, arn: str, folder: Path, *, output: Path, batches: int, task: str
+) -> str:
+    """As `validate`, against the test set and the figures that are registered with a version; `folder` takes them."""
+    try:
+        with reason_of(arn.rpartition("/")[2]):
+            version = registry.version(arn)
+            test_set, figures = registry.test_set(version, folder), registry.figures(version)
+    except ScriptError as error:
+        raise ScriptError(f"{error}; {deployment.put_back(deployment.wait_in_service())}") from None
+    return validate(deployment, **test_set, output=output, batches=batches, task=task, version=arn, registered=figures)
 
 
 def ask(deployment: Deployment, features: Path, *, rows: int, batches: int, task: str) -> Replies:
@@ -159,6 +183,21 @@ def compare(expected: Answers, got: Answers) -> Comparison:
     return Comparison(other, far, float(difference.max()))
 
 
+def same_figures(
+    answers: Answers, truth: npt.NDArray[np.float64], registered: Mapping[str, Any], *, task: str, known: int
+) -> None:
+    """Raises `ScriptError` where the endpoint's answers give other figures than were registered with the version."""
+    if not registered:
+        return
+    ((group, found),) = compute(answers, truth, task, known=known).items()
+    for name in HEADLINES[group]:
+        was, now = registered.get(name, {}).get("value"), found[name]["value"]
+        if isinstance(was, int | float) and abs(now - was) > TOLERANCE * max(1.0, abs(was)):
+            raise ScriptError(
+                f"the endpoint's answers give {name.replace('_', ' ')} {now:.6g} where {was:.6g} was registered"
+            )
+
+
 def _numbered(first: list[bytes], rest: Iterator[list[bytes]]) -> Iterator[tuple[str, list[bytes]]]:
     yield "the single record", first[:1]
     yield "batch 1", first
@@ -212,26 +251,31 @@ def _write(
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts.validate_endpoint", description="Endpoint against batch prediction.")
     parser.add_argument("--endpoint-name", required=True)
-    parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of the batch predictions (.out)")
-    parser.add_argument("--labels", type=Path, required=True, help="folder of labels.csv")
+    parser.add_argument("--features", type=Path, help="folder of features.csv")
+    parser.add_argument("--predictions", type=Path, help="folder of the batch predictions (.out)")
+    parser.add_argument("--labels", type=Path, help="folder of labels.csv")
+    parser.add_argument("--model-package", default="", help="the ARN of the version whose test set is used instead")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
 
+    if not options.model_package and not (options.features and options.predictions and options.labels):
+        parser.error("give --features, --predictions and --labels, or --model-package")
+
     def work() -> str:
-        with reason_of(f"endpoint {options.endpoint_name}"):
+        with reason_of(f"endpoint {options.endpoint_name}"), tempfile.TemporaryDirectory() as folder:
             deployment = Deployment(options.endpoint_name, *open_clients(), sleep=time.sleep)
+            given = {"batches": options.batches, "task": options.task, "output": options.output}
+            if options.model_package:
+                return validate_release(deployment, open_registry(), options.model_package, Path(folder), **given)
             return validate(
                 deployment,
                 features=options.features,
                 predictions=options.predictions,
                 labels=options.labels,
-                output=options.output,
-                batches=options.batches,
-                task=options.task,
+                **given,
             )
 
     return conclude(options.message, work)

@@ -1,10 +1,12 @@
 """RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from.
 
-Metrics and code hash go with it, so that a version can be judged without the execution that made it.
+Metrics, test set and code hash go with it, so that a version can be judged and released without the execution that
+made it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
@@ -33,11 +35,13 @@ def register(
     task: str,
     group: Any,
     approval_status: Any,
+    test_set: Mapping[str, Any],
     comparison: Any | None = None,
 ) -> ModelStep:
     """The step; `serving` are the model's containers.
 
     `evaluation` is the S3 prefix that holds evaluation.json, `comparison` that of comparison.json.
+    `test_set` are the S3 prefixes of features, labels and predictions, by which a release holds the endpoint to them.
     """
     quality = MetricsSource(
         content_type="application/json", s3_uri=Join(on="/", values=[evaluation, "evaluation.json"])
@@ -57,6 +61,7 @@ def register(
             customer_metadata_properties={
                 "Task": task,
                 "TrainingJobName": training_job,
+                **{f"Test{name.capitalize()}": uri for name, uri in test_set.items()},
                 "CodeBundle": context.code.rstrip("/").rsplit("/", 1)[-1],
                 **({} if comparison is None else {"Comparison": Join(on="/", values=[comparison, "comparison.json"])}),
             },

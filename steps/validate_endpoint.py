@@ -5,6 +5,7 @@ Never cached: its subject is the endpoint as it is now.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step
@@ -21,28 +22,30 @@ def validate_endpoint(
     context: Context,
     *,
     endpoint_name: Any,
-    features: Any,
-    predictions: Any,
-    labels: Any,
     task: str,
     instance_type: Any,
+    test_set: Mapping[str, Any],
+    version: Any | None = None,
     after: Step | None = None,
 ) -> ProcessingStep:
-    """The step; `endpoint_name` is the property of the deployed endpoint, or it runs `after` what deploys it."""
+    """The step; `endpoint_name` is the property of the deployed endpoint, or it runs `after` what deploys it.
+
+    `test_set` are the S3 prefixes of features, labels and predictions. Without any, the endpoint is held to those that
+    were registered with the `version`, the ARN of a model package, and marked as serving it.
+    """
     job = Job(
         step=NAME,
         script="validate_endpoint",
         options=[
             ("endpoint-name", endpoint_name),
-            ("features", input_folder("features")),
-            ("predictions", input_folder("predictions")),
-            ("labels", input_folder("labels")),
+            *((name, input_folder(name)) for name in test_set),
+            *([("model-package", version)] if version is not None else []),
             ("output", output_folder("validation")),
             ("batches", str(BATCHES)),
             ("task", task),
             ("message", MESSAGE),
         ],
-        inputs={"features": features, "predictions": predictions, "labels": labels},
+        inputs=test_set,
         outputs=["validation"],
         environment={"AWS_DEFAULT_REGION": context.region},
         max_runtime_seconds=3600,

@@ -18,8 +18,8 @@ from pipeline.cli.options import NoCache, Parameters, Where, located
 if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.config.settings import Settings
+    from pipeline.deploy.delivery import DeliveryPlan
     from pipeline.deploy.forecast import Forecast, Past
-    from pipeline.deploy.plan import DeployPlan
 
 
 Parallelism = Annotated[int | None, typer.Option(help="The most steps of an execution to run at once.")]
@@ -43,6 +43,7 @@ def plan(
         typer.Option("--like", help="Forecast with the parameters of this execution; latest for the latest."),
     ] = None,
     no_cache: NoCache = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Save the plan too, for `pipeline upsert FILE`.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     detailed_exitcode: Annotated[
@@ -50,7 +51,7 @@ def plan(
     ] = False,
 ) -> int:
     """Show what upsert would change and which steps would run again."""
-    from pipeline.deploy import view
+    from pipeline.deploy import saved, view
     from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
     if json and markdown:
@@ -58,32 +59,49 @@ def plan(
     settings = where.load(parallelism=parallelism, description=description)
     given = where.given(settings, param)
     clients = where.reach(settings)
+    deployed = saved.digest(clients, settings) if out else ""
     made, forecast = _plan(clients, settings, given, where.definitions, like=like, no_cache=no_cache)
+    if out:
+        saved.save(out, settings, clients, made, deployed)
     if json:
-        print(view.as_json(made, forecast, clients.target.describe()))
+        print(view.as_json(made.training, forecast, clients.target.describe(), made.beside))
     elif markdown:
-        print(view.markdown(made, forecast, clients.target.describe()))
+        print(view.markdown(made.training, forecast, clients.target.describe(), made.beside))
     else:
-        print(view.text(made, forecast))
+        print(view.text(made.training, forecast, made.beside))
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
 
 
 @located
 def upsert(
     where: Where,
+    file: Annotated[
+        Path | None, typer.Argument(help="A plan that `pipeline plan --out` saved: do exactly that, or nothing.")
+    ] = None,
     parallelism: Parallelism = None,
     description: Description = None,
 ) -> None:
     """Show the plan and apply it. The pipeline is created, or what differs is updated."""
-    from pipeline.deploy import apply, view
+    from pipeline.deploy import delivery, saved, view
+    from pipeline.errors import UsageError
 
+    if file is not None:
+        if where.env or where.config or where.settings or parallelism or description:
+            raise UsageError("a saved plan has its own settings", hint="give the file alone")
+        kept = saved.load(file)
+        clients = where.reach(kept.settings)
+        print(delivery.deliver(clients, saved.confirmed(kept, clients, cache=where.definitions), progress=_tell))
+        return
     settings, clients = where.opened(parallelism=parallelism, description=description)
     made, forecast = _plan(clients, settings, {}, where.definitions)
-    print(view.text(made, forecast), flush=True)
+    print(view.text(made.training, forecast, made.beside), flush=True)
     if not made.empty:
         print()
-    arn = apply.apply(clients, made, progress=lambda instruction: print(view.describe(instruction), flush=True))
-    print(arn)
+    print(delivery.deliver(clients, made, progress=_tell))
+
+
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 def _started(clients: Clients, settings: Settings, which: str, past: Sequence[Past]) -> dict[str, str]:
@@ -109,21 +127,20 @@ def _plan(
     *,
     like: str | None = None,
     no_cache: bool = False,
-) -> tuple[DeployPlan, tuple[Forecast, ...]]:
+) -> tuple[DeliveryPlan, tuple[Forecast, ...]]:
     import json
 
-    from pipeline.deploy import apply, forecast, history
-    from pipeline.deploy.desired import desired
+    from pipeline.deploy import delivery, forecast, history
     from pipeline.deploy.plan import GENERATION, generation
 
-    wanted = desired(settings, cache=cache)
-    made = apply.plan(clients, wanted)
-    past = () if made.new else history.past(clients, wanted.name)
+    whole = delivery.plan(clients, settings, cache=cache)
+    made = whole.training
+    past = () if made.new else history.past(clients, settings.name)
     if like is not None and not made.new:
         given = {**_started(clients, settings, like, past), **given}
     definition = json.loads(made.definition)
     if no_cache:
         given = {**given, GENERATION: str(generation(definition) + 1)}
     forecasts = forecast.forecast(definition, given, past, now=datetime.now(UTC))
-    warnings = (*made.warnings, *history.lost(clients, wanted.name, forecasts))
-    return replace(made, warnings=warnings), forecasts
+    warnings = (*made.warnings, *history.lost(clients, settings.name, forecasts))
+    return replace(whole, training=replace(made, warnings=warnings)), forecasts

@@ -6,15 +6,25 @@ A version is named by its number within the group.
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Final
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from pipeline.cli.options import Where, console, located, reading
 
+if TYPE_CHECKING:
+    from pipeline.clients import Clients
+    from pipeline.config.settings import Settings
+
+_STARTED_WITHIN: Final = 120.0
+"""Seconds that EventBridge is given to start a release; it takes some."""
+
 app: Final = typer.Typer(help="The versions in the model registry.", no_args_is_help=True, rich_markup_mode=None)
 
 Version = Annotated[int, typer.Argument(help="A version of the group.")]
+Follow = Annotated[bool, typer.Option("--follow", help="Follow the release to its end, which the exit code tells.")]
 Group = Annotated[str, typer.Option("--group", help="The model package group; the settings' by default.")]
 
 
@@ -74,14 +84,56 @@ def approve(
     version: Version,
     remark: Annotated[str, typer.Option(help="What to keep with the approval.")] = "",
     group: Group = "",
+    follow: Follow = False,
 ) -> None:
-    """Approve a version."""
-    from pipeline.operate import registry
+    """Approve a version, which starts its release."""
+    from pipeline.operate import registry, release
 
     settings, clients = where.opened()
-    chosen = registry.model(clients, group or settings.model_group, version)
+    name = group or settings.model_group
+    chosen = registry.model(clients, name, version)
+    idle = release.nothing_starts(clients, settings, name)
+    if not idle and chosen.status == "Approved":
+        idle = "it was approved before, which is no news"
+    print(f"nothing will be released: {idle}" if idle else f"next: {release.foretold(clients, settings, chosen)}")
+    since = _moment_ago()
     registry.approve(clients, chosen, remark)
-    print(f"approved {chosen.arn}")
+    print(f"approved {chosen.arn}", flush=True)
+    if follow and not idle:
+        _follow_release(where, settings, clients, chosen.arn, since)
+
+
+@app.command()
+@located
+def rollback(
+    where: Where,
+    follow: Follow = False,
+) -> None:
+    """Release the version that the endpoint served before."""
+    from pipeline.cli.executions import follow_to_end
+    from pipeline.operate import release
+
+    settings, clients = where.opened()
+    chosen = release.version_before(clients, settings)
+    print(f"next: {release.foretold(clients, settings, chosen)}")
+    arn = release.start(clients, settings, chosen)
+    print(arn, flush=True)
+    if follow:
+        follow_to_end(where, clients, arn, None, False)
+
+
+def _moment_ago() -> datetime:
+    """A time before now by more than two clocks may differ."""
+    return datetime.now(UTC) - timedelta(seconds=5)
+
+
+def _follow_release(where: Where, settings: Settings, clients: Clients, version: str, since: datetime) -> None:
+    from pipeline.cli.executions import follow_to_end
+    from pipeline.operate import release
+
+    arn = release.execution_of(clients, settings, version, since=since, wait=_STARTED_WITHIN, sleep=time.sleep)
+    print(arn, flush=True)
+    follow_to_end(where, clients, arn, None, False)
 
 
 @app.command()

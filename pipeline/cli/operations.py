@@ -65,7 +65,7 @@ def _cells(answer: PredictedRow) -> tuple[str, ...]:
 @composing
 def policy(
     where: Where,
-    role: Annotated[str, typer.Argument(help="Whose: pipeline, ci, engineer or scheduler.")],
+    role: Annotated[str, typer.Argument(help="Whose: pipeline, ci, engineer, scheduler, events or topic.")],
     trust: Annotated[bool, typer.Option("--trust", help="Print who may assume the role instead.")] = False,
     repository: Annotated[str, typer.Option(help="For the trust of ci: GitHub's OWNER/NAME.")] = "",
     branch: Annotated[str, typer.Option(help="For the trust of ci: the branch.")] = "main",

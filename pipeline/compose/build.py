@@ -42,10 +42,10 @@ _SCRIPT_IMAGE: Final = "sklearn:1.9-0"
 
 def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
     """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
-    context = _context(settings, session, code_uri)
+    context = context_of(settings, session, code_uri)
     task = settings.task.predictor_type
     table = settings.features == "table"
-    p = {parameter.name: _variable(parameter) for parameter in settings.declared}
+    p = {parameter.name: variable(parameter) for parameter in settings.declared}
     script = {
         "instance_type": p["ProcessingInstanceType"],
         "instance_count": p["ProcessingInstanceCount"],
@@ -83,12 +83,12 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         instance_type=p["TransformInstanceType"],
         instance_count=p["TransformInstanceCount"],
     )
-    compared = {
+    test_set = {
+        "features": output_uri(converted, "features"),
         "predictions": predicted.properties.TransformOutput.S3OutputPath,
         "labels": output_uri(converted, "labels"),
-        "features": output_uri(converted, "features"),
-        "task": task,
     }
+    compared = {**test_set, "task": task}
     gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
     explained = {"model": artifact, "inspection": output_uri(converted, "inspection")}
     evaluated = evaluate(context, **compared, **explained, gates=bounds(gates), **script)
@@ -115,11 +115,14 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         group=p["ModelPackageGroupName"],
         approval_status=p["ModelApprovalStatus"],
         comparison=output_uri(against[0], "comparison") if against else None,
+        test_set=test_set,
     )
     checked = check_metrics(gates=gates, passed=[registered], failed=[reject(compared=bool(against))])
 
-    deployed, named = _deployed(context, settings, p, model.properties.ModelName)
-    validated = validate_endpoint(context, instance_type=p["ProcessingInstanceType"], **named, **compared)
+    deployed, named = deployed_as_wished(context, settings, p, model.properties.ModelName)
+    validated = validate_endpoint(
+        context, instance_type=p["ProcessingInstanceType"], task=task, test_set=test_set, **named
+    )
     deployment = check_deploy(deploy=p["Deploy"], steps=[*deployed, validated], after=registered)
 
     return Pipeline(
@@ -130,7 +133,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     )
 
 
-def _deployed(
+def deployed_as_wished(
     context: Context, settings: Settings, p: Mapping[str, Any], model_name: Any
 ) -> tuple[list[Step], dict[str, Any]]:
     """The steps that put the model into service, and how their endpoint is named to what comes after them."""
@@ -152,7 +155,7 @@ def _deployed(
     return [rolled], {"endpoint_name": p["EndpointName"], "after": rolled}
 
 
-def _variable(parameter: Parameter) -> Any:
+def variable(parameter: Parameter) -> Any:
     """The parameter as the SDK has it."""
     common = {"name": parameter.name, "default_value": parameter.default}
     match parameter.type:
@@ -164,7 +167,7 @@ def _variable(parameter: Parameter) -> Any:
             return ParameterFloat(**common)
 
 
-def _context(settings: Settings, session: PipelineSession, code_uri: str) -> Context:
+def context_of(settings: Settings, session: PipelineSession, code_uri: str) -> Context:
     return Context(
         session=session,
         region=settings.region,

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.config.notify import Notify, topics_alone
 from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
 from pipeline.config.rollout import Rollout, RolloutKind
 from pipeline.errors import SettingsError, UsageError, did_you_mean
@@ -25,6 +26,10 @@ from pipeline.user_files import unfit
 DEFAULT_FILE: Final = Path("pipeline.toml")
 LOCAL_ACCOUNT: Final = "123456789012"
 VARIABLE_PREFIX: Final = "PIPELINE_"
+RELEASE_SUFFIX: Final = "-release"
+"""What the name of the release pipeline has beyond the pipeline's."""
+VERSION_PARAMETER: Final = "ModelPackageArn"
+"""The parameter of the release pipeline that says which version it releases."""
 _FORM: Final = 'write lines such as region = "eu-west-1", then a table [env.NAME] for each environment'
 
 _MOST_TAGS: Final = 49
@@ -75,7 +80,7 @@ def _values(value: object) -> object:
 _Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 _Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
 _Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-_Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$", max_length=200)]
+_Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$", max_length=120)]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
 _Role = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
 _List = Annotated[tuple[str, ...], BeforeValidator(_split)]
@@ -126,6 +131,14 @@ class Settings(BaseSettings):
         Literal["File", "FastFile", "Pipe"],
         Field(description="How training gets its data: File before it starts, FastFile or Pipe while it reads."),
     ] = "File"
+    release: Annotated[
+        bool, Field(description="Whether a release pipeline goes with it, which each approval of a version starts.")
+    ] = True
+    notify: Annotated[
+        Notify,
+        BeforeValidator(topics_alone),
+        Field(description="The SNS `topics` told of what is rejected, failed, waiting, released and rolled back."),
+    ] = Notify()
     parameters: Annotated[
         _Values, Field(description="This environment's own defaults of the pipeline's parameters.")
     ] = {}
@@ -165,6 +178,16 @@ class Settings(BaseSettings):
     def declared(self) -> tuple[Parameter, ...]:
         """The pipeline's parameters with the defaults of these settings."""
         return declared(self.task, name=self.name, region=self.region, overrides=self.parameters)
+
+    @property
+    def release_name(self) -> str:
+        """The name of the pipeline that releases a version of the registry."""
+        return f"{self.name}{RELEASE_SUFFIX}"
+
+    @property
+    def events_role(self) -> str:
+        """The role by which EventBridge starts the release pipeline."""
+        return f"{self.role}-events"
 
     @property
     def model_group(self) -> str:

@@ -7,29 +7,33 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import Final
 
 from pipeline.config.settings import Settings
 from pipeline.deploy.bundle import Bundle
 from pipeline.deploy.plan import Desired
 
+RELEASE_DESCRIPTION: Final = "Releases a version of the model registry: an approval starts it."
 
-def desired(settings: Settings, *, cache: Path | None) -> Desired:
+
+def desired(settings: Settings, *, cache: Path | None, release: bool = False) -> Desired:
     """The pipeline that these settings describe; `cache` is a folder that keeps composed definitions.
 
-    Raises DefinitionError, SettingsError, DataError.
+    `release` asks for the one that releases an approved version. Raises DefinitionError, SettingsError, DataError.
     """
     from pipeline.compose.compose import compose
 
     bundle = Bundle.of(scripts_folder())
+    code_uri = bundle.uri(settings.bucket, settings.prefix)
     return Desired(
-        name=settings.name,
-        definition=compose(settings, code_uri=bundle.uri(settings.bucket, settings.prefix), cache=cache),
+        name=settings.release_name if release else settings.name,
+        definition=compose(settings, code_uri=code_uri, cache=cache, release=release),
         role=settings.role,
         bucket=settings.bucket,
         prefix=settings.prefix,
         bundle=bundle,
         tags=dict(settings.tags),
-        description=settings.description,
+        description=RELEASE_DESCRIPTION if release else settings.description,
         parallelism=settings.parallelism,
         kms_key=settings.kms_key,
     )

@@ -28,15 +28,15 @@ _LONGEST: Final = 100
 _HASH: Final = re.compile(r"\b[0-9a-f]{64}\b")
 
 
-def text(plan: DeployPlan, forecast: Sequence[Forecast]) -> str:
-    """The plan as lines for a terminal."""
-    return "\n".join(_lines(plan, forecast))
+def text(plan: DeployPlan, forecast: Sequence[Forecast], beside: Sequence[str] = ()) -> str:
+    """The plan as lines for a terminal; `beside` are those of what goes with the pipeline."""
+    return "\n".join(_lines(plan, forecast, beside))
 
 
-def markdown(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
+def markdown(plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside: Sequence[str] = ()) -> str:
     """The plan as GitHub-flavoured Markdown: a heading, the differences as a diff block, the steps as a table."""
-    lines = [f"### Plan for `{plan.pipeline}` on {where}", "", _headline(plan)]
-    differences = [line for line in _differences(plan) if line]
+    lines = [f"### Plan for `{plan.pipeline}` on {where}", "", _headline(plan, beside)]
+    differences = [line for line in (*_differences(plan), *beside) if line]
     if differences:
         lines += [
             "",
@@ -52,12 +52,12 @@ def markdown(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
     return "\n".join(lines)
 
 
-def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
+def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside: Sequence[str] = ()) -> str:
     """The plan as one JSON object; a side of a change that has nothing is left out."""
     document = {
         "pipeline": plan.pipeline,
         "where": where,
-        "action": "create" if plan.new else "none" if plan.empty else "update",
+        "action": "create" if plan.new else "none" if plan.empty and not beside else "update",
         "parameters": [_item(item) for item in plan.parameters],
         "steps": [_item(item) for item in plan.steps],
         "attributes": [_change(change) for change in plan.attributes],
@@ -65,6 +65,7 @@ def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str) -> str:
         "tags": [_change(change) for change in plan.tags],
         "warnings": list(plan.warnings),
         "instructions": [describe(instruction) for instruction in plan.instructions],
+        "beside": list(beside),
         "next_execution": [
             {"step": item.step, "reused": item.reused, "why": item.why, "condition": item.condition or None}
             for item in forecast
@@ -90,9 +91,19 @@ def describe(instruction: Instruction) -> str:
             return "record the checksum of the definition"
 
 
-def _lines(plan: DeployPlan, forecast: Sequence[Forecast]) -> Iterator[str]:
-    yield _headline(plan)
-    differences = list(_differences(plan))
+def brief(plan: DeployPlan) -> Iterator[str]:
+    """The plan of what goes with the pipeline, in lines: a new one in one, of a changed one what differs."""
+    if plan.new:
+        yield f"+ pipeline {plan.pipeline}: {_counted(plan)}"
+    elif not plan.empty:
+        yield f"~ pipeline {plan.pipeline}"
+        yield from (f"  {line}" for line in _differences(plan))
+    yield from (f"warning: {plan.pipeline}: {warning}" for warning in plan.warnings)
+
+
+def _lines(plan: DeployPlan, forecast: Sequence[Forecast], beside: Sequence[str]) -> Iterator[str]:
+    yield _headline(plan, beside)
+    differences = [*_differences(plan), *beside]
     if differences:
         yield ""
         yield from differences
@@ -107,7 +118,9 @@ def _lines(plan: DeployPlan, forecast: Sequence[Forecast]) -> Iterator[str]:
             yield f"  {item.step:<{width}}  {_fate(item)}"
 
 
-def _headline(plan: DeployPlan) -> str:
+def _headline(plan: DeployPlan, beside: Sequence[str]) -> str:
+    if plan.empty and beside:
+        return "The pipeline stays as it is; what goes with it changes."
     if plan.empty:
         return "Nothing to do: what is deployed is what is built."
     if plan.new:

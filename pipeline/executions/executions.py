@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline.config.settings import RELEASE_SUFFIX
 from pipeline.errors import FollowTimeout, ServiceError, UsageError, did_you_mean
 from pipeline.terminal import visible
 
@@ -143,29 +144,42 @@ def follow(
 
 
 def find(clients: Clients, pipeline: str, which: str = "") -> str:
-    """The ARN of an execution given by ARN, by id (or its beginning), or the latest one.
+    """The ARN of an execution given by ARN, by id (or its beginning), or the latest one; an id may be a release's.
 
     Raises UsageError when there is none, or the beginning fits several.
     """
     if which.startswith("arn:"):
         return which
     with translated():
-        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
-            PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
-        )
-        arns = (item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"])
-        fits = []
-        for arn in arns:
-            if execution_id(arn).startswith(which):
-                fits.append(arn)
-            if fits and not which:
-                break
+        fits = _fitting(clients, pipeline, which)
+        if not fits and which:
+            fits = _fitting(clients, f"{pipeline}{RELEASE_SUFFIX}", which)
     if not fits:
         wanted = f"no execution {which!r}" if which else "no execution"
         raise UsageError(f"{pipeline} has {wanted}", hint="`pipeline executions` lists them")
     if len(fits) > 1:
         raise UsageError(f"{which!r} fits {len(fits)} executions", hint="give more of the id")
     return fits[0]
+
+
+def _fitting(clients: Clients, pipeline: str, which: str) -> list[str]:
+    """The ARNs of the executions whose ids begin so; of all of them the latest alone. Raises ClientError."""
+    from botocore.exceptions import ClientError
+
+    pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
+        PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
+    )
+    fits = []
+    try:
+        for arn in (item["PipelineExecutionArn"] for page in pages for item in page["PipelineExecutionSummaries"]):
+            if execution_id(arn).startswith(which):
+                fits.append(arn)
+            if fits and not which:
+                break
+    except ClientError as error:
+        if not (pipeline.endswith(RELEASE_SUFFIX) and is_absent(error)):
+            raise
+    return fits
 
 
 @dataclass(frozen=True)

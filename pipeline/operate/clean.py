@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
+from pipeline import rules
 from pipeline.clients import Clients, error_message, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
@@ -31,6 +32,7 @@ _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
 class RemainsKind(IntEnum):
     """The kinds in the order in which they are removed: what uses comes before what is used."""
 
+    RULE = -1
     ENDPOINT = 0
     ENDPOINT_CONFIG = 1
     MODEL = 2
@@ -155,6 +157,8 @@ def _way_out(item: Item, stay: Sequence[Item]) -> str:
 def _remove(clients: Clients, item: Item) -> None:
     sagemaker = clients.sagemaker
     match item.kind:
+        case RemainsKind.RULE:
+            rules.remove(clients.other("events"), item.address)
         case RemainsKind.ENDPOINT:
             sagemaker.delete_endpoint(EndpointName=item.address)
             # Its configuration counts as in use until the endpoint is gone.

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
 from pipeline.operate.clean import Item, RemainsKind
+from pipeline.rules import read
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -31,6 +32,7 @@ def inventory(clients: Clients, settings: Settings) -> tuple[Item, ...]:
             *reader.models(),
             *reader.packages(),
             *reader.execution_files(),
+            *reader.rules(),
         )
 
 
@@ -89,7 +91,8 @@ class _Reader:
             arn = summary["ModelPackageArn"]
             found = self.clients.sagemaker.describe_model_package(ModelPackageName=arn)
             status = found.get("ModelApprovalStatus", "")
-            used = self._files([found.get("InferenceSpecification", {}), found.get("ModelMetrics", {})])
+            members = ("InferenceSpecification", "ModelMetrics", "CustomerMetadataProperties")
+            used = self._files([found.get(member, {}) for member in members])
             yield Item(
                 RemainsKind.MODEL_PACKAGE,
                 arn.rpartition("model-package/")[2],
@@ -116,6 +119,16 @@ class _Reader:
             when, status = started.get(name) or (self._newest(bucket, prefix), "")
             running = f"the execution is {status}" if status and status not in TERMINAL else ""
             yield Item(RemainsKind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
+
+    def rules(self) -> Iterator[Item]:
+        for rule in read(self.clients, self.settings.name):
+            yield Item(
+                RemainsKind.RULE,
+                rule.name,
+                rule.name,
+                datetime.now(UTC),
+                by_name_only=f"in force, goes by name only: {rule.description}",
+            )
 
     def _executions(self) -> dict[str, tuple[datetime, str]]:
         from botocore.exceptions import ClientError
@@ -151,7 +164,7 @@ class _Reader:
         if maker:
             # ARNs have shown a pipeline's name in lower case.
             name_in_arn: str = maker.partition(":pipeline/")[2].partition("/")[0]
-            return name_in_arn.lower() == self.settings.name.lower()
+            return name_in_arn.lower() in (self.settings.name.lower(), self.settings.release_name.lower())
         wanted: Mapping[str, str] = self.settings.tags
         tagged = bool(wanted) and wanted.items() <= tags.items()
         return tagged and name.startswith((self.settings.name, self.settings.endpoint))

@@ -1,5 +1,6 @@
 """IAM policies with the least that is needed, derived from the definition: for the pipeline's role, CI's, the
-scheduler's, and for engineers, who need more than CI: they decide on models, try endpoints, schedule and clean up.
+scheduler's, EventBridge's, and for engineers, who need more than CI: they decide on models, try endpoints, schedule
+and clean up.
 
 The pipeline creates resources under names that begin with `pipelines-`, reads and writes below its own prefix, and
 nothing else, so that is what the policies allow. Nothing is created: the documents are printed.
@@ -17,11 +18,12 @@ from pipeline.config.settings import Settings, partition
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
+from pipeline.rules import PURPOSES, rule_name
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
 
-ROLES: Final = ("pipeline", "ci", "engineer", "scheduler")
+ROLES: Final = ("pipeline", "ci", "engineer", "scheduler", "events")
 
 # Step type -> the actions that the service calls in its name, and what they are called on.
 _STEP_ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
@@ -41,6 +43,16 @@ _EXPERIMENTS: Final = (
     "DescribeTrialComponent",
     "UpdateTrialComponent",
     "AssociateTrialComponent",
+)
+
+_RULE_ACTIONS: Final = (
+    "DeleteRule",
+    "DescribeRule",
+    "ListTargetsByRule",
+    "PutRule",
+    "PutTargets",
+    "RemoveTargets",
+    "TagResource",
 )
 
 
@@ -66,7 +78,14 @@ class _Names:
 
 def policy(of: str, settings: Settings, definition: Mapping[str, Any]) -> Document:
     """The permissions of one of the roles. Raises UsageError for a role that is not there."""
-    makers = {"pipeline": _pipeline, "ci": _ci, "engineer": _engineer, "scheduler": _scheduler}
+    makers = {
+        "pipeline": _pipeline,
+        "ci": _ci,
+        "engineer": _engineer,
+        "scheduler": _scheduler,
+        "events": _events,
+        "topic": _topic,
+    }
     if of not in makers:
         raise UsageError(f"there is no policy for {of}", hint=f"the roles are {', '.join(makers)}")
     return {"Version": "2012-10-17", "Statement": list(makers[of](settings, definition))}
@@ -79,7 +98,11 @@ def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "m
     """
     if of == "ci":
         return _github_trust(settings, repository, branch)
-    services = {"pipeline": "sagemaker.amazonaws.com", "scheduler": "scheduler.amazonaws.com"}
+    services = {name: f"{name}.amazonaws.com" for name in ("scheduler", "events")} | {
+        "pipeline": "sagemaker.amazonaws.com"
+    }
+    if of == "topic":
+        raise UsageError("a topic assumes no role", hint="`pipeline policy topic` prints the topic's own policy")
     if of == "engineer":
         raise UsageError(
             "engineers sign in as themselves", hint="attach `pipeline policy engineer` to who they sign in as"
@@ -140,7 +163,8 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
 def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     names = _Names(settings)
     pipeline = settings.name
-    resources = names.sagemaker(f"pipeline/{pipeline}", f"pipeline/{pipeline}/execution/*")
+    both = (pipeline, settings.release_name)
+    resources = names.sagemaker(*(f"pipeline/{name}{rest}" for name in both for rest in ("", "/execution/*")))
     actions = (
         "CreatePipeline",
         "UpdatePipeline",
@@ -159,6 +183,10 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     )
     yield _allow("Pipeline", _sagemaker(actions), resources)
     yield _pass_role(settings.role, "sagemaker")
+    yield _allow("RetireRelease", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.release_name}"))
+    own = [names.arn("events", f"rule/{rule_name(pipeline, purpose)}") for purpose in PURPOSES]
+    yield _allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
+    yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
     yield _allow(
         "Report",
@@ -207,6 +235,21 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
 def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     resources = _Names(settings).sagemaker(f"pipeline/{settings.name}")
     yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+
+
+def _events(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    resources = _Names(settings).sagemaker(f"pipeline/{settings.release_name}")
+    yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+
+
+def _topic(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
+    """Of the topics themselves, not of a role: EventBridge publishes to a topic by the topic's own leave."""
+    if not settings.notify.topics:
+        raise UsageError("the settings name no topics", hint='put topics = ["arn:aws:sns:..."] into [env.NAME.notify]')
+    statement = _allow("Publish", ["sns:Publish"], settings.notify.topics)
+    statement["Principal"] = {"Service": "events.amazonaws.com"}
+    rules = [_Names(settings).arn("events", f"rule/{rule_name(settings.name, purpose)}") for purpose in PURPOSES]
+    yield statement | {"Condition": {"ArnEquals": {"aws:SourceArn": rules}}}
 
 
 def _storage(settings: Settings, definition: Mapping[str, Any], names: _Names) -> Iterator[Statement]:

@@ -36,7 +36,7 @@ PARITY: Final = (
     Row(
         area="events",
         subject="targets of EventBridge rules",
-        here="SQS queues, log groups, event buses, pipelines (static parameters); others get no event",
+        here="SQS queues, SNS topics, log groups, event buses, pipelines; others get no event",
         aws="over 20 kinds",
     ),
 )
@@ -85,7 +85,8 @@ class Events:
                 _log.error("%s was not delivered: %s", event["DetailType"], error)
 
     def _start_pipeline(self, target: Body, event: Body) -> None:
-        parameters = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+        given = target.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+        parameters = [{"Name": item["Name"], "Value": _of_event(item["Value"], event)} for item in given]
         self._call(
             "StartPipelineExecution",
             {
@@ -123,6 +124,8 @@ def complete_moto() -> None:
                 try:
                     if _is_pipeline(target):
                         _start(target, original_event)
+                    elif ":sns:" in target["Arn"]:
+                        _publish(target, original_event)
                     else:
                         moto_sends(single, original_event, transform_input)
                 except Exception as error:  # moto raises whatever it likes for what it lacks
@@ -156,6 +159,44 @@ def matches_wildcards(text: Any, pattern: Any) -> bool:
             return False
         at = found + len(piece)
     return True
+
+
+def _of_event(value: str, event: Body) -> str:
+    """A parameter's value: a JSONPath stands for what it finds in the event. Raises LookupError for nothing."""
+    if not value.startswith("$."):
+        return value
+    if (found := _at(value, event)) is None:
+        raise LookupError(f"the event has no {value}")
+    return found
+
+
+def _at(path: str, event: Any) -> str | None:
+    """What `$.detail.items[0].name` finds in an event, as text; None for nothing. EventBridge takes no other paths."""
+    for name, index in re.findall(r"\.([^.\[]+)|\[(\d+)\]", path):
+        if name:
+            event = event.get(name) if isinstance(event, dict) else None
+        else:
+            event = event[int(index)] if isinstance(event, list) and int(index) < len(event) else None
+    return None if event is None else event if isinstance(event, str) else json.dumps(event)
+
+
+def _publish(target: Body, event: Body) -> None:
+    """Give a topic the message of the target's template, or the event; the log has it too. Raises moto's errors."""
+    message = _message(target.get("InputTransformer"), event)
+    _log.info("to %s: %s", target["Arn"].rpartition(":")[2], message)
+    _, _, _, region, account, _ = target["Arn"].split(":", 5)
+    models.backend("sns", account, region).publish(message, target["Arn"])
+
+
+def _message(transformer: Body | None, event: Body) -> str:
+    """The text of a template that is a JSON string; what a path does not find is left out, as AWS leaves it."""
+    if not transformer:
+        return json.dumps(event)
+    template = transformer["InputTemplate"]
+    message = json.loads(template) if template.startswith('"') else template
+    for name, path in transformer.get("InputPathsMap", {}).items():
+        message = message.replace(f"<{name}>", _at(path, event) or "")
+    return str(message)
 
 
 def _is_pipeline(target: Body) -> bool:

@@ -51,13 +51,52 @@ def test_a_pipeline_goes_to_aws_and_a_second_plan_has_nothing_to_do(
     assert execute(["upsert", "--state", str(state)]) == 0
     told = capsys.readouterr()
     assert told.err == "linear-learner-dev on AWS account 123456789012, region us-east-1\n" * 2
-    assert told.out.splitlines()[-3:] == [
+    assert told.out.splitlines()[-6:] == [
         "create pipeline linear-learner-dev",
         "record the checksum of the definition",
+        "create pipeline linear-learner-dev-release",
+        "record the checksum of the definition of linear-learner-dev-release",
+        "+ rule linear-learner-dev-release: An approved version of linear-learner-dev is released.",
         "arn:aws:sagemaker:us-east-1:123456789012:pipeline/linear-learner-dev",
     ]
     assert execute(["plan", "--detailed-exitcode", "--state", str(state)]) == 0
     assert capsys.readouterr().out.startswith("Nothing to do: what is deployed is what is built.\n")
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_saved_plan_is_carried_out_once_and_refused_when_something_changed_since(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["plan", "--out", "saved.json", "--set", "tags=a=1", "--state", str(state)]) == 0
+    told = capsys.readouterr().out
+    assert execute(["upsert", "saved.json", "--state", str(state)]) == 0
+    done = capsys.readouterr().out
+    assert "+ rule linear-learner-dev-release" in told and "+ rule linear-learner-dev-release" in done
+    assert execute(["upsert", "saved.json", "--state", str(state)]) == 1
+    assert "what is deployed has changed since the plan was made; nothing was done" in capsys.readouterr().err
+    assert execute(["plan", "--detailed-exitcode", "--set", "tags=a=1", "--state", str(state)]) == 0
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_saved_plan_is_refused_with_other_code_other_flags_another_account_and_when_it_is_none(
+    state: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert execute(["plan", "--out", "saved.json", "--state", str(state)]) == 0
+    saved = json.loads(Path("saved.json").read_text())
+    for change, reason in (
+        ({"definitions": ["0", "1"]}, "the code or the steps here are others than the plan was made with"),
+        ({"where": "AWS account 210987654321, region us-east-1"}, "the plan is for AWS account 210987654321"),
+        ({"format": 2}, "other.json holds no plan"),
+    ):
+        Path("other.json").write_text(json.dumps({**saved, **change}))
+        capsys.readouterr()
+        assert execute(["upsert", "other.json", "--state", str(state)]) == 1
+        assert reason in capsys.readouterr().err
+    assert execute(["upsert", "saved.json", "--set", "name=x", "--state", str(state)]) == 1
+    assert "a saved plan has its own settings" in capsys.readouterr().err
+    assert execute(["upsert", "none.json", "--state", str(state)]) == 1
+    assert "there is no plan none.json" in capsys.readouterr().err
+    assert boto3.client("sagemaker", region_name="us-east-1").list_pipelines()["PipelineSummaries"] == []
 
 
 @pytest.mark.usefixtures("aws")
@@ -87,7 +126,11 @@ def test_the_ci_role_of_pipeline_policy_may_make_every_call_that_they_make(state
     storage = {"ListObjectsV2": "s3:ListBucket", "PutObject": "s3:PutObject", "GetObject": "s3:GetObject"}
     called = {operation for operation, _ in sent} - {"GetCallerIdentity"}
     assert {"CreatePipeline", "UpdatePipeline", "DeleteTags"} < called
-    assert {storage.get(operation, f"sagemaker:{operation}") for operation in called} <= allowed
+    rules = {operation for operation in called if "Rule" in operation or "Target" in operation}
+    assert {"DescribeRule", "PutRule", "PutTargets"} <= rules
+    called -= {"TagResource"}
+    assert {f"events:{operation}" for operation in {*rules, "TagResource"}} <= allowed
+    assert {storage.get(operation, f"sagemaker:{operation}") for operation in called - rules} <= allowed
 
 
 def test_aws_and_localhost_are_sent_the_same_bytes(
@@ -104,7 +147,7 @@ def test_aws_and_localhost_are_sent_the_same_bytes(
     assert _comparable(to_aws) == _comparable(to_localhost)
     capsys.readouterr()
     assert execute(["definition", "--state", str(state)]) == 0
-    created = json.loads(dict(to_aws)["CreatePipeline"])
+    created = json.loads(next(body for operation, body in to_aws if operation == "CreatePipeline"))
     assert created["PipelineDefinition"] == capsys.readouterr().out.removesuffix("\n")
 
 

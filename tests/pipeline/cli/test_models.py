@@ -52,7 +52,10 @@ def test_the_versions_are_listed_compared_and_decided_on(models: Commands) -> No
         "Accuracy 0.9 0.95",
     ]
     approved = models("models", "approve", "2", "--remark", "good")
-    assert approved.out == "approved arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/2\n"
+    assert approved.out == (
+        "nothing will be released: there is no rule demo-release; `pipeline upsert` makes it\n"
+        "approved arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/2\n"
+    )
     rejected = models("models", "reject", "1", "--reason", "worse")
     assert rejected.out == "rejected arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/1\n"
     assert lines(models("models", "list").out)[1:] == [

@@ -113,6 +113,9 @@ def test_ci_may_start_this_pipeline_and_no_other() -> None:
         ("s3:DeleteObject", "arn:aws:s3:::demo-bucket/demo/executions/ztefwbnlgoif/ConvertData/train/part-00000"),
         ("scheduler:UpdateSchedule", "arn:aws:scheduler:us-east-1:123456789012:schedule/default/Demo-nightly"),
         ("iam:PassRole", "arn:aws:iam::123456789012:role/pipeline-scheduler"),
+        ("iam:PassRole", "arn:aws:iam::123456789012:role/pipeline-events"),
+        ("events:DeleteRule", "arn:aws:events:us-east-1:123456789012:rule/Demo-release"),
+        ("sagemaker:StartPipelineExecution", sagemaker("pipeline/Demo-release")),
     ],
 )
 def test_an_engineer_may_do_what_the_commands_do(action: str, resource: str) -> None:
@@ -138,7 +141,26 @@ def test_ci_may_remove_nothing() -> None:
         for statement in policy.policy("ci", settings(), EVERY_TYPE)["Statement"]
         for action in statement["Action"]
     ]
-    assert [action for action in actions if "Delete" in action] == ["sagemaker:DeleteTags"]
+    deletes = {action for action in actions if "Delete" in action}
+    assert deletes == {"sagemaker:DeleteTags", "sagemaker:DeletePipeline", "events:DeleteRule"}
+    document = policy.policy("ci", settings(), EVERY_TYPE)
+    assert not allows(document, "sagemaker:DeletePipeline", sagemaker("pipeline/Demo"))
+    assert allows(document, "sagemaker:DeletePipeline", sagemaker("pipeline/Demo-release"))
+    assert not allows(document, "events:DeleteRule", "arn:aws:events:us-east-1:123456789012:rule/other-release")
+
+
+def test_eventbridge_may_start_the_release_and_publish_to_the_topics_and_nothing_else() -> None:
+    start = policy.policy("events", settings(), EVERY_TYPE)
+    assert allows(start, "sagemaker:StartPipelineExecution", sagemaker("pipeline/demo-release"))
+    assert not allows(start, "sagemaker:StartPipelineExecution", sagemaker("pipeline/demo"))
+    trust = policy.trust("events", settings())["Statement"][0]
+    assert trust["Principal"] == {"Service": "events.amazonaws.com"}
+    topic = "arn:aws:sns:us-east-1:123456789012:people"
+    (publish,) = policy.policy("topic", settings(notify={"topics": [topic]}), EVERY_TYPE)["Statement"]
+    assert (publish["Principal"], publish["Resource"]) == (trust["Principal"], [topic])
+    assert "rule/Demo-tell-rejected" in str(publish["Condition"])
+    with pytest.raises(UsageError, match="the settings name no topics"):
+        policy.policy("topic", settings(), EVERY_TYPE)
 
 
 @pytest.mark.parametrize(

@@ -58,9 +58,10 @@ def create(service: Service, request: Body) -> Body:
         if url := model_data.missing(service, container):
             raise ValidationException(f"Could not find model data at {url}.")
     body = {key: value for key, value in request.items() if key != "Tags"}
-    if "PrimaryContainer" in body:
+    if "PrimaryContainer" in body and len(containers) == 1:
         body["PrimaryContainer"] = containers[0]
-    elif "Containers" in body:
+    else:
+        body.pop("PrimaryContainer", None)
         body["Containers"] = containers
     body.setdefault("EnableNetworkIsolation", False)
     return MODELS.create(service, request["ModelName"], body, request)
@@ -73,22 +74,25 @@ def _containers(service: Service, request: Body) -> list[Body]:
         raise ValidationException("Both PrimaryContainer and Containers cannot be provided.")
     if not given:
         raise ValidationException("Either PrimaryContainer or Containers must be provided.")
-    return [_resolved(service, container) for container in given]
+    return [resolved for container in given for resolved in _resolved(service, container)]
 
 
-def _resolved(service: Service, container: Body) -> Body:
+def _resolved(service: Service, container: Body) -> list[Body]:
     package_name = container.get("ModelPackageName")
     if package_name is None:
         if "Image" not in container:
             raise ValidationException("Either Image or ModelPackageName must be provided in the container definition.")
-        return {"Mode": "SingleModel"} | container
+        return [{"Mode": "SingleModel"} | container]
     package = service.call("DescribeModelPackage", {"ModelPackageName": package_name})
     definitions = package.get("InferenceSpecification", {}).get("Containers", [])
     if not definitions:
         raise ValidationException(f"The model package {package_name} has no inference specification to deploy.")
-    found = definitions[0]
-    taken = {
-        key: found[key] for key in ("Image", "ModelDataUrl", "ModelDataSource", "ContainerHostname") if key in found
-    }
+    return [_packaged(found, container) for found in definitions]
+
+
+def _packaged(found: Body, container: Body) -> Body:
+    """A container of a model package, with what the model says beside the package's name."""
+    members = ("Image", "ModelDataUrl", "ModelDataSource", "ContainerHostname")
     environment = found.get("Environment", {}) | container.get("Environment", {})
+    taken = {key: found[key] for key in members if key in found}
     return {"Mode": "SingleModel"} | taken | container | ({"Environment": environment} if environment else {})

@@ -66,10 +66,10 @@ def test_a_rule_with_a_pipeline_as_target_starts_it_with_its_parameters(local: L
     arn = local.sagemaker.create_pipeline(
         PipelineName="digits", PipelineDefinition=FAILING, RoleArn=ROLE, ClientRequestToken="x" * 32
     )["PipelineArn"]
-    parameters = {"PipelineParameterList": [{"Name": "Why", "Value": "an event"}]}
+    parameters = {"PipelineParameterList": [{"Name": "Why", "Value": "$.detail.cause.what"}]}
     target = {"Id": "1", "Arn": arn, "RoleArn": ROLE, "SageMakerPipelineParameters": parameters}
     rule(local, "to-pipeline", "SageMaker Endpoint State Change", target)
-    local.service.events.emit("SageMaker Endpoint State Change", [], {"a": 1})
+    local.service.events.emit("SageMaker Endpoint State Change", [], {"cause": {"what": "an event"}})
     end = time.monotonic() + PATIENCE
     executions: list[Any] = []
     while not executions and time.monotonic() < end:

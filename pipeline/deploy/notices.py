@@ -1,0 +1,91 @@
+"""Who is told what: a rule for each thing that people wait for, with a message that is short and says what to type.
+
+EventBridge writes the message from the event; nothing of ours runs for it. On localhost it goes to the topic and to the
+service's log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pipeline.config.settings import Settings
+from pipeline.rules import SOURCE, EventRule, RuleTarget, rule_name
+
+_STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
+_EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
+_PACKAGE: Final = "SageMaker Model Package State Change"
+_REJECTS: Final = "RejectModel"
+_VALIDATES: Final = "ValidateEndpoint"
+
+_OF_STEP: Final = {"step": "$.detail.stepName", "why": "$.detail.failureReason", "arn": "$.detail.pipelineExecutionArn"}
+_OF_EXECUTION: Final = {"arn": "$.detail.pipelineExecutionArn"}
+_OF_PACKAGE: Final = {"version": "$.detail.ModelPackageVersion"}
+
+
+def notices(settings: Settings, training: str, release: str) -> tuple[EventRule, ...]:
+    """The rules that tell the topics of the settings; the two are the ARNs of the pipelines. None without a topic."""
+    return tuple(_rules(settings, training, release)) if settings.notify.topics else ()
+
+
+def _rules(settings: Settings, training: str, release: str) -> Iterator[EventRule]:
+    name, group, endpoint = settings.name, settings.model_group, settings.endpoint
+    env = f" --env {settings.environment}"
+    failed = {"currentStepStatus": ["Failed"]}
+    yield _rule(
+        settings,
+        "rejected",
+        "A model is rejected.",
+        _pattern(_STEP, {"pipelineArn": [training], "stepName": [_REJECTS], **failed}),
+        f"{name}: <why> Look: pipeline report <arn>{env}",
+        _OF_STEP,
+    )
+    yield _rule(
+        settings,
+        "failed",
+        "A step fails.",
+        _pattern(
+            _STEP,
+            {"pipelineArn": [training, release], "stepName": [{"anything-but": [_REJECTS, _VALIDATES]}], **failed},
+        ),
+        f"{name}: step <step> failed: <why> Look: pipeline report <arn>{env}",
+        _OF_STEP,
+    )
+    yield _rule(
+        settings,
+        "waiting",
+        "A version waits for approval.",
+        _pattern(_PACKAGE, {"ModelPackageGroupName": [group], "ModelApprovalStatus": ["PendingManualApproval"]}),
+        f"{name}: version <version> of {group} waits for approval: pipeline models approve <version>{env}",
+        _OF_PACKAGE,
+    )
+    yield _rule(
+        settings,
+        "released",
+        "A version is released.",
+        _pattern(_EXECUTION, {"pipelineArn": [release], "currentPipelineExecutionStatus": ["Succeeded"]}),
+        f"{name}: endpoint {endpoint} serves the approved version, validated. Back: pipeline models rollback{env}",
+        _OF_EXECUTION,
+    )
+    yield _rule(
+        settings,
+        "rolled-back",
+        "An endpoint that did not pass its validation is put back.",
+        _pattern(_STEP, {"pipelineArn": [training, release], "stepName": [_VALIDATES], **failed}),
+        f"{name}: endpoint {endpoint} did not pass its validation and is put back to what passed before: <why> "
+        f"Look: pipeline report <arn>{env}",
+        _OF_STEP,
+    )
+
+
+def _pattern(detail_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+    return {"source": [SOURCE], "detail-type": [detail_type], "detail": dict(detail)}
+
+
+def _rule(
+    settings: Settings, what: str, description: str, pattern: Mapping[str, Any], message: str, paths: Mapping[str, str]
+) -> EventRule:
+    used = {key: path for key, path in paths.items() if f"<{key}>" in message}
+    topics = settings.notify.topics
+    targets = (RuleTarget(f"topic-{at}", topic, paths=used, message=message) for at, topic in enumerate(topics, 1))
+    return EventRule(rule_name(settings.name, f"tell-{what}"), description, pattern, tuple(targets))

@@ -1,0 +1,240 @@
+"""EventBridge rules that go with the pipeline: what happens, who is told or started. Planned as data, then applied.
+
+The same calls work on AWS and on localhost. A rule is the pipeline's own when its name is the pipeline's and one of the
+purposes below; the others are never touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from pipeline.clients import Clients, error_code, translated
+
+SOURCE: Final = "aws.sagemaker"
+RELEASE: Final = "release"
+PURPOSES: Final = (RELEASE, "tell-rejected", "tell-failed", "tell-waiting", "tell-released", "tell-rolled-back")
+"""What the rules of a pipeline are for; part of their names."""
+
+_LONGEST: Final = 64
+_ABSENT: Final = "ResourceNotFoundException"
+
+
+@dataclass(frozen=True)
+class RuleTarget:
+    """Where an event goes: a pipeline, with parameters that may be JSONPaths into the event, or a topic.
+
+    A topic gets the `message`, in which <name> stands for what the path of that name finds in the event.
+    """
+
+    id: str
+    arn: str
+    role: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class EventRule:
+    """Which events go where; `description` says it for people."""
+
+    name: str
+    description: str
+    pattern: Mapping[str, Any]
+    targets: tuple[RuleTarget, ...]
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class PutRule:
+    """Create the rule, or make it as it is to be; `gone` are targets that it loses."""
+
+    rule: EventRule
+    new: bool
+    changes: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RemoveRule:
+    """Remove the rule of that name, with its targets."""
+
+    name: str
+
+
+RuleChange = PutRule | RemoveRule
+
+
+def rule_name(pipeline: str, purpose: str) -> str:
+    """The name that a rule of this pipeline has with EventBridge, which takes 64 characters."""
+    name = f"{pipeline}-{purpose}"
+    if len(name) <= _LONGEST:
+        return name
+    digest = hashlib.sha256(pipeline.encode()).hexdigest()[:8]
+    return f"{pipeline[: _LONGEST - len(purpose) - len(digest) - 2]}-{digest}-{purpose}"
+
+
+def release_rule(pipeline: str, group: str, release_arn: str, role: str, parameter: str) -> EventRule:
+    """The rule that starts the release pipeline when a version of the group becomes Approved."""
+    return EventRule(
+        rule_name(pipeline, RELEASE),
+        f"An approved version of {group} is released.",
+        {
+            "source": [SOURCE],
+            "detail-type": ["SageMaker Model Package State Change"],
+            "detail": {"ModelPackageGroupName": [group], "ModelApprovalStatus": ["Approved"]},
+        },
+        (RuleTarget("release", release_arn, role, {parameter: "$.detail.ModelPackageArn"}),),
+    )
+
+
+def read(clients: Clients, pipeline: str) -> tuple[EventRule, ...]:
+    """The pipeline's rules that are there. Raises ServiceError."""
+    events = clients.other("events")
+    with translated():
+        found = (_read(events, rule_name(pipeline, purpose)) for purpose in PURPOSES)
+        return tuple(rule for rule in found if rule is not None)
+
+
+def plan(
+    wanted: Iterable[EventRule], there: Sequence[EventRule], *, tags: Mapping[str, str] | None = None
+) -> tuple[RuleChange, ...]:
+    """What is to be done so that the rules there are those that are wanted."""
+    wanted = tuple(wanted)
+    found = {rule.name: rule for rule in there}
+    changes: list[RuleChange] = []
+    for rule in wanted:
+        if (old := found.get(rule.name)) is None:
+            changes.append(PutRule(rule, new=True, tags=tags or {}))
+        elif differing := _differing(old, rule):
+            gone = {target.id for target in old.targets} - {target.id for target in rule.targets}
+            changes.append(PutRule(rule, False, differing, tuple(sorted(gone)), tags or {}))
+    names = {rule.name for rule in wanted}
+    return (*changes, *(RemoveRule(name) for name in found if name not in names))
+
+
+def apply(clients: Clients, what: RuleChange) -> None:
+    """Carry out one change; repeating it does no harm. Raises ServiceError."""
+    events = clients.other("events")
+    with translated():
+        if isinstance(what, RemoveRule):
+            remove(events, what.name)
+            return
+        rule = what.rule
+        answer = events.put_rule(
+            Name=rule.name,
+            Description=rule.description,
+            EventPattern=json.dumps(rule.pattern, sort_keys=True),
+            State="ENABLED" if rule.enabled else "DISABLED",
+        )
+        if what.tags:
+            tags = [{"Key": key, "Value": value} for key, value in what.tags.items()]
+            events.tag_resource(ResourceARN=answer["RuleArn"], Tags=tags)
+        if what.gone:
+            events.remove_targets(Rule=rule.name, Ids=list(what.gone))
+        events.put_targets(Rule=rule.name, Targets=[_target(target) for target in rule.targets])
+
+
+def remove(events: Any, name: str) -> None:
+    """Remove a rule with its targets, if it is there. Raises ClientError."""
+    from botocore.exceptions import ClientError
+
+    try:
+        ids = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+        if ids:
+            events.remove_targets(Rule=name, Ids=ids)
+        events.delete_rule(Name=name)
+    except ClientError as error:
+        if error_code(error) != _ABSENT:
+            raise
+
+
+def describe(what: RuleChange) -> str:
+    """What a change does, in lines."""
+    match what:
+        case RemoveRule(name):
+            return f"- rule {name}"
+        case PutRule(rule, new, changes):
+            if new:
+                return f"+ rule {rule.name}: {rule.description}"
+            return "\n".join([f"~ rule {rule.name}", *(f"  ~ {change}" for change in changes)])
+
+
+def _differing(old: EventRule, new: EventRule) -> tuple[str, ...]:
+    members = ("description", "pattern", "targets", "enabled")
+    old, new = (replace(rule, targets=tuple(sorted(rule.targets, key=lambda item: item.id))) for rule in (old, new))
+    return tuple(
+        f"{member}: {_shown(getattr(old, member))} -> {_shown(getattr(new, member))}"
+        for member in members
+        if getattr(old, member) != getattr(new, member)
+    )
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(f"{target.arn.rpartition(':')[2]}{_given(target)}" for target in value) or "nothing"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _given(target: RuleTarget) -> str:
+    given = "".join(f" {name}={value}" for name, value in target.parameters.items())
+    return f"{given} {target.message!r}" if target.message else given
+
+
+def _target(target: RuleTarget) -> dict[str, Any]:
+    request: dict[str, Any] = {"Id": target.id, "Arn": target.arn}
+    if target.role:
+        request["RoleArn"] = target.role
+    if target.parameters:
+        parameters = [{"Name": name, "Value": value} for name, value in target.parameters.items()]
+        request["SageMakerPipelineParameters"] = {"PipelineParameterList": parameters}
+    if target.message:
+        # A template that is a JSON string makes a message that is text.
+        template = {"InputTemplate": json.dumps(target.message, ensure_ascii=False)}
+        request["InputTransformer"] = template | ({"InputPathsMap": dict(target.paths)} if target.paths else {})
+    return request
+
+
+def _read(events: Any, name: str) -> EventRule | None:
+    from botocore.exceptions import ClientError
+
+    try:
+        found = events.describe_rule(Name=name)
+    except ClientError as error:
+        if error_code(error) == _ABSENT:
+            return None
+        raise
+    return EventRule(
+        name,
+        found.get("Description", ""),
+        json.loads(found.get("EventPattern", "{}")),
+        tuple(_read_target(target) for target in events.list_targets_by_rule(Rule=name)["Targets"]),
+        found.get("State", "ENABLED") == "ENABLED",
+    )
+
+
+def _read_target(found: Mapping[str, Any]) -> RuleTarget:
+    given = found.get("SageMakerPipelineParameters", {}).get("PipelineParameterList", [])
+    transformer = found.get("InputTransformer", {})
+    return RuleTarget(
+        found["Id"],
+        found["Arn"],
+        found.get("RoleArn", ""),
+        {item["Name"]: item["Value"] for item in given},
+        transformer.get("InputPathsMap", {}),
+        _text(transformer.get("InputTemplate", '""')),
+    )
+
+
+def _text(template: str) -> str:
+    """The message of a template; one that other hands wrote, and that is no string, as it is."""
+    try:
+        message = json.loads(template)
+    except ValueError:
+        return template
+    return message if isinstance(message, str) else template
