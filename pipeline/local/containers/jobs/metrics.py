@@ -18,7 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-Metric = dict[str, Any]
+from pipeline.local.kinds import FinalMetric
+
 MOST: Final = 40
 TIME: Final = 20.0
 """Seconds for all expressions over the whole log; then there are no metrics."""
@@ -26,7 +27,7 @@ TIME: Final = 20.0
 _LINE: Final = 10_000
 
 
-def final_metrics(logs: Sequence[Path], definitions: Sequence[Mapping[str, Any]]) -> list[Metric]:
+def final_metrics(logs: Sequence[Path], definitions: Sequence[Mapping[str, Any]]) -> list[FinalMetric]:
     """The final metrics in the order of their definitions, as `{"MetricName", "Value", "Timestamp"}`."""
     if not definitions:
         return []
@@ -42,14 +43,14 @@ def final_metrics(logs: Sequence[Path], definitions: Sequence[Mapping[str, Any]]
         )
     except subprocess.TimeoutExpired:
         return []
-    found: list[Metric] = json.loads(done.stdout) if done.returncode == 0 else []
+    found: list[FinalMetric] = json.loads(done.stdout) if done.returncode == 0 else []
     return found
 
 
-def scan(lines: Iterator[tuple[float, str]], definitions: Sequence[Mapping[str, Any]]) -> list[Metric]:
+def scan(lines: Iterator[tuple[float, str]], definitions: Sequence[Mapping[str, Any]]) -> list[FinalMetric]:
     """The last value of each metric in lines of a log with their times (epoch seconds)."""
     patterns = [(definition["Name"], _compiled(definition["Regex"])) for definition in definitions]
-    last: dict[str, Metric] = {}
+    last: dict[str, FinalMetric] = {}
     for time, line in lines:
         line = line[:_LINE].replace("\t", "#011")
         for name, pattern in patterns:

@@ -18,6 +18,8 @@ from pipeline.local.kinds import Body, ProcessingJob, TrainingJob
 
 OPT_ML: Final = "/opt/ml"
 _GROUP: Final = "homogeneousCluster"
+_INPUT: Final = ("LocalPath", "S3Uri", "S3DataDistributionType", "S3DataType", "S3InputMode", "S3CompressionType")
+_OUTPUT: Final = ("LocalPath", "S3Uri", "S3UploadMode")
 
 
 @dataclass(frozen=True)
@@ -112,31 +114,17 @@ def write_processing(opt_ml: OptMl, body: ProcessingJob, host: str, names: Seque
 def _shown_input(given: Mapping[str, Any]) -> Body:
     shown: Body = {"InputName": given["InputName"]}
     if "S3Input" in given:
-        shown["S3Input"] = {
-            "LocalPath": given["S3Input"].get("LocalPath"),
-            "S3Uri": given["S3Input"]["S3Uri"],
-            "S3DataDistributionType": given["S3Input"]["S3DataDistributionType"],
-            "S3DataType": given["S3Input"]["S3DataType"],
-            "S3InputMode": given["S3Input"].get("S3InputMode"),
-            "S3CompressionType": given["S3Input"]["S3CompressionType"],
-            "S3DownloadMode": "StartOfJob",
+        shown["S3Input"] = {member: given["S3Input"].get(member) for member in _INPUT} | {
+            "S3DownloadMode": "StartOfJob"
         }
-    if "DatasetDefinition" in given:
-        shown["DatasetDefinition"] = given["DatasetDefinition"]
-    return shown
+    return shown | {member: given[member] for member in ("DatasetDefinition",) if member in given}
 
 
 def _shown_output(given: Mapping[str, Any]) -> Body:
     shown: Body = {"OutputName": given["OutputName"]}
     if "S3Output" in given:
-        shown["S3Output"] = {
-            "LocalPath": given["S3Output"].get("LocalPath"),
-            "S3Uri": given["S3Output"]["S3Uri"],
-            "S3UploadMode": given["S3Output"]["S3UploadMode"],
-        }
-    if "FeatureStoreOutput" in given:
-        shown["FeatureStoreOutput"] = given["FeatureStoreOutput"]
-    return shown
+        shown["S3Output"] = {member: given["S3Output"].get(member) for member in _OUTPUT}
+    return shown | {member: given[member] for member in ("FeatureStoreOutput",) if member in given}
 
 
 def write_training(opt_ml: OptMl, body: TrainingJob, host: str, names: Sequence[str]) -> None:
