@@ -10,19 +10,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from pipeline.definition import drawing
+from pipeline.definition.drawing import Box, Edge
 from pipeline.definition.graph import dependencies
-from pipeline.definition.layout import Grid, Place, direct, places
+from pipeline.definition.layout import direct
 from pipeline.definition.step_types import Placed, walk
 
 if TYPE_CHECKING:
     from pipeline.executions.executions import ExecutionSnapshot
 
 _LABELS: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
-
-_GRID: Final = Grid(width=190, height=48, gap_x=36, gap_y=54, margin=16)
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,6 @@ class DrawnStep:
     name: str
     title: str
     kind: str
-
-
-@dataclass(frozen=True)
-class Edge:
-    """One step waits for another; `label` names the branch of a condition."""
-
-    source: str
-    target: str
-    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +70,7 @@ def mermaid(graph: DrawnGraph, statuses: Mapping[str, Status] | None = None) -> 
     for edge in graph.edges:
         label = f"|{edge.label}|" if edge.label else ""
         lines.append(f"    {_identifier(edge.source)} -->{label} {_identifier(edge.target)}")
-    for status, (fill, stroke, _) in _COLOURS.items():
+    for status, (fill, stroke) in drawing.colours().items():
         members = [
             _identifier(node.name) for node in graph.nodes if node.name in found and found[node.name].status == status
         ]
@@ -92,19 +82,8 @@ def mermaid(graph: DrawnGraph, statuses: Mapping[str, Status] | None = None) -> 
 
 def svg(graph: DrawnGraph, statuses: Mapping[str, Status] | None = None) -> str:
     """The graph as one SVG document that needs nothing else."""
-    found = statuses or {}
-    at = layout(graph)
-    width = max((place.x for place in at.values()), default=0) + _GRID.width + _GRID.margin
-    height = max((place.y for place in at.values()), default=0) + _GRID.height + _GRID.margin
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" '
-        f'height="{height:.0f}" font-family="system-ui, sans-serif" role="img">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0,0 L8,4 L0,8 z" fill="#8c959f"/></marker></defs>',
-    ]
-    parts += [_drawn_edge(edge, at[edge.source], at[edge.target]) for edge in graph.edges]
-    parts += [_drawn_node(node, at[node.name], found.get(node.name)) for node in graph.nodes]
-    return "".join([*parts, "</svg>"])
+    boxes = [_box(node, (statuses or {}).get(node.name)) for node in graph.nodes]
+    return drawing.svg(boxes, graph.edges)
 
 
 def statuses(execution: ExecutionSnapshot, now: datetime) -> dict[str, Status]:
@@ -115,25 +94,13 @@ def statuses(execution: ExecutionSnapshot, now: datetime) -> dict[str, Status]:
     }
 
 
-def layout(graph: DrawnGraph) -> dict[str, Place]:
-    """The left upper corner of each node's box, in pixels."""
-    above: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
-    for edge in graph.edges:
-        above[edge.target].append(edge.source)
-    return places(above, _GRID)
-
-
-# fill, stroke, the dot beside the title
-_COLOURS: Final = {
-    "Succeeded": ("#dafbe1", "#1a7f37", "#1a7f37"),
-    "Failed": ("#ffebe9", "#cf222e", "#cf222e"),
-    "Rejected": ("#fbefff", "#8250df", "#8250df"),
-    "Stopped": ("#fff8c5", "#9a6700", "#9a6700"),
-    "Stopping": ("#fff8c5", "#9a6700", "#9a6700"),
-    "Executing": ("#ddf4ff", "#0969da", "#0969da"),
-    "Starting": ("#ddf4ff", "#0969da", "#0969da"),
-}
-_PLAIN: Final = ("#f6f8fa", "#d0d7de", "#afb8c1")
+def _box(node: DrawnStep, status: Status | None) -> Box:
+    if status is None:
+        return Box(node.name, node.title, node.kind, node.kind)
+    # A word for what went wrong, since red and green are alike to some eyes.
+    first = status.status if status.status in ("Failed", "Stopped") else node.kind
+    note = f"{first} · {status.note}" if status.note else first
+    return Box(node.name, node.title, node.kind, note, status.status)
 
 
 def _edges(step: Placed, steps: Mapping[str, Placed]) -> Iterator[Edge]:
@@ -141,39 +108,6 @@ def _edges(step: Placed, steps: Mapping[str, Placed]) -> Iterator[Edge]:
     for source in dependencies(step, steps):
         if source != step.name:
             yield Edge(source, step.name, _LABELS.get(around.get(source, ""), ""))
-
-
-def _drawn_edge(edge: Edge, up: Place, down: Place) -> str:
-    x1, y1, x2, y2 = up.x + _GRID.width / 2, up.y + _GRID.height, down.x + _GRID.width / 2, down.y
-    bend = (y2 - y1) / 2
-    path = f"M{x1:.0f},{y1:.0f} C{x1:.0f},{y1 + bend:.0f} {x2:.0f},{y2 - bend:.0f} {x2:.0f},{y2 - 2:.0f}"
-    drawn = f'<path d="{path}" fill="none" stroke="#8c959f" stroke-width="1.5" marker-end="url(#tip)"/>'
-    if edge.label:
-        x, y = (x1 + x2) / 2 + 6, y1 + bend + 4
-        halo = 'paint-order="stroke" stroke="#fff" stroke-width="4"'
-        drawn += f'<text x="{x:.0f}" y="{y:.0f}" font-size="11" fill="#57606a" {halo}>{escape(edge.label)}</text>'
-    return drawn
-
-
-def _drawn_node(node: DrawnStep, place: Place, status: Status | None) -> str:
-    x, y = place.x, place.y
-    fill, stroke, dot = _COLOURS.get(status.status, _PLAIN) if status else _PLAIN
-    radius = 24 if node.kind in ("Condition", "Fail") else 8
-    # A word for what went wrong, since red and green are alike to some eyes.
-    first = status.status if status and status.status in ("Failed", "Stopped") else node.kind
-    second = f"{first} · {status.note}" if status and status.note else first
-    size = f'width="{_GRID.width:.0f}" height="{_GRID.height:.0f}"'
-    return (
-        f'<g data-step="{escape(node.name)}"><title>{escape(node.name)}{escape(f": {status.status}" if status else "")}'
-        f'</title><rect x="{x:.0f}" y="{y:.0f}" {size} rx="{radius}" fill="{fill}" '
-        f'stroke="{stroke}" stroke-width="1.5"/><circle cx="{x + 18:.0f}" cy="{y + 19:.0f}" r="5" fill="{dot}"/>'
-        f'<text x="{x + 32:.0f}" y="{y + 23:.0f}" font-size="13" fill="#1f2328">{escape(_fit(node.title, 22))}</text>'
-        f'<text x="{x + 32:.0f}" y="{y + 39:.0f}" font-size="11" fill="#57606a">{escape(_fit(second, 26))}</text></g>'
-    )
-
-
-def _fit(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _identifier(name: str) -> str:

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.definition.drawing import Edge, laid_out
 from pipeline.report import graph
-from pipeline.report.graph import Edge, Status
+from pipeline.report.graph import Status
 
 
 def step(name: str, *sources: str, kind: str = "Processing") -> dict[str, Any]:
@@ -57,7 +58,7 @@ def definitions(draw: st.DrawFn) -> dict[str, Any]:
 @given(definitions())
 def test_every_step_stands_below_what_it_waits_for_and_no_two_boxes_share_a_place(definition: dict[str, Any]) -> None:
     made = graph.of(definition)
-    places = graph.layout(made)
+    places = laid_out([node.name for node in made.nodes], made.edges)
     assert len(set(places.values())) == len(definition["Steps"])
     for edge in made.edges:
         assert places[edge.source].y < places[edge.target].y
