@@ -40,7 +40,7 @@ def plan(
     description: Description = None,
     like: Annotated[
         str | None,
-        typer.Option("--like", help="Forecast with the parameters of this execution; latest for the latest."),
+        typer.Option("--like", help="Forecast with this execution's parameters; 'latest' for the latest one."),
     ] = None,
     no_cache: NoCache = False,
     out: Annotated[Path | None, typer.Option("--out", help="Save the plan too, for `pipeline upsert FILE`.")] = None,

@@ -108,7 +108,7 @@ def steps(
 def logs(
     where: Where,
     step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")],
-    follow: Annotated[bool, typer.Option("--follow", help="Go on until the step is over.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Follow the log until the step ends.")] = False,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines; not with --follow.")] = None,
     execution: Execution = "",
 ) -> None:

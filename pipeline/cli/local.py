@@ -17,7 +17,7 @@ def start(
     state: State = DEFAULT_STATE,
     region: Annotated[str | None, typer.Option(help="The region of its ARNs; us-east-1 in a new folder.")] = None,
     account: Annotated[str | None, typer.Option(help="The account of its ARNs; 123456789012 in a new folder.")] = None,
-    detach: Annotated[bool, typer.Option("--detach", help="Go on in the background.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background.")] = False,
     fault: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,7 +37,7 @@ def start(
     ] = True,
     hold: Annotated[
         bool,
-        typer.Option("--hold", help="Take up nothing that was under way; stop or delete it."),
+        typer.Option("--hold", help="Resume nothing that was running; stop or delete it."),
     ] = False,
     wait_factor: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="The fraction of a rollout's waits to sit through, e.g. 0.01.")

@@ -60,7 +60,7 @@ def compare(
     second: Version,
     group: Group = "",
 ) -> None:
-    """Compare the figures of two versions, and the parameters that made them."""
+    """Compare two versions: figures, and parameters that differ."""
     from pipeline.cli.tables import comparison_table, parameters_table
     from pipeline.operate import registry
 
@@ -82,7 +82,7 @@ def compare(
 def approve(
     where: Where,
     version: Version,
-    remark: Annotated[str, typer.Option(help="What to keep with the approval.")] = "",
+    remark: Annotated[str, typer.Option(help="A remark to keep with the approval.")] = "",
     group: Group = "",
     follow: Follow = False,
 ) -> None:
@@ -141,7 +141,7 @@ def _follow_release(where: Where, settings: Settings, clients: Clients, version:
 def reject(
     where: Where,
     version: Version,
-    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    reason: Annotated[str, typer.Option(help="The reason; it is kept with the version.")],
     group: Group = "",
 ) -> None:
     """Reject a version, with a reason."""

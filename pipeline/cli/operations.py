@@ -65,8 +65,8 @@ def _cells(answer: PredictedRow) -> tuple[str, ...]:
 @composing
 def policy(
     where: Where,
-    role: Annotated[str, typer.Argument(help="Whose: pipeline, ci, engineer, scheduler, events or topic.")],
-    trust: Annotated[bool, typer.Option("--trust", help="Print who may assume the role instead.")] = False,
+    role: Annotated[str, typer.Argument(help="The role: pipeline, ci, engineer, scheduler, events or topic.")],
+    trust: Annotated[bool, typer.Option("--trust", help="Print its trust policy instead: who may assume it.")] = False,
     repository: Annotated[str, typer.Option(help="For the trust of ci: GitHub's OWNER/NAME.")] = "",
     branch: Annotated[str, typer.Option(help="For the trust of ci: the branch.")] = "main",
 ) -> None:
@@ -90,7 +90,7 @@ def clean(
     names: Annotated[
         list[str] | None, typer.Argument(help="What to remove; without a name or an age: only list.")
     ] = None,
-    older_than: Annotated[str, typer.Option(help="Remove what is older: 30d, 12h, 2w.")] = "",
+    older_than: Annotated[str, typer.Option(help="Remove what is older than this: 30d, 12h, 2w.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
@@ -129,5 +129,5 @@ def _confirm(question: str) -> None:
     from pipeline.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError("nothing was removed: there is nobody to ask", hint="give --yes")
+        raise UsageError("nothing was removed: there is no terminal to ask on", hint="give --yes")
     typer.confirm(question, abort=True)

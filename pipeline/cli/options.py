@@ -32,7 +32,7 @@ Environment = Annotated[str | None, typer.Option("--env", help="The environment 
 Config = Annotated[Path | None, typer.Option("--config", help="The settings file; pipeline.toml by default.")]
 Local = Annotated[bool, typer.Option("--local", help="The service on this machine instead of AWS.")]
 State = Annotated[Path, typer.Option("--state", help="The state folder of the service on this machine.")]
-Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE, as often as needed.")]
+Parameters = Annotated[list[str] | None, typer.Option("--param", help="NAME=VALUE; may be repeated.")]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Run every step again; what they make is reused from then on.")
 ]

@@ -61,7 +61,7 @@ def inspect(
     data: Annotated[Path, typer.Option(help="A file or folder of raw data.")],
     param: Parameters = None,
 ) -> None:
-    """Tell a data set's columns and faults, and how to run on it."""
+    """Show a data set's columns and problems, and how to run on it."""
     from pipeline.cli.tables import columns_table, inspection_summary
     from pipeline.errors import DataError
     from pipeline.operate.inspection import inspect as inspect_data

@@ -54,7 +54,7 @@ def set_schedule(
     param: Parameters = None,
     timezone: Annotated[str, typer.Option(help="The time zone of a cron expression.")] = "UTC",
     role: Annotated[str, typer.Option(help="The role of the scheduler; role/pipeline-scheduler by default.")] = "",
-    off: Annotated[bool, typer.Option("--off", help="Keep it, but let it start nothing.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Keep the schedule, but disable it.")] = False,
     plan: Plan = False,
 ) -> None:
     """Create a schedule, or change it."""
@@ -69,7 +69,7 @@ def set_schedule(
     )
     change = api.plan(wanted, api.read(clients, settings.name))
     if change is None:
-        print("nothing to do: the schedule is as it is to be")
+        print("nothing to do: the schedule is already as asked")
         return
     arn = arn_of(clients, settings.name)
     print(api.describe(change))

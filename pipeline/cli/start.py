@@ -34,7 +34,7 @@ def start(
         Path | None, typer.Option(help="A file or folder of raw data, which is uploaded to the bucket first.")
     ] = None,
     like: Annotated[
-        str | None, typer.Option("--like", help="With the parameters of this execution; latest for the latest.")
+        str | None, typer.Option("--like", help="Use this execution's parameters; 'latest' for the latest one.")
     ] = None,
     only: Annotated[list[str] | None, typer.Option(help="Run only this step; may be repeated.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Run this step and all after it.")] = None,

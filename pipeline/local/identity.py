@@ -36,12 +36,12 @@ class Identity:
     def of(cls, path: Path, region: str | None, account: str | None) -> Identity:
         """What the file holds, minted now if it is not there; only the lock's holder may call this.
 
-        Raises UsageError for what is no region or account, LocalServiceError if the folder has others.
+        Raises UsageError for what is not a region or account, LocalServiceError if the folder has others.
         """
         if region is not None and not _REGION.fullmatch(region):
-            raise UsageError(f"{region!r} is no region", hint="give one such as us-east-1")
+            raise UsageError(f"{region!r} is not a region", hint="give one such as us-east-1")
         if account is not None and not _ACCOUNT.fullmatch(account):
-            raise UsageError(f"{account!r} is no account", hint="give 12 digits")
+            raise UsageError(f"{account!r} is not an account", hint="give 12 digits")
         if not path.exists():
             minted = cls(
                 "AKIA" + "".join(secrets.choice(_KEY_LETTERS) for _ in range(16)),

@@ -44,7 +44,10 @@ def test_clean_lists_asks_and_removes(demo: Commands, local: LocalService) -> No
     ]
     asked = demo("clean", "--older-than", "0d")
     assert asked.code == 1
-    assert asked.err.splitlines()[1:] == ["error: nothing was removed: there is nobody to ask", "hint: give --yes"]
+    assert asked.err.splitlines()[1:] == [
+        "error: nothing was removed: there is no terminal to ask on",
+        "hint: give --yes",
+    ]
     named = demo("clean", "demo/2")
     assert [" ".join(line.split()) for line in named.out.splitlines()] == ["- model package demo/2, 0 min"]
     removed = demo("clean", "demo/2", second, "--yes")

@@ -35,7 +35,7 @@ def test_a_schedule_is_planned_set_listed_and_removed(schedules: Commands) -> No
     said = schedules(*arguments)
     assert said.out == created
     assert said.err.splitlines()[1:] == ["on localhost a schedule is kept, but nothing becomes due: start by hand"]
-    assert schedules(*arguments).out == "nothing to do: the schedule is as it is to be\n"
+    assert schedules(*arguments).out == "nothing to do: the schedule is already as asked\n"
     listed = schedules("schedule", "list").out.splitlines()
     assert [line.split() for line in listed[1:]] == [
         ["demo-nightly", "cron(0", "6", "*", "*", "?", "*)", "UTC", "on", "Epochs=3"]

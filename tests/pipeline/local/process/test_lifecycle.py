@@ -328,8 +328,8 @@ def test_another_region_than_the_folders_is_refused(state: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"region": "Europe"}, "'Europe' is no region"),
-        ({"account": "12"}, "'12' is no account"),
+        ({"region": "Europe"}, "'Europe' is not a region"),
+        ({"account": "12"}, "'12' is not an account"),
         ({"port": 70000}, "70000 is not a port"),
         ({"faults": ["thirst=1"]}, "no fault reads 'thirst=1'"),
     ],
