@@ -119,7 +119,7 @@ def _fitted(
     fitting = fitting_batch(source, label_column=known["LabelColumn"], header=known["CsvHeader"], batch=batch)
     if fitting == batch:
         return {}
-    observer.say(f"MiniBatchSize {fitting} instead of {batch}: train has no more rows")
+    observer.say(f"MiniBatchSize {fitting} instead of {batch}: train has few rows, and a pass ten batches")
     return {"MiniBatchSize": str(fitting)}
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scripts.treatment import ColumnKind
 
 _MOST_CLASSES: Final = 20
+_BATCHES: Final = 10
 _SMALL: Final = 1 << 20
 """Bytes of data that are read beforehand for the sake of a batch; what is larger has rows enough."""
 _TREATMENTS: Final = {
@@ -100,7 +101,9 @@ def inspect(path: Path, *, label_column: str, header: str, batch: int, features:
 
 
 def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> int:
-    """As many rows a batch as were asked for, or fewer where train has fewer: linear-learner refuses more.
+    """As many rows a batch as were asked for, or fewer where train has few: a pass has ten batches at least.
+
+    linear-learner refuses a batch of more rows than train has, and learns little of one or two batches a pass.
 
     Data that cannot be read is no matter here: ConvertData says what is wrong with it.
     """
@@ -118,10 +121,10 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
 
 
 def _fitting(rows: Mapping[str, int], batch: int) -> int:
-    """Every tenth row goes to each split that the data does not have."""
+    """At most a tenth of train: few large batches are few steps. Every tenth row goes to a split that is not there."""
     train = rows.get("train", rows.get("all", 0))
     train -= sum(-(-train // 10) for split in ("validation", "test") if split not in rows)
-    return max(1, min(batch, train))
+    return max(1, min(batch, train // _BATCHES))
 
 
 def _treated(raw: RawTables, kinds: Sequence[ColumnKind]) -> tuple[Column, ...]:
