@@ -32,7 +32,7 @@ def predict(
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file instead.")] = None,
 ) -> None:
-    """Send a file of rows to the endpoint and print what it answers, beside the file's own labels if it has some."""
+    """Send a file of rows to the endpoint and print its answers. Labels that the file has are shown beside them."""
     import json as json_module
 
     from pipeline.operate import predict as api
