@@ -71,6 +71,16 @@ def _capacities(request: Body, around: Around) -> Iterator[str]:
             yield f"{member} must be {least} to 50 percent of the variant's capacity, not {size['Value']}."
 
 
+def _policies(request: Body, around: Around) -> Iterator[str]:
+    deployment = request.get("DeploymentConfig", {})
+    if "BlueGreenUpdatePolicy" in deployment:
+        yield from together("BlueGreenUpdatePolicy", deployment, "RollingUpdatePolicy")
+    routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+    for kind, member in (("CANARY", "CanarySize"), ("LINEAR", "LinearStepSize")):
+        if routing.get("Type") == kind and member not in routing:
+            yield f"{member} must be given if the traffic routing type is {kind}."
+
+
 def _target_model(request: Body, around: Around) -> Iterator[str]:
     # An endpoint of localhost is never a multi-model endpoint: none can be created.
     if "TargetModel" in request:
@@ -99,6 +109,8 @@ RULES: Final = (
     Rule("CreateEndpointConfig", _baseline, API + "API_ClarifyShapBaselineConfig.html"),
     Rule("CreateEndpoint", _capacities, API + "API_TrafficRoutingConfig.html"),
     Rule("UpdateEndpoint", _capacities, API + "API_TrafficRoutingConfig.html"),
+    Rule("CreateEndpoint", _policies, API + "API_DeploymentConfig.html"),
+    Rule("UpdateEndpoint", _policies, API + "API_DeploymentConfig.html"),
     Rule("InvokeEndpoint", _target_model, REPORT),
     Rule("CreateTrialComponent", _parameter_values, API + "API_TrialComponentParameterValue.html"),
     Rule("UpdateTrialComponent", _parameter_values, API + "API_TrialComponentParameterValue.html"),

@@ -76,6 +76,10 @@ def shifted(member: str, value: int, kind: str = PERCENT) -> Body:
     return {"DeploymentConfig": {"RollingUpdatePolicy": size} if member == "MaximumBatchSize" else policy}
 
 
+def of_type(kind: str) -> Body:
+    return {"DeploymentConfig": {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": {"Type": kind}}}}
+
+
 def tuning(
     *tuned: str, static: tuple[str, ...] = (), objective: str = "loss", parent: str = "", config: Body | None = None
 ) -> Body:
@@ -153,6 +157,7 @@ TAKEN = [
     ("UpdateEndpoint", shifted("CanarySize", 50)),
     ("UpdateEndpoint", shifted("LinearStepSize", 10)),
     ("UpdateEndpoint", shifted("MaximumBatchSize", 60, "INSTANCE_COUNT")),
+    ("UpdateEndpoint", of_type("ALL_AT_ONCE")),
     ("InvokeEndpoint", {"EndpointName": "digits"}),
     ("CreateTrialComponent", valued(NumberValue=1.0)),
     ("UpdateTrialComponent", valued(StringValue="1")),
@@ -221,6 +226,13 @@ REFUSED = [
     ("CreateEndpoint", shifted("CanarySize", 51), "1 to 50 percent"),
     ("UpdateEndpoint", shifted("LinearStepSize", 9), "10 to 50 percent"),
     ("UpdateEndpoint", shifted("MaximumBatchSize", 4), "5 to 50 percent"),
+    (
+        "CreateEndpoint",
+        {"DeploymentConfig": {**shifted("CanarySize", 5)["DeploymentConfig"], "RollingUpdatePolicy": {}}},
+        "exclusive",
+    ),
+    ("UpdateEndpoint", of_type("CANARY"), "CanarySize must be given"),
+    ("UpdateEndpoint", of_type("LINEAR"), "LinearStepSize must be given"),
     ("InvokeEndpoint", {"EndpointName": "digits", "TargetModel": "a.tar.gz"}, "digits is not a multi-model endpoint"),
     ("CreateTrialComponent", valued(NumberValue=1.0, StringValue="1"), "not both"),
     ("UpdateTrialComponent", valued(NumberValue=1.0, StringValue="1"), "not both"),

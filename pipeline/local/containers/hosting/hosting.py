@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import functools
 import logging
-import random
 import re
 import threading
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.limits import Row
@@ -29,6 +27,7 @@ from pipeline.local.containers.hosting.model_data import ModelDataError
 from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, Stage, follow, plan_of
 from pipeline.local.containers.hosting.served import Served
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.containers.hosting.switchboard import Green, Switchboard
 from pipeline.local.containers.hosting.traffic import Traffic
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext
@@ -66,15 +65,6 @@ PARITY: Final = (
 )
 
 
-@dataclass
-class _Green:
-    """The new containers of a rollout, and the part of the requests that they answer."""
-
-    served: Served
-    share: float = 0.0
-    died: str = ""
-
-
 class Hosting:
     """All endpoints. Threads may share it."""
 
@@ -84,8 +74,7 @@ class Hosting:
         self._service = service
         self._health_timeout = health_timeout
         self._grace = grace
-        self._served: dict[str, Served] = {}
-        self._green: dict[str, _Green] = {}
+        self._switchboard = Switchboard()
         self._factor = service.configuration.wait_factor
         self._traffic = Traffic(self._cloudwatch, service.starter, factor=self._factor)
         self._starting: set[Fleet] = set()
@@ -103,7 +92,7 @@ class Hosting:
 
     def invoke(self, name: str, body: bytes, headers: Mapping[str, str]) -> ContainerAnswer:
         """Answer one InvokeEndpoint; refusals are answers too, in the form that the runtime's clients read."""
-        while (served := self._chosen(name) or self._returning(name)) is not None:
+        while (served := self._switchboard.chosen(name) or self._returning(name)) is not None:
             answer = served.invoke(self._service.arns, body, headers)
             if answer is not None:
                 return answer
@@ -113,10 +102,10 @@ class Hosting:
 
     def reweigh(self, name: str, weights: Mapping[str, float]) -> None:
         """Share the traffic of a serving endpoint by new weights at once."""
-        fleet = self._served.get(name, Served()).fleet
+        served = self._switchboard.serving(name)
         for variant, weight in weights.items():
-            if fleet is not None:
-                fleet.variants[variant].weight = weight
+            if served is not None and served.fleet is not None:
+                served.fleet.variants[variant].weight = weight
 
     def recover(self) -> None:
         """Bring back every endpoint that served, and go on with what was under way."""
@@ -137,11 +126,9 @@ class Hosting:
     def close(self) -> None:
         """End all containers; what is stored says that they are to come back."""
         self._closing.set()
+        ending = self._switchboard.close()
         with self._lock:
-            greens = [green.served for green in self._green.values()]
-            ending = [*self._served.values(), *greens, *map(Served, self._starting)]
-            self._served.clear()
-            self._green.clear()
+            ending += map(Served, self._starting)
             threads = list(self._threads)
         side_by_side([functools.partial(served.end, 5.0, keep_files=True) for served in ending])
         for thread in threads:
@@ -157,9 +144,9 @@ class Hosting:
         deploying = body["_Deploying"]
         folder = self._service.state.endpoints / f"{name}-{uuid.uuid4().hex[:8]}"
         try:
+            plan = self._plan(deploying)
             fleet = self._started(name, deploying["Variants"], folder.name)
             new = self._serving(name, fleet, deploying["EndpointConfigName"], deploying.get("DataCaptureConfig"))
-            plan = self._plan(deploying)
             self._roll_out(name, new, deploying, plan)
             self._switch(name, new, deploying, plan.termination)
         except Exception as error:  # whatever goes wrong must end what was under way
@@ -191,10 +178,9 @@ class Hosting:
 
     def _roll_out(self, name: str, new: Served, deploying: Deploying, plan: RolloutPlan) -> None:
         """Move the traffic of a serving endpoint to `new` by the plan. Raises RolledBack, having moved it back."""
-        with self._lock:
-            if name not in self._served:
-                return
-            green = self._green[name] = _Green(new)
+        green = self._switchboard.begin(name, new)
+        if green is None:
+            return
         alarms = Alarms(plan.alarms, name, self._cloudwatch, factor=self._factor)
         try:
             with self._traffic.watched(name) as requests:
@@ -205,15 +191,14 @@ class Hosting:
                     wait=self._closing.wait,
                 )
         except Exception as error:
-            with self._lock:
-                self._green.pop(name, None)
+            self._switchboard.turn_back(name)
             closing = self._closing.is_set()
             if not closing:
                 self._set(name, EndpointStatus="RollingBack", FailureReason=_reason(error), _Deploying=None)
             new.end(self._grace, drain=0.0 if closing else INVOCATION_TIMEOUT, keep_files=closing)
             raise
 
-    def _shift(self, name: str, green: _Green, deploying: Deploying, stage: Stage) -> None:
+    def _shift(self, name: str, green: Green, deploying: Deploying, stage: Stage) -> None:
         """Let the new containers answer so much, and show it in DescribeEndpoint."""
         now = self._service.clock.now()
         status = "Baking" if stage.baking else "ActivatingTraffic"
@@ -260,42 +245,25 @@ class Hosting:
 
     def _install(self, name: str, new: Served) -> Served:
         """Let it serve; what served before. Raises NotHealthy, after ending it, where the service ends."""
-        with self._lock:
-            closing = self._closing.is_set()
-            if not closing:
-                old = self._served.pop(name, Served())
-                self._served[name] = new
-                self._green.pop(name, None)
-        if closing:
+        old = self._switchboard.install(name, new)
+        if old is None:
             new.end(0.5, keep_files=True)
             raise NotHealthy("the service is ending")
         return old
 
-    def _chosen(self, name: str) -> Served | None:
-        """What answers the next request: during a rollout the new containers, by their share."""
-        green = self._green.get(name)
-        if green is not None and random.random() < green.share:
-            return green.served
-        return self._served.get(name)
-
     def _failed(self, name: str, reason: str) -> None:
         self._set(
             name,
-            EndpointStatus="InService" if name in self._served else "Failed",
+            EndpointStatus="InService" if self._switchboard.serving(name) else "Failed",
             FailureReason=reason,
             PendingDeploymentSummary=None,
             _Deploying=None,
         )
 
     def _died(self, name: str, fleet: Fleet, variant: str) -> None:
-        with self._lock:
-            green = self._green.get(name)
-            if green is not None and green.served.fleet is fleet:
-                green.died = f"the containers of production variant {variant} ended again and again"
-                return
-            if self._closing.is_set() or self._served.get(name, Served()).fleet is not fleet:
-                return
-            served = self._served.pop(name)
+        served = self._switchboard.died(name, fleet, variant)
+        if served is None:
+            return
         reason = f"The primary container for production variant {variant} ended again and again."
         reason += " Please check CloudWatch logs for this endpoint."
         self._set(name, EndpointStatus="Failed", FailureReason=reason)
@@ -327,11 +295,10 @@ class Hosting:
             return None if body is not None and body["EndpointStatus"] == "SystemUpdating" else True
 
         self._service.store.wait(settled, RETURN_TIMEOUT, of=(ENDPOINT, name))
-        return self._served.get(name)
+        return self._switchboard.serving(name)
 
     def _delete(self, name: str) -> None:
-        with self._lock:
-            served = self._served.pop(name, Served())
+        served = self._switchboard.take(name)
         try:
             served.end(self._grace)
         finally:

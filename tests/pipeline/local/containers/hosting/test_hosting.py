@@ -213,7 +213,7 @@ def test_a_container_that_cannot_be_started_again_makes_the_endpoint_fail(
 
 
 def test_a_worker_of_linear_learner_that_is_killed_is_replaced(deployer: Deployer, golden: str) -> None:
-    fleet = deployer.local.service.hosting._served[golden].fleet
+    fleet = deployer.local.service.hosting._switchboard.serving(golden).fleet
     assert fleet is not None
     container = fleet.variants["golden"].containers[0]._container
     assert container is not None
