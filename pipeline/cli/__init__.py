@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli import deploy, executions, local, models, operations, run, schedules, start
+from pipeline.cli import deploy, endpoint, executions, local, models, operations, run, schedules, start
 from pipeline.errors import PipelineError
 from pipeline.terminal import shown_safely
 
@@ -42,6 +42,7 @@ def _options(
 
 app.add_typer(local.app, name="local")
 app.add_typer(models.app, name="models")
+app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(schedules.app, name="schedule")
 run.register(app)
 deploy.register(app)

@@ -160,12 +160,7 @@ def _remove(clients: Clients, item: Item) -> None:
         case RemainsKind.RULE:
             rules.remove(clients.other("events"), item.address)
         case RemainsKind.ENDPOINT:
-            sagemaker.delete_endpoint(EndpointName=item.address)
-            # Its configuration counts as in use until the endpoint is gone.
-            pause = 1 if clients.target.local else 10
-            waiter = sagemaker.get_waiter("endpoint_deleted")
-            waiter.wait(EndpointName=item.address, WaiterConfig={"Delay": pause, "MaxAttempts": 90})
-            _remove_alarms(clients, item.address)
+            remove_endpoint(clients, item.address)
         case RemainsKind.ENDPOINT_CONFIG:
             sagemaker.delete_endpoint_config(EndpointConfigName=item.address)
         case RemainsKind.MODEL:
@@ -174,6 +169,16 @@ def _remove(clients: Clients, item: Item) -> None:
             sagemaker.delete_model_package(ModelPackageName=item.address)
         case RemainsKind.EXECUTION_FILES:
             _remove_files(clients, item.address)
+
+
+def remove_endpoint(clients: Clients, name: str) -> None:
+    """Delete an endpoint and the alarms of its rollouts, and wait for its end."""
+    clients.sagemaker.delete_endpoint(EndpointName=name)
+    # Its configuration counts as in use until the endpoint is gone.
+    pause = 1 if clients.target.local else 10
+    waiter = clients.sagemaker.get_waiter("endpoint_deleted")
+    waiter.wait(EndpointName=name, WaiterConfig={"Delay": pause, "MaxAttempts": 90})
+    _remove_alarms(clients, name)
 
 
 def _remove_alarms(clients: Clients, endpoint: str) -> None:

@@ -17,7 +17,7 @@ from tests.support.docs import ROOT
 from tests.support.waiting import PATIENCE
 
 
-@pytest.mark.parametrize("group", [[], ["local"], ["models"], ["schedule"]])
+@pytest.mark.parametrize("group", [[], ["local"], ["models"], ["endpoint"], ["schedule"]])
 def test_no_command_is_described_in_half_a_sentence(
     group: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
