@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.deploy.forecast import Forecast, Past
 
 
-Parallelism = Annotated[int | None, typer.Option(help="The most steps of an execution to run at once.")]
+Parallelism = Annotated[int | None, typer.Option(help="How many steps of an execution run at once at most.")]
 Description = Annotated[str | None, typer.Option(help="What the pipeline is for.")]
 
 

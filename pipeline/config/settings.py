@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     ] = {}
     description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
     parallelism: Annotated[
-        int | None, Field(ge=1, description="The most steps of an execution to run at once; not limited.")
+        int | None, Field(ge=1, description="How many steps of an execution run at once at most; not limited.")
     ] = None
     processing_image: Annotated[
         str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")

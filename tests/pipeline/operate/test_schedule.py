@@ -78,7 +78,7 @@ def test_what_the_scheduler_would_refuse_is_refused_before(expression: str) -> N
 
 
 def test_a_name_that_cannot_be_is_refused() -> None:
-    with pytest.raises(UsageError, match="no name of a schedule"):
+    with pytest.raises(UsageError, match="not the name of a schedule"):
         schedule.plan(dataclasses.replace(NIGHTLY, name="demo nightly"), ())
 
 

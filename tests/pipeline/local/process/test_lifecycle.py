@@ -359,7 +359,7 @@ def test_a_dead_service_and_a_stranger_at_its_address_are_not_taken_for_it(state
 
 def test_exports_are_lines_that_a_shell_evaluates(state: Path) -> None:
     identity = Identity("AKIA", "it's secret", "123456789012", "us-east-1")
-    found = lifecycle.Running("http://127.0.0.1:1", 1, 0.0, state, identity, 7)
+    found = lifecycle.RunningService("http://127.0.0.1:1", 1, 0.0, state, identity, 7)
     state.mkdir()
     given = {"PATH": os.environ["PATH"], "AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "x", "AWS_ENDPOINT_URL_POLLY": "x"}
     shell = f"{lifecycle.exports(found, given)}\nenv"
