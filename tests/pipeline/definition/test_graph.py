@@ -63,7 +63,7 @@ def test_triggers_of_dependencies(entry: Any, message: str | None) -> None:
 def test_upstream_is_what_a_step_waits_for() -> None:
     found = upstream(definition())
     assert found["TrainModel"] == ["ConvertData"]
-    assert found["EvaluateModel"] == ["PredictTest", "ConvertData"]
-    assert found["RegisterModel"] == ["TrainModel", "EvaluateModel", "CheckMetrics"]
+    assert found["EvaluateModel"] == ["PredictTest", "ConvertData", "TrainModel"]
+    assert found["RegisterModel"] == ["ConvertData", "PredictTest", "TrainModel", "EvaluateModel", "CheckMetrics"]
     assert found["CheckDeploy"] == ["RegisterModel"]
     assert found["ValidateEndpoint"] == ["DeployEndpoint", "ConvertData", "PredictTest", "CheckDeploy"]
