@@ -165,7 +165,7 @@ def test_own_data_gate_parameter_step_script_and_two_variants_run_to_a_validated
     }
     # A tenth of the 569 rows is the test set; its labels are counted by the step of the recipe.
     assert sum(json.loads(made(project, "counts/counts.json").read_text()).values()) == 57
-    assert json.loads(made(project, "inspection/counts.json").read_text()) == {"rows": 569, "features": 30}
+    assert len(json.loads(made(project, "inspection/inspection.json").read_text())["features"]["names"]) == 30
     assert "f2" in made(project, "evaluation/gates.json").read_text()
 
 
