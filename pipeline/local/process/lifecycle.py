@@ -20,7 +20,7 @@ from typing import IO, Final
 
 from pipeline.errors import LocalServiceError
 from pipeline.local.process import locks
-from pipeline.local.process.discover import RunningService, environment, exports, require, running
+from pipeline.local.process.discover import CONSOLE_NOTE, RunningService, environment, exports, require, running
 from pipeline.local.process.serve import Options, announce, forget_aws, serve
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
@@ -168,7 +168,9 @@ def _first_answer(child: subprocess.Popen[str], state: Path) -> RunningService:
     try:
         assert child.stdout is not None
         line = child.stdout.readline()
-        child.stdout.readline()
+        while said := child.stdout.readline():
+            if said.rstrip("\n") == CONSOLE_NOTE:
+                break  # the last line of `announce`: a pipe closed earlier would break under the service
         child.stdout.close()
     finally:
         timer.cancel()
