@@ -84,8 +84,8 @@ _BY_MESSAGE: Final = (
         "the token belongs to a start with other parameters: give another --token",
     ),
     (
-        ("ValidationError",),
-        re.compile(r"Endpoint .* not found", re.S),
+        ("ValidationError", "ValidationException"),
+        re.compile(r"Endpoint .* not found|Could not find endpoint ", re.S),
         "`pipeline start --param Deploy=true` deploys a model to it; --endpoint names another",
     ),
     (

@@ -44,6 +44,8 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[PredictedRo
 
     Raises DataError for a file that cannot be read or whose columns do not fit, ServiceError for what is refused.
     """
+    if not path.exists():  # said before anybody is asked
+        raise DataError(f"there is no file {path}")
     data = deployed_data(clients, endpoint)
     row = 0
     for batch in batches(rows(path, data)):
