@@ -23,6 +23,7 @@ from scripts.problems import LABEL, Faults, kind_of
 from scripts.tables import CHUNK_ROWS, Array, Table, checked, stacked
 
 _CHUNK_VALUES: Final = 8_000_000
+_CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
 _FEWEST_COUNTED: Final = 10
 
 
@@ -59,7 +60,7 @@ def _not_an_index(path: Path, head: Head, labels: Array) -> None:
 def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
     """The columns of the features and the labels of some rows at a time, all as text. `ScriptError` as above."""
     try:
-        for frame in _frames(path, head, dict.fromkeys(_names(head), str)):
+        for frame in _frames(path, head, dict.fromkeys(_names(head), str), _CHUNK_CELLS):
             cells = [frame[str(place)].to_numpy(object) for place in range(len(head.names))]
             if any(not isinstance(cell, str) for cell in cells[-1]):
                 raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
@@ -73,7 +74,7 @@ def _parse(path: Path, head: Head) -> tuple[Array, Array]:
     names = _names(head)
     wanted = [names[place] for place in head.features]
     features, labels = [], []
-    for frame in _frames(path, head, dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32)):
+    for frame in _frames(path, head, dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32), _CHUNK_VALUES):
         labels.append(frame[names[head.label]].to_numpy(object))
         features.append(frame[wanted].to_numpy(np.float32))
     return (
@@ -86,7 +87,7 @@ def _names(head: Head) -> list[str]:
     return [str(column) for column in range(len(head.names))]
 
 
-def _frames(path: Path, head: Head, types: dict[str, Any]) -> Iterator[Any]:
+def _frames(path: Path, head: Head, types: dict[str, Any], values: int) -> Iterator[Any]:
     """Data frames of bounded size, whose columns are called by their place."""
     import pandas as pd
 
@@ -104,7 +105,7 @@ def _frames(path: Path, head: Head, types: dict[str, Any]) -> Iterator[Any]:
                 index_col=False,
                 keep_default_na=False,
                 na_values=dict.fromkeys(names, []),
-                chunksize=max(1, _CHUNK_VALUES // len(names)),
+                chunksize=max(1, values // len(names)),
                 encoding="utf-8",
             )
     except (ValueError, pd.errors.ParserWarning) as error:

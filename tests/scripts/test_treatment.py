@@ -177,7 +177,7 @@ def test_every_format_gets_the_same_treatment(splits: dict[str, pd.DataFrame], t
 def test_a_column_that_turns_to_text_late_is_read_as_text_from_its_first_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("scripts.csv_table._CHUNK_VALUES", 60)
+    monkeypatch.setattr("scripts.csv_table._CHUNK_CELLS", 60)
     (tmp_path / "data").mkdir()
     codes = [["007", "7", "A1"][row // 40] for row in range(120)]
     (tmp_path / "data" / "a.csv").write_text(
