@@ -68,7 +68,7 @@ def test_an_endpoint_is_created_moved_turned_back_and_moved_again(local: LocalSe
 
     code, message, result = roll_out(tmp_path, "green", "config-2", "--max-error-percent", "1")
     assert (code, result["from"], result["serves"]) == (0, "config-1", "config-2")
-    assert any("Baking (1 of 2 new instances)" in stage["stage"] for stage in result["stages"]), result["stages"]
+    assert [result["stages"][0]["stage"][:8], result["stages"][-1]["stage"]] == ["Updating", "InService"]
     alarm = local.client("cloudwatch").describe_alarms(AlarmNames=["digits-errors"])["MetricAlarms"][0]
     assert (alarm["MetricName"], alarm["Threshold"]) == ("Invocation5XXErrors", 0.01)
 

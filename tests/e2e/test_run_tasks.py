@@ -49,7 +49,7 @@ def test_multiclass_tells_ten_digits_apart(folder: Path, here: Here) -> None:
     validation = json.loads((files / "validation" / "validation.json").read_text())
     assert (validation["passed"], validation["confusion_matrix"]) == (True, printed.tolist())
     pictures = {path.name for path in (files / "evaluation").glob("*.png")}
-    assert pictures == {"confusion.png", "confidence.png", "classes.png", "mistakes.png"}
+    assert pictures == {f"{name}.png" for name in ("confusion", "confidence", "classes", "mistakes", "weights", "mean")}
 
 
 def test_regression_shows_errors_in_the_units_of_the_label(folder: Path, here: Here) -> None:
@@ -70,6 +70,6 @@ def test_regression_shows_errors_in_the_units_of_the_label(folder: Path, here: H
     assert figures["mse"]["value"] == pytest.approx(figures["rmse"]["value"] ** 2)
     assert figures["r2"]["value"] > 0.9
     pictures = {path.name for path in (files / "evaluation").glob("*.png")}
-    assert pictures == {"predicted.png", "residuals.png", "residual_histogram.png"}
+    assert pictures == {f"{name}.png" for name in ("predicted", "residuals", "residual_histogram", "coefficients")}
     inspection = json.loads((files / "inspection" / "inspection.json").read_text())
     assert [feature["name"] for feature in inspection["features"]["each"]] == ["size", "age", "rooms", "noise"]
