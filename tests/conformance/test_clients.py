@@ -256,6 +256,8 @@ def test_nothing_reaches_aws_whatever_a_program_names(local: LocalService, drive
     assert driven.told["bucket"] == "sagemaker-us-east-1-123456789012"
     aws = str(Path(sys.executable).with_name("aws"))
     queue = local.client("sqs").create_queue(QueueName="of-the-cli")["QueueUrl"]
-    assert json.loads(driven.run(aws, "sqs", "list-queues")) == {"QueueUrls": [queue]}
+    assert json.loads(driven.run(aws, "sqs", "list-queues", "--queue-name-prefix", "of-the-cli")) == {
+        "QueueUrls": [queue]
+    }
     assert driven.run(sys.executable, "-c", _PROGRAM).split() == ["123456789012", "200"]
     assert driven.reached() == {"127.0.0.1"}

@@ -29,6 +29,7 @@ def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServ
             ("AWS_SECRET_ACCESS_KEY", KEY.secret_access_key),
         ):
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)  # another test's keys
         yield running
 
 

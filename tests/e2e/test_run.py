@@ -195,6 +195,7 @@ def test_a_named_label_column_and_class_of_a_packed_csv(first: Ended, folder: Pa
     lines = [f"{a:.4f},{'yes' if a - b > 0 else 'no'},{b:.4f},{c:.4f}" for a, b, c in rows]
     (folder / "houses.csv.gz").write_bytes(gzip.compress("\n".join(["size,sold,price,noise", *lines]).encode()))
     given = ("--data", "houses.csv.gz", "--param", "LabelColumn=sold", "--param", "PositiveClass=yes")
+    given += tuple(f"--param=Min{figure}=0.8" for figure in ("Accuracy", "Precision", "Recall", "F1", "Auc"))
     ended = here("run", *given, folder=folder)
     assert ended.code == 0, ended
     assert re.search(r"^actual \\ predicted +no +yes$", ended.out, re.MULTILINE), ended

@@ -58,7 +58,7 @@ def test_a_model_with_scores_for_more_classes_than_there_are_shows_those_that_th
 
 
 def test_the_report_shows_names_and_the_figures_keep_numbers(tmp_path: Path) -> None:
-    for name in ("predictions", "labels", "features"):
+    for name in ("predictions", "labels", "features", "model", "inspection"):
         (tmp_path / name).mkdir()
     answers = [{"predicted_label": label, "score": [0.5, 0.3, 0.2, 0.0]} for label in (0, 1, 2, 1)]
     (tmp_path / "predictions" / "features.csv.out").write_text("\n".join(map(json.dumps, answers)) + "\n")
@@ -66,7 +66,7 @@ def test_the_report_shows_names_and_the_figures_keep_numbers(tmp_path: Path) -> 
     (tmp_path / "labels" / "_classes.json").write_text('["cheap", "<fair>", "dear"]')
     (tmp_path / "features" / "features.csv").write_text("1,2\n" * 4)
     arguments = ["--task", "multiclass_classifier", "--output", str(tmp_path / "out")]
-    for name in ("predictions", "labels", "features"):
+    for name in ("predictions", "labels", "features", "model", "inspection"):
         arguments += [f"--{name}", str(tmp_path / name)]
     assert evaluate.main(arguments) == 0
     page = (tmp_path / "out" / "report.html").read_text()

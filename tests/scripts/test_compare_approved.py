@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from scripts.compare_approved import compare_approved
 from scripts.errors import ScriptError
-from scripts.featurizer import Category, Featurizer, LeftOut, Number
+from scripts.featurizer import Category, Featurizer, LeftOut, Numeric
 from scripts.featurizer_archive import archive
 from scripts.linear_model import read_model
 from scripts.paired import paired_test
@@ -25,7 +25,7 @@ ARN = "arn:aws:sagemaker:us-east-1:123456789012:model-package/demo/3"
 ARTIFACT = "s3://bucket/model.tar.gz"
 FEATURIZER = "s3://bucket/featurizer/model.tar.gz"
 STATISTICS = "s3://bucket/evaluation.json"
-ONE_COLUMN = Featurizer((Number("size", 0.0, False),))
+ONE_COLUMN = Featurizer((Numeric("size", 0.0, False),))
 WEIGHT = np.array([[4.0], [0.0], [0.0]], np.float32)
 
 
@@ -110,7 +110,7 @@ def test_a_model_within_what_is_allowed_is_not_worse(tmp_path: Path) -> None:
 
 def test_an_approved_model_that_treats_raw_rows_predicts_them(tmp_path: Path) -> None:
     case = Case(tmp_path, wrong=20)
-    treatments = (Number("size", 0.0, False), Category("side", ("left", "right"), True), LeftOut("note", "its own"))
+    treatments = (Numeric("size", 0.0, False), Category("side", ("left", "right"), True), LeftOut("note", "its own"))
     service = Service({FEATURIZER: archive(Featurizer(treatments))}, containers=2)
     # The label is whether the side is right: size, left, right, any other.
     service.objects[ARTIFACT] = artifact(np.array([[0], [-4], [4], [0]], np.float32))

@@ -212,7 +212,7 @@ def test_regression_evaluation(tmp_path: Path) -> None:
     case.write(answers, labels.tolist(), random.random((250, 13)))
     assert case.run() == 0
     figures = json.loads((case.output / "evaluation.json").read_text())["regression_metrics"]
-    assert set(figures) == {"mae", "mse", "rmse", "r2"}
+    assert set(figures) == {"mae", "mse", "rmse", "relative_rmse", "r2"}
     assert case.message.startswith("mae ")
     assert {path.name for path in case.output.glob("*.png")} == {
         "predicted.png",

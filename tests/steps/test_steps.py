@@ -168,6 +168,9 @@ def test_package_tells_where_it_comes_from_and_how_good_it_is() -> None:
         "Task": "binary_classifier",
         "TrainingJobName": {"Get": "Steps.TrainModel.TrainingJobName"},
         "CodeBundle": "0123456789abcdef",
+        "TestFeatures": _output("features"),
+        "TestLabels": _output("labels"),
+        "TestPredictions": {"Get": "Steps.PredictTest.TransformOutput.S3OutputPath"},
     }
     specification = arguments["InferenceSpecification"]
     assert specification["Containers"][0]["ModelDataUrl"] == {"Get": "Steps.TrainModel.ModelArtifacts.S3ModelArtifacts"}

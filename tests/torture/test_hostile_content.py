@@ -20,7 +20,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.local import trees
 from pipeline.local.process import lifecycle
-from pipeline.local.process.lifecycle import Running
+from pipeline.local.process.discover import RunningService
 from tests.support.executions import ENDED, check, definition, work, writes
 from tests.support.service import ROLE, boto_client_of
 from tests.support.torture import length
@@ -54,7 +54,7 @@ PATHS = ["$" + "..m" * 40, "$" + "[0,0]" * 40, "m[*]", "$..*", "m" + "['a','a']"
 
 
 @contextmanager
-def process(state: Path, program: Path) -> Iterator[Running]:
+def process(state: Path, program: Path) -> Iterator[RunningService]:
     """A service whose image `hostile` is the program."""
     image = f"hostile={sys.executable} {program}"
     command = [sys.executable, "-m", "pipeline.local", "--state", str(state), "--image", image]
@@ -71,7 +71,7 @@ def process(state: Path, program: Path) -> Iterator[Running]:
         trees.remove(state)  # what a job nested too deep for pytest to remove
 
 
-def peak(found: Running) -> int:
+def peak(found: RunningService) -> int:
     """The most memory that the process ever had."""
     lines = Path(f"/proc/{found.pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) << 10
@@ -86,7 +86,7 @@ def until(ask: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def answering(found: Running) -> Iterator[None]:
+def answering(found: RunningService) -> Iterator[None]:
     """Meanwhile another client is answered, and never late: CPU time of the service, as the machine may be busy."""
     client, stopped, late = boto_client_of(found, "sagemaker"), threading.Event(), list[float]()
 

@@ -22,7 +22,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
 from pipeline.local.process import lifecycle
-from pipeline.local.process.lifecycle import Running
+from pipeline.local.process.discover import RunningService
 from tests.support.service import ROLE, boto_client_of
 from tests.support.torture import length
 from tests.support.waiting import PATIENCE
@@ -73,7 +73,7 @@ class Acknowledged:
 
 
 @contextmanager
-def process(state: Path, *program: str) -> Iterator[tuple[Running, subprocess.Popen[str]]]:
+def process(state: Path, *program: str) -> Iterator[tuple[RunningService, subprocess.Popen[str]]]:
     """A service of which we may kill exactly the process that we started."""
     command = [sys.executable, "-m", *(program or ["pipeline.local"]), "--state", str(state)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -155,7 +155,7 @@ def _tag(s3: Any, sagemaker: Any, done: Acknowledged, name: str) -> None:
 WORKS = [_put, _overwrite, _pipeline, _package, _tag]
 
 
-def verify(found: Running, done: Acknowledged) -> None:
+def verify(found: RunningService, done: Acknowledged) -> None:
     """All of it is there as it was acknowledged, and every execution comes to its end."""
     s3, sagemaker = boto_client_of(found, "s3"), boto_client_of(found, "sagemaker")
     for name, body in done.objects.items():
@@ -248,13 +248,15 @@ def _points(syncs: int, number: int) -> list[int]:
     return [2 * 2 * syncs * (index + 1) // number for index in range(number)]
 
 
-def _with_bucket(found: Running) -> None:
+def _with_bucket(found: RunningService) -> None:
     s3 = boto_client_of(found, "s3")
     s3.create_bucket(Bucket=BUCKET)
     s3.close()
 
 
-def _under_load(found: Running, done: Acknowledged, name: str, kill: Callable[[], Any], works: int = FOREVER) -> None:
+def _under_load(
+    found: RunningService, done: Acknowledged, name: str, kill: Callable[[], Any], works: int = FOREVER
+) -> None:
     s3, sagemaker = boto_client_of(found, "s3"), boto_client_of(found, "sagemaker")
     stopped = threading.Event()
     failures: list[BaseException] = []

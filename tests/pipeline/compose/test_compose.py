@@ -143,7 +143,9 @@ def test_nothing_is_kept_that_was_composed_while_code_was_edited(
 
 
 def test_cache_tells_settings_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.compose.compose._composed", lambda given, uri: f"{given.task} {given.tags} {uri}")
+    monkeypatch.setattr(
+        "pipeline.compose.compose._composed", lambda given, uri, release: f"{given.task} {given.tags} {uri}"
+    )
     binary = settings("binary")
     variants = [
         (binary, CODE_URI),

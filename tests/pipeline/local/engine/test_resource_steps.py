@@ -290,7 +290,7 @@ def test_a_lineage_step_whose_entities_are_no_list_fails_with_the_reason(local: 
     record = {"Name": "Record", "Type": "Lineage", "Arguments": {"Contexts": {"Get": "Execution.PipelineName"}}}
     done = run(local, create(local, record))
     step = steps(local, done["PipelineExecutionArn"])["Record"]
-    assert (step["StepStatus"], "no list of objects" in step["FailureReason"]) == ("Failed", True)
+    assert (step["StepStatus"], "is not a list of objects" in step["FailureReason"]) == ("Failed", True)
 
 
 def test_changes_of_status_reach_eventbridge(local: LocalService) -> None:

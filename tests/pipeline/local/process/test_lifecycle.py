@@ -135,7 +135,10 @@ def test_a_service_that_does_not_answer_is_stopped_all_the_same(state: Path) -> 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals) -> None:
+def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals, request: pytest.FixtureRequest) -> None:
+    # These tests may run under nohup themselves, and who starts a service leaves it what is ignored.
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    request.addfinalizer(lambda: signal.signal(signal.SIGHUP, before))
     command = [sys.executable, "-m", "pipeline.local", "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
