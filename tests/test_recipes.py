@@ -25,7 +25,6 @@ from tests.support.docs import ROOT
 from tests.support.waiting import PATIENCE
 
 _PAGE = (ROOT / "steps" / "README.md").read_text(encoding="utf-8").partition("## Recipes")[2]
-_LEFT_OUT = shutil.ignore_patterns(".*venv*", ".git", ".sagemaker", ".mypy_cache", "__pycache__", "build", "*.egg-info")
 
 
 _TESTS = ("tests/steps/test_algorithm.py", "tests/pipeline/config/test_rollout.py", "tests/support/definitions.py")
@@ -73,17 +72,14 @@ COMPOSED = [ALGORITHM, SERVERLESS]
 RUN = [title for title in RECIPES if title not in COMPOSED]
 
 
-def followed(project: Path, titles: list[str], *, whole: bool = False) -> Path:
-    """A copy of the project after these recipes; `whole` with its tests."""
-    if whole:
-        shutil.copytree(ROOT, project, ignore=_LEFT_OUT)
-    else:
-        for name in ("pipeline", "steps", "scripts"):
-            # With the compiled files, which stay valid as the times are copied too.
-            shutil.copytree(ROOT / name, project / name)
-        for name in ("pipeline.toml", "pyproject.toml", *_TESTS):
-            (project / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, project / name)
+def followed(project: Path, titles: list[str]) -> Path:
+    """A copy of the project after these recipes."""
+    for name in ("pipeline", "steps", "scripts"):
+        # With the compiled files, which stay valid as the times are copied too.
+        shutil.copytree(ROOT / name, project / name)
+    for name in ("pipeline.toml", "pyproject.toml", *_TESTS):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, project / name)
     for title in titles:
         RECIPES[title].follow(project)
     return project
