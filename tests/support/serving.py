@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
+from botocore.exceptions import ClientError
 
 from pipeline.local import images
 from pipeline.local.containers.sandbox.listening import listening_ports
@@ -110,6 +112,11 @@ server.serve_forever()
 """
 
 
+ACCOUNT: Final = "123456789012"
+BATCH: Final = f"{X1}\n{X2}\n"
+"""The golden model's two records as a request."""
+
+
 def golden_model() -> Model:
     """The real artefact's model."""
     weight = np.frombuffer(bytes.fromhex(_WEIGHT), "<f4").reshape(14, 1)
@@ -199,3 +206,11 @@ def told_to_strangers(local: LocalService) -> list[int]:
 def variant(model: str, **more: Any) -> dict[str, Any]:
     """A production variant named as its model."""
     return {"VariantName": model, "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1} | more
+
+
+def error_of(action: Any, **request: Any) -> tuple[str, str]:
+    """Code and message of the error that an action ends with."""
+    with pytest.raises(ClientError) as caught:
+        action(**request)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
