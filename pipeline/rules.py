@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, translated
+from pipeline.errors import ServiceError
 
 SOURCE: Final = "aws.sagemaker"
 RELEASE: Final = "release"
@@ -136,8 +137,20 @@ def apply(clients: Clients, what: RuleChange) -> None:
             tags = [{"Key": key, "Value": value} for key, value in what.tags.items()]
             events.tag_resource(ResourceARN=answer["RuleArn"], Tags=tags)
         if what.gone:
-            events.remove_targets(Rule=rule.name, Ids=list(what.gone))
-        events.put_targets(Rule=rule.name, Targets=[_target(target) for target in rule.targets])
+            _whole(events.remove_targets(Rule=rule.name, Ids=list(what.gone)), rule.name)
+        _whole(events.put_targets(Rule=rule.name, Targets=[_target(target) for target in rule.targets]), rule.name)
+
+
+def _whole(answer: Mapping[str, Any], name: str) -> None:
+    """EventBridge answers 200 where it took only some targets. Raises ServiceError for those that it did not take."""
+    failed = answer.get("FailedEntries", [])
+    if answer.get("FailedEntryCount", len(failed)):
+        first = failed[0] if failed else {}
+        raise ServiceError(
+            f"rule {name}: {len(failed) or 'some'} targets were refused: {first.get('TargetId', '?')}: "
+            f"{first.get('ErrorCode', '')} {first.get('ErrorMessage', '')}".rstrip(),
+            hint="check the target's address and its role; running the command again finishes the work",
+        )
 
 
 def remove(events: Any, name: str) -> None:

@@ -284,8 +284,7 @@ def read_csv(text: str, featurizer: Featurizer) -> list[list[str]]:
     elif known:
         _once(head, names)
         places = [head.index(name) if name in known else -1 for name in names]
-        width, start = len(head), 1
-        rows = [_checked(cells, width, row) for row, cells in enumerate(lines[start:], 1)]
+        rows = [_checked(cells, len(head), row) for row, cells in enumerate(lines[1:], 1)]
         return [[cells[place] if place >= 0 else "" for place in places] for cells in rows]
     return [_checked(cells, len(names), row) for row, cells in enumerate(lines, 1)]
 

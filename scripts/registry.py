@@ -53,18 +53,19 @@ class Registry:
         from botocore.exceptions import ClientError
 
         try:
-            found = self._sagemaker.list_model_packages(
+            # A page may be empty where the service filters what it has paged: the first version may be on a later one.
+            pages = self._sagemaker.get_paginator("list_model_packages").paginate(
                 ModelPackageGroupName=group,
                 ModelApprovalStatus="Approved",
                 SortBy="CreationTime",
                 SortOrder="Descending",
-                MaxResults=1,
-            )["ModelPackageSummaryList"]
+            )
+            found = next((item for page in pages for item in page["ModelPackageSummaryList"]), None)
         except ClientError as error:
             if "does not exist" in error.response["Error"].get("Message", ""):
                 return None
             raise
-        return self.version(found[0]["ModelPackageArn"]) if found else None
+        return self.version(found["ModelPackageArn"]) if found else None
 
     def version(self, arn: str) -> Version:
         """One version by its ARN."""

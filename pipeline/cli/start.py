@@ -96,9 +96,7 @@ def _input(clients: Clients, settings: Settings, dataset: DataSet | None, given:
     from pipeline.executions.results import Output, is_there
 
     if dataset is not None:
-        upload(
-            dataset, clients, settings.bucket, settings.prefix, progress=lambda file: print(f"uploading {file.name}")
-        )
+        upload(dataset, clients, settings.bucket, settings.prefix, progress=_say)
         return {_DATA: dataset.uri(settings.bucket, settings.prefix)}
     defaults = defaults_of(clients, settings.name) if clients.target.local else {}
     uri = given.get(_DATA, str(defaults.get(_DATA, "")))
@@ -110,4 +108,5 @@ def _input(clients: Clients, settings: Settings, dataset: DataSet | None, given:
 
 
 def _say(file: Path) -> None:
+    """On stderr: what `start` prints is the ARN, which others read."""
     print(f"uploading {file.name}", file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
+from pipeline import versions
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.definition.cache_forecast import Seen
 from pipeline.definition.check import check
@@ -98,17 +99,7 @@ def _names(definition: Mapping[str, Any], kind: str, member: str) -> set[str]:
 
 def _approved(clients: Clients, group: str) -> int | None:
     """The newest approved version of a group, None if it has none."""
-    found = _asked(
-        lambda: clients.sagemaker.list_model_packages(
-            ModelPackageGroupName=group,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            MaxResults=1,
-        )
-    )
-    summaries = found.get("ModelPackageSummaryList", [])
-    return summaries[0].get("ModelPackageVersion") if summaries else None
+    return _asked(lambda: next(versions.approved(clients, group), {})).get("ModelPackageVersion")
 
 
 def _endpoint_status(clients: Clients, name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from pipeline import versions
 from pipeline.clients import Clients, is_absent, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.executions import definition_of, parameters_of
@@ -65,18 +66,12 @@ def latest_approved(clients: Clients, group: str, *, besides: str = "") -> Regis
 
     with translated():
         try:
-            found = clients.sagemaker.list_model_packages(
-                ModelPackageGroupName=group,
-                ModelApprovalStatus="Approved",
-                SortBy="CreationTime",
-                SortOrder="Descending",
-                MaxResults=2,
-            )["ModelPackageSummaryList"]
+            arns = (item["ModelPackageArn"] for item in versions.approved(clients, group))
+            arn = next((arn for arn in arns if arn != besides), None)
         except ClientError as error:
             if is_absent(error):
                 return None
             raise
-    arn = next((item["ModelPackageArn"] for item in found if item["ModelPackageArn"] != besides), None)
     return describe(clients, arn, figures=True) if arn else None
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline import rules
 from pipeline.clients import Clients
+from pipeline.errors import ServiceError
 from pipeline.rules import EventRule, RemoveRule, RuleTarget
 from tests.support.clients import aws_alone
 
@@ -73,3 +74,15 @@ def test_the_order_in_which_targets_are_read_is_no_change() -> None:
     two = dataclasses.replace(RULE, targets=(*RULE.targets, RuleTarget("a", "arn:aws:sqs:us-east-1:1:q")))
     turned = dataclasses.replace(two, targets=two.targets[::-1])
     assert rules.plan([two], [turned]) == ()
+
+
+def test_a_target_that_eventbridge_did_not_take_is_an_error_though_it_answers_200(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = [{"TargetId": "release", "ErrorCode": "AccessDenied", "ErrorMessage": "no role"}]
+    answer = {"FailedEntryCount": 1, "FailedEntries": failed}
+    events = clients.other("events")
+    events.meta.events.register("after-call.events.PutTargets", lambda parsed, **_: parsed.update(answer))
+    monkeypatch.setattr(Clients, "other", lambda *_: events)
+    with pytest.raises(ServiceError, match="rule demo-release: 1 targets were refused: release: AccessDenied no role"):
+        put(clients, RULE)

@@ -38,9 +38,14 @@ class Service:
         self.containers = [{"ModelDataUrl": FEATURIZER}] * (containers - 1) + [{"ModelDataUrl": ARTIFACT}]
         self.properties = {"Task": "binary_classifier"}
 
-    def list_model_packages(self, **request: Any) -> dict[str, Any]:
+    def get_paginator(self, operation: str) -> Service:
+        assert operation == "list_model_packages"
+        return self
+
+    def paginate(self, **request: Any) -> list[dict[str, Any]]:
         assert request["ModelPackageGroupName"] == GROUP and request["ModelApprovalStatus"] == "Approved"
-        return {"ModelPackageSummaryList": self.packages}
+        # The service may filter what it has paged: the newest version is not approved, and its page is empty.
+        return [{"ModelPackageSummaryList": []}, {"ModelPackageSummaryList": self.packages}]
 
     def describe_model_package(self, **request: Any) -> dict[str, Any]:
         return {

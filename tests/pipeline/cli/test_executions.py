@@ -102,6 +102,8 @@ def test_localhost_says_what_to_do_about_data_that_are_not_there_and_takes_them(
     (tmp_path / "rows.csv").write_text("1,2\n")
     said = commands["raw"]("start", "--data", str(tmp_path / "rows.csv"), "--follow")
     assert said.code == 0, said
+    assert said.out.startswith("arn:aws:sagemaker:"), "who reads the ARN reads nothing before it"
+    assert "uploading rows.csv" in said.err
     (key,) = [item["Key"] for item in local.s3.list_objects_v2(Bucket=BUCKET, Prefix="raw/data/")["Contents"]]
     assert key.endswith("/rows.csv")
 

@@ -7,6 +7,7 @@ now; its state is written back, so that clients see it. Any other alarm counts b
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +20,7 @@ PARITY: Final = (
         area="hosting",
         subject="CloudWatch alarms",
         here="those on an endpoint's metrics are judged while a rollout of that endpoint runs, in windows that end now;"
-        " metric math, composite and other alarms count by the state that they were set to",
+        " metric math, trimmed means, composite and other alarms count by the state that they were set to",
         aws="all are judged, at all times, in aligned periods",
     ),
 )
@@ -31,6 +32,7 @@ _COMPARES: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "LessThanThreshold": operator.lt,
     "LessThanOrEqualToThreshold": operator.le,
 }
+_PERCENTILE: Final = re.compile(r"p(\d{1,2}(\.\d+)?|100)")
 _STATISTICS: Final[Mapping[str, Callable[[Sequence[float]], float]]] = {
     "Average": lambda values: sum(values) / len(values),
     "Sum": sum,
@@ -67,6 +69,13 @@ class Alarms:
         self._factor = factor
         self._judged: dict[str, str] = {}
 
+    @property
+    def window(self) -> float:
+        """How many seconds back the alarms look."""
+        there = self._cloudwatch().alarms if self._names else {}
+        found = (metric_of(there[name], self._endpoint, self._factor) for name in self._names if name in there)
+        return max((metric.period * metric.periods for metric in found if metric is not None), default=0.0)
+
     def tripped(self, requests: Sequence[Observed], now: float) -> str:
         """Why the rollout must end, or nothing; `now` is a monotonic time."""
         if not self._names:
@@ -101,14 +110,17 @@ def metric_of(alarm: Any, endpoint: str, factor: float) -> AlarmMetric | None:
     )
     if alarm.namespace != NAMESPACE or alarm.metric_name not in VALUES or alarm.comparison_operator not in _COMPARES:
         return None
+    statistic = alarm.extended_statistic or alarm.statistic or ""
     if not known or dimensions["EndpointName"] != endpoint:
+        return None
+    if statistic not in _STATISTICS and not _PERCENTILE.fullmatch(statistic):
         return None
     periods = int(alarm.evaluation_periods)
     return AlarmMetric(
         name=alarm.metric_name,
         variant=dimensions["VariantName"],
         config=dimensions.get("EndpointConfigName"),
-        statistic=alarm.extended_statistic or alarm.statistic,
+        statistic=statistic,
         period=float(alarm.period) * factor,
         periods=periods,
         datapoints=int(alarm.datapoints_to_alarm or periods),

@@ -187,7 +187,7 @@ class Hosting:
                 follow(
                     plan,
                     shift=functools.partial(self._shift, name, green, deploying),
-                    problem=lambda: green.died or alarms.tripped(requests(), time.monotonic()),
+                    problem=lambda: green.died or alarms.tripped(requests(alarms.window), time.monotonic()),
                     wait=self._closing.wait,
                 )
         except Exception as error:

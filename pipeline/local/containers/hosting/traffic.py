@@ -90,14 +90,20 @@ class Traffic:
                 self._starter.start(self._thread)
 
     @contextmanager
-    def watched(self, endpoint: str) -> Iterator[Callable[[], list[Observed]]]:
-        """Within the block the endpoint's requests are kept one by one; gives what returns them, oldest first."""
+    def watched(self, endpoint: str) -> Iterator[Callable[[float], list[Observed]]]:
+        """Within the block the endpoint's requests are kept one by one; gives what returns those of the last seconds.
+
+        Older ones are forgotten: a rollout may bake for an hour, and its alarms look back a few minutes.
+        """
         watch = _Watch()
         with self._lock:
             self._watches[endpoint] = watch
 
-        def requests() -> list[Observed]:
+        def requests(seconds: float) -> list[Observed]:
+            oldest = time.monotonic() - seconds
             with self._lock:
+                while watch.requests and watch.requests[0].at < oldest:
+                    watch.requests.popleft()
                 return list(watch.requests)
 
         try:
