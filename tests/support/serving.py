@@ -77,7 +77,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        if b"die" in body:
+        if b"die" in body or behaviour.get("dies"):
             os._exit(9)
         if b"slow" in body:
             time.sleep(30)
