@@ -92,19 +92,19 @@ def csv(rows: int) -> bytes:
 
 
 class Connection:
-    """One kept-alive connection that sends one signed request again and again."""
+    """One kept-alive connection that sends one signed request to `endpoint` again and again."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, endpoint: str = "bench") -> None:
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
         from botocore.session import get_session
 
         url = urlsplit(os.environ["AWS_ENDPOINT_URL"])
         session = get_session()
-        target = f"{url.geturl()}/endpoints/bench/invocations"
+        target = f"{url.geturl()}/endpoints/{endpoint}/invocations"
         request = AWSRequest("POST", target, data=body, headers={"Content-Type": "text/csv", "Host": url.netloc})
         SigV4Auth(session.get_credentials(), "sagemaker", session.get_config_variable("region")).add_auth(request)
-        head = f"POST {url.path}/endpoints/bench/invocations HTTP/1.1\r\n"
+        head = f"POST {url.path}/endpoints/{endpoint}/invocations HTTP/1.1\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         self._message = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
         self._socket = socket.create_connection((url.hostname or "", url.port or 0))
@@ -117,7 +117,14 @@ class Connection:
         self._socket.close()
 
     def ask(self) -> bytes:
-        """Send the request, read the whole answer."""
+        """The body of the answer, which must be a success."""
+        status, body = self.exchange()
+        if status != 200:
+            raise SystemExit(body.decode())
+        return body
+
+    def exchange(self) -> tuple[int, bytes]:
+        """Send the request, read the whole answer: its status and its body."""
         self._socket.sendall(self._message)
         answer = b""
         while (end := answer.find(b"\r\n\r\n")) < 0:
@@ -125,9 +132,7 @@ class Connection:
         length = int(answer[:end].lower().split(b"content-length: ")[1].split(b"\r\n")[0])
         while len(answer) < end + 4 + length:
             answer += self._socket.recv(1 << 18)
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(answer.decode())
-        return answer
+        return int(answer.split(b" ", 2)[1]), answer[end + 4 :]
 
 
 def one_by_one(what: str, count: int, ask: Callable[[], bytes]) -> float:
