@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,10 +20,13 @@ from scripts.csv_head import Head
 from scripts.errors import ScriptError
 from scripts.featurizer import is_number
 from scripts.files import opened
-from scripts.problems import LABEL, Faults, kind_of
+from scripts.problems import LABEL, Faults, Problem, kind_of
 from scripts.tables import CHUNK_ROWS, Array, Table, checked, stacked
 
-_CHUNK_VALUES: Final = 8_000_000
+Rows = tuple[Array, Array]
+"""Features and labels of some rows."""
+
+_CHUNK_VALUES: Final = 2_000_000
 _CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
 _FEWEST_COUNTED: Final = 10
 
@@ -32,29 +36,54 @@ def read_csv(path: Path, head: Head) -> Table:
     columns = tuple(head.names[place] for place in head.features) if head.lines else ()
     table, error = None, None
     try:
-        features, labels = _parse(path, head)
-        table = checked(Table(path.name, features, labels, columns, label=head.described()))
+        table = checked(_table(path, head, columns, csv_rows(path, head)))
     except ScriptError as reason:
         error = reason
     if table is None or table.problems:
-        table = _with_care(path, head, columns)  # which knows lines, where a table knows rows
-        if error and not table.problems:
+        faults = Faults(path.name, "line")
+        table = _table(path, head, columns, careful_rows(path, head, faults))  # which knows lines, not rows alone
+        if error and not faults:
             raise error
-        table = checked(table)
-    _not_an_index(path, head, table.labels)
+        table = checked(replace(table, problems=tuple(csv_problems(head, faults, len(table)))))
     return table
 
 
-def _not_an_index(path: Path, head: Head, labels: Array) -> None:
-    """A column that nobody called the label is none where it only counts the rows, as pandas' index does."""
-    if head.given or head.lines or len(labels) < _FEWEST_COUNTED or not labels[0].isdecimal():
-        return
-    start = int(labels[0])
-    if all(label == str(number) for number, label in enumerate(labels, start)):
-        raise ScriptError(
-            f"{path.name}: column {head.label + 1}, the label where there is no header, only counts the rows "
-            f"({start}, {start + 1}, ...); remove it, or give LabelColumn=first if it is the label"
-        )
+def _table(path: Path, head: Head, columns: tuple[str, ...], parts: Iterable[Rows]) -> Table:
+    features: list[Array] = []
+    labels: list[Array] = [np.empty(0, object)]
+    for part, own in parts:
+        features.append(part)
+        labels.append(own)
+    rows = stacked(features, len(head.features))
+    return Table(path.name, rows, np.concatenate(labels), columns, label=head.described())
+
+
+class _Index:
+    """Whether a column that nobody called the label only counts the rows, as pandas' index does: then it is none."""
+
+    def __init__(self, path: Path, head: Head) -> None:
+        self._path, self._head = path, head
+        self._start = -1
+        self._rows = 0
+        self._counts = not head.given and not head.lines
+
+    def add(self, labels: Array) -> None:
+        if not self._counts or not len(labels):
+            return
+        if not self._rows and labels[0].isdecimal():
+            self._start = int(labels[0])
+        first = self._start + self._rows
+        self._counts = self._start >= 0 and all(own == str(number) for number, own in enumerate(labels, first))
+        self._rows += len(labels)
+
+    def end(self) -> None:
+        """Raises `ScriptError` where it does."""
+        if self._counts and self._rows >= _FEWEST_COUNTED:
+            raise ScriptError(
+                f"{self._path.name}: column {self._head.label + 1}, the label where there is no header, only counts "
+                f"the rows ({self._start}, {self._start + 1}, ...); remove it, or give LabelColumn=first if it is the "
+                "label"
+            )
 
 
 def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
@@ -66,21 +95,20 @@ def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
                 raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
             yield [cells[place] for place in head.features], cells[head.label]
     except ScriptError:
-        _with_care(path, head, ())  # which knows the line
+        for _ in careful_rows(path, head, Faults(path.name, "line")):  # which knows the line
+            pass
         raise
 
 
-def _parse(path: Path, head: Head) -> tuple[Array, Array]:
-    names = _names(head)
+def csv_rows(path: Path, head: Head) -> Iterator[Rows]:
+    """Features and labels of some rows at a time, fast; `ScriptError` where one is no number or a line is wrong."""
+    names, index = _names(head), _Index(path, head)
     wanted = [names[place] for place in head.features]
-    features, labels = [], []
     for frame in _frames(path, head, dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32), _CHUNK_VALUES):
-        labels.append(frame[names[head.label]].to_numpy(object))
-        features.append(frame[wanted].to_numpy(np.float32))
-    return (
-        stacked(features, len(wanted)),
-        np.concatenate(labels) if labels else np.empty(0, object),
-    )
+        labels = frame[names[head.label]].to_numpy(object)
+        index.add(labels)
+        yield frame[wanted].to_numpy(np.float32), labels
+    index.end()
 
 
 def _names(head: Head) -> list[str]:
@@ -112,12 +140,19 @@ def _frames(path: Path, head: Head, types: dict[str, Any], values: int) -> Itera
         raise ScriptError(f"{path.name}: no readable CSV ({error}); {REMEDY}") from None
 
 
-def _with_care(path: Path, head: Head, columns: tuple[str, ...]) -> Table:
+def careful_rows(path: Path, head: Head, faults: Faults) -> Iterator[Rows]:
     """The same rows, each value that is none noted and NaN; `ScriptError` for a line of another width."""
-    faults = Faults(path.name, "line")
     labels: list[str] = []
-    parts: list[Array] = []
     block: list[list[str]] = []
+    index = _Index(path, head)
+
+    def taken() -> Rows:
+        part = np.array(block, np.float32).reshape(len(block), len(head.features)), np.array(labels, object)
+        index.add(part[1])
+        block.clear()
+        labels.clear()
+        return part
+
     with opened(path) as stream:
         lines = rows(stream, path, head.delimiter)
         if head.lines:
@@ -131,18 +166,17 @@ def _with_care(path: Path, head: Head, columns: tuple[str, ...]) -> Table:
             labels.append(cells[head.label])
             block.append(_noted(cells, head, line, faults))
             if len(block) == CHUNK_ROWS:
-                parts.append(np.array(block, np.float32))
-                block.clear()
-    parts.append(np.array(block, np.float32).reshape(len(block), len(head.features)))
+                yield taken()
+    if block:
+        yield taken()
+    index.end()
+
+
+def csv_problems(head: Head, faults: Faults, count: int) -> list[Problem]:
+    """What was noted while `count` rows were read with care."""
     names = [f"column {repr(head.names[place]) if head.lines else place + 1}" for place in range(len(head.names))]
-    found = faults.problems(
-        [names[place] for place in head.features],
-        names[head.label],
-        len(labels),
-        [_hint(head, p) for p in head.features],
-    )
-    features = stacked(parts, len(head.features))
-    return Table(path.name, features, np.array(labels, object), columns, label=head.described(), problems=tuple(found))
+    features = [names[place] for place in head.features]
+    return list(faults.problems(features, names[head.label], count, [_hint(head, place) for place in head.features]))
 
 
 def _noted(cells: list[str], head: Head, line: int, faults: Faults) -> list[str]:

@@ -61,6 +61,10 @@ class Found:
     files: list[Path]
     place: Path
 
+    def key(self, path: Path) -> str:
+        """What a file is called below the place, whatever machine it lies on."""
+        return path.relative_to(self.place).as_posix() if path != self.place else path.name
+
     def grouped(self, tables: Mapping[Path, Table]) -> dict[str, list[Table]]:
         """The tables of the files by the split that the names of files or folders say. Raises `ScriptError`."""
         splits = {path: _split_of(path, self.place) for path in self.files}

@@ -6,7 +6,7 @@ validation and to test, so each class is divided in the same proportion.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,11 +45,7 @@ def divide(tables: dict[str, list[Table]], *, seed: int, stratify: bool) -> dict
     Missing splits are taken from what is called "all" or "train", a tenth of its rows each.
     """
     random = np.random.default_rng(seed)
-    source = "all" if "all" in tables else "train"
-    if source not in tables or (source == "all" and len(tables) > 1):
-        parts = sorted(tables.keys() - {"all"})
-        rest = "; what it has beside them must be called train" if source == "all" else ""
-        raise ScriptError(f"the data has {' and '.join(parts)}, but no train{rest}")
+    source = source_of(tables)
     features, labels = joined(tables[source])
     splits: dict[str, Split] = {}
     for name in SPLITS[1:]:
@@ -72,6 +68,16 @@ def divide(tables: dict[str, list[Table]], *, seed: int, stratify: bool) -> dict
         rows = rows[~np.isin(turns[rows], [_TURN[name] for name in missing])]
     splits["train"] = Split(features, labels[rows], rows)
     return {name: splits[name] for name in SPLITS}
+
+
+def source_of(splits: Collection[str]) -> str:
+    """The split that the data came with from which train is made. `ScriptError` where there is none."""
+    source = "all" if "all" in splits else "train"
+    if source not in splits or (source == "all" and len(splits) > 1):
+        parts = sorted({*splits} - {"all"})
+        rest = "; what it has beside them must be called train" if source == "all" else ""
+        raise ScriptError(f"the data has {' and '.join(parts)}, but no train{rest}")
+    return source
 
 
 def _turns(

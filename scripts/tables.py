@@ -40,6 +40,11 @@ class Table:
     label: str = ""
     problems: tuple[Problem, ...] = ()
 
+    @classmethod
+    def without_rows(cls, file: str, columns: tuple[str, ...], *, unit: str, label: str) -> Table:
+        """What a file is called, and its columns, before any row was read."""
+        return cls(file, np.empty((0, 0), np.float32), np.empty(0, object), columns, unit, label=label)
+
     def __len__(self) -> int:
         return len(self.labels)
 
@@ -87,12 +92,7 @@ def floats(features: Array) -> Floats:
 def joined(tables: list[Table]) -> tuple[Array, Array]:
     """All rows of tables that must be equally wide: features, labels."""
     for table in tables[1:]:
-        if table.features.shape[1] != tables[0].features.shape[1]:
-            raise ScriptError(
-                f"{table.file}: {table.features.shape[1]} features, but {tables[0].file} has "
-                f"{tables[0].features.shape[1]}; all files must have the same columns"
-            )
-        same_columns(tables[0], table)
+        same_width(tables[0], tables[0].features.shape[1], table, table.features.shape[1])
     if len(tables) == 1:
         return tables[0].features, tables[0].labels
     labels = [table.labels for table in tables]
@@ -110,6 +110,15 @@ def stacked(parts: list[Array], width: int) -> Array:
         rows[end - len(part) : end] = part
         end -= len(part)
     return rows
+
+
+def same_width(first: Table, wanted: int, other: Table, width: int) -> None:
+    """`ScriptError` where two tables have not the same columns."""
+    if width != wanted:
+        raise ScriptError(
+            f"{other.file}: {width} features, but {first.file} has {wanted}; all files must have the same columns"
+        )
+    same_columns(first, other)
 
 
 def same_columns(first: Table, other: Table) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sagemaker.mlops.workflow.steps import ProcessingStep
+from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
 from steps import policies
 from steps.context import Context
@@ -32,8 +32,12 @@ def convert(
     cache_generation: Any,
     instance_type: Any,
     instance_count: Any,
+    after: Step,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment."""
+    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment.
+
+    It comes `after` the step that looked at the data.
+    """
     job = Job(
         step=NAME,
         script="convert",
@@ -61,6 +65,7 @@ def convert(
         description="Raw data to recordIO-protobuf channels, features and labels of the test set, and an inspection.",
         cache_config=policies.CACHED,
         retry_policies=policies.JOB_RETRIES,
+        depends_on=[after],
     )
 
 

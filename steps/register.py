@@ -36,15 +36,23 @@ def register(
     group: Any,
     approval_status: Any,
     test_set: Mapping[str, Any],
+    baseline: Any,
     comparison: Any | None = None,
 ) -> ModelStep:
     """The step; `serving` are the model's containers.
 
     `evaluation` is the S3 prefix that holds evaluation.json, `comparison` that of comparison.json.
     `test_set` are the S3 prefixes of features, labels and predictions, by which a release holds the endpoint to them.
+    `baseline` is the prefix of the data's statistics and constraints, by which a watch holds what the endpoint is sent.
     """
-    quality = MetricsSource(
-        content_type="application/json", s3_uri=Join(on="/", values=[evaluation, "evaluation.json"])
+
+    def source(folder: Any, file: str) -> MetricsSource:
+        return MetricsSource(content_type="application/json", s3_uri=Join(on="/", values=[folder, file]))
+
+    metrics = ModelMetrics(
+        model_statistics=source(evaluation, "evaluation.json"),
+        model_data_statistics=source(baseline, "statistics.json"),
+        model_data_constraints=source(baseline, "constraints.json"),
     )
 
     def request() -> None:
@@ -56,7 +64,7 @@ def register(
             inference_instances=list(INFERENCE_INSTANCES),
             transform_instances=list(TRANSFORM_INSTANCES),
             model_package_group_name=group,
-            model_metrics=ModelMetrics(model_statistics=quality)._to_request_dict(),
+            model_metrics=metrics._to_request_dict(),
             metadata_properties={"GeneratedBy": ExecutionVariables.PIPELINE_EXECUTION_ARN},
             customer_metadata_properties={
                 "Task": task,

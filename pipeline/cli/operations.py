@@ -115,7 +115,7 @@ def clean(
         print(f"- {item.kind.title:<15} {item.name}, {api.age(item, now)}")
     reusable = any(api.reusable(item, now) for item in chosen.remove)
     if reusable:
-        print("note: later executions could reuse these files; ConvertData and all steps after it run again next time")
+        print("note: later executions could reuse these files; InspectData and all steps after it run again next time")
     if not yes:
         _confirm(f"remove these {len(chosen.remove)}?" if len(chosen.remove) > 1 else "remove it?")
     if reusable:

@@ -29,6 +29,7 @@ from steps.convert import FEATURIZER, convert, output_uri
 from steps.create_model import containers, create_model
 from steps.deploy_endpoint import deploy_endpoint
 from steps.evaluate import evaluate
+from steps.inspect_data import BASELINE, inspect_data
 from steps.predict import predict
 from steps.register import register
 from steps.reject import reject
@@ -51,18 +52,16 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         "instance_count": p["ProcessingInstanceCount"],
     }
 
-    converted = convert(
-        context,
-        data=p["InputDataUrl"],
-        task=task,
-        positive_class=p.get("PositiveClass"),
-        label_column=p["LabelColumn"],
-        header=p["CsvHeader"],
-        seed=p["SplitSeed"].to_string(),
-        table=table,
-        cache_generation=p["CacheGeneration"].to_string(),
-        **script,
-    )
+    raw = {
+        "data": p["InputDataUrl"],
+        "label_column": p["LabelColumn"],
+        "header": p["CsvHeader"],
+        "seed": p["SplitSeed"].to_string(),
+        "table": table,
+        "cache_generation": p["CacheGeneration"].to_string(),
+    }
+    inspected = inspect_data(context, **raw, instance_type=p["ProcessingInstanceType"])
+    converted = convert(context, **raw, task=task, positive_class=p.get("PositiveClass"), after=inspected, **script)
     trained = train(
         context,
         channels={name: output_uri(converted, name) for name in CHANNELS},
@@ -116,6 +115,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         approval_status=p["ModelApprovalStatus"],
         comparison=output_uri(against[0], "comparison") if against else None,
         test_set=test_set,
+        baseline=output_uri(inspected, BASELINE),
     )
     checked = check_metrics(gates=gates, passed=[registered], failed=[reject(compared=bool(against))])
 
@@ -128,7 +128,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     return Pipeline(
         name=settings.name,
         parameters=list(p.values()),
-        steps=[converted, trained, model, predicted, evaluated, *against, checked, deployment],
+        steps=[inspected, converted, trained, model, predicted, evaluated, *against, checked, deployment],
         sagemaker_session=session,
     )
 

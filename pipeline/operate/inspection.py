@@ -1,39 +1,24 @@
 """A look at a data set before anything runs: its columns, its label, what is wrong with it, and the command to go on.
 
-The scripts' own reader reads it, so that what is said here is what ConvertData will say. Where columns are more than
-numbers, a treatment of each is proposed.
+It looks through the same module as the step InspectData, so that what is said here is what that will say. Where columns
+are more than numbers, a treatment of each is proposed.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from pipeline.data import files_at
 from pipeline.errors import DataError
 
-if TYPE_CHECKING:
-    from scripts.problems import Problem
-    from scripts.raw_columns import RawTables
-    from scripts.tables import Table
-    from scripts.treatment import ColumnKind
-
-_MOST_CLASSES: Final = 20
 _BATCHES: Final = 10
 _SMALL: Final = 1 << 20
 """Bytes of data that are read beforehand for the sake of a batch; what is larger has rows enough."""
-_TREATMENTS: Final = {
-    ("number", False): "as it is",
-    ("number", True): "the median where it is missing, and a flag",
-    ("category", False): "a feature for each value that is not rare",
-    ("category", True): "a feature for each value that is not rare, and for none",
-    ("date", False): "days, month, weekday, and hour if there are times",
-    ("date", True): "days, month, weekday, and hour if there are times, and a flag",
-    **dict.fromkeys((("mixed", False), ("mixed", True), ("dates", False), ("dates", True)), "none as it stands"),
-}
 
 
 @dataclass(frozen=True)
@@ -67,37 +52,20 @@ class Inspection:
 def inspect(path: Path, *, label_column: str, header: str, batch: int, features: str = "numeric") -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
-    from scripts.problems import TREATED, told
-    from scripts.raw_columns import read_raw
-    from scripts.sources import examine, problems_of
-    from scripts.treatment import kinds_of
-    from scripts.treatment import problems_of as problems_of_raw
+    from scripts.problems import told
+    from scripts.survey import NUMERIC, proposed, survey
 
     files_at(path)
     try:
-        tables = examine(path, label_column, header) if features == "numeric" else {}
-        problems = problems_of(tables)
-        treated = not tables or any(problem.kind in TREATED and problem.index >= 0 for problem in problems)
-        if treated:
-            raw = read_raw(path, label_column, header)
-            kinds = kinds_of(raw)
-            tables, problems, columns = raw.tables, problems_of_raw(raw, kinds), _treated(raw, kinds)
-        else:
-            columns = _columns([table for part in tables.values() for table in part], problems)
+        look = proposed if features == NUMERIC else partial(survey, features=features)
+        found = look(path, label_column, header)
     except ScriptError as error:
         raise DataError(str(error)) from None
-    rows = {split: sum(map(len, part)) for split, part in tables.items()}
-    every = [table for part in tables.values() for table in part]
-    classes = _classes(every)
-    return Inspection(
-        rows,
-        every[0].label,
-        classes,
-        columns,
-        tuple(told([problem]) for problem in problems),
-        _command(path, classes, rows, batch=batch, label_column=label_column, header=header, treated=treated),
-        treated,
-    )
+    given = {"label_column": label_column, "header": header, "treated": found.treated}
+    command = _command(path, found.classes, found.rows, batch=batch, **given)
+    columns = tuple(Column(c.name, c.kind, c.missing, c.low, c.high, c.treatment) for c in found.columns)
+    problems = tuple(told([problem]) for problem in found.problems)
+    return Inspection(found.rows, found.label, found.classes, columns, problems, command, found.treated)
 
 
 def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> int:
@@ -125,74 +93,6 @@ def _fitting(rows: Mapping[str, int], batch: int) -> int:
     train = rows.get("train", rows.get("all", 0))
     train -= sum(-(-train // 10) for split in ("validation", "test") if split not in rows)
     return max(1, min(batch, train // _BATCHES))
-
-
-def _treated(raw: RawTables, kinds: Sequence[ColumnKind]) -> tuple[Column, ...]:
-    """The columns with the treatment that each will get."""
-    import numpy as np
-
-    columns = []
-    for index, (name, kind, texts) in enumerate(zip(raw.names, kinds, raw.texts, strict=True)):
-        values = np.concatenate([table.features[:, index] for table in raw.every()])
-        known = values[~np.isnan(values)]
-        missing = len(values) - len(known)
-        low, high = (float(known.min()), float(known.max())) if texts is None and len(known) else (None, None)
-        columns.append(Column(name, kind.name, missing, low, high, kind.why or _TREATMENTS[kind.name, missing > 0]))
-    return tuple(columns)
-
-
-def _classes(tables: Sequence[Table]) -> dict[str, int]:
-    """Rows of each class, the rarest first; empty for numbers of which there are many different ones."""
-    from collections import Counter
-
-    from scripts.errors import ScriptError
-    from scripts.targets import class_names
-
-    counts: Counter[str] = Counter()
-    for table in tables:
-        try:
-            counts.update(class_names(table.labels).tolist())
-        except ScriptError:  # a label is missing, which the problems tell
-            counts.update(str(label) for label in table.labels)
-    if len(counts) > _MOST_CLASSES and all(_is_number(name) for name in counts):
-        return {}
-    return dict(sorted(counts.items(), key=lambda item: item[1]))
-
-
-def _is_number(text: str) -> bool:
-    from scripts.featurizer import is_number
-
-    return is_number(text)
-
-
-def _columns(tables: Sequence[Table], problems: Sequence[Problem]) -> tuple[Column, ...]:
-    import numpy as np
-
-    from scripts.tables import CHUNK_ROWS, floats
-
-    width = tables[0].features.shape[1]
-    low, high = np.full(width, np.nan), np.full(width, np.nan)
-    for table in tables:
-        if table.features.shape[1] != width:
-            raise DataError(f"{table.file} has {table.features.shape[1]} features, {tables[0].file} has {width}")
-        for start in range(0, len(table), CHUNK_ROWS):
-            part = floats(table.features[start : start + CHUNK_ROWS])
-            low, high = np.fmin(low, np.fmin.reduce(part)), np.fmax(high, np.fmax.reduce(part))
-    found = []
-    for index in range(width):
-        own = [problem for problem in problems if problem.index == index]
-        kind = next((problem.kind for problem in own if problem.kind in ("text", "date")), "")
-        known = not kind and not np.isnan(low[index])
-        found.append(
-            Column(
-                tables[0].columns[index] if tables[0].columns else f"feature {index + 1}",
-                kind or ("constant" if low[index] == high[index] else "number"),
-                sum(problem.count for problem in own if problem.kind == "missing"),
-                float(low[index]) if known else None,
-                float(high[index]) if known else None,
-            )
-        )
-    return tuple(found)
 
 
 def _command(path: Path, classes: Mapping[str, int], rows: Mapping[str, int], *, batch: int, **given: Any) -> str:

@@ -22,6 +22,7 @@ from tests.support.service import boto_client_of
 from tests.support.waiting import PATIENCE
 
 STEPS = [
+    "InspectData",
     "ConvertData",
     "TrainModel",
     "CreateModel",
@@ -112,7 +113,7 @@ def test_a_second_run_reuses_what_did_not_change_and_the_registry_grows(first: E
     second = pipeline("run", folder=folder)
     assert second.code == 0, second
     reused = [line.split()[0] for line in second.out.splitlines() if "reused from" in line]
-    assert reused == ["ConvertData", "TrainModel"]
+    assert reused == ["InspectData", "ConvertData", "TrainModel"]
     assert succeeded(second) == STEPS
 
 
@@ -183,8 +184,8 @@ def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
     ended = here("run", "--data", name, folder=folder)
     assert ended.code == 4, ended
     reason, hint = ended.err.splitlines()
-    assert reason.startswith(f"error: step ConvertData failed: {said}"), ended
-    assert re.fullmatch(r"hint: `pipeline logs ConvertData --execution \w{12} --local` shows its whole log", hint)
+    assert reason.startswith(f"error: step InspectData failed: {said}"), ended
+    assert re.fullmatch(r"hint: `pipeline logs InspectData --execution \w{12} --local` shows its whole log", hint)
     assert not execution_folder(folder, ended).exists()
     assert not Path("/tmp/ran-from-a-pickle").exists()
 

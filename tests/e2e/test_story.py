@@ -168,14 +168,14 @@ def test_04_an_execution_is_started_and_followed_to_success(desk: Desk) -> None:
 
 def test_05_a_parameter_is_predicted_to_run_its_step_again_and_no_other_and_so_it_is(desk: Desk) -> None:
     predicted = desk.plan(*given(Epochs=4))
-    assert will_be_reused(predicted) == ["ConvertData"]
+    assert will_be_reused(predicted) == ["InspectData", "ConvertData"]
     why = {step["step"]: step["why"] for step in predicted["next_execution"]}
     assert why["TrainModel"] == "HyperParameters.epochs was 5, is 4"
     ended = desk.run("start", "--local", "--follow", *given(Epochs=4))
     assert ended.code == 0, ended
     assert desk.reused() == will_be_reused(predicted)
-    assert will_be_reused(desk.plan("--like", "latest")) == ["ConvertData", "TrainModel"]
-    assert will_be_reused(desk.plan("--like", "latest", "--param", "Epochs=6")) == ["ConvertData"]
+    assert will_be_reused(desk.plan("--like", "latest")) == ["InspectData", "ConvertData", "TrainModel"]
+    assert will_be_reused(desk.plan("--like", "latest", "--param", "Epochs=6")) == ["InspectData", "ConvertData"]
     unknown = desk.run("plan", "--local", "--like", "none")
     assert (unknown.code, unknown.err.splitlines()[1]) == (1, f"error: {NAME} has no execution 'none'")
 

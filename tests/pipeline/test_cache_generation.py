@@ -82,7 +82,7 @@ def test_after_clean_nothing_is_reused_that_is_gone_and_later_results_are(
     assert reused(clients, run(local, name)["PipelineExecutionArn"]) == ["Make"]
     said = Commands(local, name, monkeypatch, capsys)("clean", first.rpartition("/")[2], "--yes")
     assert said.code == 0
-    assert "note: later executions could reuse these files; ConvertData and all steps after it run again" in said.out
+    assert "note: later executions could reuse these files; InspectData and all steps after it run again" in said.out
     third = run(local, name)
     assert (third["PipelineExecutionStatus"], reused(clients, third["PipelineExecutionArn"])) == ("Succeeded", [])
     assert reused(clients, run(local, name)["PipelineExecutionArn"]) == ["Make"]

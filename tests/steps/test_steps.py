@@ -10,9 +10,9 @@ from pipeline.definition.check import steps
 from tests.support.definitions import CASES, CODE_URI, definition
 from tests.support.docs import ROOT
 
-_SCRIPTS = ("ConvertData", "EvaluateModel", "ValidateEndpoint")
-_CACHED = {"ConvertData", "TrainModel", "PredictTest", "EvaluateModel"}
-_JOBS = {"ConvertData", "TrainModel", "PredictTest", "EvaluateModel", "ValidateEndpoint"}
+_SCRIPTS = ("InspectData", "ConvertData", "EvaluateModel", "ValidateEndpoint")
+_CACHED = {"InspectData", "ConvertData", "TrainModel", "PredictTest", "EvaluateModel"}
+_JOBS = {*_CACHED, "ValidateEndpoint"}
 _CALLS = {"CreateModel", "RegisterModel", "ConfigureEndpoint"}
 
 
@@ -116,6 +116,13 @@ def test_convert_reads_the_raw_data_and_writes_all_channels() -> None:
     outputs = _arguments("ConvertData")["ProcessingOutputConfig"]["Outputs"]
     names = ["train", "validation", "test", "features", "labels", "inspection"]
     assert [output["OutputName"] for output in outputs] == names
+
+
+def test_a_version_goes_with_the_baseline_of_the_data_it_learnt_from() -> None:
+    quality = _arguments("RegisterModel")["ModelMetrics"]["ModelDataQuality"]
+    baseline = {"Get": "Steps.InspectData.ProcessingOutputConfig.Outputs['baseline'].S3Output.S3Uri"}
+    for part, file in (("Statistics", "statistics.json"), ("Constraints", "constraints.json")):
+        assert quality[part]["S3Uri"] == {"Std:Join": {"On": "/", "Values": [baseline, file]}}
 
 
 def test_training_reads_the_channels_that_convert_wrote() -> None:

@@ -12,6 +12,7 @@ from pipeline.definition.check import steps, upstream
 from tests.support.definitions import CASES, definition, settings
 
 _TYPES = {
+    "InspectData": "Processing",
     "ConvertData": "Processing",
     "TrainModel": "Training",
     "CreateModel": "Model",

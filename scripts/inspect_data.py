@@ -1,0 +1,106 @@
+"""InspectData: the raw data looked at before anything is learnt from it; what must be mended stops the pipeline here.
+
+Out come `schema.json` with rows, label and columns, and `statistics.json` and `constraints.json` as the baseline that
+goes into the registry with the model: the columns as the endpoint will be sent them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.baseline import constraints, statistics
+from scripts.csv_head import AUTO, HEADERS
+from scripts.errors import ScriptError, conclude
+from scripts.outputs import Outputs
+from scripts.problems import told
+from scripts.profiles import ColumnProfile
+from scripts.survey import NUMERIC, TABLE, Survey, survey
+
+
+def inspect_data(
+    data: Path, output: Path, *, label_column: str = AUTO, header: str = AUTO, features: str = NUMERIC, seed: int = 0
+) -> str:
+    """Write the three files into `output`; a one-line summary. `ScriptError` tells all problems that the data has."""
+    found = survey(data, label_column, header, features=features, seed=seed)
+    if found.problems:
+        raise ScriptError(told(found.problems))
+    with Outputs() as outputs:
+        outputs.write_json(output / "schema.json", schema(found, seed))
+        baseline = {"statistics": statistics(found.columns, found.profiled), "constraints": constraints(found.columns)}
+        for name, content in baseline.items():
+            outputs.write(output / f"{name}.json", json.dumps(content, allow_nan=False).encode() + b"\n")
+    return said(found)
+
+
+def said(found: Survey) -> str:
+    """Rows, columns and label in one line."""
+    rows = ", ".join(f"{split} {count}" if len(found.rows) > 1 else f"{count}" for split, count in found.rows.items())
+    width = len(found.columns)
+    label = f"{len(found.classes)} classes" if found.classes else "an amount"
+    return f"{rows} rows of {width} column{'s' * (width != 1)} and a label, {label}; nothing to mend"
+
+
+def schema(found: Survey, seed: int) -> dict[str, Any]:
+    """The content of schema.json."""
+    label: dict[str, Any] = {"from": found.label}
+    if found.classes:
+        label["classes"] = found.classes
+    if found.amounts is not None:
+        label |= _bounds(found.amounts)
+    return {
+        "files": [{"key": file.key, "split": file.split, "rows": file.rows} for file in found.files],
+        "rows": found.rows,
+        "label": label,
+        "features": [
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "present": column.present,
+                "missing": column.missing,
+                **_bounds(column),
+                **({"distinct": len(column.counts)} if column.counts else {}),
+                **({"treatment": column.treatment} if column.treatment else {}),
+            }
+            for column in found.columns
+        ],
+        # What is counted is counted over all rows; how values spread is seen in these.
+        "sample": {"rows": found.sampled, "of": found.profiled, "seed": seed},
+    }
+
+
+def _bounds(column: ColumnProfile) -> dict[str, float]:
+    if column.low is None or column.high is None:
+        return {}
+    return {"min": column.low, "max": column.high}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="scripts.inspect_data", description="What the raw data are, and whether fit.")
+    parser.add_argument("--data", type=Path, required=True, help="file or folder of the raw data")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the baseline")
+    parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
+    parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
+    parser.add_argument("--features", choices=(NUMERIC, TABLE), default=NUMERIC, help="table: with a treatment")
+    parser.add_argument("--seed", type=int, default=0, help="of the sample that shows how values spread")
+    parser.add_argument("--message", type=Path, help="file for the exit message")
+    options = parser.parse_args(argv)
+    return conclude(
+        options.message,
+        lambda: inspect_data(
+            options.data,
+            options.output,
+            label_column=options.label_column,
+            header=options.csv_header,
+            features=options.features,
+            seed=options.seed,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Raw data as streams of rows: a CSV of any size is read a piece at a time, and again for each pass over it.
+
+The other formats are read whole and handed out in pieces, so that whatever comes after knows one kind of source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.csv_head import AUTO, Head, read_heads
+from scripts.csv_table import Rows, careful_rows, csv_problems, csv_rows
+from scripts.problems import Faults, Problem
+from scripts.sources import CSV, Found, examine, find
+from scripts.tables import CHUNK_ROWS, Table, same_width
+
+Careful = Callable[[], tuple[Iterator[Rows], Callable[[int], list[Problem]]]]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One file's rows of one split, or a share of it. `table` has its names, but no rows.
+
+    `rows` reads them quickly, and fails where one is no number; `careful` reads them with NaN in such places, and tells
+    the problems once all are read. `key` is the file's path below the data's place.
+    """
+
+    key: str
+    split: str
+    table: Table
+    width: int
+    rows: Callable[[], Iterator[Rows]]
+    careful: Careful
+
+
+def streams(place: Path, label_column: str = AUTO, header: str = AUTO) -> list[Stream]:
+    """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ."""
+    source = find(place)
+    if source.kind == CSV:
+        found = _csv_streams(source, label_column, header)
+    else:
+        tables = examine(place, label_column, header)
+        found = [_of_table(table, split) for split, part in tables.items() for table in part]
+    for stream in found[1:]:
+        same_width(found[0].table, found[0].width, stream.table, stream.width)
+    return found
+
+
+def _csv_streams(source: Found, label_column: str, header: str) -> list[Stream]:
+    heads = read_heads(source.files, label_column, header)
+    tables = {path: _empty(path, head) for path, head in heads.items()}
+    paths = {id(table): path for path, table in tables.items()}
+    return [
+        _of_csv(path, heads[path], table, split, source.key(path))
+        for split, part in source.grouped(tables).items()
+        for table in part
+        for path in (paths[id(table)],)
+    ]
+
+
+def _empty(path: Path, head: Head) -> Table:
+    columns = tuple(head.names[place] for place in head.features) if head.lines else ()
+    return Table.without_rows(path.name, columns, unit="line", label=head.described())
+
+
+def _of_csv(path: Path, head: Head, table: Table, split: str, key: str) -> Stream:
+    def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
+        faults = Faults(path.name, "line")
+        return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
+
+    return Stream(key, split, table, len(head.features), lambda: csv_rows(path, head), careful)
+
+
+def _of_table(table: Table, split: str) -> Stream:
+    def rows() -> Iterator[Rows]:
+        for start in range(0, len(table), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            yield table.features[part], table.labels[part]
+
+    bare = replace(table, features=table.features[:0], labels=table.labels[:0], problems=())
+    return Stream(
+        table.file, split, bare, table.features.shape[1], rows, lambda: (rows(), lambda _: list(table.problems))
+    )

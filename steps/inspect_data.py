@@ -1,0 +1,58 @@
+"""InspectData: a look at the raw data, which stops what would be learnt wrongly, before anything is made of them.
+
+It leaves the baseline that RegisterModel hands on with the model.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sagemaker.mlops.workflow.steps import ProcessingStep
+
+from steps import policies
+from steps.context import Context
+from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+
+NAME: Final = "InspectData"
+BASELINE: Final = "baseline"
+"""The output with schema.json, statistics.json and constraints.json."""
+
+
+def inspect_data(
+    context: Context,
+    *,
+    data: Any,
+    label_column: Any,
+    header: Any,
+    seed: Any,
+    table: bool,
+    cache_generation: Any,
+    instance_type: Any,
+) -> ProcessingStep:
+    """The step; `table` says that columns get a treatment."""
+    job = Job(
+        step=NAME,
+        script="inspect_data",
+        options=[
+            ("data", input_folder("data")),
+            ("output", output_folder(BASELINE)),
+            ("label-column", label_column),
+            ("csv-header", header),
+            ("seed", seed),
+            *([("features", "table")] if table else []),
+            ("message", MESSAGE),
+        ],
+        inputs={"data": data},
+        outputs=[BASELINE],
+        # Data may change under their address, and a new generation is how a user says so.
+        environment={"CACHE_GENERATION": cache_generation},
+        max_runtime_seconds=2 * 3600,
+    )
+    return ProcessingStep(
+        name=NAME,
+        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
+        display_name="Inspect data",
+        description="The raw data looked at: what would be learnt wrongly stops here; the baseline of the model.",
+        cache_config=policies.CACHED,
+        retry_policies=policies.JOB_RETRIES,
+    )
