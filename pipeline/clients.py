@@ -206,8 +206,10 @@ class Clients:
         return Target(self.session.region_name or "", account, url if local else None)
 
 
-def connect(*, region: str) -> Clients:
+def connect(*, region: str, profile: str = "") -> Clients:
     """Clients for whatever the environment names: AWS, or localhost by AWS_ENDPOINT_URL.
+
+    A `profile` has its own credentials.
 
     Localhost stands in for any region; it knows requests that are signed for its own.
     """
@@ -217,7 +219,7 @@ def connect(*, region: str) -> Clients:
         region = os.environ.get("AWS_DEFAULT_REGION") or region
 
     with translated():
-        return Clients(boto3.Session(region_name=region))
+        return Clients(boto3.Session(region_name=region, profile_name=profile or None))
 
 
 def connect_local(variables: Mapping[str, str | None], environ: MutableMapping[str, str]) -> Clients:

@@ -2,16 +2,18 @@
 
 `evaluation.json` holds one group of SageMaker's model quality format, since its readers stop at the first;
 `gates.json` says of each gated figure whether it was met or missed, since a Fail step's message can compare nothing;
+`artifacts.json` has the SHA-256 of what was evaluated, which is registered, so that other bytes are known for others;
 `report.html` holds everything it shows within itself.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from scripts.classes import read_classes
 from scripts.coefficients import read_coefficients
@@ -24,6 +26,8 @@ from scripts.predictions import aligned, read_answers, read_labels
 from scripts.report import write_report
 from scripts.targets import TASKS
 
+ARTIFACT: Final = "model.tar.gz"
+
 
 def evaluate(
     predictions: Path,
@@ -35,10 +39,12 @@ def evaluate(
     inspection: Path,
     task: str,
     gates: str = "",
+    featurizer: Path | None = None,
 ) -> str:
-    """Write `evaluation.json`, `gates.json`, `report.html` and its pictures into `output`; a one-line summary.
+    """Write `evaluation.json`, `gates.json`, `artifacts.json`, `report.html` and its pictures; a one-line summary.
 
-    `model` is the folder of the artefact and `inspection` that of the data's, which name what the model looks at.
+    `model` is the folder of the artefact and `inspection` that of the data's, which name what the model looks at;
+    `featurizer` is that of the artefact before it, if there is one.
     """
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
@@ -49,6 +55,7 @@ def evaluate(
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
         outputs.write_json(output / "gates.json", {"verdict": {"value": verdict(compared)}})
+        outputs.write_json(output / "artifacts.json", digests({"model": model, "featurizer": featurizer}))
         write_report(
             outputs,
             output,
@@ -64,6 +71,16 @@ def evaluate(
     return summary(metrics)
 
 
+def digests(folders: Mapping[str, Path | None]) -> dict[str, Any]:
+    """The SHA-256 of the artefact in each folder, by the folder's name."""
+    found = {}
+    for name, folder in folders.items():
+        if folder is not None:
+            with (folder / ARTIFACT).open("rb") as file:
+                found[name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    return found
+
+
 def summary(metrics: dict[str, Any]) -> str:
     """The headline figures in one line."""
     ((group, figures),) = metrics.items()
@@ -76,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, required=True, help="folder of labels.csv")
     parser.add_argument("--features", type=Path, required=True, help="folder of features.csv")
     parser.add_argument("--model", type=Path, required=True, help="folder of model.tar.gz")
+    parser.add_argument("--featurizer", type=Path, help="folder of the model.tar.gz that serves before the model")
     parser.add_argument("--inspection", type=Path, required=True, help="folder of inspection.json")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--task", choices=TASKS, required=True)
@@ -93,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             inspection=options.inspection,
             task=options.task,
             gates=options.gates,
+            featurizer=options.featurizer,
         ),
     )
 

@@ -18,6 +18,7 @@ from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arg
 NAME: Final = "EvaluateModel"
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 GATES: Final = PropertyFile(name="EvaluationGates", output_name="evaluation", path="gates.json")
+ARTIFACTS: Final = PropertyFile(name="EvaluatedArtifacts", output_name="evaluation", path="artifacts.json")
 
 
 def evaluate(
@@ -30,14 +31,17 @@ def evaluate(
     inspection: Any,
     task: str,
     gates: Any,
+    featurizer: Any | None = None,
     instance_type: Any,
     instance_count: Any,
 ) -> ProcessingStep:
     """The step; predictions, labels and features are S3 prefixes of files in the same order of rows;
-    `model` is the artefact, and `inspection` the prefix of what names its features.
+    `model` is the artefact, and `inspection` the prefix of what names its features; `featurizer` is the artefact that
+    serves before the model, if there is one.
 
     `gates` are the gated figures with their thresholds, `accuracy>=0.96,mae<=2`, which the job marks as met or missed.
     """
+    before = {} if featurizer is None else {"featurizer": featurizer}
     job = Job(
         step=NAME,
         script="evaluate",
@@ -47,6 +51,7 @@ def evaluate(
             ("features", input_folder("features")),
             ("model", input_folder("model")),
             ("inspection", input_folder("inspection")),
+            *((name, input_folder(name)) for name in before),
             ("output", output_folder("evaluation")),
             ("task", task),
             ("gates", gates),
@@ -58,6 +63,7 @@ def evaluate(
             "features": features,
             "model": model,
             "inspection": inspection,
+            **before,
         },
         outputs=["evaluation"],
         environment={},
@@ -66,7 +72,7 @@ def evaluate(
     return ProcessingStep(
         name=NAME,
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
-        property_files=[REPORT, GATES],
+        property_files=[REPORT, GATES, ARTIFACTS],
         display_name="Evaluate model",
         description="Predictions against labels: the figures that the gate reads, and a report with pictures.",
         cache_config=policies.CACHED,

@@ -1,7 +1,7 @@
 """RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from.
 
-Metrics, test set and code hash go with it, so that a version can be judged and released without the execution that
-made it.
+Metrics, test set, code hash and the hash of each artefact that was evaluated go with it, so that a version can be
+judged, released and promoted without the execution that made it.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any, Final
 from sagemaker.core.model_metrics import MetricsSource, ModelMetrics
 from sagemaker.core.model_registry import create_model_package_from_containers
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
-from sagemaker.core.workflow.functions import Join
+from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.model_step import ModelStep
 
-from steps import policies
+from steps import evaluate, policies
 from steps.context import Context
 
 NAME: Final = "RegisterModel"
@@ -24,6 +24,8 @@ RAW_CONTENT_TYPES: Final = ("text/csv", "application/json", "application/jsonlin
 RESPONSE_TYPES: Final = ("application/json", "application/jsonlines", "application/x-recordio-protobuf")
 INFERENCE_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.t2.medium")
 TRANSFORM_INSTANCES: Final = ("ml.m5.large", "ml.m5.xlarge", "ml.c5.xlarge")
+_ARTIFACTS: Final = ("featurizer", "model")
+"""The artefacts of the containers in their order; the last one alone where there is one container."""
 
 
 def register(
@@ -70,6 +72,7 @@ def register(
                 "Task": task,
                 "TrainingJobName": training_job,
                 **{f"Test{name.capitalize()}": uri for name, uri in test_set.items()},
+                **{f"{name.capitalize()}Sha256": _evaluated(name) for name in _ARTIFACTS[-len(serving) :]},
                 "CodeBundle": context.code.rstrip("/").rsplit("/", 1)[-1],
                 **({} if comparison is None else {"Comparison": Join(on="/", values=[comparison, "comparison.json"])}),
             },
@@ -83,3 +86,8 @@ def register(
         description="The model as a version of its group, with its metrics, awaiting approval.",
         retry_policies=policies.CALL_RETRIES,
     )
+
+
+def _evaluated(artifact: str) -> JsonGet:
+    """The SHA-256 of an artefact, as EvaluateModel found it."""
+    return JsonGet(step_name=evaluate.NAME, property_file=evaluate.ARTIFACTS.name, json_path=f"{artifact}.sha256")

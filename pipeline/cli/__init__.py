@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli import deploy, endpoint, executions, local, models, operations, run, schedules, start
+from pipeline.cli import deploy, endpoint, executions, local, models, operations, promote, run, schedules, start
 from pipeline.errors import PipelineError
 from pipeline.terminal import shown_safely
 
@@ -49,6 +49,7 @@ deploy.register(app)
 start.register(app)
 executions.register(app)
 operations.register(app)
+promote.register(app)
 
 INTERRUPTED: Final = 130
 

@@ -116,7 +116,7 @@ class Where:
         from pipeline.clients import connect, connect_local
 
         if not self.local:
-            return connect(region=settings.region)
+            return connect(region=settings.region, profile=settings.profile)
         from pipeline.local.process import lifecycle
 
         if self.readers is not None and self._kept():

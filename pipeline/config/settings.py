@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     ] = "numeric"
     region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
     account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
+    profile: Annotated[
+        str, Field(description="The profile of ~/.aws/config whose credentials act in the account; the session's own.")
+    ] = ""
     name: Annotated[_Name, Field(description="The pipeline's name; linear-learner-ENVIRONMENT if not given.")] = ""
     role: Annotated[
         _Role, Field(description="The ARN of the role of pipeline and jobs; the account's role/pipeline.")

@@ -8,6 +8,7 @@ role's name.
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import json
 import threading
 import time
@@ -67,6 +68,8 @@ class Ran:
     first: Report
     worse: Report
     registered: dict[str, str]
+    artifact: str
+    """The hash of the artefact that the first run trained."""
     """The properties of the version that the first run registered."""
 
 
@@ -92,7 +95,11 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         found |= recorded
         reports = tuple(gather(clients, arn, now=datetime.now(UTC)) for arn in (first, second))
         package = local.sagemaker.describe_model_package(ModelPackageName=reports[0].registered)
-        yield Ran(found, json.loads(wanted.definition), *reports, package["CustomerMetadataProperties"])
+        uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"].removeprefix(
+            f"s3://{SETTINGS.bucket}/"
+        )
+        artifact = hashlib.sha256(local.s3.get_object(Bucket=SETTINGS.bucket, Key=uri)["Body"].read()).hexdigest()
+        yield Ran(found, json.loads(wanted.definition), *reports, package["CustomerMetadataProperties"], artifact)
 
 
 def ended(service: Service, arn: str) -> str:
@@ -231,3 +238,7 @@ def test_a_model_worse_than_the_approved_one_is_rejected_with_both_figures(ran: 
 def test_the_comparison_goes_into_the_registry(ran: Ran) -> None:
     (compared,) = (output.uri for output in ran.first.outputs if output.name == "comparison")
     assert ran.registered["Comparison"] == f"{compared}comparison.json"
+
+
+def test_the_hash_of_what_was_evaluated_goes_into_the_registry(ran: Ran) -> None:
+    assert ran.registered["ModelSha256"] == ran.artifact

@@ -60,6 +60,7 @@ def test_a_model_with_scores_for_more_classes_than_there_are_shows_those_that_th
 def test_the_report_shows_names_and_the_figures_keep_numbers(tmp_path: Path) -> None:
     for name in ("predictions", "labels", "features", "model", "inspection"):
         (tmp_path / name).mkdir()
+    (tmp_path / "model" / "model.tar.gz").write_bytes(b"another algorithm's")
     answers = [{"predicted_label": label, "score": [0.5, 0.3, 0.2, 0.0]} for label in (0, 1, 2, 1)]
     (tmp_path / "predictions" / "features.csv.out").write_text("\n".join(map(json.dumps, answers)) + "\n")
     (tmp_path / "labels" / "labels.csv").write_text("0\n1\n2\n0\n")

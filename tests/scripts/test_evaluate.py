@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -23,6 +24,7 @@ from scripts.report import number, page, title
 from scripts.report_sections import multiclass_sections, threshold_of
 
 INPUTS = ("predictions", "labels", "features", "model", "inspection")
+ARTIFACT = b"another algorithm's"
 
 
 class Case:
@@ -33,6 +35,7 @@ class Case:
         self.task = task
         for name in INPUTS:
             (folder / name).mkdir(parents=True)
+        (folder / "model" / "model.tar.gz").write_bytes(ARTIFACT)
 
     def write(self, answers: list[dict[str, Any]], labels: list[float], features: Any) -> None:
         text = "".join(json.dumps(answer, separators=(",", ":")) + "\n" for answer in answers)
@@ -76,6 +79,7 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     )
     assert case.message == expected
     assert sorted(path.name for path in case.output.iterdir()) == [
+        "artifacts.json",
         "calibration.png",
         "confusion.png",
         "evaluation.json",
@@ -87,6 +91,17 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
         "scores.png",
         "thresholds.png",
     ]
+
+
+def test_what_was_evaluated_is_known_by_its_hash(tmp_path: Path) -> None:
+    case = binary_case(tmp_path)
+    (tmp_path / "featurizer").mkdir()
+    (tmp_path / "featurizer" / "model.tar.gz").write_bytes(b"")
+    assert case.run("--featurizer", str(tmp_path / "featurizer")) == 0
+    assert json.loads((case.output / "artifacts.json").read_text()) == {
+        "model": {"sha256": hashlib.sha256(ARTIFACT).hexdigest()},
+        "featurizer": {"sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},
+    }
 
 
 def test_each_gated_figure_is_marked_as_met_or_missed(tmp_path: Path) -> None:

@@ -160,6 +160,7 @@ def test_gate_reads_the_evaluation_as_a_property_file() -> None:
     assert _step("EvaluateModel")["PropertyFiles"] == [
         {"PropertyFileName": "EvaluationReport", "OutputName": "evaluation", "FilePath": "evaluation.json"},
         {"PropertyFileName": "EvaluationGates", "OutputName": "evaluation", "FilePath": "gates.json"},
+        {"PropertyFileName": "EvaluatedArtifacts", "OutputName": "evaluation", "FilePath": "artifacts.json"},
     ]
 
 
@@ -174,6 +175,12 @@ def test_package_tells_where_it_comes_from_and_how_good_it_is() -> None:
     assert arguments["CustomerMetadataProperties"] == {
         "Task": "binary_classifier",
         "TrainingJobName": {"Get": "Steps.TrainModel.TrainingJobName"},
+        "ModelSha256": {
+            "Std:JsonGet": {
+                "PropertyFile": {"Get": "Steps.EvaluateModel.PropertyFiles.EvaluatedArtifacts"},
+                "Path": "model.sha256",
+            }
+        },
         "CodeBundle": "0123456789abcdef",
         "TestFeatures": _output("features"),
         "TestLabels": _output("labels"),
