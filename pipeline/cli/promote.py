@@ -33,7 +33,7 @@ def promote(
         bool, typer.Option("--policies", help="Print the two policies that it needs, and do nothing.")
     ] = False,
 ) -> None:
-    """Register a version in another environment's account, its files copied."""
+    """Register a version in another environment."""
     from pipeline.operate import promotion, registry
     from pipeline.operate.promotion import Place
     from pipeline.operate.promotion_policy import policies as needed
