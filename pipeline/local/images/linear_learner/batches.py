@@ -1,8 +1,9 @@
-"""A block of training rows as an optimizer sees it: whole mini-batches of normalised features, a constant one last.
+"""A block of training rows as an optimizer sees it: whole mini-batches of normalised features, and the bias.
 
-Dense rows are centred batch by batch into one small buffer that stays in the processor's cache, so the data are
-held once and as they were read; scaling is left to the weights, which are fewer. Sparse rows are never centred: the
-means are accounted for in the products.
+Dense rows are normalised batch by batch into one small buffer that stays in the processor's cache, so the data are
+held once and as they were read. Sparse rows are never centred: the means are accounted for in the products. The bias
+is added, and the slopes are summed up for it, apart from the products: it learns ten times as fast as the weights, so
+that rounding shows most there, and MXNet sums it up with what rounding leaves.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ class DenseBatches:
     def __init__(self, scaler: Scaler, size: int, columns: int, *, use_bias: bool) -> None:
         self.count = 0
         self._size = size
-        width = len(scaler.mean) + 1
         self._mean = scaler.mean.astype(np.float32)
-        self._scale = np.append(1 / scaler.stdev, 1.0).astype(np.float32)[:, np.newaxis]
+        self._scale = 1 / scaler.stdev.astype(np.float32)
+        self._use_bias = use_bias
+        width = len(self._mean)
         self._batch = np.empty((size, width), np.float32)
-        self._batch[:, -1] = 1.0 if use_bias else 0.0
-        self._scaled = np.empty((width, columns), np.float32)
+        self._gradient = np.empty((width + 1, columns), np.float32)
         self._outputs = np.empty((size, columns), np.float32)
 
     def take(self, features: Floats) -> None:
@@ -58,15 +59,19 @@ class DenseBatches:
 
     def outputs(self, number: int, weights: Floats) -> Floats:
         start = number * self._size
-        np.subtract(self._features[start : start + self._size], self._mean, out=self._batch[:, :-1])
-        np.multiply(weights, self._scale, out=self._scaled)
-        return np.matmul(self._batch, self._scaled, out=self._outputs)
+        np.subtract(self._features[start : start + self._size], self._mean, out=self._batch)
+        self._batch *= self._scale
+        np.matmul(self._batch, weights[:-1], out=self._outputs)
+        self._outputs += weights[-1]
+        return self._outputs
 
     def gradient(self, slopes: Floats, part: slice) -> Floats:
-        # The scaled weights of this batch are done with: their place is free.
-        gradient = self._scaled[part]
-        np.matmul(self._batch[:, part].T, slopes, out=gradient)
-        gradient *= self._scale[part]
+        width = self._batch.shape[1]
+        own = self._batch[:, part]
+        gradient = self._gradient[part]
+        np.matmul(own.T, slopes, out=gradient[: own.shape[1]])
+        if part.stop > width:
+            gradient[-1] = slopes.sum(axis=0, dtype=np.float64) if self._use_bias else 0.0
         return gradient
 
 

@@ -85,6 +85,24 @@ def test_batches_give_the_products_with_normalised_features(sparse: bool, use_bi
         assert np.allclose(cut.gradient(slopes, own), (part.T @ slopes)[own], atol=1e-3)
 
 
+def test_what_rounding_leaves_of_the_slopes_is_summed_up_for_the_bias() -> None:
+    data = rows(50)
+    cut = batches(data, fit(data, parameters()), parameters(), 1)
+    cut.take(data.features)
+    cut.outputs(0, np.zeros((5, 1), np.float32))
+    slopes = np.ones((50, 1), np.float32)
+    slopes[0], slopes[-1] = 1e8, -1e8
+    assert cut.gradient(slopes, slice(0, 5))[-1].item() == 48
+
+
+def test_constant_features_stay_so_however_many_batches_they_are_carried_over() -> None:
+    constant = np.full((2000, 3), [0.1, 2e7, 7], np.float32)
+    scaler = fit(
+        KeptRows(constant, np.zeros(2000, np.float32), 1), parameters("binary_classifier", mini_batch_size="3")
+    )
+    assert scaler.mean.tolist() == constant[0].astype(float).tolist() and scaler.stdev.tolist() == [1, 1, 1]
+
+
 def test_folded_weights_predict_the_same_from_raw_values() -> None:
     data = rows()
     scaler = fit(data, parameters())
