@@ -1,4 +1,4 @@
-"""`pipeline promote`: a version of one environment's registry into another's, where it waits for approval."""
+"""`pipeline promote` and `pipeline reproduce`: a version in another environment's registry, and trained once more."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(promote)
+    app.command()(reproduce)
 
 
 @located
@@ -55,6 +56,26 @@ def promote(
     number = done.arn.rpartition("/")[2]
     print(f"registered {done.arn}, {done.copied} files copied")
     print(f"next: `pipeline models approve {number} --env {to}`")
+
+
+@located
+def reproduce(
+    where: Where,
+    version: Annotated[int, typer.Argument(help="A version of the group.")],
+    group: Annotated[str, typer.Option("--group", help="The model package group; the settings' by default.")] = "",
+) -> None:
+    """Train a version again and compare the weights."""
+    from pipeline.cli.executions import follow_to_end
+    from pipeline.errors import ExecutionError
+    from pipeline.operate import registry
+    from pipeline.operate import reproduce as api
+
+    settings, clients = where.opened()
+    chosen = registry.model(clients, group or settings.model_group, version)
+    found = api.reproduce(clients, settings, chosen, follow=lambda arn: follow_to_end(where, clients, arn, None, False))
+    if found.difference:
+        raise ExecutionError(f"version {version} is not reproduced: {found.difference}")
+    print(f"version {version} is reproduced: its {found.count:,} numbers are equal bit by bit")
 
 
 def _target(where: Where, source: Settings, to: str) -> Settings:

@@ -28,6 +28,8 @@ LOCAL_ACCOUNT: Final = "123456789012"
 VARIABLE_PREFIX: Final = "PIPELINE_"
 RELEASE_SUFFIX: Final = "-release"
 """What the name of the release pipeline has beyond the pipeline's."""
+REPRODUCE_SUFFIX: Final = "-reproduce"
+"""What the name of the pipeline has that trains a version again; it is there only meanwhile."""
 VERSION_PARAMETER: Final = "ModelPackageArn"
 """The parameter of the release pipeline that says which version it releases."""
 _FORM: Final = 'write lines such as region = "eu-west-1", then a table [env.NAME] for each environment'

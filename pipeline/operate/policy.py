@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.config.settings import Settings, partition
+from pipeline.config.settings import REPRODUCE_SUFFIX, Settings, partition
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
@@ -228,6 +228,11 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
     schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
     own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
+    again = names.sagemaker(f"pipeline/{settings.name}{REPRODUCE_SUFFIX}")
+    once = ("CreatePipeline", "DeletePipeline", "StartPipelineExecution", "AddTags")
+    yield _allow("Reproduce", _sagemaker(once), again)
+    watched = ("DescribePipelineExecution", "DescribePipelineDefinitionForExecution", "ListPipelineExecutionSteps")
+    yield _allow("ReproduceExecution", _sagemaker(watched), [f"{arn}/execution/*" for arn in again])
     yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
     yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 
