@@ -14,7 +14,7 @@ from pipeline.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
-    from pipeline.operate.promotion import Place
+    from pipeline.operate.promotion import PromotionPlace
     from pipeline.operate.promotion_policy import Document
 
 
@@ -36,7 +36,7 @@ def promote(
 ) -> None:
     """Register a version in another environment."""
     from pipeline.operate import promotion, registry
-    from pipeline.operate.promotion import Place
+    from pipeline.operate.promotion import PromotionPlace
     from pipeline.operate.promotion_policy import policies as needed
 
     settings = where.load()
@@ -45,8 +45,8 @@ def promote(
     if policies:
         _print(documents)
         return
-    source = Place(settings, where.reach(settings))
-    target = Place(wished, where.reach(wished))
+    source = PromotionPlace(settings, where.reach(settings))
+    target = PromotionPlace(wished, where.reach(wished))
     _permitted(source, target, documents)
     chosen = registry.model(source.clients, group or settings.model_group, version)
     done = promotion.promote(source, target, chosen.arn, progress=lambda line: print(line, flush=True))
@@ -96,7 +96,7 @@ def _target(where: Where, source: Settings, to: str) -> Settings:
     return target
 
 
-def _permitted(source: Place, target: Place, documents: Mapping[str, Document]) -> None:
+def _permitted(source: PromotionPlace, target: PromotionPlace, documents: Mapping[str, Document]) -> None:
     """Raises ServiceError, having printed both policies, where one of the callers lacks something."""
     from pipeline.clients import translated
     from pipeline.operate.promotion_policy import refused

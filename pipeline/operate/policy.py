@@ -228,11 +228,10 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
     schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
     own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
-    again = names.sagemaker(f"pipeline/{settings.name}{REPRODUCE_SUFFIX}")
-    once = ("CreatePipeline", "DeletePipeline", "StartPipelineExecution", "AddTags")
-    yield _allow("Reproduce", _sagemaker(once), again)
-    watched = ("DescribePipelineExecution", "DescribePipelineDefinitionForExecution", "ListPipelineExecutionSteps")
-    yield _allow("ReproduceExecution", _sagemaker(watched), [f"{arn}/execution/*" for arn in again])
+    # The pipeline and its executions.
+    again = names.sagemaker(f"pipeline/{settings.name}{REPRODUCE_SUFFIX}*")
+    once = ("CreatePipeline", "DeletePipeline", "StartPipelineExecution", "AddTags", "DescribePipelineExecution")
+    yield _allow("Reproduce", _sagemaker((*once, "ListPipelineExecutionSteps")), again)
     yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
     yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 

@@ -35,7 +35,7 @@ _SPECIFICATION: Final = (
 
 
 @dataclass(frozen=True)
-class Place:
+class PromotionPlace:
     """An environment: its settings, and clients that may act in its account."""
 
     settings: Settings
@@ -51,7 +51,7 @@ class Promoted:
     copied: int = 0
 
 
-def promote(source: Place, target: Place, arn: str, *, progress: Callable[[str], None]) -> Promoted:
+def promote(source: PromotionPlace, target: PromotionPlace, arn: str, *, progress: Callable[[str], None]) -> Promoted:
     """Take a version to another environment, where it waits for approval. Raises UsageError, ServiceError.
 
     Asked again after it failed half-way it finishes: the files come first, and the version is made of them last.
@@ -95,7 +95,7 @@ def _same_as_evaluated(version: Mapping[str, Any], hashes: Sequence[str]) -> Non
             )
 
 
-def _find(target: Place, content: str) -> str:
+def _find(target: PromotionPlace, content: str) -> str:
     """The version of this content in the target's group, or nothing."""
     from botocore.exceptions import ClientError
 
@@ -130,7 +130,7 @@ def _addresses(value: Any) -> Iterator[str]:
 class _Moved:
     """Copies what lies below the source's prefix to below the target's, and says where it is then."""
 
-    def __init__(self, source: Place, target: Place, content: str) -> None:
+    def __init__(self, source: PromotionPlace, target: PromotionPlace, content: str) -> None:
         self._source, self._target = source, target
         self._below = f"{source.settings.root}/"
         self._root = f"{target.settings.root}/{FOLDER}/{content[:16]}"
@@ -191,7 +191,7 @@ def _request(version: Mapping[str, Any], arn: str, content: str, rewritten: Call
     return request
 
 
-def _register(target: Place, request: dict[str, Any]) -> str:
+def _register(target: PromotionPlace, request: dict[str, Any]) -> str:
     from botocore.exceptions import ClientError
 
     sagemaker, group = target.clients.sagemaker, target.settings.model_group

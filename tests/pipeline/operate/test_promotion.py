@@ -18,7 +18,7 @@ from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import UsageError
 from pipeline.operate import promotion, promotion_policy
-from pipeline.operate.promotion import Place, promote
+from pipeline.operate.promotion import PromotionPlace, promote
 from tests.support.clients import aws_alone, clients_of
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET
@@ -70,8 +70,8 @@ def there(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalServi
 
 
 @pytest.fixture
-def both(there: tuple[LocalService, LocalService]) -> Iterator[tuple[Place, Place]]:
-    places = [Place(settings, clients_of(local)) for settings, local in zip((DEV, PROD), there, strict=True)]
+def both(there: tuple[LocalService, LocalService]) -> Iterator[tuple[PromotionPlace, PromotionPlace]]:
+    places = [PromotionPlace(settings, clients_of(local)) for settings, local in zip((DEV, PROD), there, strict=True)]
     for place in places:
         bucket(place)
     yield places[0], places[1]
@@ -79,13 +79,13 @@ def both(there: tuple[LocalService, LocalService]) -> Iterator[tuple[Place, Plac
         empty(place)
 
 
-def bucket(place: Place) -> None:
+def bucket(place: PromotionPlace) -> None:
     region = place.settings.region
     where: Any = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
     place.clients.s3.create_bucket(Bucket=place.settings.bucket, **where)
 
 
-def empty(place: Place) -> None:
+def empty(place: PromotionPlace) -> None:
     for arn in versions(place):
         place.clients.sagemaker.delete_model_package(ModelPackageName=arn)
     groups = place.clients.sagemaker.list_model_package_groups()["ModelPackageGroupSummaryList"]
@@ -96,18 +96,18 @@ def empty(place: Place) -> None:
     place.clients.s3.delete_bucket(Bucket=place.settings.bucket)
 
 
-def versions(place: Place) -> list[str]:
+def versions(place: PromotionPlace) -> list[str]:
     pages = place.clients.sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName="digits")
     return [item["ModelPackageArn"] for page in pages for item in page["ModelPackageSummaryList"]]
 
 
-def contents(place: Place) -> Mapping[str, bytes]:
+def contents(place: PromotionPlace) -> Mapping[str, bytes]:
     listed = place.clients.s3.list_objects_v2(Bucket=place.settings.bucket).get("Contents", [])
     read = place.clients.s3.get_object
     return {item["Key"]: read(Bucket=place.settings.bucket, Key=item["Key"])["Body"].read() for item in listed}
 
 
-def promoted_whole(source: Place, target: Place, arn: str) -> None:
+def promoted_whole(source: PromotionPlace, target: PromotionPlace, arn: str) -> None:
     """Promote twice, and hold what is there against what was registered."""
     first, second = (promote(source, target, arn, progress=lambda _: None) for _ in range(2))
     assert (first.new, first.copied, second.new) == (True, 4, False)
@@ -133,7 +133,9 @@ def promoted_whole(source: Place, target: Place, arn: str) -> None:
     assert properties["TestFeatures"] == f"s3://prod-bucket/{root}/ConvertData/features"
 
 
-def test_a_version_is_registered_once_by_its_content_with_its_files_and_waits(both: tuple[Place, Place]) -> None:
+def test_a_version_is_registered_once_by_its_content_with_its_files_and_waits(
+    both: tuple[PromotionPlace, PromotionPlace],
+) -> None:
     source, target = both
     promoted_whole(source, target, registered(source.clients))
 
@@ -141,13 +143,15 @@ def test_a_version_is_registered_once_by_its_content_with_its_files_and_waits(bo
 def test_moto_alone_takes_all_of_it() -> None:
     with aws_alone() as clients:
         ireland = Clients(type(clients.session)("testing", "testing", region_name="eu-west-1"))
-        source, target = Place(DEV, clients), Place(PROD, ireland)
+        source, target = PromotionPlace(DEV, clients), PromotionPlace(PROD, ireland)
         bucket(source)
         bucket(target)
         promoted_whole(source, target, registered(clients))
 
 
-def test_other_bytes_than_were_evaluated_are_refused_and_nothing_is_written(both: tuple[Place, Place]) -> None:
+def test_other_bytes_than_were_evaluated_are_refused_and_nothing_is_written(
+    both: tuple[PromotionPlace, PromotionPlace],
+) -> None:
     source, target = both
     arn = registered(source.clients, model=b"what was evaluated")
     with pytest.raises(UsageError, match="version 1 is not the one that was evaluated: ModelSha256 is .*, its bytes"):
@@ -155,7 +159,7 @@ def test_other_bytes_than_were_evaluated_are_refused_and_nothing_is_written(both
     assert contents(target) == {}
 
 
-def test_a_version_without_a_hash_or_with_a_file_gone_is_refused(both: tuple[Place, Place]) -> None:
+def test_a_version_without_a_hash_or_with_a_file_gone_is_refused(both: tuple[PromotionPlace, PromotionPlace]) -> None:
     source, target = both
     gone = registered(source.clients, Comparison=f"{RUN}/gone/comparison.json")
     with pytest.raises(UsageError, match="gone/comparison.json, which the version names, is gone"):
@@ -169,7 +173,7 @@ def test_a_version_without_a_hash_or_with_a_file_gone_is_refused(both: tuple[Pla
 
 
 def test_the_command_promotes_to_what_the_file_says_of_the_other_environment(
-    both: tuple[Place, Place],
+    both: tuple[PromotionPlace, PromotionPlace],
     there: tuple[LocalService, LocalService],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -244,7 +248,7 @@ def test_what_iam_refuses_is_named_before_anything_is_written(there: tuple[Local
         assert promotion_policy.refused(asking, documents["dev"]) == ()
 
 
-def test_the_policies_allow_every_call_of_a_promotion(both: tuple[Place, Place]) -> None:
+def test_the_policies_allow_every_call_of_a_promotion(both: tuple[PromotionPlace, PromotionPlace]) -> None:
     source, target = both
     arn = registered(source.clients)
     called: dict[str, set[str]] = {"dev": set(), "prod": set()}

@@ -35,6 +35,6 @@ def test_the_first_number_that_differs_is_named(name: str) -> None:
 def test_only_what_training_needs_runs_and_nothing_is_reused() -> None:
     golden = Path(__file__).parents[2] / "golden" / "definition" / "binary.json"
     found = training_alone(json.loads(golden.read_text()), "TrainModel")
-    assert [step["Name"] for step in found["Steps"]] == ["ConvertData", "TrainModel"]
+    assert [step["Name"] for step in found["Steps"]] == ["InspectData", "ConvertData", "TrainModel"]
     assert "CacheConfig" not in str(found)
     assert found["Parameters"]
