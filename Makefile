@@ -34,7 +34,7 @@ test-pipeline: $(DEVELOPER) ## run the tests of the pipeline itself: settings, p
 
 goldens: $(DEVELOPER) ## write the golden definitions, plans and messages anew, and show what changed
 	$(BIN)/python -m tests.support.definitions
-	PIPELINE_GOLDEN=write $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' assert_golden tests)
+	PIPELINE_GOLDEN=write $(BIN)/python -m pytest $$(grep -rl --include='test_*.py' assert_golden tests/pipeline) $(ARGS)
 	git --no-pager diff --stat --patch -- tests/golden
 
 coverage: $(DEVELOPER) ## run the tests, then list the lines that none of them reaches
@@ -70,7 +70,7 @@ $(UV):
 	$(PYTHON) -m venv .venv-uv
 	.venv-uv/bin/python -m pip install --quiet --disable-pip-version-check -c $(CONSTRAINTS) uv
 
-# Compatible means a path in a .pth file. Setuptools else writes a finder, which costs every start of Python more than the start.
+# Editable by setuptools' finder, which names the packages: with a path in a .pth file, jobs could import the project.
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
 	@echo "setting up .venv: some 100 packages, a minute or two the first time"
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scripts.curves import Sweep, area_under_roc, precision_recall, roc, thinned
+from scripts.curves import Sweep, area_under_roc, average_precision, precision_recall, roc, thinned
 from scripts.pictures import BLUE, INK, MUTED, ORANGE, SERIES, binned, legend, new_axes, new_figure, png
 
 Array = npt.NDArray[Any]
@@ -32,7 +32,7 @@ def roc_chart(points: Sweep, operating: tuple[float, float]) -> bytes:
 
 def precision_recall_chart(points: Sweep, operating: tuple[float, float]) -> bytes:
     """Precision over recall; `operating` is (recall, precision) of the labels as predicted."""
-    figure = new_figure(4.6, 3.9, "Precision and recall")
+    figure = new_figure(4.6, 3.9, f"Precision and recall, area {average_precision(points):.4f}")
     axes = new_axes(figure, "recall", "precision")
     precisions, recalls = thinned(*precision_recall(points))
     share = points.positives / (points.positives + points.negatives)

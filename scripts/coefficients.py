@@ -38,7 +38,12 @@ class Coefficients:
     weights: Array
     names: tuple[str, ...]
     deviations: Array | None
-    kind: str
+    model: LinearModel
+
+    @property
+    def kind(self) -> str:
+        """What the model predicts."""
+        return self.model.predictor_type
 
     @property
     def effects(self) -> Array:
@@ -79,7 +84,7 @@ def _named(model: LinearModel, features: Mapping[str, Any]) -> Coefficients:
             f"the model has {len(weights)} coefficients for {len(names)} features; convert the data again"
         )
     known = features.get("deviations")
-    return Coefficients(weights, tuple(names), np.array(known) if known else None, model.predictor_type)
+    return Coefficients(weights, tuple(names), np.array(known) if known else None, model)
 
 
 def coefficient_section(found: Coefficients, classes: Sequence[str], mean: bytes | None) -> Section:

@@ -81,6 +81,11 @@ def area_under_roc(points: Sweep) -> float:
     return float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
 
 
+def average_precision(points: Sweep) -> float:
+    """The mean precision over the recall that each threshold adds, which is the area under precision and recall."""
+    return float(np.sum(np.diff(points.recall, prepend=0.0) * points.precision))
+
+
 def precision_recall(points: Sweep) -> tuple[Doubles, Doubles]:
     """Precisions and recalls as recall falls, ending at (1, 0) as scikit-learn's do."""
     end = int(np.searchsorted(points.true_positives, points.positives)) + 1

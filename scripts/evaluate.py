@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from scripts.classes import read_classes
 from scripts.coefficients import read_coefficients
+from scripts.drop_one import worth_section
 from scripts.errors import conclude
 from scripts.figures import compute
 from scripts.gates import compare, verdict
@@ -24,9 +27,11 @@ from scripts.metrics import HEADLINES
 from scripts.outputs import Outputs
 from scripts.predictions import aligned, read_answers, read_labels
 from scripts.report import write_report
+from scripts.report_section import Section
 from scripts.targets import TASKS
 
 ARTIFACT: Final = "model.tar.gz"
+_MOST_FILES: Final = 3
 
 
 def evaluate(
@@ -38,19 +43,29 @@ def evaluate(
     model: Path,
     inspection: Path,
     task: str,
+    now: datetime,
     gates: str = "",
     featurizer: Path | None = None,
+    job: Path | None = None,
 ) -> str:
     """Write `evaluation.json`, `gates.json`, `artifacts.json`, `report.html` and its pictures; a one-line summary.
 
     `model` is the folder of the artefact and `inspection` that of the data's, which name what the model looks at;
-    `featurizer` is that of the artefact before it, if there is one.
+    `featurizer` is that of the artefact before it, if there is one;
+    `job` is the file in which SageMaker describes the job, whose name holds the execution's.
     """
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
     metrics = compute(answers, truth, task, known=len(classes))
-    compared = compare(gates, next(iter(metrics.values())))
+    ((group, figures),) = metrics.items()
+    compared = compare(gates, figures)
     coefficients = read_coefficients(model, inspection)
+    worth: list[Section] = []
+    if coefficients is not None:
+        metric = compared[0].metric if compared else HEADLINES[group][0]
+        worth = worth_section(
+            coefficients, metric, features=features, inspection=inspection, labels=truth, classes=len(classes)
+        )
     mean = inspection / "mean.png"
     with Outputs() as outputs:
         outputs.write_json(output / "evaluation.json", metrics)
@@ -67,6 +82,8 @@ def evaluate(
             gates=compared,
             coefficients=coefficients,
             mean=mean.read_bytes() if mean.exists() else None,
+            worth=worth,
+            heading=heading(inspection, now, job),
         )
     return summary(metrics)
 
@@ -79,6 +96,24 @@ def digests(folders: Mapping[str, Path | None]) -> dict[str, Any]:
             with (folder / ARTIFACT).open("rb") as file:
                 found[name] = {"sha256": hashlib.file_digest(file, "sha256").hexdigest()}
     return found
+
+
+def heading(inspection: Path, now: datetime, job: Path | None) -> dict[str, str]:
+    """What was evaluated, as far as the inspection and the job say it: data, label, rows, date, job."""
+    described = inspection / "inspection.json"
+    data = json.loads(described.read_text(encoding="utf-8")) if described.exists() else {}
+    files = data.get("files", [])
+    more = f" and {len(files) - _MOST_FILES} more" if len(files) > _MOST_FILES else ""
+    rows = (f"{name} {split['rows']:,}" for name, split in data.get("splits", {}).items())
+    found = {
+        "Data": ", ".join(files[:_MOST_FILES]) + more,
+        "Label": str(data.get("label", "")).removeprefix("of "),
+        "Rows": ", ".join(rows),
+    }
+    if job is not None and job.exists():
+        name = json.loads(job.read_text(encoding="utf-8"))["ProcessingJobName"]
+        found["Evaluated"] = f"{now:%Y-%m-%d %H:%M} UTC by {name}"
+    return {name: text for name, text in found.items() if text}
 
 
 def summary(metrics: dict[str, Any]) -> str:
@@ -98,6 +133,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--gates", default="", help="figures and thresholds: accuracy>=0.96,mae<=2")
+    parser.add_argument("--job", type=Path, help="the file in which SageMaker describes the job")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
     return conclude(
@@ -112,6 +148,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             task=options.task,
             gates=options.gates,
             featurizer=options.featurizer,
+            job=options.job,
+            now=datetime.now(UTC),
         ),
     )
 

@@ -11,7 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.metrics import binary_metrics, multiclass_metrics, regression_metrics
+from scripts.metrics import (
+    Figures,
+    binary_figures,
+    binary_metrics,
+    confusion,
+    multiclass_figures,
+    multiclass_metrics,
+    regression_figures,
+    regression_metrics,
+)
 from scripts.predictions import Answers, class_count
 from scripts.targets import BINARY, REGRESSOR
 
@@ -37,3 +46,14 @@ def compute(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, kno
     if classes.min() < 0 or np.any(classes != labels):
         raise ScriptError("the test labels are not whole numbers from 0; check the task")
     return multiclass_metrics(classes, answers.labels, class_count(answers, classes, known))
+
+
+def single(answers: Answers, labels: npt.NDArray[np.float64], task: str, *, known: int = 0) -> Figures:
+    """The single figures alone, of answers that `compute` has taken before: no curves, no deviations."""
+    if task == REGRESSOR:
+        return regression_figures(labels, answers.scores)
+    assert answers.labels is not None
+    classes = labels.astype(np.int64)
+    if task == BINARY:
+        return binary_figures(classes, answers.labels, answers.scores)
+    return multiclass_figures(confusion(classes, answers.labels, class_count(answers, classes, known)))

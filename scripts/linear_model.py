@@ -52,21 +52,25 @@ class LinearModel:
 
         Raises `ScriptError` for rows of another kind.
         """
-        parts = [self._scores(rows) for rows in _batches(features, featurizer)]
+        parts = [self.margins(rows) for rows in batches(features, featurizer)]
         if not parts:
             raise ScriptError(f"{features}: there are no rows")
-        scores = np.concatenate(parts)
+        return self.answers(np.concatenate(parts))
+
+    def margins(self, rows: Floats) -> Floats:
+        """The raw outputs (rows, outputs) of treated rows. Raises `ScriptError` for rows of another width."""
+        if rows.shape[1] != len(self.weight):
+            raise ScriptError(f"it takes {len(self.weight)} features where the test rows have {rows.shape[1]}")
+        return (rows @ self.weight.astype(np.float64)).astype(np.float32) + self.bias
+
+    def answers(self, margins: Floats) -> Answers:
+        """What the model answers where these are its raw outputs."""
+        scores = activate(margins, self.predictor_type, self.loss_type)
         if self.predictor_type == REGRESSOR:
             return Answers(scores.astype(np.float64), None)
         if self.predictor_type == MULTICLASS:
             return Answers(scores.astype(np.float64), np.argmax(scores, axis=1).astype(np.int64))
         return Answers(scores.astype(np.float64), (scores > np.float32(self.threshold)).astype(np.int64))
-
-    def _scores(self, rows: Floats) -> Floats:
-        if rows.shape[1] != len(self.weight):
-            raise ScriptError(f"it takes {len(self.weight)} features where the test rows have {rows.shape[1]}")
-        margin = (rows @ self.weight.astype(np.float64)).astype(np.float32) + self.bias
-        return activate(margin, self.predictor_type, self.loss_type)
 
 
 def read_model(archive: bytes) -> LinearModel:
@@ -88,7 +92,8 @@ def read_model(archive: bytes) -> LinearModel:
         raise ScriptError(f"its artefact is not one that linear-learner wrote ({error})") from None
 
 
-def _batches(features: Path, featurizer: Featurizer | None) -> Iterator[Floats]:
+def batches(features: Path, featurizer: Featurizer | None) -> Iterator[Floats]:
+    """The rows below `features` as the model takes them, a few thousand at a time. Raises `ScriptError`."""
     lines = feature_lines(features)
     while batch := list(islice(lines, _ROWS)):
         try:

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.curves import area_under_roc, precision_recall, roc, sweep, thinned
+from scripts.curves import area_under_roc, average_precision, precision_recall, roc, sweep, thinned
 
 Array = npt.NDArray[Any]
 Figures = dict[str, float]
@@ -86,13 +86,15 @@ def confusion(labels: Array, predicted: Array, classes: int) -> npt.NDArray[np.i
 def binary_figures(labels: Array, predicted: Array, scores: Array) -> Figures:
     """The single figures of a binary classifier, each (rows,) as for `binary_metrics`."""
     (tn, fp), (fn, tp) = confusion(labels, predicted, 2).tolist()
+    points = sweep(labels, scores)
     return {
         **_binary_quality(labels, predicted),
         "true_positive_rate": _ratio(tp, tp + fn),
         "true_negative_rate": _ratio(tn, tn + fp),
         "false_positive_rate": _ratio(fp, fp + tn),
         "false_negative_rate": _ratio(fn, fn + tp),
-        "auc": area_under_roc(sweep(labels, scores)),
+        "auc": area_under_roc(points),
+        "average_precision": average_precision(points),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,39 +20,47 @@ from scripts.gates import Gate
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
-from scripts.report_section import Section
-from scripts.report_sections import amount, binary_sections, multiclass_sections, regression_sections
+from scripts.report_section import Section, number, title
+from scripts.report_sections import binary_sections, multiclass_sections, regression_sections
 
 _CONSTANT: Final = "_best_constant_classifier"
 _ALWAYS: Final = {BINARY_GROUP: "positive", MULTICLASS_GROUP: "the most frequent class"}
 """What the best constant classifier answers."""
 
-_TITLES: Final = {
-    "auc": "AUC",
-    "f0_5": "F0.5",
-    "f1": "F1",
-    "f2": "F2",
-    "mae": "MAE",
-    "mse": "MSE",
-    "rmse": "RMSE",
-    "r2": "R²",
-}
+_RARE: Final = 0.1
+"""A share of positives below which they are rare."""
 _STYLE: Final = """
-:root{color-scheme:light}*{box-sizing:border-box}
-body{margin:0;background:#f3f4f6;color:#1f2937;font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+:root{color-scheme:light dark;--page:#f3f4f6;--card:#fff;--ink:#1f2937;--soft:#6b7280;--line:#e5e7eb}
+*{box-sizing:border-box}
+body{margin:0;background:var(--page);color:var(--ink);
+font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
 main{max-width:1100px;margin:0 auto;padding:32px 20px 64px}
-h1{font-size:26px;margin:0}h2{font-size:18px;margin:0 0 4px}p{margin:4px 0 12px;color:#6b7280}
+h1{font-size:26px;margin:0}h2{font-size:18px;margin:0 0 4px}p{margin:4px 0 12px;color:var(--soft)}
+dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:8px 0}dt{color:var(--soft)}
+dd{margin:0;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:14px;margin:22px 0}
-.card,section{background:#fff;border-radius:12px;box-shadow:0 1px 3px rgba(0,0,0,.08)}
+.card,section{background:var(--card);border-radius:12px;box-shadow:0 1px 3px rgba(0,0,0,.08)}
 .card{padding:14px 16px}.card b{display:block;font-size:27px;letter-spacing:-.5px;font-variant-numeric:tabular-nums}
-.card span{color:#374151;font-weight:600}.card small{display:block;color:#6b7280}
+.card span{font-weight:600}.card small{display:block;color:var(--soft)}
 section{padding:18px 20px;margin:16px 0;overflow-x:auto}
 .pictures{display:flex;flex-wrap:wrap;gap:12px;justify-content:space-evenly}
 .pictures img{max-width:100%;height:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:5px 14px;text-align:right;border-bottom:1px solid #e5e7eb}
-th:first-child,td:first-child{text-align:left}th{color:#6b7280;font-weight:600}
+th,td{padding:5px 14px;text-align:right;border-bottom:1px solid var(--line)}
+th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
+@media screen and (max-width:600px){
+main{padding:20px 10px 40px}section{padding:14px 12px}.cards{grid-template-columns:1fr 1fr;gap:10px}
+th,td{padding:5px 6px}.pictures{justify-content:flex-start}.pictures img.wide{max-width:none}}
+@media screen and (prefers-color-scheme:dark){
+:root{--page:#0d1117;--card:#161b22;--ink:#e6edf3;--soft:#9198a1;--line:#30363d}
+.pictures img{filter:invert(1) hue-rotate(180deg);mix-blend-mode:screen}}
+@media print{
+:root{--page:#fff}main{max-width:none;padding:0}.card,section{box-shadow:none;border:1px solid var(--line)}
+section{overflow:visible}h2{break-after:avoid}.card,img,tr{break-inside:avoid}.pictures img{max-width:49%}
+.pictures img.wide{max-width:100%}.cards{grid-template-columns:repeat(5,1fr)}}
 """
+_WIDE: Final = 560
+"""Pictures wider than this are grids, too small to read where they are shrunk to the width of a phone."""
 
 
 def write_report(
@@ -67,10 +75,13 @@ def write_report(
     gates: Sequence[Gate] = (),
     coefficients: Coefficients | None = None,
     mean: bytes | None = None,
+    worth: Sequence[Section] = (),
+    heading: Mapping[str, str] | None = None,
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
-    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means.
+    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means; `worth` says
+    what features are worth, and `heading` what was evaluated, by name.
     """
     beside = [] if coefficients is None else coefficients.beside()
     ((group, figures),) = metrics.items()
@@ -81,40 +92,41 @@ def write_report(
     else:
         sections = regression_sections(answers, labels, features, beside)
     if coefficients is not None:
-        sections.insert(1, coefficient_section(coefficients, classes, mean))
+        sections[1:1] = [coefficient_section(coefficients, classes, mean), *worth]
     for section in sections:
         for name, data in section.pictures.items():
             outputs.write(folder / name, data)
-    outputs.write(folder / "report.html", page(group, figures, sections, len(labels), gates).encode())
+    outputs.write(folder / "report.html", page(group, figures, sections, len(labels), gates, heading or {}).encode())
 
 
-def page(group: str, figures: dict[str, Any], sections: list[Section], rows: int, gates: Sequence[Gate] = ()) -> str:
+def page(
+    group: str,
+    figures: dict[str, Any],
+    sections: list[Section],
+    rows: int,
+    gates: Sequence[Gate] = (),
+    heading: Mapping[str, str] | None = None,
+) -> str:
     """The whole document."""
     kind = group.removesuffix("_metrics").replace("_", " ")
-    cards = "".join(_card(name, figures, _ALWAYS.get(group, "")) for name in HEADLINES[group])
+    cards = "".join(_card(name, figures, _ALWAYS.get(group, "")) for name in _headlines(group, figures))
+    about = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in (heading or {}).items())
     gated = [_gate_section(gates)] if gates else []
     parts = "".join(map(_section, [*gated, *sections, _all_figures(figures, _ALWAYS.get(group, ""))]))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
         f"<body><main><h1>Model evaluation</h1><p>{kind} of {rows:,} test rows that the model never saw</p>"
+        f"{about and f'<dl>{about}</dl>'}"
         f'<div class="cards">{cards}</div>{parts}</main></body></html>\n'
     )
 
 
-def title(name: str) -> str:
-    """A figure's name as people write it: weighted_f1 is "weighted F1"."""
-    for key, shown in _TITLES.items():
-        if name == key or name.endswith(f"_{key}"):
-            return name[: -len(key)].replace("_", " ") + shown
-    return name.replace("_", " ")
-
-
-def number(value: float | str) -> str:
-    """Four digits after the point, or as an amount where it is large or tiny."""
-    if isinstance(value, str):
-        return "–"
-    return f"{value:.4f}" if 1e-3 <= abs(value) < 1000 or value == 0 else amount(value)
+def _headlines(group: str, figures: dict[str, Any]) -> tuple[str, ...]:
+    """The figures above all others; where positives are rare, also the area that a large AUC tells nothing of."""
+    if group != BINARY_GROUP or figures["accuracy" + _CONSTANT]["value"] >= _RARE:
+        return HEADLINES[group]
+    return (*HEADLINES[group], "average_precision")
 
 
 def _card(name: str, figures: dict[str, Any], always: str) -> str:
@@ -157,17 +169,18 @@ def _is_figure(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {"value", "standard_deviation"}
 
 
-def _shown_width(data: bytes) -> int:
-    """The width of a PNG (from its head) on the page, a little smaller so that two charts stand side by side."""
-    return int(int.from_bytes(data[16:20], "big") / 1.15)
+def _picture(name: str, data: bytes) -> str:
+    """A PNG, a little smaller than its head says, so that two charts stand side by side."""
+    width = int(int.from_bytes(data[16:20], "big") / 1.15)
+    wide = 'class="wide" ' if width > _WIDE else ""
+    return (
+        f'<img {wide}alt="{html.escape(name.removesuffix(".png").replace("_", " "))}" width="{width}" '
+        f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'
+    )
 
 
 def _section(section: Section) -> str:
-    pictures = "".join(
-        f'<img alt="{html.escape(name.removesuffix(".png").replace("_", " "))}" width="{_shown_width(data)}" '
-        f'src="data:image/png;base64,{base64.b64encode(data).decode()}">'
-        for name, data in section.pictures.items()
-    )
+    pictures = "".join(_picture(name, data) for name, data in section.pictures.items())
     table = ""
     if section.table:
         head, *rows = ([html.escape(cell) for cell in row] for row in section.table)

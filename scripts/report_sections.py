@@ -19,7 +19,7 @@ from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
 from scripts.pictures import bars, image_grid, image_side
 from scripts.predictions import Answers, class_count, feature_rows
-from scripts.report_section import Section
+from scripts.report_section import Section, amount
 
 Array = npt.NDArray[Any]
 Beside = tuple[int, str]
@@ -135,11 +135,6 @@ def regression_sections(
             [("actual → predicted", worst, captions)], features, "The predictions farthest from the truth.", beside
         ),
     ]
-
-
-def amount(value: float) -> str:
-    """A number in its own unit: thousands and millions without a fraction, else four digits that matter."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 def threshold_of(scores: Array, predicted: Array) -> float:

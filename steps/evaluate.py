@@ -13,7 +13,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
 from steps.context import Context
-from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+from steps.script_job import CONFIGURATION, MESSAGE, Job, input_folder, output_folder, step_arguments
 
 NAME: Final = "EvaluateModel"
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
@@ -55,6 +55,7 @@ def evaluate(
             ("output", output_folder("evaluation")),
             ("task", task),
             ("gates", gates),
+            ("job", CONFIGURATION),
             ("message", MESSAGE),
         ],
         inputs={

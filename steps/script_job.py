@@ -22,6 +22,7 @@ from steps.context import Context
 
 CODE: Final = "/opt/ml/processing/input/code"
 MESSAGE: Final = "/opt/ml/output/message"
+CONFIGURATION: Final = "/opt/ml/config/processingjobconfig.json"
 
 
 def input_folder(name: str) -> str:

@@ -5,7 +5,6 @@ reader to type works as written.
 from __future__ import annotations
 
 import ast
-import os
 import re
 import shutil
 import subprocess
@@ -15,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import command_lines, docs
-from tests.support.waiting import PATIENCE
+from tests.support import command_lines, docs, torture
+from tests.support.clone import clone, shell, touched
 
 ROOT = docs.ROOT
 PAGES = docs.pages()
@@ -30,6 +29,13 @@ PARTS = [
 ]
 GUIDES = (ROOT / "README.md", *sorted(ROOT.glob(".github/*.md")), *PAGES)
 LINKING = [ROOT / name for name in ("CHANGELOG.md",)] + sorted(ROOT.glob(".github/**/*.md"))
+
+_INPUT = (
+    "import json, sys;"
+    "print(*(p['DefaultValue'] for p in json.load(sys.stdin)['Parameters'] if p['Name'] == 'InputDataUrl'))"
+)
+"""Prints where a definition's data lies."""
+_STOPPED = "trap 'pipeline local stop > /dev/null 2>&1 || true' EXIT"
 
 
 def blocks(language: str) -> list[str]:
@@ -133,22 +139,54 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 def test_what_a_reader_types_works_as_written(folder: Path) -> None:
     """All shell and Python blocks after the first, in one shell, in their order; it stops at the first failure."""
-    script = ["set -euo pipefail", *SHELL]
+    script = [*SHELL]
     for number, block in enumerate(blocks("python")):
         path = folder / f"block{number}.py"
         path.write_text(block, encoding="utf-8")
         script.append(f"python {path.name}")
-    own = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    done = subprocess.run(
-        ["bash", "-c", "\n".join(script)],
-        cwd=folder,
-        env={**own, "PATH": path, "AWS_EC2_METADATA_DISABLED": "true"},
-        capture_output=True,
-        text=True,
-        timeout=4 * PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    assert '{"predictions": [{"score":' in done.stdout
-    assert "pipeline/by-the-sdk/execution/" in done.stdout
+    said = shell(folder, "\n".join(script))
+    assert '{"predictions": [{"score":' in said
+    assert "pipeline/by-the-sdk/execution/" in said
+
+
+def bash_blocks(page: Path) -> list[str]:
+    """What a page says to run in a clone: by contributors, or by CI."""
+    return re.findall(r"^```bash\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+def test_only_these_pages_have_lines_for_a_clone() -> None:
+    pages = {page for page in GUIDES if bash_blocks(page)}
+    assert pages == {ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"}
+
+
+if torture.length(False, True):
+
+    @pytest.mark.torture
+    def test_the_lines_for_a_clone_work_as_written_and_leave_nothing_that_git_sees(tmp_path: Path) -> None:
+        """Those of the first page, CI's among them, of the contributors' page and of the tests'.
+
+        Of the tests, which `make torture` follows upon, a few files run.
+        """
+        project = clone(tmp_path / "project")
+        few = {"PYTEST_ADDOPTS": "-o testpaths=tests/steps -k 'test_steps or test_idx or test_view'"}
+        change, merged = bash_blocks(ROOT / "README.md")
+        shell(project, MAKE, **few)
+        said = shell(project, f"{_STOPPED}\n{change}", BASE="HEAD", **few)
+        assert "Succeeded" in said and "reused" in (project / "report.md").read_text(encoding="utf-8")
+        for page in (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"):
+            for block in bash_blocks(page):
+                shell(project, block, **few)
+        # What is merged goes to AWS; here AWS is the service on localhost, which has AWS's public data sets.
+        shell(
+            project,
+            f"""pipeline local start --detach
+            {_STOPPED}
+            eval "$(pipeline local env)"
+            address=$(pipeline definition --env staging | python -c "{_INPUT}")
+            bucket=${{address#s3://}}; aws s3 mb "s3://${{bucket%%/*}}"
+            aws s3 cp .sagemaker/data/digits.npz "$address/digits.npz"
+            {merged}""",
+            BUILD_NUMBER="7",
+        )
+        assert "EvaluateModel" in (project / "report.html").read_text(encoding="utf-8")
+        assert touched(project) == set()

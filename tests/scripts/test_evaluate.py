@@ -178,6 +178,36 @@ def test_same_input_gives_the_same_files(tmp_path: Path) -> None:
     assert contents[0] == contents[1]
 
 
+def test_the_heading_says_what_was_evaluated_and_by_which_job(tmp_path: Path) -> None:
+    case = binary_case(tmp_path)
+    splits = {"train": {"rows": 4000}, "test": {"rows": 300}}
+    described = {"files": ["a.csv", "b.csv", "c.csv", "d.csv"], "label": "of column 'sick'", "splits": splits}
+    (tmp_path / "inspection" / "inspection.json").write_text(json.dumps(described))
+    (tmp_path / "job.json").write_text('{"ProcessingJobName": "pipelines-4qnyg0c8m279-EvaluateModel-x"}')
+    assert case.run("--job", str(tmp_path / "job.json")) == 0
+    about = re.search("<dl>(.*?)</dl>", (case.output / "report.html").read_text())
+    assert about is not None
+    told = dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", about[1]))
+    assert told["Data"] == "a.csv, b.csv, c.csv and 1 more"
+    assert told["Label"] == "column &#x27;sick&#x27;"
+    assert told["Rows"] == "train 4,000, test 300"
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC by pipelines-4qnyg0c8m279-EvaluateModel-x", told["Evaluated"])
+
+
+@pytest.mark.parametrize(("step", "shown"), [(4, False), (20, True)], ids=["a quarter", "a twentieth"])
+def test_where_positives_are_rare_the_area_under_precision_and_recall_stands_on_top(
+    tmp_path: Path, step: int, shown: bool
+) -> None:
+    labels = (np.arange(300) % step == 0).astype(float)
+    scores = np.clip(0.3 * labels + np.random.default_rng(1).random(300) * 0.6, 0, 1)
+    case = Case(tmp_path)
+    answers = [{"predicted_label": int(score > 0.45), "score": float(score)} for score in scores]
+    case.write(answers, labels.tolist(), np.zeros((300, 5)))
+    assert case.run() == 0
+    cards = (case.output / "report.html").read_text().partition('<div class="cards">')[2].partition("</div><section")[0]
+    assert ("Average precision" in cards) == shown
+
+
 def test_features_that_are_no_picture_list_the_mistakes_in_a_table(tmp_path: Path) -> None:
     case = binary_case(tmp_path, columns=5)
     assert case.run() == 0

@@ -44,6 +44,8 @@ def test_binary_figures_are_those_of_scikit_learn(data: tuple[Any, Any, Any]) ->
     assert figures["precision"] == pytest.approx(oracle.precision_score(labels, predicted, zero_division=0))
     assert figures["recall"] == pytest.approx(oracle.recall_score(labels, predicted))
     assert figures["auc"] == pytest.approx(oracle.roc_auc_score(labels, scores), abs=1e-12)
+    area = oracle.average_precision_score(labels, scores)
+    assert figures["average_precision"] == pytest.approx(area, abs=1e-12)
     for name, beta in BETAS.items():
         expected = oracle.fbeta_score(labels, predicted, beta=beta, zero_division=0)
         assert figures[name] == pytest.approx(expected)
@@ -135,6 +137,7 @@ def test_the_documented_sample_of_model_monitor() -> None:
     for name, value in expected.items():
         assert group[name] == {"value": pytest.approx(value), "standard_deviation": "NaN"}
     assert set(group) == set(expected) | {
+        "average_precision",
         "confusion_matrix",
         "receiver_operating_characteristic_curve",
         "precision_recall_curve",
