@@ -107,12 +107,13 @@ def steps(
 @reading
 def logs(
     where: Where,
-    step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")],
+    step: Annotated[str, typer.Argument(help="The step, e.g. TrainModel.")] = "",
+    endpoint: Annotated[bool, typer.Option("--endpoint", help="The endpoint's log instead of a step's.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Follow the log until the step ends.")] = False,
     tail: Annotated[int | None, typer.Option(min=1, help="Only the last lines; not with --follow.")] = None,
     execution: Execution = "",
 ) -> None:
-    """Print the log of a step's job."""
+    """Print the log of a step's job, or of the endpoint."""
     from collections import deque
 
     from pipeline.executions import logs as api
@@ -121,8 +122,14 @@ def logs(
 
     if follow and tail is not None:
         raise UsageError("--tail has no meaning with --follow", hint="give one of them")
+    if endpoint == bool(step) or (endpoint and follow):
+        raise UsageError("a log is that of one step, or of the endpoint", hint="`logs STEP`, or `logs --endpoint`")
     # Only a service that runs can bring a step to its end.
     settings, clients = replace(where, readers=None).opened() if follow else where.opened()
+    if endpoint:
+        for line in deque(api.endpoint_lines(clients, settings.endpoint), maxlen=tail):
+            print(plain(f"{line.stream}: {line.text}"))
+        return
     arn = find(clients, settings.name, execution)
     if not follow:
         found = step_of(snapshot(clients, arn), step)

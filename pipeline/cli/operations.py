@@ -27,16 +27,18 @@ def register(app: typer.Typer) -> None:
 @located
 def predict(
     where: Where,
-    file: Annotated[Path, typer.Argument(help="Rows, with or without header and label: CSV, NPZ, JSON, JSON Lines.")],
+    file: Annotated[
+        Path, typer.Argument(help="Rows, with or without names and label: CSV, NPZ, JSON, JSON Lines, Parquet.")
+    ],
     endpoint: Annotated[str, typer.Option(help="The endpoint; the settings' by default.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the answers to this CSV file instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the answers to this file instead: .csv, or .parquet.")] = None,
 ) -> None:
     """Send a file of rows to the endpoint and print its answers. Labels that the file has are shown beside them."""
     import json as json_module
 
     from pipeline.operate import predict as api
-    from pipeline.operate.answers import Tally, write_csv
+    from pipeline.operate.answers import Tally, write
 
     settings, clients = where.opened()
     tally = Tally()
@@ -45,7 +47,7 @@ def predict(
         for answer in answers:
             print(json_module.dumps(vars(answer)))
     elif out is not None:
-        write_csv(answers, out, progress=lambda rows: print(f"{rows} rows", file=sys.stderr))
+        write(answers, out, progress=lambda rows: print(f"{rows} rows", file=sys.stderr))
         print(f"{tally.rows} rows in {out}", file=sys.stderr)
     else:
         from pipeline.cli.tables import plain_table

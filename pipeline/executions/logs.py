@@ -1,4 +1,4 @@
-"""The logs of a step's job, from CloudWatch Logs: all of it, its end, or what is new since it was last read.
+"""The logs of a step's job or of an endpoint, from CloudWatch Logs: all of it, its end, or what is new.
 
 A job writes one stream an instance. On AWS lines arrive some seconds after they were written, and the services that
 keep jobs and logs are two, so a log that cannot be read is no reason to stop following an execution (`JobLogs`).
@@ -34,7 +34,14 @@ class Line:
 
 def lines(clients: Clients, step: StepView) -> Iterator[Line]:
     """Every line that the step's job has written so far, oldest first. Raises ServiceError."""
-    yield from _Tail(clients, step).new()
+    yield from _of_step(clients, step).new()
+
+
+def endpoint_lines(clients: Clients, endpoint: str) -> Iterator[Line]:
+    """Every line that the instances of an endpoint have written, oldest first. Raises ServiceError for no endpoint."""
+    with translated():
+        clients.sagemaker.describe_endpoint(EndpointName=endpoint)
+    yield from _Tail(clients, f"/aws/sagemaker/Endpoints/{endpoint}", "").new()
 
 
 def last_lines(clients: Clients, step: StepView, count: int) -> tuple[Line, ...]:
@@ -42,7 +49,9 @@ def last_lines(clients: Clients, step: StepView, count: int) -> tuple[Line, ...]
     group = _GROUPS.get(step.kind, "")
     if not group or not step.job_name or count <= 0:
         return ()
-    found = [line for stream in _streams(clients, group, step.job_name) for line in _end(clients, group, stream, count)]
+    found = [
+        line for stream in _streams(clients, group, f"{step.job_name}/") for line in _end(clients, group, stream, count)
+    ]
     return tuple(sorted(found, key=lambda line: line.time))[-count:]
 
 
@@ -58,7 +67,7 @@ def follow(
         step = current()
         if step is not None and step.job_name:
             if tail is None or tail.job != step.job_name:
-                tail = _Tail(clients, step)
+                tail = _of_step(clients, step)
             yield from tail.new()
         if step is not None and step.status in TERMINAL:
             return
@@ -78,7 +87,7 @@ class JobLogs:
 
     def new(self, step: StepView) -> tuple[Line, ...]:
         """What the step's job has written since the last call."""
-        tail = self._tails.setdefault(step.job_name, _Tail(self._clients, step))
+        tail = self._tails.setdefault(step.job_name, _of_step(self._clients, step))
         return self._read(lambda: tuple(tail.new()))
 
     def last(self, step: StepView, count: int) -> tuple[Line, ...]:
@@ -96,20 +105,26 @@ class JobLogs:
             return ()
 
 
-class _Tail:
-    """Remembers how far each stream of one job has been read."""
+def _of_step(clients: Clients, step: StepView) -> _Tail:
+    group = _GROUPS.get(step.kind, "") if step.job_name else ""
+    return _Tail(clients, group, f"{step.job_name}/", step.job_name)
 
-    def __init__(self, clients: Clients, step: StepView) -> None:
-        self.job = step.job_name
+
+class _Tail:
+    """Remembers how far each stream of one job, or of an endpoint, has been read."""
+
+    def __init__(self, clients: Clients, group: str, prefix: str, job: str = "") -> None:
+        self.job = job
         self._clients = clients
-        self._group = _GROUPS.get(step.kind, "")
+        self._group = group
+        self._prefix = prefix
         self._tokens: dict[str, str] = {}
 
     def new(self) -> Iterator[Line]:
-        if not self._group or not self.job:
+        if not self._group:
             return
         found: list[Line] = []
-        for stream in _streams(self._clients, self._group, self.job):
+        for stream in _streams(self._clients, self._group, self._prefix):
             found += self._read(stream)
         yield from sorted(found, key=lambda line: line.time)
 
@@ -128,14 +143,13 @@ class _Tail:
             self._tokens[stream] = answer["nextForwardToken"]
 
 
-def _streams(clients: Clients, group: str, job: str) -> list[str]:
+def _streams(clients: Clients, group: str, prefix: str) -> list[str]:
     from botocore.exceptions import ClientError
 
     with translated():
         try:
-            pages = clients.logs.get_paginator("describe_log_streams").paginate(
-                logGroupName=group, logStreamNamePrefix=f"{job}/"
-            )
+            of = clients.logs.get_paginator("describe_log_streams").paginate
+            pages = of(logGroupName=group, logStreamNamePrefix=prefix) if prefix else of(logGroupName=group)
             return [stream["logStreamName"] for page in pages for stream in page["logStreams"]]
         except ClientError as error:
             if error_code(error) == "ResourceNotFoundException":

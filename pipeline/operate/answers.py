@@ -1,11 +1,13 @@
-"""The answers of an endpoint to many rows, as they pass: counted against the file's own labels, written as CSV."""
+"""The answers of an endpoint to many rows, as they pass: counted against the file's own labels, written to a
+file."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.errors import DataError
 from pipeline.operate.predict import PredictedRow
@@ -55,26 +57,53 @@ class Tally:
         return f"{self._right} of {self._compared} as the file says ({self._right / self._compared:.2%})"
 
 
-def write_csv(answers: Iterable[PredictedRow], path: Path, *, progress: Callable[[int], None]) -> None:
-    """Write them to `path`, whole or not at all; a score a class where there are several. Raises DataError."""
+def write(answers: Iterable[PredictedRow], path: Path, *, progress: Callable[[int], None]) -> None:
+    """Write them to `path`, whole or not at all: Parquet where its name ends so, else CSV. Raises DataError.
+
+    Several classes have a score each.
+    """
     temporary = path.with_name(f".{path.name}.part")
+    into = _parquet if path.suffix.lower() == ".parquet" else _csv
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            written = csv.writer(file)
-            for answer in answers:
-                scores = answer.score if isinstance(answer.score, list) else [answer.score]
-                if answer.row == 1:
-                    many = [f"score_{index}" for index in range(len(scores))] if len(scores) > 1 else ["score"]
-                    written.writerow(["row", "label", "name", "truth", *many])
-                label = "" if answer.label is None else answer.label
-                written.writerow([answer.row, label, answer.name, answer.truth, *scores])
-                if answer.row % _PROGRESS_ROWS == 0:
-                    progress(answer.row)
+        into(temporary, _records(answers, progress))
         temporary.replace(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be written: {error.strerror}") from None
+        raise DataError(f"{path} cannot be written: {error.strerror or error}") from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _records(answers: Iterable[PredictedRow], progress: Callable[[int], None]) -> Iterator[dict[str, Any]]:
+    for answer in answers:
+        record = {"row": answer.row, "label": answer.label, "name": answer.name, "truth": answer.truth}
+        if isinstance(answer.score, list) and len(answer.score) > 1:
+            yield record | {f"score_{index}": score for index, score in enumerate(answer.score)}
+        else:
+            yield record | {"score": answer.score[0] if isinstance(answer.score, list) else answer.score}
+        if answer.row % _PROGRESS_ROWS == 0:
+            progress(answer.row)
+
+
+def _csv(path: Path, records: Iterator[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if first := next(records, None):
+            written = csv.DictWriter(file, list(first))
+            written.writeheader()
+            written.writerows(chain([first], records))
+
+
+def _parquet(path: Path, records: Iterator[dict[str, Any]]) -> None:
+    import pyarrow
+    from pyarrow import parquet
+
+    types = {"row": pyarrow.int64(), "label": pyarrow.int64(), "name": pyarrow.string(), "truth": pyarrow.string()}
+    first = list(islice(records, _PROGRESS_ROWS))
+    names = first[0] if first else types
+    schema = pyarrow.schema([(name, types.get(name, pyarrow.float64())) for name in names])
+    with parquet.ParquetWriter(path, schema) as file:
+        while first:
+            file.write_table(pyarrow.Table.from_pylist(first, schema))
+            first = list(islice(records, _PROGRESS_ROWS))
 
 
 def _same(truth: str, answer: str) -> bool:

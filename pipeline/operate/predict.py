@@ -6,18 +6,21 @@ gzipped, as the ending `.gz` says.
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, error_message, translated
 from pipeline.errors import DataError, ServiceError
 from pipeline.operate.deployed import DeployedData, deployed_data
-from pipeline.operate.prediction_csv import Sent, sent_csv
+from pipeline.operate.prediction_csv import Sent, cell, sent_csv, sent_names
+from pipeline.operate.prediction_json import sent_json
 from pipeline.user_files import unfit
 
 _ROWS: Final = 500
@@ -49,8 +52,7 @@ def predict(clients: Clients, endpoint: str, path: Path) -> Iterator[PredictedRo
     data = deployed_data(clients, endpoint)
     row = 0
     for batch in batches(rows(path, data)):
-        body = batch[0].header + b"".join(sent.line for sent in batch)
-        answers = _invoke(clients, endpoint, body, row + 1, len(batch))
+        answers = _answers(clients, endpoint, path, batch, row + 1)
         for sent, answer in zip(batch, answers, strict=True):
             row += 1
             label = None if answer.get("predicted_label") is None else int(answer["predicted_label"])
@@ -69,10 +71,13 @@ def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
         if path.name.lower().endswith(".npz"):
             yield from map(Sent, _npz(path, 1.0 if data is None else data.scale))
             return
+        if path.name.lower().endswith(".parquet"):
+            yield from _parquet(path, data)
+            return
         packed = path.name.lower().endswith(".gz")
         with gzip.open(path) if packed else path.open("rb") as file:
             if path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".jsonlines")):
-                yield from map(Sent, _json(path, file.read().decode("utf-8-sig")))
+                yield from sent_json(path, codecs.iterdecode(file, "utf-8-sig"), data)
             else:
                 yield from sent_csv(path, file, data)
     except FileNotFoundError:
@@ -123,37 +128,55 @@ def _npz(path: Path, scale: float) -> Iterator[bytes]:
         yield ",".join(map(repr, row.tolist())).encode() + b"\n"
 
 
-def _json(path: Path, text: str) -> Iterator[bytes]:
-    for number, instance in enumerate(_instances(path, text), 1):
-        features = instance.get("features") if isinstance(instance, dict) else instance
-        if not _is_row(features):
-            raise DataError(f"{path}, instance {number}: not a list of numbers", hint='write {"features": [1.0, 2.0]}')
-        yield ",".join(map(repr, features)).encode() + b"\n"
+def _parquet(path: Path, data: DeployedData | None) -> Iterator[Sent]:
+    import pyarrow
+    from pyarrow import parquet
 
-
-def _instances(path: Path, text: str) -> list[Any]:
-    """What stands for a row each: in `{"instances": [...]}`, in a list, or in a document a line."""
+    if data is None:
+        raise DataError(
+            f"{path} names its columns, and the endpoint's data, which would tell their order, cannot be found",
+            hint="give the features as CSV without a header",
+        )
     try:
-        found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
-        try:
-            return [json.loads(line) for line in text.splitlines() if line.strip()]
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise DataError(f"{path} is neither JSON nor JSON Lines: {error}") from None
-    if isinstance(found, dict):
-        found = found.get("instances", [found])
-    if not isinstance(found, list):
-        raise DataError(f"{path}: its instances are not a list", hint='write {"instances": [{"features": [1.0, 2.0]}]}')
-    return [found] if found and _is_row(found) else found
+        table = parquet.ParquetFile(path)
+        found = (row for batch in table.iter_batches(_ROWS) for row in batch.to_pylist())
+        yield from sent_names(path, table.schema_arrow.names, (list(map(cell, row.values())) for row in found), data)
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{path} is no Parquet file that can be read: {error}") from None
 
 
-def _is_row(value: Any) -> TypeGuard[list[float]]:
-    return isinstance(value, list) and all(isinstance(item, int | float) for item in value)
+class _RefusedError(Exception):
+    """The model answered a request with an error of the client's."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
 
 
-def _invoke(clients: Clients, endpoint: str, body: bytes, first: int, count: int) -> list[dict[str, Any]]:
+def _answers(clients: Clients, endpoint: str, path: Path, batch: list[Sent], first: int) -> list[dict[str, Any]]:
+    """The answers to a batch. Where the model refuses it, halves are sent until the first row at fault is found."""
+    try:
+        return _invoke(clients, endpoint, batch, first)
+    except _RefusedError as refused:
+        if len(batch) == 1:
+            # A container numbers the rows of its request; here there is but one.
+            reason = re.sub(r"^row 1(, |: )", "", refused.message)
+            raise ServiceError(
+                f"{path}, row {first}: the model refused it: {reason}",
+                hint="`pipeline logs --endpoint` shows what the endpoint wrote; a row has the model's features alone, "
+                "or with the label where its data had it",
+            ) from None
+    half = len(batch) // 2
+    return [
+        *_answers(clients, endpoint, path, batch[:half], first),
+        *_answers(clients, endpoint, path, batch[half:], first + half),
+    ]
+
+
+def _invoke(clients: Clients, endpoint: str, batch: list[Sent], first: int) -> list[dict[str, Any]]:
     from botocore.exceptions import ClientError
 
+    body = batch[0].header + b"".join(sent.line for sent in batch)
     with translated():
         try:
             answer = clients.runtime.invoke_endpoint(
@@ -163,9 +186,12 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int, count: int
         except ClientError as error:
             if error_code(error) != "ModelError":
                 raise
+            status, said = error.response.get("OriginalStatusCode", 400), error.response.get("OriginalMessage")
+            if int(str(status)) // 100 == 4:
+                raise _RefusedError(str(said or error_message(error)).strip()) from None
             raise ServiceError(
-                f"the model refused rows {first} to {first + count - 1}: {error_message(error)}",
-                hint="a row has as many comma-separated numbers as the model has features, with no label and no header",
+                f"the model failed at rows {first} to {first + len(batch) - 1}: {error_message(error)}",
+                hint="`pipeline logs --endpoint` shows what the endpoint wrote",
             ) from error
     try:
         answers: list[dict[str, Any]] = [json.loads(line) for line in reply.splitlines()]
@@ -174,6 +200,6 @@ def _invoke(clients: Clients, endpoint: str, body: bytes, first: int, count: int
         scored = False
     if not scored:
         raise ServiceError(f"endpoint {endpoint} does not answer as linear-learner does: {reply[:80]!r}")
-    if len(answers) != count:
-        raise ServiceError(f"endpoint {endpoint} gave {len(answers)} answers to {count} rows from row {first} on")
+    if len(answers) != len(batch):
+        raise ServiceError(f"endpoint {endpoint} gave {len(answers)} answers to {len(batch)} rows from row {first} on")
     return answers

@@ -43,7 +43,7 @@ def sent_csv(path: Path, file: Iterable[bytes], data: DeployedData | None) -> It
         if data is None or not _is_header(head, data):
             yield from _unnamed(path, chain([head], cells), data)
         else:
-            yield from _named(path, head, cells, data)
+            yield from sent_names(path, head, cells, data)
     except csv.Error as error:
         raise DataError(f"{path} is no readable CSV: {error}") from None
 
@@ -54,7 +54,8 @@ def _is_header(head: Sequence[str], data: DeployedData) -> bool:
     return any(cell.strip() in known for cell in head) or not any(_is_number(cell) for cell in head)
 
 
-def _named(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: DeployedData) -> Iterator[Sent]:
+def sent_names(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: DeployedData) -> Iterator[Sent]:
+    """Rows whose columns have these names. Raises DataError."""
     names = [name.strip() for name in head]
     label = names.index(data.label) if data.label in names else None
     if data.raw:
@@ -69,7 +70,7 @@ def _named(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: De
             shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
             raise DataError(
                 f"{path} lacks {len(missing)} of the model's {len(data.features)} features: {shown}",
-                hint="its header must name them all, in any order; other columns are passed over",
+                hint="the file must name them all, in any order; other columns are passed over",
             )
         kept = [names.index(name) for name in data.features]
         header = b""
@@ -77,6 +78,13 @@ def _named(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: De
         if len(row) != len(names):
             raise DataError(f"{path}, row {number}: {len(row)} fields where the header has {len(names)}")
         yield Sent(_line([row[place] for place in kept]), row[label] if label is not None else "", header)
+
+
+def cell(value: object) -> str:
+    """A value of JSON or Parquet as a cell: a gap is empty."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _unnamed(path: Path, cells: Iterable[list[str]], data: DeployedData | None) -> Iterator[Sent]:

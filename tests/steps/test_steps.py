@@ -77,6 +77,7 @@ def test_evaluate_is_called_so() -> None:
         "--inspection": "/opt/ml/processing/input/inspection",
         "--output": "/opt/ml/processing/output/evaluation",
         "--task": "multiclass_classifier",
+        "--job": "/opt/ml/config/processingjobconfig.json",
         "--message": "/opt/ml/output/message",
     }
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import numpy as np
+import pandas as pd
 import pytest
 from botocore.response import StreamingBody
 from hypothesis import given
@@ -19,9 +22,10 @@ from hypothesis import strategies as st
 
 from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
-from pipeline.operate.answers import Tally, write_csv
+from pipeline.operate.answers import Tally, write
 from pipeline.operate.predict import PredictedRow, batches, predict, rows
 from pipeline.operate.prediction_csv import Sent
+from pipeline.operate.prediction_json import sent_json
 
 ROWS = [[1.0, 0.5, -2.25], [0.1, 1e-7, 3.0]]
 
@@ -114,7 +118,8 @@ class Endpoint(Clients):
     """A client whose requests are answered here: each row's score is its first number, its label 1.
 
     `inspection` is what the conversion of the data that its model learnt from left; none for a model made elsewhere.
-    A model that takes `raw` rows has a container before it, which reads a header.
+    A model that takes `raw` rows has a container before it, which reads a header. What it says to `refuse` it says of
+    requests with `at` in them.
     """
 
     def __init__(
@@ -124,6 +129,8 @@ class Endpoint(Clients):
         inspection: dict[str, Any] | None = None,
         *,
         raw: bool = False,
+        at: bytes = b"",
+        status: int = 400,
     ) -> None:
         super().__init__(boto3.Session("k", "s", region_name="us-east-1"))
         self.asked: list[bytes] = []
@@ -131,6 +138,8 @@ class Endpoint(Clients):
         self._reply = reply
         self._inspection = inspection
         self._raw = raw
+        self._at = at
+        self._status = status
         self.sagemaker.meta.events.register("before-call.sagemaker", self._describe)
         self.s3.meta.events.register("before-call.s3.GetObject", self._object)
         self.runtime.meta.events.register("before-call.sagemaker-runtime.InvokeEndpoint", self._answer)
@@ -165,10 +174,12 @@ class Endpoint(Clients):
 
         body = params["body"] if isinstance(params["body"], bytes) else params["body"].read()
         self.asked.append(body)
-        status = 424 if self._refuse else 200
+        refused = bool(self._refuse) and self._at in b"\n" + body
+        status = 424 if refused else 200
         http = AWSResponse("http://127.0.0.1", status, {}, None)  # type: ignore[arg-type]
-        if self._refuse:
-            return http, {"Error": {"Code": "ModelError", "Message": self._refuse}, "ResponseMetadata": {}}
+        if refused:
+            error = {"Code": "ModelError", "Message": self._refuse}
+            return http, {"Error": error, "OriginalStatusCode": self._status, "ResponseMetadata": {}}
         answers = [
             {"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()[self._raw :]
         ]
@@ -210,10 +221,19 @@ def test_answers_that_are_not_as_many_as_the_rows_are_refused(tmp_path: Path) ->
         list(predict(Endpoint(reply=answers), "demo", csv(tmp_path, 9)))
 
 
-def test_what_the_model_refuses_is_said_with_the_rows(tmp_path: Path) -> None:
-    with pytest.raises(ServiceError, match="the model refused rows 1 to 500: wrong number of features") as raised:
-        list(predict(Endpoint("wrong number of features"), "demo", csv(tmp_path, 600)))
-    assert "as many comma-separated numbers" in raised.value.hint
+def test_what_the_model_refuses_is_said_with_the_row_at_fault_and_its_own_words(tmp_path: Path) -> None:
+    endpoint = Endpoint("row 1, column 'age': 'old' is no number", at=b"\n437,")
+    with pytest.raises(ServiceError, match="rows.csv, row 438: the model refused it: column 'age': 'old'") as raised:
+        list(predict(endpoint, "demo", csv(tmp_path, 600)))
+    assert "logs --endpoint" in raised.value.hint
+    assert len(endpoint.asked) < 25
+
+
+def test_a_model_that_fails_is_not_asked_for_the_row(tmp_path: Path) -> None:
+    endpoint = Endpoint("worker died", status=500)
+    with pytest.raises(ServiceError, match="the model failed at rows 1 to 9: worker died"):
+        list(predict(endpoint, "demo", csv(tmp_path, 9)))
+    assert len(endpoint.asked) == 1
 
 
 @pytest.mark.parametrize("reply", [b"0.25", b"no JSON", b'{"label": 1}', b"\xff\xfe"])
@@ -228,9 +248,10 @@ def inspected(label: str = "'kind' (column 3 of 3)", **features: Any) -> dict[st
 
 
 def sent_for(folder: Path, text: str, inspection: dict[str, Any]) -> tuple[Endpoint, list[PredictedRow]]:
-    (folder / "rows.csv").write_text(text)
+    path = folder / ("rows.json" if text[0] in "{[" else "rows.csv")
+    path.write_text(text)
     endpoint = Endpoint(inspection=inspection)
-    return endpoint, list(predict(endpoint, "demo", folder / "rows.csv"))
+    return endpoint, list(predict(endpoint, "demo", path))
 
 
 @pytest.mark.parametrize(
@@ -240,8 +261,10 @@ def sent_for(folder: Path, text: str, inspection: dict[str, Any]) -> tuple[Endpo
         "kind,extra,height,width\nnewt,x,2,1\nfrog,y,4,3\n",
         "\ufeffkind;height;width\nnewt;2;1\nfrog;4;3\n",
         "1,2,newt\n3,4,frog\n",
+        '{"kind": "newt", "height": 2, "width": 1}\n{"height": 4, "width": 3, "kind": "frog"}\n',
+        '[{"kind": "newt", "height": 2, "width": 1},\n {"height": 4, "width": 3, "kind": "frog"}]\n',
     ],
-    ids=["header", "other-order", "semicolons", "no-header"],
+    ids=["header", "other-order", "semicolons", "no-header", "json-lines", "json"],
 )
 def test_columns_go_by_name_and_the_label_is_kept_to_be_compared(tmp_path: Path, text: str) -> None:
     endpoint, found = sent_for(tmp_path, text, inspected())
@@ -250,6 +273,47 @@ def test_columns_go_by_name_and_the_label_is_kept_to_be_compared(tmp_path: Path,
     tally = Tally()
     assert len(list(tally.counting(found))) == 2
     assert tally.said == "1 of 2 as the file says (50.00%)"
+
+
+def test_parquet_goes_by_name_too(tmp_path: Path) -> None:
+    table = pd.DataFrame({"kind": ["newt", "frog"], "height": [2.5, None], "width": [1, 3]})
+    table.to_parquet(tmp_path / "rows.parquet")
+    endpoint = Endpoint(inspection=inspected())
+    answers = list(predict(endpoint, "demo", tmp_path / "rows.parquet"))
+    assert endpoint.asked == [b"1,2.5\n3,\n"] and [answer.truth for answer in answers] == ["newt", "frog"]
+
+
+def test_rows_of_json_reach_a_model_that_treats_them_itself_with_a_header_and_gaps(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"age": 3, "city": "Bonn", "member": true}\n{"member": false, "age": 4.5}\n')
+    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 4)", names=["age", "city=Bonn"]), raw=True)
+    assert len(list(predict(endpoint, "demo", path))) == 2
+    assert endpoint.asked == [b"age,city,member\n3,Bonn,true\n4.5,,false\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "inspection", "message"),
+    [
+        ('{"width": 1}\n', inspected(), "lacks 1 of the model's 2 features: height"),
+        ('{"width": 1, "height": 2}\n{"w": 1}\n', inspected(), "instance 2: 'w' is no name of the first instance's"),
+        ('{"width": 1, "height": 2}\n[1, 2]\n', inspected(), "instance 2: not an object with features by name"),
+        ('{"width": 1, "height": 2}\n', None, "cannot be found"),
+        ('{"width": 1, "height": 2}\n{"wid', inspected(), "neither JSON nor JSON Lines: document 2"),
+    ],
+    ids=["missing", "added", "a list", "unknown data", "cut"],
+)
+def test_json_whose_names_do_not_fit_is_refused_with_its_place(
+    tmp_path: Path, text: str, inspection: dict[str, Any] | None, message: str
+) -> None:
+    (tmp_path / "rows.jsonl").write_text(text)
+    with pytest.raises(DataError, match=re.escape(message)):
+        list(predict(Endpoint(inspection=inspection), "demo", tmp_path / "rows.jsonl"))
+
+
+def test_json_lines_are_read_as_they_are_sent(tmp_path: Path) -> None:
+    """A file that never ends: the first rows come all the same."""
+    lines = ('{"features": [1, 2]}\n' for _ in itertools.count())
+    assert len(list(itertools.islice(sent_json(tmp_path / "a.jsonl", lines, None), 1000))) == 1000
 
 
 def test_a_file_without_a_feature_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
@@ -292,7 +356,7 @@ def test_amounts_are_compared_by_their_distance() -> None:
 
 
 def test_answers_become_a_csv_whole_or_not_at_all(tmp_path: Path) -> None:
-    write_csv([PredictedRow(1, 2, [0.1, 0.2, 0.7], "newt", "")], tmp_path / "out.csv", progress=lambda _: None)
+    write([PredictedRow(1, 2, [0.1, 0.2, 0.7], "newt", "")], tmp_path / "out.csv", progress=lambda _: None)
     assert (tmp_path / "out.csv").read_text().splitlines() == [
         "row,label,name,truth,score_0,score_1,score_2",
         "1,2,newt,,0.1,0.2,0.7",
@@ -303,5 +367,22 @@ def test_answers_become_a_csv_whole_or_not_at_all(tmp_path: Path) -> None:
         raise ServiceError("the endpoint went away")
 
     with pytest.raises(ServiceError):
-        write_csv(broken(), tmp_path / "other.csv", progress=lambda _: None)
+        write(broken(), tmp_path / "other.csv", progress=lambda _: None)
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"]
+
+
+def test_answers_become_parquet_with_numbers_as_numbers(tmp_path: Path) -> None:
+    many = [PredictedRow(row, 1, row / 4, "newt", "frog" if row % 2 else "") for row in range(1, 25_001)]
+    seen: list[int] = []
+    write(many, tmp_path / "out.parquet", progress=seen.append)
+    table = pd.read_parquet(tmp_path / "out.parquet")
+    assert list(table.columns) == ["row", "label", "name", "truth", "score"]
+    assert table["score"].tolist() == [answer.score for answer in many]
+    assert table["row"].dtype == table["label"].dtype == np.int64 and table["truth"][0] == "frog"
+    assert seen == [10_000, 20_000]
+
+
+def test_amounts_of_a_regression_become_parquet_without_labels(tmp_path: Path) -> None:
+    write([PredictedRow(1, None, 2.5)], tmp_path / "out.parquet", progress=lambda _: None)
+    table = pd.read_parquet(tmp_path / "out.parquet")
+    assert table["score"].tolist() == [2.5] and table["label"].isna().all()
