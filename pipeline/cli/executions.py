@@ -199,13 +199,14 @@ def report(
     from pipeline.executions.executions import find
     from pipeline.report.html import html as page
     from pipeline.report.html import pictures, write
+    from pipeline.report.losses import losses
     from pipeline.report.markdown import markdown as as_markdown
     from pipeline.report.report import gather
 
     settings, clients = where.opened()
     document = gather(clients, find(clients, settings.name, which), now=utc_now())
     if html is not None:
-        write(html, page(document, pictures(clients, document)))
+        write(html, page(document, pictures(clients, document), losses(clients, document.execution)))
     if markdown or html is None:
         print(as_markdown(document), end="")
     else:

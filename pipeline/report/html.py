@@ -15,7 +15,8 @@ from typing import Final
 from pipeline.clients import Clients, translated
 from pipeline.errors import UsageError
 from pipeline.executions.results import confusion_matrix, split
-from pipeline.report import graph
+from pipeline.report import graph, losses
+from pipeline.report.losses import LossCurve
 from pipeline.report.markdown import duration, number, remark, utc
 from pipeline.report.report import Report
 
@@ -32,8 +33,8 @@ class Picture:
     address: str
 
 
-def html(report: Report, pictures: tuple[Picture, ...]) -> str:
-    """The whole page."""
+def html(report: Report, pictures: tuple[Picture, ...], curves: tuple[LossCurve, ...] = ()) -> str:
+    """The whole page; `curves` are the losses of the training job."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -45,6 +46,7 @@ def html(report: Report, pictures: tuple[Picture, ...]) -> str:
         graph=drawn,
         matrix=_shaded(confusion_matrix(report.metrics, report.classes)),
         pictures=_by_step(pictures),
+        losses=losses.svg(curves) if curves else "",
     )
 
 
