@@ -147,6 +147,7 @@ def test_what_a_reader_types_works_as_written(folder: Path) -> None:
     said = shell(folder, "\n".join(script))
     assert '{"predictions": [{"score":' in said
     assert "pipeline/by-the-sdk/execution/" in said
+    assert re.search(r"^i-[0-9a-f]+: ", said, re.MULTILINE), "the endpoint's log, by instance"
 
 
 def bash_blocks(page: Path) -> list[str]:
