@@ -8,16 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, translated
+from pipeline.config.watch import Watch
 from pipeline.errors import ServiceError
 
 SOURCE: Final = "aws.sagemaker"
 RELEASE: Final = "release"
-PURPOSES: Final = (RELEASE, "tell-rejected", "tell-failed", "tell-waiting", "tell-released", "tell-rolled-back")
+WATCH: Final = "watch"
+RETRAIN: Final = "retrain"
+STEP_EVENT: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
+DRIFT_STEP: Final = "ReportDrift"
+"""The step of the watch that fails where something drifted."""
+
+PURPOSES: Final = (
+    RELEASE,
+    WATCH,
+    RETRAIN,
+    *(f"tell-{what}" for what in ("rejected", "failed", "waiting", "released", "rolled-back", "drifted")),
+)
 """What the rules of a pipeline are for; part of their names."""
 
 _LONGEST: Final = 64
@@ -41,13 +53,14 @@ class RuleTarget:
 
 @dataclass(frozen=True)
 class EventRule:
-    """Which events go where; `description` says it for people."""
+    """Which events go where, or what is started when, by `schedule`; `description` says it for people."""
 
     name: str
     description: str
     pattern: Mapping[str, Any]
     targets: tuple[RuleTarget, ...]
     enabled: bool = True
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,28 @@ def release_rule(pipeline: str, group: str, release_arn: str, role: str, paramet
     )
 
 
+def watch_rules(pipeline: str, watch_arn: str, watch: Watch, training_arn: str, role: str) -> Iterator[EventRule]:
+    """The rule that starts the watch when it is due, and the one by which drift starts the training, if it is to."""
+    yield EventRule(
+        rule_name(pipeline, WATCH),
+        f"The endpoint of {pipeline} is watched for drift: {watch.schedule}.",
+        {},
+        (RuleTarget(WATCH, watch_arn, role),),
+        schedule=watch.schedule,
+    )
+    if watch.retrain:
+        yield EventRule(
+            rule_name(pipeline, RETRAIN),
+            f"Drift starts {pipeline}.",
+            {
+                "source": [SOURCE],
+                "detail-type": [STEP_EVENT],
+                "detail": {"pipelineArn": [watch_arn], "stepName": [DRIFT_STEP], "currentStepStatus": ["Failed"]},
+            },
+            (RuleTarget(RETRAIN, training_arn, role),),
+        )
+
+
 def read(clients: Clients, pipeline: str) -> tuple[EventRule, ...]:
     """The pipeline's rules that are there. Raises ServiceError."""
     events = clients.other("events")
@@ -130,8 +165,8 @@ def apply(clients: Clients, what: RuleChange) -> None:
         answer = events.put_rule(
             Name=rule.name,
             Description=rule.description,
-            EventPattern=json.dumps(rule.pattern, sort_keys=True),
             State="ENABLED" if rule.enabled else "DISABLED",
+            **_when(rule),
         )
         if what.tags:
             tags = [{"Key": key, "Value": value} for key, value in what.tags.items()]
@@ -139,6 +174,12 @@ def apply(clients: Clients, what: RuleChange) -> None:
         if what.gone:
             _whole(events.remove_targets(Rule=rule.name, Ids=list(what.gone)), rule.name)
         _whole(events.put_targets(Rule=rule.name, Targets=[_target(target) for target in rule.targets]), rule.name)
+
+
+def _when(rule: EventRule) -> dict[str, str]:
+    if rule.schedule:
+        return {"ScheduleExpression": rule.schedule}
+    return {"EventPattern": json.dumps(rule.pattern, sort_keys=True)}
 
 
 def _whole(answer: Mapping[str, Any], name: str) -> None:
@@ -179,7 +220,7 @@ def describe(what: RuleChange) -> str:
 
 
 def _differing(old: EventRule, new: EventRule) -> tuple[str, ...]:
-    members = ("description", "pattern", "targets", "enabled")
+    members = ("description", "pattern", "targets", "enabled", "schedule")
     old, new = (replace(rule, targets=tuple(sorted(rule.targets, key=lambda item: item.id))) for rule in (old, new))
     return tuple(
         f"{member}: {_shown(getattr(old, member))} -> {_shown(getattr(new, member))}"
@@ -228,6 +269,7 @@ def _read(events: Any, name: str) -> EventRule | None:
         json.loads(found.get("EventPattern", "{}")),
         tuple(_read_target(target) for target in events.list_targets_by_rule(Rule=name)["Targets"]),
         found.get("State", "ENABLED") == "ENABLED",
+        found.get("ScheduleExpression", ""),
     )
 
 

@@ -16,6 +16,9 @@ from scripts.errors import ScriptError
 VALIDATED_TAG: Final = "validated-config"
 RELEASED_TAG: Final = "released"
 BEFORE_TAG: Final = "released-before"
+VALIDATION: Final = "validation"
+"""The inference id of what the validation asks, by which a watch tells it from what clients ask."""
+
 _WAIT_SECONDS: Final = 1800.0
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 15.0
@@ -58,7 +61,11 @@ class Deployment:
         """The endpoint's JSON Lines for CSV rows; a `ScriptError` names `what` was refused."""
         with reason_of(f"endpoint {self.name}: {what} was not answered"):
             response = self._runtime.invoke_endpoint(
-                EndpointName=self.name, ContentType="text/csv", Accept="application/jsonlines", Body=body
+                EndpointName=self.name,
+                ContentType="text/csv",
+                Accept="application/jsonlines",
+                InferenceId=VALIDATION,
+                Body=body,
             )
             answer: bytes = response["Body"].read()
         return answer
@@ -102,6 +109,10 @@ class Deployment:
         self._control.add_tags(
             ResourceArn=self._arn(), Tags=[{"Key": name, "Value": value} for name, value in tags.items()]
         )
+
+    def released(self) -> str:
+        """The ARN of the version that the last release put into service; empty where none did."""
+        return self._tags().get(RELEASED_TAG, "")
 
     def put_back(self, failed: str) -> str:
         """Serve the configuration validated last instead of `failed`; what came of it, as the end of a sentence."""

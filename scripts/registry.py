@@ -30,6 +30,8 @@ class Version:
     statistics: str
     """The S3 address of its evaluation."""
     properties: Mapping[str, str] = field(default_factory=dict)
+    data_statistics: str = ""
+    """The S3 address of the statistics of the data that it was trained on."""
 
 
 def open_registry() -> Registry:
@@ -71,12 +73,14 @@ class Registry:
         """One version by its ARN."""
         found = self._sagemaker.describe_model_package(ModelPackageName=arn)
         containers = found.get("InferenceSpecification", {}).get("Containers", [])
-        quality = found.get("ModelMetrics", {}).get("ModelQuality", {})
+        metrics = found.get("ModelMetrics", {})
+        quality, data = metrics.get("ModelQuality", {}), metrics.get("ModelDataQuality", {})
         return Version(
             arn=arn,
             number=found.get("ModelPackageVersion", 0),
             artifacts=tuple(container.get("ModelDataUrl", "") for container in containers),
             statistics=quality.get("Statistics", {}).get("S3Uri", ""),
+            data_statistics=data.get("Statistics", {}).get("S3Uri", ""),
             properties=found.get("CustomerMetadataProperties", {}),
         )
 
@@ -109,6 +113,19 @@ class Registry:
                 )
             folders[name] = self._download(uri, folder / name)
         return folders
+
+    def columns(self, version: Version) -> list[str]:
+        """What the columns of the data are called that the version was trained on; none where that is not registered.
+
+        Raises `ScriptError` for statistics that are gone, or are none.
+        """
+        if not version.data_statistics:
+            return []
+        try:
+            found = json.loads(self.read(version.data_statistics))
+            return [str(feature["name"]) for feature in found["features"]]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise ScriptError(f"{version.data_statistics} holds no statistics") from None
 
     def _download(self, uri: str, folder: Path) -> Path:
         place = urlsplit(uri, allow_fragments=False)

@@ -20,7 +20,7 @@ from scripts.gates import Gate
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
 from scripts.predictions import Answers
-from scripts.report_section import Section, number, title
+from scripts.report_section import Card, Section, number, title
 from scripts.report_sections import binary_sections, multiclass_sections, regression_sections
 
 _CONSTANT: Final = "_best_constant_classifier"
@@ -109,16 +109,25 @@ def page(
 ) -> str:
     """The whole document."""
     kind = group.removesuffix("_metrics").replace("_", " ")
-    cards = "".join(_card(name, figures, _ALWAYS.get(group, "")) for name in _headlines(group, figures))
-    about = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in (heading or {}).items())
+    cards = [_card(name, figures, _ALWAYS.get(group, "")) for name in _headlines(group, figures)]
     gated = [_gate_section(gates)] if gates else []
-    parts = "".join(map(_section, [*gated, *sections, _all_figures(figures, _ALWAYS.get(group, ""))]))
+    parts = [*gated, *sections, _all_figures(figures, _ALWAYS.get(group, ""))]
+    text = f"{kind} of {rows:,} test rows that the model never saw"
+    return document("Model evaluation", text, cards, parts, heading or {})
+
+
+def document(
+    title: str, text: str, cards: Sequence[Card], sections: Sequence[Section], about: Mapping[str, str]
+) -> str:
+    """A page that needs nothing else: a title with a line, what it is about, cards of figures, sections."""
+    shown = "".join(map(_card_html, cards))
+    told = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in about.items())
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Model evaluation</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width,initial-scale=1"><style>{_STYLE}</style></head>'
-        f"<body><main><h1>Model evaluation</h1><p>{kind} of {rows:,} test rows that the model never saw</p>"
-        f"{about and f'<dl>{about}</dl>'}"
-        f'<div class="cards">{cards}</div>{parts}</main></body></html>\n'
+        f"<body><main><h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>"
+        f"{told and f'<dl>{told}</dl>'}"
+        f'<div class="cards">{shown}</div>{"".join(map(_section, sections))}</main></body></html>\n'
     )
 
 
@@ -129,18 +138,20 @@ def _headlines(group: str, figures: dict[str, Any]) -> tuple[str, ...]:
     return (*HEADLINES[group], "average_precision")
 
 
-def _card(name: str, figures: dict[str, Any], always: str) -> str:
+def _card(name: str, figures: dict[str, Any], always: str) -> Card:
     figure = figures[name]
     notes = []
     if not isinstance(figure["standard_deviation"], str):
         notes.append(f"± {figure['standard_deviation']:.2g}")
     if constant := figures.get(name + _CONSTANT):
         notes.append(f"{number(constant['value'])} if always {always}")
-    shown = html.escape(title(name))
-    return (
-        f'<div class="card"><span>{shown[:1].upper()}{shown[1:]}</span><b>{number(figure["value"])}</b>'
-        f"<small>{'<br>'.join(notes)}</small></div>"
-    )
+    shown = title(name)
+    return Card(f"{shown[:1].upper()}{shown[1:]}", number(figure["value"]), tuple(notes))
+
+
+def _card_html(card: Card) -> str:
+    name, value, *notes = map(html.escape, (card.name, card.value, *card.notes))
+    return f'<div class="card"><span>{name}</span><b>{value}</b><small>{"<br>".join(notes)}</small></div>'
 
 
 def _gate_section(gates: Sequence[Gate]) -> Section:

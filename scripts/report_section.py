@@ -1,4 +1,4 @@
-"""A section of the report, as plain data, and how its words and numbers are written.
+"""The parts of a report, as plain data, and how their words and numbers are written.
 
 `scripts.report` makes a page of several.
 """
@@ -28,6 +28,15 @@ class Section:
     text: str
     pictures: dict[str, bytes] = field(default_factory=dict)
     table: list[list[str]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Card:
+    """One figure at the top of the page, with its name above and notes below."""
+
+    name: str
+    value: str
+    notes: tuple[str, ...] = ()
 
 
 def title(name: str) -> str:

@@ -76,7 +76,7 @@ def set_schedule(
     if not plan:
         api.apply(clients, arn, change)
         if clients.target.local:
-            print("on localhost a schedule is kept, but nothing becomes due: start by hand", file=sys.stderr)
+            print("on localhost it becomes due while the service runs, and is gone with it", file=sys.stderr)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.compose.composed_cache import Memo
+from pipeline.config.part import Part
 from pipeline.definition.check import canonical
 
 if TYPE_CHECKING:
@@ -41,41 +42,42 @@ _SDK_CONFIG: Final = {
 }
 
 
-def compose(settings: Settings, *, code_uri: str, cache: Path | None = None, release: bool = False) -> str:
+def compose(settings: Settings, *, code_uri: str, cache: Path | None = None, part: Part = Part.TRAINING) -> str:
     """The canonical definition of the pipeline; `code_uri` is the S3 prefix of the uploaded scripts.
 
-    `release` asks for the pipeline that releases an approved version, not for the one that trains.
+    `part` says which of the pipelines that one set of settings describes.
 
     With `cache`, a folder, what was composed before from the very same settings, code and SDK is read from there.
     Raises `SettingsError` for an image or region that the SDK does not know. Not for several threads at once: the
     environment of the process is another while it runs.
     """
     if cache is None:
-        return _composed(settings, code_uri, release)
-    inputs = (settings.model_dump_json(), code_uri, "release" if release else "training")
+        return _composed(settings, code_uri, part)
+    inputs = (settings.model_dump_json(), code_uri, part.value)
     memo = Memo.of(cache, *inputs)
     text = memo.read() if memo else None
     if text is None:
-        text = _composed(settings, code_uri, release)
+        text = _composed(settings, code_uri, part)
         # The SDK and the steps were loaded meanwhile: what was composed is kept only if no code changed.
         if memo and Memo.of(cache, *inputs) == memo:
             memo.write(text)
     return text
 
 
-def _composed(settings: Settings, code_uri: str, release: bool) -> str:
+def _composed(settings: Settings, code_uri: str, part: Part) -> str:
     with _environment({**_SEEN, "AWS_DEFAULT_REGION": settings.region}), _quiet(), _without_collections():
-        definition: dict[str, Any] = json.loads(_definition(settings, code_uri, release))
+        definition: dict[str, Any] = json.loads(_definition(settings, code_uri, part))
     # The SDK writes null for what is not used, such as MlflowConfig.
     return canonical({name: value for name, value in definition.items() if value is not None})
 
 
-def _definition(settings: Settings, code_uri: str, release: bool) -> str:
+def _definition(settings: Settings, code_uri: str, part: Part) -> str:
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
     from pipeline.compose.build import build
     from pipeline.compose.release import build_release
+    from pipeline.compose.watch import build_watch
 
     with _sdk_kept_to_itself():
         session = PipelineSession(
@@ -83,7 +85,8 @@ def _definition(settings: Settings, code_uri: str, release: bool) -> str:
             default_bucket=settings.bucket,
             sagemaker_config=_SDK_CONFIG,
         )
-        text: str = (build_release if release else build)(settings, session, code_uri=code_uri).definition()
+        builders = {Part.TRAINING: build, Part.RELEASE: build_release, Part.WATCH: build_watch}
+        text: str = builders[part](settings, session, code_uri=code_uri).definition()
         return text
 
 

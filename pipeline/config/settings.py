@@ -19,7 +19,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from pipeline.config.notify import Notify, topics_alone
 from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
+from pipeline.config.part import Part
 from pipeline.config.rollout import Rollout, RolloutKind
+from pipeline.config.watch import Watch
 from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.user_files import unfit
 
@@ -30,6 +32,8 @@ RELEASE_SUFFIX: Final = "-release"
 """What the name of the release pipeline has beyond the pipeline's."""
 REPRODUCE_SUFFIX: Final = "-reproduce"
 """What the name of the pipeline has that trains a version again; it is there only meanwhile."""
+WATCH_SUFFIX: Final = "-watch"
+"""The same of the pipeline that watches the endpoint."""
 VERSION_PARAMETER: Final = "ModelPackageArn"
 """The parameter of the release pipeline that says which version it releases."""
 _FORM: Final = 'write lines such as region = "eu-west-1", then a table [env.NAME] for each environment'
@@ -139,6 +143,11 @@ class Settings(BaseSettings):
     release: Annotated[
         bool, Field(description="Whether a release pipeline goes with it, which each approval of a version starts.")
     ] = True
+    watch: Annotated[
+        Watch | None,
+        BeforeValidator(_pairs),
+        Field(description="How the endpoint is watched for drift, a table: schedule, hours, max_psi, labels, retrain."),
+    ] = None
     notify: Annotated[
         Notify,
         BeforeValidator(topics_alone),
@@ -179,6 +188,14 @@ class Settings(BaseSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _something_is_captured(self) -> Settings:
+        if self.watch is not None and (self.rollout is None or not self.rollout.capture_percent):
+            raise ValueError(
+                "a watch looks at what the endpoint captures: set capture_percent, such as 100, in [env.NAME.rollout]"
+            )
+        return self
+
     @property
     def declared(self) -> tuple[Parameter, ...]:
         """The pipeline's parameters with the defaults of these settings."""
@@ -188,6 +205,15 @@ class Settings(BaseSettings):
     def release_name(self) -> str:
         """The name of the pipeline that releases a version of the registry."""
         return f"{self.name}{RELEASE_SUFFIX}"
+
+    @property
+    def watch_name(self) -> str:
+        """The name of the pipeline that watches the endpoint."""
+        return f"{self.name}{WATCH_SUFFIX}"
+
+    def name_of(self, part: Part) -> str:
+        """The name of one of the pipelines."""
+        return {Part.RELEASE: self.release_name, Part.WATCH: self.watch_name}.get(part, self.name)
 
     @property
     def events_role(self) -> str:

@@ -1,4 +1,4 @@
-"""All that one `upsert` brings: the pipeline that trains, the one that releases, and the rules between them.
+"""All that one `upsert` brings: the pipeline that trains, those that release and watch, and the rules between them.
 
 An approval of a version raises an event; a rule starts the release pipeline with the version's ARN. Planned and applied
 together, so that a plan tells the whole and an upsert leaves no half.
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline import rules
 from pipeline.clients import Clients, error_code, translated
+from pipeline.config.part import Part
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
 from pipeline.deploy import apply, view
 from pipeline.deploy.desired import desired
@@ -22,30 +23,30 @@ from pipeline.deploy.plan import DeployPlan, UploadCode
 
 @dataclass(frozen=True)
 class DeliveryPlan:
-    """What would be done to each part; `retired` is a release pipeline that is wanted no more."""
+    """What would be done to each part; `retired` are pipelines that are wanted no more."""
 
     training: DeployPlan
-    release: DeployPlan | None
+    others: tuple[DeployPlan, ...]
     rules: tuple[rules.RuleChange, ...]
-    retired: str = ""
+    retired: tuple[str, ...] = ()
 
     @property
     def empty(self) -> bool:
         """Whether there is nothing to do."""
-        return self.training.empty and self.release_empty
+        return self.training.empty and self.others_empty
 
     @property
-    def release_empty(self) -> bool:
+    def others_empty(self) -> bool:
         """Whether there is nothing to do beside the pipeline that trains."""
-        return (self.release is None or self.release.empty) and not self.rules and not self.retired
+        return all(plan.empty for plan in self.others) and not self.rules and not self.retired
 
     @property
     def beside(self) -> tuple[str, ...]:
         """What would be done beside the pipeline that trains, in lines."""
         return (
-            *(view.brief(self.release) if self.release else ()),
+            *(line for plan in self.others for line in view.brief(plan)),
             *(rules.describe(change) for change in self.rules),
-            *((f"- pipeline {self.retired}",) if self.retired else ()),
+            *(f"- pipeline {name}" for name in self.retired),
         )
 
 
@@ -53,27 +54,37 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
     """What `upsert` would do now; reads, never writes. Raises ServiceError, DefinitionError, SettingsError."""
     training = apply.plan(clients, desired(settings, cache=cache))
     there = rules.read(clients, settings.name)
-    release, retired = None, ""
-    if settings.release:
-        # The code is the same for both, and goes up with the first.
-        made = apply.plan(clients, desired(settings, cache=cache, release=True))
-        others = tuple(item for item in made.instructions if not isinstance(item, UploadCode))
-        release = replace(made, instructions=others, code=(), warnings=_own_warnings(made, training))
-    elif apply.read(clients, settings.release_name) is not None:
-        retired = settings.release_name
-    return DeliveryPlan(training, release, rules.plan(wanted_rules(settings), there, tags=settings.tags), retired)
+    others: list[DeployPlan] = []
+    retired: list[str] = []
+    for part, wanted in _beside(settings).items():
+        if wanted:
+            # The code is the same for all, and goes up with the first.
+            made = apply.plan(clients, desired(settings, cache=cache, part=part))
+            rest = tuple(item for item in made.instructions if not isinstance(item, UploadCode))
+            others.append(replace(made, instructions=rest, code=(), warnings=_own_warnings(made, training)))
+        elif apply.read(clients, name := settings.name_of(part)) is not None:
+            retired.append(name)
+    changes = rules.plan(wanted_rules(settings), there, tags=settings.tags)
+    return DeliveryPlan(training, tuple(others), changes, tuple(retired))
+
+
+def _beside(settings: Settings) -> dict[Part, bool]:
+    """The pipelines beside the one that trains, and whether the settings ask for them."""
+    return {Part.RELEASE: settings.release, Part.WATCH: settings.watch is not None}
 
 
 def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
-    pipelines = (apply.read(clients, name) for name in (settings.name, settings.release_name))
+    pipelines = (apply.read(clients, settings.name_of(part)) for part in Part)
     return (*pipelines, *rules.read(clients, settings.name))
 
 
 def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
     """The rules that the settings ask for."""
-    training, release = (_arn(settings, name) for name in (settings.name, settings.release_name))
-    found = notices(settings, training, release)
+    training, release, watch = (_arn(settings, settings.name_of(part)) for part in Part)
+    found = notices(settings, training, release, watch)
+    if settings.watch is not None:
+        found = (*rules.watch_rules(settings.name, watch, settings.watch, training, settings.events_role), *found)
     if settings.release:
         starts = rules.release_rule(
             settings.name, settings.model_group, release, settings.events_role, VERSION_PARAMETER
@@ -94,16 +105,20 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     What starts comes after what is started. Raises ServiceError; running it again finishes the work.
     """
     arn = apply.apply(clients, what.training, progress=lambda item: progress(view.describe(item)))
-    if what.release is not None and not what.release.empty:
-        name = what.release.pipeline
-        apply.apply(clients, what.release, progress=lambda item: progress(_of(name, view.describe(item))))
+    for other in what.others:
+        if not other.empty:
+            _apply(clients, other, progress)
     for change in what.rules:
         progress(rules.describe(change))
         rules.apply(clients, change)
-    if what.retired:
-        progress(f"- pipeline {what.retired}")
-        remove_pipeline(clients, what.retired)
+    for name in what.retired:
+        progress(f"- pipeline {name}")
+        remove_pipeline(clients, name)
     return arn
+
+
+def _apply(clients: Clients, other: DeployPlan, progress: Callable[[str], None]) -> None:
+    apply.apply(clients, other, progress=lambda item: progress(_of(other.pipeline, view.describe(item))))
 
 
 def remove_pipeline(clients: Clients, name: str) -> None:
@@ -122,5 +137,5 @@ def _of(name: str, done: str) -> str:
     return done if name in done else f"{done} of {name}"
 
 
-def _own_warnings(release: DeployPlan, training: DeployPlan) -> tuple[str, ...]:
-    return tuple(warning for warning in release.warnings if warning not in training.warnings)
+def _own_warnings(other: DeployPlan, training: DeployPlan) -> tuple[str, ...]:
+    return tuple(warning for warning in other.warnings if warning not in training.warnings)

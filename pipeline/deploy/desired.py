@@ -9,31 +9,35 @@ import importlib.util
 from pathlib import Path
 from typing import Final
 
+from pipeline.config.part import Part
 from pipeline.config.settings import Settings
 from pipeline.deploy.bundle import Bundle
 from pipeline.deploy.plan import Desired
 
-RELEASE_DESCRIPTION: Final = "Releases a version of the model registry: an approval starts it."
+_DESCRIPTIONS: Final = {
+    Part.RELEASE: "Releases a version of the model registry: an approval starts it.",
+    Part.WATCH: "Compares what the endpoint is asked with its version's test set: a schedule starts it.",
+}
 
 
-def desired(settings: Settings, *, cache: Path | None, release: bool = False) -> Desired:
+def desired(settings: Settings, *, cache: Path | None, part: Part = Part.TRAINING) -> Desired:
     """The pipeline that these settings describe; `cache` is a folder that keeps composed definitions.
 
-    `release` asks for the one that releases an approved version. Raises DefinitionError, SettingsError, DataError.
+    `part` says which of them. Raises DefinitionError, SettingsError, DataError.
     """
     from pipeline.compose.compose import compose
 
     bundle = Bundle.of(scripts_folder())
     code_uri = bundle.uri(settings.bucket, settings.prefix)
     return Desired(
-        name=settings.release_name if release else settings.name,
-        definition=compose(settings, code_uri=code_uri, cache=cache, release=release),
+        name=settings.name_of(part),
+        definition=compose(settings, code_uri=code_uri, cache=cache, part=part),
         role=settings.role,
         bucket=settings.bucket,
         prefix=settings.prefix,
         bundle=bundle,
         tags=dict(settings.tags),
-        description=RELEASE_DESCRIPTION if release else settings.description,
+        description=_DESCRIPTIONS.get(part, settings.description),
         parallelism=settings.parallelism,
         kms_key=settings.kms_key,
     )

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pipeline.config.settings import Settings
-from pipeline.rules import SOURCE, EventRule, RuleTarget, rule_name
+from pipeline.rules import DRIFT_STEP, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
 
-_STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
 _REJECTS: Final = "RejectModel"
@@ -23,12 +22,15 @@ _OF_EXECUTION: Final = {"arn": "$.detail.pipelineExecutionArn"}
 _OF_PACKAGE: Final = {"version": "$.detail.ModelPackageVersion"}
 
 
-def notices(settings: Settings, training: str, release: str) -> tuple[EventRule, ...]:
-    """The rules that tell the topics of the settings; the two are the ARNs of the pipelines. None without a topic."""
-    return tuple(_rules(settings, training, release)) if settings.notify.topics else ()
+def notices(settings: Settings, training: str, release: str, watch: str) -> tuple[EventRule, ...]:
+    """The rules that tell the topics of the settings; the rest are ARNs of pipelines. None without a topic."""
+    if not settings.notify.topics:
+        return ()
+    drifted = [_drifted(settings, watch)] if settings.watch else []
+    return (*_rules(settings, training, release, watch), *drifted)
 
 
-def _rules(settings: Settings, training: str, release: str) -> Iterator[EventRule]:
+def _rules(settings: Settings, training: str, release: str, watch: str) -> Iterator[EventRule]:
     name, group, endpoint = settings.name, settings.model_group, settings.endpoint
     env = f" --env {settings.environment}"
     failed = {"currentStepStatus": ["Failed"]}
@@ -36,7 +38,7 @@ def _rules(settings: Settings, training: str, release: str) -> Iterator[EventRul
         settings,
         "rejected",
         "A model is rejected.",
-        _pattern(_STEP, {"pipelineArn": [training], "stepName": [_REJECTS], **failed}),
+        _pattern(STEP_EVENT, {"pipelineArn": [training], "stepName": [_REJECTS], **failed}),
         f"{name}: <why> Look: pipeline report <arn>{env}",
         _OF_STEP,
     )
@@ -45,8 +47,12 @@ def _rules(settings: Settings, training: str, release: str) -> Iterator[EventRul
         "failed",
         "A step fails.",
         _pattern(
-            _STEP,
-            {"pipelineArn": [training, release], "stepName": [{"anything-but": [_REJECTS, _VALIDATES]}], **failed},
+            STEP_EVENT,
+            {
+                "pipelineArn": [training, release, *([watch] if settings.watch else [])],
+                "stepName": [{"anything-but": [_REJECTS, _VALIDATES, DRIFT_STEP]}],
+                **failed,
+            },
         ),
         f"{name}: step <step> failed: <why> Look: pipeline report <arn>{env}",
         _OF_STEP,
@@ -71,9 +77,21 @@ def _rules(settings: Settings, training: str, release: str) -> Iterator[EventRul
         settings,
         "rolled-back",
         "An endpoint that did not pass its validation is put back.",
-        _pattern(_STEP, {"pipelineArn": [training, release], "stepName": [_VALIDATES], **failed}),
+        _pattern(STEP_EVENT, {"pipelineArn": [training, release], "stepName": [_VALIDATES], **failed}),
         f"{name}: endpoint {endpoint} did not pass its validation and is put back to what passed before: <why> "
         f"Look: pipeline report <arn>{env}",
+        _OF_STEP,
+    )
+
+
+def _drifted(settings: Settings, watch: str) -> EventRule:
+    return _rule(
+        settings,
+        "drifted",
+        "What the endpoint is asked drifts.",
+        _pattern(STEP_EVENT, {"pipelineArn": [watch], "stepName": [DRIFT_STEP], "currentStepStatus": ["Failed"]}),
+        f"{settings.name}: endpoint {settings.endpoint}: <why> "
+        f"Look: pipeline report <arn> --env {settings.environment}",
         _OF_STEP,
     )
 

@@ -101,7 +101,7 @@ def digest(clients: Clients, settings: Settings) -> str:
 
 
 def _definitions(made: DeliveryPlan) -> list[str]:
-    plans: Sequence[Any] = [made.training, *([made.release] if made.release else [])]
+    plans: Sequence[Any] = [made.training, *made.others]
     return [hashlib.sha256(plan.definition.encode()).hexdigest() for plan in plans]
 
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, is_absent, translated
-from pipeline.config.settings import RELEASE_SUFFIX
+from pipeline.config.settings import RELEASE_SUFFIX, WATCH_SUFFIX
 from pipeline.errors import FollowTimeout, ServiceError, UsageError, did_you_mean
 from pipeline.terminal import visible
 
@@ -144,7 +144,8 @@ def follow(
 
 
 def find(clients: Clients, pipeline: str, which: str = "") -> str:
-    """The ARN of an execution given by ARN, by id (or its beginning), or the latest one; an id may be a release's.
+    """The ARN of an execution given by ARN, by id (or its beginning), or the latest one; an id may also be that
+    of a release or a watch.
 
     Raises UsageError when there is none, or the beginning fits several.
     """
@@ -152,8 +153,9 @@ def find(clients: Clients, pipeline: str, which: str = "") -> str:
         return which
     with translated():
         fits = _fitting(clients, pipeline, which)
-        if not fits and which:
-            fits = _fitting(clients, f"{pipeline}{RELEASE_SUFFIX}", which)
+        for suffix in (RELEASE_SUFFIX, WATCH_SUFFIX):
+            if not fits and which:
+                fits = _fitting(clients, f"{pipeline}{suffix}", which)
     if not fits:
         wanted = f"no execution {which!r}" if which else "no execution"
         raise UsageError(f"{pipeline} has {wanted}", hint="`pipeline executions` lists them")
@@ -177,7 +179,7 @@ def _fitting(clients: Clients, pipeline: str, which: str) -> list[str]:
             if fits and not which:
                 break
     except ClientError as error:
-        if not (pipeline.endswith(RELEASE_SUFFIX) and is_absent(error)):
+        if not (pipeline.endswith((RELEASE_SUFFIX, WATCH_SUFFIX)) and is_absent(error)):
             raise
     return fits
 

@@ -18,6 +18,7 @@ from pipeline.local.faults import InjectedFaults
 from pipeline.local.kinds import Body
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
+from pipeline.local.other_aws.due import Due
 from pipeline.local.other_aws.events import Events
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
@@ -67,6 +68,7 @@ class ServiceContext(ABC):
         self.starter = Starter()
         self.logs = Logs(state.root, configuration.account, configuration.region)
         self.events = Events(configuration.account, configuration.region, self.call)
+        self.due = Due(configuration.account, configuration.region, configuration.clock)
 
     @abstractmethod
     def call(self, operation: str, request: Mapping[str, Any]) -> Body:

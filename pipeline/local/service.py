@@ -66,9 +66,11 @@ class Service(ServiceContext):
         if not hold:
             self.hosting.recover()
         self.engine.recover(hold=hold)
+        self.due.start()
 
     def close(self) -> None:
         """Stop executions, jobs and endpoints of this process and close the state; what was acknowledged stays."""
+        self.due.close()
         self.starter.close()
         self.engine.close()
         self.jobs.close()

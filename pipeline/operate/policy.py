@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipeline.config.part import Part
 from pipeline.config.settings import REPRODUCE_SUFFIX, Settings, partition
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
@@ -150,6 +151,8 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
         ]
         watched = ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource"]
         yield _allow("RolloutAlarms", watched, alarms)
+    if settings.watch is not None:
+        yield from _watch(settings, names)
     if definition.get("PipelineExperimentConfig"):
         yield _allow("Experiments", _sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
     yield _allow("Tags", ["sagemaker:AddTags"], tagged)
@@ -160,11 +163,22 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield from _network_and_keys(settings, names)
 
 
+def _watch(settings: Settings, names: _Names) -> Iterator[Statement]:
+    assert settings.watch is not None
+    endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
+    yield _allow("WatchedEndpoint", _sagemaker(("DescribeEndpoint", "ListTags")), endpoint)
+    yield _allow("WatchedVersions", ["sagemaker:ListModelPackages"], ["*"])
+    bucket, _, key = settings.watch.labels.removeprefix("s3://").partition("/")
+    if key:
+        yield _allow("ReadLabels", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
+        yield {**_list_bucket(names, bucket, key), "Sid": "ListLabels"}
+
+
 def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     names = _Names(settings)
     pipeline = settings.name
-    both = (pipeline, settings.release_name)
-    resources = names.sagemaker(*(f"pipeline/{name}{rest}" for name in both for rest in ("", "/execution/*")))
+    own_pipelines = [settings.name_of(part) for part in Part]
+    resources = names.sagemaker(*(f"pipeline/{name}{rest}" for name in own_pipelines for rest in ("", "/execution/*")))
     actions = (
         "CreatePipeline",
         "UpdatePipeline",
@@ -183,8 +197,9 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     )
     yield _allow("Pipeline", _sagemaker(actions), resources)
     yield _pass_role(settings.role, "sagemaker")
-    yield _allow("RetireRelease", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.release_name}"))
-    own = [names.arn("events", f"rule/{rule_name(pipeline, purpose)}") for purpose in PURPOSES]
+    retired = names.sagemaker(*(f"pipeline/{name}" for name in own_pipelines[1:]))
+    yield _allow("Retire", ["sagemaker:DeletePipeline"], retired)
+    own = [names.arn("events", f"rule/{name}") for name in _rule_names(pipeline)]
     yield _allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
     yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
@@ -208,6 +223,15 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     yield _allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
     if settings.kms_key:
         yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
+
+
+def _rule_names(pipeline: str) -> list[str]:
+    """The names of the pipeline's rules, those of the notices as one, unless it is so long that they are shortened."""
+    names = [rule_name(pipeline, purpose) for purpose in PURPOSES]
+    told = f"{pipeline}-tell-"
+    if not all(name.startswith(pipeline) for name in names):
+        return names
+    return [*(name for name in names if not name.startswith(told)), f"{told}*"]
 
 
 def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
@@ -242,7 +266,10 @@ def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[St
 
 
 def _events(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    resources = _Names(settings).sagemaker(f"pipeline/{settings.release_name}")
+    started = [settings.release_name]
+    if settings.watch is not None:
+        started += [settings.watch_name, *([settings.name] if settings.watch.retrain else [])]
+    resources = _Names(settings).sagemaker(*(f"pipeline/{name}" for name in started))
     yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
 
 

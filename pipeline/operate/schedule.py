@@ -1,7 +1,7 @@
 """Schedules that start the pipeline: EventBridge Scheduler, cron or rate, with parameters. Planned, then applied.
 
 A schedule is the pipeline's own when its name begins with the pipeline's; the others are never touched. The same
-functions run against AWS and against localhost, which keeps schedules but does not fire them.
+functions run against AWS and against localhost, where schedules become due as long as the service runs.
 """
 
 from __future__ import annotations

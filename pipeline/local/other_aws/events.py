@@ -29,17 +29,14 @@ Call = Callable[[str, Body], Body]
 PARITY: Final = (
     Row(
         area="events",
-        subject="schedules of EventBridge rules and of EventBridge Scheduler",
-        here="stored and listed, never due",
-        aws="start their targets at the time they say",
-    ),
-    Row(
-        area="events",
         subject="targets of EventBridge rules",
         here="SQS queues, SNS topics, log groups, event buses, pipelines; others get no event",
         aws="over 20 kinds",
     ),
 )
+
+SCHEDULED: Final = "aws.events"
+"""The source of the events of rules that have become due."""
 
 _MODULE: Final = "moto.events.models"
 _TOKEN: Final = re.compile(r"\\[*\\]|.", re.DOTALL)
@@ -116,14 +113,18 @@ def complete_moto() -> None:
             EventTemplateParser.DEFAULT_EVENT_INPUT_TEMPLATE = template
 
         def send_to_targets(self: Any, original_event: Body, transform_input: bool = True) -> None:
-            if self.state == "DISABLED" or not self.event_pattern.matches_event(original_event):
+            # A rule with a schedule alone waits for its time: moto would take no pattern for any event.
+            due = original_event["source"] == SCHEDULED and self.arn in original_event["resources"]
+            pattern = self.event_pattern
+            matches = bool(pattern.get_pattern()) and pattern.matches_event(original_event)
+            if self.state == "DISABLED" or not (due or matches):
                 return
             for target in self.targets:
                 single = copy.copy(self)
-                single.targets = [target]
+                single.targets, single.event_pattern = [target], EventPattern.load(None)
                 try:
-                    if _is_pipeline(target):
-                        _start(target, original_event)
+                    if is_pipeline(target):
+                        start_pipeline(target, original_event)
                     elif ":sns:" in target["Arn"]:
                         _publish(target, original_event)
                     else:
@@ -199,11 +200,13 @@ def _message(transformer: Body | None, event: Body) -> str:
     return str(message)
 
 
-def _is_pipeline(target: Body) -> bool:
+def is_pipeline(target: Body) -> bool:
+    """Whether a target is a pipeline."""
     return ":sagemaker:" in target["Arn"] and ":pipeline/" in target["Arn"]
 
 
-def _start(target: Body, event: Body) -> None:
+def start_pipeline(target: Body, event: Body) -> None:
+    """Start the pipeline that is the target. Raises LookupError, ApiError."""
     _, _, _, region, account, _ = target["Arn"].split(":", 5)
     starter = _starters.get((account, region))
     if starter is None:

@@ -34,7 +34,7 @@ def test_a_schedule_is_planned_set_listed_and_removed(schedules: Commands) -> No
     assert schedules(*arguments, "--plan").out == created
     said = schedules(*arguments)
     assert said.out == created
-    assert said.err.splitlines()[1:] == ["on localhost a schedule is kept, but nothing becomes due: start by hand"]
+    assert said.err.splitlines()[1:] == ["on localhost it becomes due while the service runs, and is gone with it"]
     assert schedules(*arguments).out == "nothing to do: the schedule is already as asked\n"
     listed = schedules("schedule", "list").out.splitlines()
     assert [line.split() for line in listed[1:]] == [

@@ -1,0 +1,13 @@
+"""The pipelines that one set of settings describes, and that one upsert brings."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Part(StrEnum):
+    """What a pipeline is for."""
+
+    TRAINING = "training"
+    RELEASE = "release"
+    WATCH = "watch"
