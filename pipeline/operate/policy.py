@@ -14,8 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.config.part import Part
-from pipeline.config.settings import REPRODUCE_SUFFIX, Settings, partition
+from pipeline.config.settings import Settings, partition
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
@@ -177,8 +176,8 @@ def _watch(settings: Settings, names: _Names) -> Iterator[Statement]:
 def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     names = _Names(settings)
     pipeline = settings.name
-    own_pipelines = [settings.name_of(part) for part in Part]
-    resources = names.sagemaker(*(f"pipeline/{name}{rest}" for name in own_pipelines for rest in ("", "/execution/*")))
+    # Those that release, watch and reproduce have its name and more.
+    resources = names.sagemaker(*(f"pipeline/{pipeline}{rest}" for rest in ("", "/execution/*", "-*")))
     actions = (
         "CreatePipeline",
         "UpdatePipeline",
@@ -197,8 +196,7 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     )
     yield _allow("Pipeline", _sagemaker(actions), resources)
     yield _pass_role(settings.role, "sagemaker")
-    retired = names.sagemaker(*(f"pipeline/{name}" for name in own_pipelines[1:]))
-    yield _allow("Retire", ["sagemaker:DeletePipeline"], retired)
+    yield _allow("Retire", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{pipeline}-*"))
     own = [names.arn("events", f"rule/{name}") for name in _rule_names(pipeline)]
     yield _allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
     yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
@@ -252,10 +250,6 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
     schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
     own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
-    # The pipeline and its executions.
-    again = names.sagemaker(f"pipeline/{settings.name}{REPRODUCE_SUFFIX}*")
-    once = ("CreatePipeline", "DeletePipeline", "StartPipelineExecution", "AddTags", "DescribePipelineExecution")
-    yield _allow("Reproduce", _sagemaker((*once, "ListPipelineExecutionSteps")), again)
     yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
     yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 
