@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.captured import Captured
-from scripts.drift import Bounds, Check
+from scripts.drift import Check, DriftBounds
 from scripts.errors import ScriptError
 from scripts.figures import compute
 from scripts.metrics import HEADLINES
@@ -66,7 +66,7 @@ def judge(
     *,
     task: str,
     known: int,
-    bounds: Bounds,
+    bounds: DriftBounds,
 ) -> Quality:
     """The quality now, and whether errors are more, or larger, than on the test set of the version."""
     lines, actual = [], []
@@ -100,7 +100,7 @@ def _label(cell: str, names: dict[str, float]) -> float:
         return names[cell]
 
 
-def _wrong(before: Answers, truth: Any, now: Answers, told: Any, bounds: Bounds) -> Check:
+def _wrong(before: Answers, truth: Any, now: Answers, told: Any, bounds: DriftBounds) -> Check:
     from scipy import stats
 
     assert before.labels is not None and now.labels is not None

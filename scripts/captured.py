@@ -53,7 +53,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Asked:
+class CapturedRequest:
     """One request: by which ids its labels may name it, its rows, and the answers as JSON Lines, or none."""
 
     ids: tuple[str, ...]
@@ -65,7 +65,7 @@ class Asked:
 class Captured:
     """The requests that were kept; `rows` counts all that were seen, `unread` the lines that could not be read."""
 
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[CapturedRequest] = field(default_factory=list)
     rows: int = 0
     unread: int = 0
     why: str = ""
@@ -127,7 +127,7 @@ def _lines(s3: Any, uri: str, endpoint: str, window: Window) -> Iterator[bytes]:
                     yield from (line for line in body.iter_lines() if line.strip())
 
 
-def _asked(line: bytes, window: Window, reader: RowReader) -> Asked | None:
+def _asked(line: bytes, window: Window, reader: RowReader) -> CapturedRequest | None:
     """The request of a line, or None if it is of another time, or the validation's. Raises one of `_BROKEN`."""
     record = json.loads(line)
     event = record["eventMetadata"]
@@ -141,7 +141,7 @@ def _asked(line: bytes, window: Window, reader: RowReader) -> Asked | None:
     answers = answer_lines(*_part(data["endpointOutput"])) if "endpointOutput" in data else []
     if len(answers) != len(rows):
         answers = []
-    return Asked(tuple(event[name] for name in ("eventId", "inferenceId") if name in event), rows, answers)
+    return CapturedRequest(tuple(event[name] for name in ("eventId", "inferenceId") if name in event), rows, answers)
 
 
 def _part(part: dict[str, Any]) -> tuple[str, bytes]:

@@ -33,7 +33,7 @@ _BINS: Final = 10
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnPair:
     """One column before and now."""
 
     name: str
@@ -47,7 +47,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Bounds:
+class DriftBounds:
     """How large a difference must be to count: of distributions, and of shares of rows."""
 
     psi: float = 0.2
@@ -70,7 +70,7 @@ class Check:
 class Compared:
     """What was measured of one column; `distance` is the largest difference of cumulated shares, or of shares."""
 
-    column: Column
+    column: ColumnPair
     psi: float
     distance: float
     missing_before: float
@@ -78,7 +78,7 @@ class Compared:
     checks: tuple[Check, ...]
 
 
-def compare(column: Column, bounds: Bounds) -> Compared:
+def compare(column: ColumnPair, bounds: DriftBounds) -> Compared:
     """Measure one column."""
     before, now = _known(column.before), _known(column.now)
     psi = distance = 0.0
@@ -154,7 +154,7 @@ def _distance(before: Values, now: Values) -> tuple[float, float]:
     return p, float(np.abs(shares[1] - shares[0]).max())
 
 
-def _missing(column: Column, bounds: Bounds) -> Check:
+def _missing(column: ColumnPair, bounds: DriftBounds) -> Check:
     gaps = [len(part) - len(_known(part)) for part in (column.before, column.now)]
     rows = [len(column.before), len(column.now)]
     more = gaps[1] / max(rows[1], 1) - gaps[0] / max(rows[0], 1)
@@ -163,7 +163,7 @@ def _missing(column: Column, bounds: Bounds) -> Check:
     return Check(column.name, MISSING, p, more >= bounds.share, text)
 
 
-def _unknown(column: Column, bounds: Bounds) -> Iterator[Check]:
+def _unknown(column: ColumnPair, bounds: DriftBounds) -> Iterator[Check]:
     """Values that the baseline lacks, against those that each row of the baseline would be alone in having."""
     before, now = _known(column.before), _known(column.now)
     known, counts = np.unique(before, return_counts=True)
@@ -175,7 +175,7 @@ def _unknown(column: Column, bounds: Bounds) -> Iterator[Check]:
     yield Check(column.name, UNKNOWN, p, float(new.mean()) >= bounds.share, text)
 
 
-def _range(name: str, before: Values, now: Values, bounds: Bounds) -> Iterator[Check]:
+def _range(name: str, before: Values, now: Values, bounds: DriftBounds) -> Iterator[Check]:
     low, high = float(before.min()), float(before.max())
     for side, beyond in (("below", now < low), ("above", now > high)):
         count = int(beyond.sum())

@@ -25,7 +25,7 @@ from scripts.baseline import constraints, statistics
 from scripts.captured import Captured, Window, read_captured
 from scripts.classes import read_classes
 from scripts.deployment import Deployment, open_clients, reason_of
-from scripts.drift import Bounds, Check, Column, Compared, Values, alarms, compare
+from scripts.drift import Check, ColumnPair, Compared, DriftBounds, Values, alarms, compare
 from scripts.errors import ScriptError, conclude
 from scripts.featurizer_archive import fitted
 from scripts.outputs import Outputs
@@ -44,7 +44,7 @@ _LONGEST: Final = 1000
 
 
 @dataclass(frozen=True)
-class Asked:
+class WatchRequest:
     """What is to be looked at: an endpoint, where it is captured, where labels arrive, and when."""
 
     endpoint: str
@@ -52,7 +52,7 @@ class Asked:
     captured: str
     labels: str
     window: Window
-    bounds: Bounds
+    bounds: DriftBounds
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class Found:
+class WatchResult:
     """What came of a watch."""
 
     version: int
@@ -100,7 +100,7 @@ class Found:
         return f"Drift in {', '.join(named)}{more}. {told}{self.unread}"
 
 
-def watch(asked: Asked, registry: Registry, s3: Any, served: str, folder: Path) -> Found:
+def watch(asked: WatchRequest, registry: Registry, s3: Any, served: str, folder: Path) -> WatchResult:
     """Look; `served` is the ARN of the version in service, or empty, then the one approved last counts."""
     version = registry.version(served) if served else registry.approved(asked.group)
     if version is None:
@@ -109,7 +109,7 @@ def watch(asked: Asked, registry: Registry, s3: Any, served: str, folder: Path) 
     captured = read_captured(s3, asked.captured, asked.endpoint, asked.window, baseline.reader)
     unread = f"; {captured.unread:,} requests could not be read ({captured.why})" if captured.unread else ""
     if captured.kept < FEWEST_ROWS:
-        return Found(version.number, captured.rows, unread, [], [], None, asked.window)
+        return WatchResult(version.number, captured.rows, unread, [], [], None, asked.window)
     compared = [compare(column, asked.bounds) for column in columns(baseline, captured)]
     quality = None
     if asked.labels != _NONE:
@@ -124,7 +124,7 @@ def watch(asked: Asked, registry: Registry, s3: Any, served: str, folder: Path) 
             bounds=asked.bounds,
         )
     more = [quality.check] if quality and quality.check else []
-    return Found(version.number, captured.rows, unread, compared, alarms(compared, more), quality, asked.window)
+    return WatchResult(version.number, captured.rows, unread, compared, alarms(compared, more), quality, asked.window)
 
 
 def read_baseline(registry: Registry, version: Version, folder: Path) -> Baseline:
@@ -148,11 +148,11 @@ def read_baseline(registry: Registry, version: Version, folder: Path) -> Baselin
     )
 
 
-def columns(baseline: Baseline, captured: Captured) -> list[Column]:
+def columns(baseline: Baseline, captured: Captured) -> list[ColumnPair]:
     """The columns that the model looks at, then its scores and labels; dates are left out, as they move on."""
     now, names = captured.columns(baseline.reader), baseline.reader.names()
     made = [
-        Column(names[at], baseline.columns[at], now[at])
+        ColumnPair(names[at], baseline.columns[at], now[at])
         for at in baseline.reader.watched()
         if not is_dates(baseline.columns[at])
     ]
@@ -160,10 +160,10 @@ def columns(baseline: Baseline, captured: Captured) -> list[Column]:
     if not lines:
         return made
     answers = parse_answers(lines, baseline.task, "the captured answers")
-    made.append(Column("score", _score(baseline.answers), _score(answers)))
+    made.append(ColumnPair("score", _score(baseline.answers), _score(answers)))
     if baseline.answers.labels is not None and answers.labels is not None:
         texts = [labels.astype(str).astype(object) for labels in (baseline.answers.labels, answers.labels)]
-        made.append(Column("predicted_label", texts[0], texts[1]))
+        made.append(ColumnPair("predicted_label", texts[0], texts[1]))
     return made
 
 
@@ -172,7 +172,7 @@ def _score(answers: Answers) -> Values:
     return answers.scores.max(axis=1) if answers.scores.ndim == 2 else answers.scores
 
 
-def write(outputs: Outputs, folder: Path, found: Found, endpoint: str) -> None:
+def write(outputs: Outputs, folder: Path, found: WatchResult, endpoint: str) -> None:
     """`watch.json`, Model Monitor's three files, the report and its pictures."""
     quality = {"rows": found.quality.rows, "figures": found.quality.figures} if found.quality else None
     outputs.write_json(
@@ -202,7 +202,7 @@ def write(outputs: Outputs, folder: Path, found: Found, endpoint: str) -> None:
     write_watch_report(outputs, folder, found.compared, found.alarms, found.quality, found.verdict, found.rows)
 
 
-def profile(column: Column) -> ColumnProfile:
+def profile(column: ColumnPair) -> ColumnProfile:
     """What was captured of a column, for its statistics."""
     known = column.now[~np.isnan(column.now)] if column.now.dtype.kind == "f" else [one for one in column.now if one]
     missing = len(column.now) - len(known)
@@ -219,7 +219,7 @@ def _violation(check: Check) -> dict[str, str]:
     return {of: check.column, "constraint_check_type": check.kind, "description": check.text}
 
 
-def metrics(found: Found, endpoint: str, schedule: str, now: datetime) -> list[dict[str, Any]]:
+def metrics(found: WatchResult, endpoint: str, schedule: str, now: datetime) -> list[dict[str, Any]]:
     """One metric a column, as Model Monitor calls it, how many drifted, and the figures where there are labels."""
     values = {f"feature_baseline_drift_{one.column.name}": one.psi for one in found.compared}
     values["columns_drifted"] = float(len({check.column for check in found.alarms}))
@@ -254,7 +254,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", required=True, help=text)
     parser.add_argument("--labels", default=_NONE, help="the S3 prefix where labels arrive, or none")
     parser.add_argument("--hours", type=int, default=24, help="how much time is looked at")
-    parser.add_argument("--max-psi", type=float, default=Bounds.psi)
+    parser.add_argument("--max-psi", type=float, default=DriftBounds.psi)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
@@ -264,13 +264,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         with reason_of(f"endpoint {options.endpoint_name}"), tempfile.TemporaryDirectory() as folder:
             end = _moment(options.until)
-            asked = Asked(
+            asked = WatchRequest(
                 options.endpoint_name,
                 options.group,
                 options.captured,
                 options.labels,
                 Window.until(end, options.hours),
-                Bounds(psi=options.max_psi),
+                DriftBounds(psi=options.max_psi),
             )
             served = Deployment(options.endpoint_name, *open_clients(), sleep=time.sleep).released()
             found = watch(asked, open_registry(), boto3.client("s3"), served, Path(folder))

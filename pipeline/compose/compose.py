@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.compose.composed_cache import Memo
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.definition.check import canonical
 
 if TYPE_CHECKING:
@@ -42,7 +42,9 @@ _SDK_CONFIG: Final = {
 }
 
 
-def compose(settings: Settings, *, code_uri: str, cache: Path | None = None, part: Part = Part.TRAINING) -> str:
+def compose(
+    settings: Settings, *, code_uri: str, cache: Path | None = None, part: PipelineKind = PipelineKind.TRAINING
+) -> str:
     """The canonical definition of the pipeline; `code_uri` is the S3 prefix of the uploaded scripts.
 
     `part` says which of the pipelines that one set of settings describes.
@@ -64,14 +66,14 @@ def compose(settings: Settings, *, code_uri: str, cache: Path | None = None, par
     return text
 
 
-def _composed(settings: Settings, code_uri: str, part: Part) -> str:
+def _composed(settings: Settings, code_uri: str, part: PipelineKind) -> str:
     with _environment({**_SEEN, "AWS_DEFAULT_REGION": settings.region}), _quiet(), _without_collections():
         definition: dict[str, Any] = json.loads(_definition(settings, code_uri, part))
     # The SDK writes null for what is not used, such as MlflowConfig.
     return canonical({name: value for name, value in definition.items() if value is not None})
 
 
-def _definition(settings: Settings, code_uri: str, part: Part) -> str:
+def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
@@ -85,7 +87,7 @@ def _definition(settings: Settings, code_uri: str, part: Part) -> str:
             default_bucket=settings.bucket,
             sagemaker_config=_SDK_CONFIG,
         )
-        builders = {Part.TRAINING: build, Part.RELEASE: build_release, Part.WATCH: build_watch}
+        builders = {PipelineKind.TRAINING: build, PipelineKind.RELEASE: build_release, PipelineKind.WATCH: build_watch}
         text: str = builders[part](settings, session, code_uri=code_uri).definition()
         return text
 

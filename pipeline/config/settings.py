@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from pipeline.config.notify import Notify, topics_alone
 from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.rollout import Rollout, RolloutKind
 from pipeline.config.watch import Watch
 from pipeline.errors import SettingsError, UsageError, did_you_mean
@@ -211,9 +211,9 @@ class Settings(BaseSettings):
         """The name of the pipeline that watches the endpoint."""
         return f"{self.name}{WATCH_SUFFIX}"
 
-    def name_of(self, part: Part) -> str:
+    def name_of(self, part: PipelineKind) -> str:
         """The name of one of the pipelines."""
-        return {Part.RELEASE: self.release_name, Part.WATCH: self.watch_name}.get(part, self.name)
+        return {PipelineKind.RELEASE: self.release_name, PipelineKind.WATCH: self.watch_name}.get(part, self.name)
 
     @property
     def events_role(self) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline import rules
 from pipeline.clients import Clients, error_code, translated
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
 from pipeline.deploy import apply, view
 from pipeline.deploy.desired import desired
@@ -68,20 +68,20 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
     return DeliveryPlan(training, tuple(others), changes, tuple(retired))
 
 
-def _beside(settings: Settings) -> dict[Part, bool]:
+def _beside(settings: Settings) -> dict[PipelineKind, bool]:
     """The pipelines beside the one that trains, and whether the settings ask for them."""
-    return {Part.RELEASE: settings.release, Part.WATCH: settings.watch is not None}
+    return {PipelineKind.RELEASE: settings.release, PipelineKind.WATCH: settings.watch is not None}
 
 
 def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
-    pipelines = (apply.read(clients, settings.name_of(part)) for part in Part)
+    pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
     return (*pipelines, *rules.read(clients, settings.name))
 
 
 def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
     """The rules that the settings ask for."""
-    training, release, watch = (_arn(settings, settings.name_of(part)) for part in Part)
+    training, release, watch = (_arn(settings, settings.name_of(part)) for part in PipelineKind)
     found = notices(settings, training, release, watch)
     if settings.watch is not None:
         found = (*rules.watch_rules(settings.name, watch, settings.watch, training, settings.events_role), *found)

@@ -9,18 +9,18 @@ import importlib.util
 from pathlib import Path
 from typing import Final
 
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
 from pipeline.deploy.bundle import Bundle
 from pipeline.deploy.plan import Desired
 
 _DESCRIPTIONS: Final = {
-    Part.RELEASE: "Releases a version of the model registry: an approval starts it.",
-    Part.WATCH: "Compares what the endpoint is asked with its version's test set: a schedule starts it.",
+    PipelineKind.RELEASE: "Releases a version of the model registry: an approval starts it.",
+    PipelineKind.WATCH: "Compares what the endpoint is asked with its version's test set: a schedule starts it.",
 }
 
 
-def desired(settings: Settings, *, cache: Path | None, part: Part = Part.TRAINING) -> Desired:
+def desired(settings: Settings, *, cache: Path | None, part: PipelineKind = PipelineKind.TRAINING) -> Desired:
     """The pipeline that these settings describe; `cache` is a folder that keeps composed definitions.
 
     `part` says which of them. Raises DefinitionError, SettingsError, DataError.

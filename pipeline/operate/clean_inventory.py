@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, is_absent, translated
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
 from pipeline.operate.clean import Item, RemainsKind
@@ -165,7 +165,7 @@ class _Reader:
         if maker:
             # ARNs have shown a pipeline's name in lower case.
             name_in_arn: str = maker.partition(":pipeline/")[2].partition("/")[0]
-            return name_in_arn.lower() in tuple(self.settings.name_of(part).lower() for part in Part)
+            return name_in_arn.lower() in tuple(self.settings.name_of(part).lower() for part in PipelineKind)
         wanted: Mapping[str, str] = self.settings.tags
         tagged = bool(wanted) and wanted.items() <= tags.items()
         return tagged and name.startswith((self.settings.name, self.settings.endpoint))

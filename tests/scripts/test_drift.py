@@ -7,9 +7,18 @@ import pytest
 from scipy import stats
 
 from scripts import drift
-from scripts.drift import Bounds, Column, Values, alarms, benjamini_hochberg, beyond_p, compare, population_stability
+from scripts.drift import (
+    ColumnPair,
+    DriftBounds,
+    Values,
+    alarms,
+    benjamini_hochberg,
+    beyond_p,
+    compare,
+    population_stability,
+)
 
-STRICT = Bounds(psi=0, distance=0, share=0)
+STRICT = DriftBounds(psi=0, distance=0, share=0)
 """Every difference is large enough: what is left is chance alone."""
 
 
@@ -30,8 +39,8 @@ def table(random: np.random.Generator, rows: int) -> dict[str, Values]:
     }
 
 
-def found(before: dict[str, Values], now: dict[str, Values], bounds: Bounds) -> set[str]:
-    compared = [compare(Column(name, before[name], now[name]), bounds) for name in before]
+def found(before: dict[str, Values], now: dict[str, Values], bounds: DriftBounds) -> set[str]:
+    compared = [compare(ColumnPair(name, before[name], now[name]), bounds) for name in before]
     return {check.column for check in alarms(compared)}
 
 
@@ -49,13 +58,13 @@ def test_the_one_column_that_drifts_is_found_and_named(column: str) -> None:
         now[column] = np.where(random.random(500) < 0.4, now[column] + 2.5, now[column])
     else:
         now[column][random.random(500) < 0.3] = "new"
-    assert found(before, now, Bounds()) == {column}
+    assert found(before, now, DriftBounds()) == {column}
 
 
 def test_what_is_significant_but_small_raises_no_alarm() -> None:
     random = np.random.default_rng(1)
-    column = Column("x", random.normal(size=50_000), random.normal(0.05, size=50_000))
-    one = compare(column, Bounds())
+    column = ColumnPair("x", random.normal(size=50_000), random.normal(0.05, size=50_000))
+    one = compare(column, DriftBounds())
     assert min(check.p for check in one.checks) < 1e-6
     assert alarms([one]) == []
 
@@ -68,7 +77,7 @@ def test_gaps_texts_and_values_out_of_range_are_told_apart() -> None:
     beyond[:20] = 1.5
     texts = np.array(["12"] * 399 + ["twelve"], object)
     kinds = {
-        name: {check.kind for check in alarms([compare(Column(name, before, now), Bounds())])}
+        name: {check.kind for check in alarms([compare(ColumnPair(name, before, now), DriftBounds())])}
         for name, now in (("gaps", gaps), ("beyond", beyond), ("texts", texts))
     }
     assert kinds == {"gaps": {drift.MISSING}, "beyond": {drift.RANGE}, "texts": {drift.TYPE}}

@@ -6,14 +6,14 @@ import json
 from typing import Any
 
 from pipeline.compose.compose import compose
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.definition.check import check, steps
 from tests.support.definitions import CODE_URI, settings
 from tests.support.golden import assert_golden
 
 
 def composed() -> dict[str, Any]:
-    definition: dict[str, Any] = json.loads(compose(settings("full"), code_uri=CODE_URI, part=Part.RELEASE))
+    definition: dict[str, Any] = json.loads(compose(settings("full"), code_uri=CODE_URI, part=PipelineKind.RELEASE))
     return definition
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.compose.compose import compose
-from pipeline.config.part import Part
+from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings, load
 from pipeline.definition.check import check, steps
 from pipeline.deploy.delivery import wanted_rules
@@ -29,7 +29,7 @@ def settings() -> Settings:
 
 
 def test_one_job_looks_and_a_fail_step_names_what_drifted() -> None:
-    definition: dict[str, Any] = json.loads(compose(settings(), code_uri=CODE_URI, part=Part.WATCH))
+    definition: dict[str, Any] = json.loads(compose(settings(), code_uri=CODE_URI, part=PipelineKind.WATCH))
     assert check(json.dumps(definition)) == []
     assert {name: step.type for name, step in steps(definition).items()} == {
         "WatchEndpoint": "Processing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class Part(StrEnum):
+class PipelineKind(StrEnum):
     """What a pipeline is for."""
 
     TRAINING = "training"
