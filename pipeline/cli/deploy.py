@@ -18,6 +18,7 @@ from pipeline.cli.options import NoCache, Parameters, Where, located
 if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.config.settings import Settings
+    from pipeline.deploy.costs import Costs
     from pipeline.deploy.delivery import DeliveryPlan
     from pipeline.deploy.forecast import Forecast, Past
 
@@ -63,12 +64,14 @@ def plan(
     made, forecast = _plan(clients, settings, given, where.definitions, like=like, no_cache=no_cache)
     if out:
         saved.save(out, settings, clients, made, deployed)
+    cost = _costs(clients, settings, where.definitions).lines
     if json:
-        print(view.as_json(made.training, forecast, clients.target.describe(), made.beside))
+        print(view.as_json(made.training, forecast, clients.target.describe(), made.beside, cost))
     elif markdown:
         print(view.markdown(made.training, forecast, clients.target.describe(), made.beside))
+        print("".join(f"\n{line}\n" for line in cost), end="")
     else:
-        print(view.text(made.training, forecast, made.beside))
+        print("\n".join([view.text(made.training, forecast, made.beside), *cost]))
     return CHANGES_EXIT_CODE if detailed_exitcode and not made.empty else 0
 
 
@@ -90,14 +93,32 @@ def upsert(
             raise UsageError("a saved plan has its own settings", hint="give the file alone")
         kept = saved.load(file)
         clients = where.reach(kept.settings)
+        _priced(clients, kept.settings, where.definitions)
         print(delivery.deliver(clients, saved.confirmed(kept, clients, cache=where.definitions), progress=_tell))
         return
     settings, clients = where.opened(parallelism=parallelism, description=description)
     made, forecast = _plan(clients, settings, {}, where.definitions)
     print(view.text(made.training, forecast, made.beside), flush=True)
+    _priced(clients, settings, where.definitions)
     if not made.empty:
         print()
     print(delivery.deliver(clients, made, progress=_tell))
+
+
+def _costs(clients: Clients, settings: Settings, cache: Path | None) -> Costs:
+    from pipeline.deploy.costs import costs
+
+    return costs(clients, settings, cache=cache, now=datetime.now(UTC))
+
+
+def _priced(clients: Clients, settings: Settings, cache: Path | None) -> None:
+    """Say what it costs. Raises SettingsError where that is above the ceiling."""
+    from pipeline.deploy.costs import within_ceiling
+
+    found = _costs(clients, settings, cache)
+    for line in found.lines:
+        _tell(line)
+    within_ceiling(found, settings, local=clients.target.local)
 
 
 def _tell(line: str) -> None:

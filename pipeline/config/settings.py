@@ -107,6 +107,10 @@ class Settings(BaseSettings):
     ] = "numeric"
     region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
     account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
+    monthly_ceiling: Annotated[
+        float | None,
+        Field(gt=0, description="What the endpoint may cost a month, in USD; `upsert` refuses more. Not limited."),
+    ] = None
     profile: Annotated[
         str, Field(description="The profile of ~/.aws/config whose credentials act in the account; the session's own.")
     ] = ""

@@ -52,8 +52,10 @@ def markdown(plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside:
     return "\n".join(lines)
 
 
-def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside: Sequence[str] = ()) -> str:
-    """The plan as one JSON object; a side of a change that has nothing is left out."""
+def as_json(
+    plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside: Sequence[str] = (), cost: Sequence[str] = ()
+) -> str:
+    """The plan as one JSON object; a side of a change that has nothing is left out, and so are costs not known."""
     document = {
         "pipeline": plan.pipeline,
         "where": where,
@@ -71,7 +73,7 @@ def as_json(plan: DeployPlan, forecast: Sequence[Forecast], where: str, beside: 
             for item in forecast
         ],
     }
-    return json.dumps(document, indent=2)
+    return json.dumps(document | ({"cost": list(cost)} if cost else {}), indent=2)
 
 
 def describe(instruction: Instruction) -> str:

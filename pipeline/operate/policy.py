@@ -213,6 +213,7 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
             f"endpoint/{settings.endpoint}",
         ),
     )
+    yield _allow("Prices", ["pricing:GetProducts"], ["*"])
     below = f"{settings.bucket}/{settings.prefix}"
     yield _allow("Upload", ["s3:PutObject"], [names.s3(f"{below}/code/*"), names.s3(f"{below}/definitions/*")])
     yield _allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
