@@ -167,10 +167,10 @@ def test_an_execution_is_priced_by_what_the_jobs_of_the_last_one_used(
 def test_the_last_execution_tells_what_its_jobs_used(tmp_path: Path) -> None:
     with local_service(tmp_path) as local:
         local.s3.create_bucket(Bucket=BUCKET)
-        arn = run(local, evaluated(local, "demo"))
+        ran = run(local, evaluated(local, "demo"))
         like, used = costs._last(clients_of(local), "demo")
         assert costs._last(clients_of(local), "nowhere") == ("", [])
-    assert arn.endswith(like)
+    assert ran["PipelineExecutionArn"].endswith(like)
     ((use, instance, hours),) = used
     assert (use, instance) == (Use.PROCESSING, "ml.m5.large") and 0 < hours < 1
 
