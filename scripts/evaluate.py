@@ -28,6 +28,7 @@ from scripts.outputs import Outputs
 from scripts.predictions import aligned, read_answers, read_labels
 from scripts.report import write_report
 from scripts.report_section import Section
+from scripts.slices import slice_section
 from scripts.targets import TASKS
 
 ARTIFACT: Final = "model.tar.gz"
@@ -47,12 +48,14 @@ def evaluate(
     gates: str = "",
     featurizer: Path | None = None,
     job: Path | None = None,
+    slice_column: str = "",
 ) -> str:
     """Write `evaluation.json`, `gates.json`, `artifacts.json`, `report.html` and its pictures; a one-line summary.
 
     `model` is the folder of the artefact and `inspection` that of the data's, which name what the model looks at;
     `featurizer` is that of the artefact before it, if there is one;
-    `job` is the file in which SageMaker describes the job, whose name holds the execution's.
+    `job` is the file in which SageMaker describes the job, whose name holds the execution's; `slice_column` is one of
+    the test rows', by which the report shows figures of parts.
     """
     answers, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
     aligned(answers, truth)
@@ -60,11 +63,24 @@ def evaluate(
     ((group, figures),) = metrics.items()
     compared = compare(gates, figures)
     coefficients = read_coefficients(model, inspection)
-    worth: list[Section] = []
+    details: list[Section] = []
     if coefficients is not None:
         metric = compared[0].metric if compared else HEADLINES[group][0]
-        worth = worth_section(
+        details = worth_section(
             coefficients, metric, features=features, inspection=inspection, labels=truth, classes=len(classes)
+        )
+    if slice_column:
+        details.append(
+            slice_section(
+                slice_column,
+                answers,
+                truth,
+                task,
+                group,
+                features=features,
+                inspection=inspection,
+                known=len(classes),
+            )
         )
     mean = inspection / "mean.png"
     with Outputs() as outputs:
@@ -82,7 +98,7 @@ def evaluate(
             gates=compared,
             coefficients=coefficients,
             mean=mean.read_bytes() if mean.exists() else None,
-            worth=worth,
+            details=details,
             heading=heading(inspection, now, job),
         )
     return summary(metrics)
@@ -134,6 +150,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--gates", default="", help="figures and thresholds: accuracy>=0.96,mae<=2")
     parser.add_argument("--job", type=Path, help="the file in which SageMaker describes the job")
+    parser.add_argument("--slice-column", default="", help="a column of the test rows, to show figures by its values")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
     return conclude(
@@ -150,6 +167,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             featurizer=options.featurizer,
             job=options.job,
             now=datetime.now(UTC),
+            slice_column=options.slice_column,
         ),
     )
 

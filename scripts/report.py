@@ -75,13 +75,13 @@ def write_report(
     gates: Sequence[Gate] = (),
     coefficients: Coefficients | None = None,
     mean: bytes | None = None,
-    worth: Sequence[Section] = (),
+    details: Sequence[Section] = (),
     heading: Mapping[str, str] | None = None,
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
-    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means; `worth` says
-    what features are worth, and `heading` what was evaluated, by name.
+    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means; `details`
+    are more sections, and `heading` says what was evaluated, by name.
     """
     beside = [] if coefficients is None else coefficients.beside()
     ((group, figures),) = metrics.items()
@@ -92,7 +92,8 @@ def write_report(
     else:
         sections = regression_sections(answers, labels, features, beside)
     if coefficients is not None:
-        sections[1:1] = [coefficient_section(coefficients, classes, mean), *worth]
+        sections.insert(1, coefficient_section(coefficients, classes, mean))
+    sections[2:2] = details
     for section in sections:
         for name, data in section.pictures.items():
             outputs.write(folder / name, data)

@@ -31,6 +31,7 @@ def evaluate(
     inspection: Any,
     task: str,
     gates: Any,
+    slice_column: str,
     featurizer: Any | None = None,
     instance_type: Any,
     instance_count: Any,
@@ -40,6 +41,7 @@ def evaluate(
     serves before the model, if there is one.
 
     `gates` are the gated figures with their thresholds, `accuracy>=0.96,mae<=2`, which the job marks as met or missed.
+    `slice_column`, where it is not empty, is the column by whose values the report shows figures.
     """
     before = {} if featurizer is None else {"featurizer": featurizer}
     job = Job(
@@ -56,6 +58,7 @@ def evaluate(
             ("task", task),
             ("gates", gates),
             ("job", CONFIGURATION),
+            *([("slice-column", slice_column)] if slice_column else []),
             ("message", MESSAGE),
         ],
         inputs={

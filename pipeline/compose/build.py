@@ -90,6 +90,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     compared = {**test_set, "task": task}
     gates = [(gate, p[gate.threshold]) for gate in GATES[task]]
     explained = {"model": artifact, "featurizer": featurizer, "inspection": output_uri(converted, "inspection")}
+    explained["slice_column"] = settings.slice_column
     evaluated = evaluate(context, **compared, **explained, gates=bounds(gates), **script)
     against = []
     if never_worse := p.get(NEVER_WORSE.threshold):

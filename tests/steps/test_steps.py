@@ -82,6 +82,10 @@ def test_evaluate_is_called_so() -> None:
     }
 
 
+def test_evaluate_is_told_of_the_column_that_the_settings_name() -> None:
+    assert _options("EvaluateModel", "full")["--slice-column"] == "age"
+
+
 def test_validate_endpoint_is_called_so() -> None:
     assert _options("ValidateEndpoint", "regression") == {
         "--endpoint-name": {"Get": "Steps.DeployEndpoint.EndpointName"},
