@@ -47,8 +47,8 @@ def slice_section(
     for name, chosen in _parts(cells):
         part = Answers(answers.scores[chosen], None if answers.labels is None else answers.labels[chosen])
         figures = single(part, labels[chosen], task, known=known)
-        shown = ["–" if math.isnan(figures[key]) else number(figures[key]) for key in HEADLINES[group]]
-        rows.append([name, f"{int(chosen.sum()):,}", *shown])
+        told = ["–" if math.isnan(figures[key]) else number(figures[key]) for key in HEADLINES[group]]
+        rows.append([name, f"{int(chosen.sum()):,}", *told])
     head = [column, "rows", *map(title, HEADLINES[group])]
     return Section("Slices", f"The figures of the test rows, by {column}.", {}, [head, *rows])
 
