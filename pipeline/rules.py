@@ -32,15 +32,18 @@ PURPOSES: Final = (
 )
 """What the rules of a pipeline are for; part of their names."""
 
+DESTINATION: Final = "api-destination/"
+"""What the resource of an API destination begins with. EventBridge adds an id to the name, which is known only then."""
+
 _LONGEST: Final = 64
 _ABSENT: Final = "ResourceNotFoundException"
 
 
 @dataclass(frozen=True)
 class RuleTarget:
-    """Where an event goes: a pipeline, with parameters that may be JSONPaths into the event, or a topic.
+    """Where an event goes: a pipeline, with parameters that may be JSONPaths into the event, a topic or a webhook.
 
-    A topic gets the `message`, in which <name> stands for what the path of that name finds in the event.
+    The latter get the `message`, in which <name> stands for what the path of that name finds in the event.
     """
 
     id: str
@@ -173,7 +176,9 @@ def apply(clients: Clients, what: RuleChange) -> None:
             events.tag_resource(ResourceARN=answer["RuleArn"], Tags=tags)
         if what.gone:
             _whole(events.remove_targets(Rule=rule.name, Ids=list(what.gone)), rule.name)
-        _whole(events.put_targets(Rule=rule.name, Targets=[_target(target) for target in rule.targets]), rule.name)
+        _whole(
+            events.put_targets(Rule=rule.name, Targets=[_target(events, target) for target in rule.targets]), rule.name
+        )
 
 
 def _when(rule: EventRule) -> dict[str, str]:
@@ -240,16 +245,20 @@ def _given(target: RuleTarget) -> str:
     return f"{given} {target.message!r}" if target.message else given
 
 
-def _target(target: RuleTarget) -> dict[str, Any]:
+def _target(events: Any, target: RuleTarget) -> dict[str, Any]:
     request: dict[str, Any] = {"Id": target.id, "Arn": target.arn}
+    _, is_webhook, name = target.arn.partition(DESTINATION)
+    if is_webhook:
+        request["Arn"] = events.describe_api_destination(Name=name)["ApiDestinationArn"]
     if target.role:
         request["RoleArn"] = target.role
     if target.parameters:
         parameters = [{"Name": name, "Value": value} for name, value in target.parameters.items()]
         request["SageMakerPipelineParameters"] = {"PipelineParameterList": parameters}
     if target.message:
-        # A template that is a JSON string makes a message that is text.
-        template = {"InputTemplate": json.dumps(target.message, ensure_ascii=False)}
+        # A template that is a JSON string makes a message that is text; Slack's form is an object with it.
+        message = {"text": target.message} if is_webhook else target.message
+        template = {"InputTemplate": json.dumps(message, ensure_ascii=False)}
         request["InputTransformer"] = template | ({"InputPathsMap": dict(target.paths)} if target.paths else {})
     return request
 
@@ -278,7 +287,7 @@ def _read_target(found: Mapping[str, Any]) -> RuleTarget:
     transformer = found.get("InputTransformer", {})
     return RuleTarget(
         found["Id"],
-        found["Arn"],
+        found["Arn"].rpartition("/")[0] if DESTINATION in found["Arn"] else found["Arn"],
         found.get("RoleArn", ""),
         {item["Name"]: item["Value"] for item in given},
         transformer.get("InputPathsMap", {}),
@@ -292,4 +301,6 @@ def _text(template: str) -> str:
         message = json.loads(template)
     except ValueError:
         return template
+    if isinstance(message, dict):
+        message = message.get("text")
     return message if isinstance(message, str) else template

@@ -158,7 +158,9 @@ class Settings(BaseSettings):
     notify: Annotated[
         Notify,
         BeforeValidator(topics_alone),
-        Field(description="The SNS `topics` told of what is rejected, failed, waiting, released and rolled back."),
+        Field(
+            description="Who is told what is rejected, failed, waiting, released, put back, drifted: topics, webhook."
+        ),
     ] = Notify()
     parameters: Annotated[
         _Values, Field(description="This environment's own defaults of the pipeline's parameters.")

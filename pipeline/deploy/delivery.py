@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import rules
+from pipeline import rules, webhooks
 from pipeline.clients import Clients, error_code, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
@@ -28,6 +28,7 @@ class DeliveryPlan:
     training: DeployPlan
     others: tuple[DeployPlan, ...]
     rules: tuple[rules.RuleChange, ...]
+    webhook: webhooks.WebhookChange | None = None
     retired: tuple[str, ...] = ()
 
     @property
@@ -38,13 +39,14 @@ class DeliveryPlan:
     @property
     def others_empty(self) -> bool:
         """Whether there is nothing to do beside the pipeline that trains."""
-        return all(plan.empty for plan in self.others) and not self.rules and not self.retired
+        return all(plan.empty for plan in self.others) and not (self.rules or self.webhook or self.retired)
 
     @property
     def beside(self) -> tuple[str, ...]:
         """What would be done beside the pipeline that trains, in lines."""
         return (
             *(line for plan in self.others for line in view.brief(plan)),
+            *([webhooks.describe(self.webhook)] if self.webhook else []),
             *(rules.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
         )
@@ -65,7 +67,9 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
         elif apply.read(clients, name := settings.name_of(part)) is not None:
             retired.append(name)
     changes = rules.plan(wanted_rules(settings), there, tags=settings.tags)
-    return DeliveryPlan(training, tuple(others), changes, tuple(retired))
+    told = webhooks.wanted(clients, settings.name, settings.notify.webhook)
+    webhook = webhooks.plan(told, webhooks.read(clients, settings.name))
+    return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired))
 
 
 def _beside(settings: Settings) -> dict[PipelineKind, bool]:
@@ -76,7 +80,7 @@ def _beside(settings: Settings) -> dict[PipelineKind, bool]:
 def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
     pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
-    return (*pipelines, *rules.read(clients, settings.name))
+    return (*pipelines, *rules.read(clients, settings.name), webhooks.read(clients, settings.name))
 
 
 def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
@@ -108,13 +112,22 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     for other in what.others:
         if not other.empty:
             _apply(clients, other, progress)
+    if isinstance(what.webhook, webhooks.PutWebhook):
+        _put_webhook(clients, what.webhook, progress)
     for change in what.rules:
         progress(rules.describe(change))
         rules.apply(clients, change)
+    if isinstance(what.webhook, webhooks.RemoveWebhook):
+        _put_webhook(clients, what.webhook, progress)
     for name in what.retired:
         progress(f"- pipeline {name}")
         remove_pipeline(clients, name)
     return arn
+
+
+def _put_webhook(clients: Clients, change: webhooks.WebhookChange, progress: Callable[[str], None]) -> None:
+    progress(webhooks.describe(change))
+    webhooks.apply(clients, change)
 
 
 def _apply(clients: Clients, other: DeployPlan, progress: Callable[[str], None]) -> None:

@@ -1,7 +1,7 @@
 """Who is told what: a rule for each thing that people wait for, with a message that is short and says what to type.
 
-EventBridge writes the message from the event; nothing of ours runs for it. On localhost it goes to the topic and to the
-service's log.
+EventBridge writes the message from the event; nothing of ours runs for it. On localhost it goes to the topic, to the
+console and to the service's log.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pipeline.config.settings import Settings
-from pipeline.rules import DRIFT_STEP, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
+from pipeline.config.settings import Settings, partition
+from pipeline.rules import DESTINATION, DRIFT_STEP, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
+from pipeline.webhooks import webhook_name
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
@@ -24,7 +25,7 @@ _OF_PACKAGE: Final = {"version": "$.detail.ModelPackageVersion"}
 
 def notices(settings: Settings, training: str, release: str, watch: str) -> tuple[EventRule, ...]:
     """The rules that tell the topics of the settings; the rest are ARNs of pipelines. None without a topic."""
-    if not settings.notify.topics:
+    if not (settings.notify.topics or settings.notify.webhook):
         return ()
     drifted = [_drifted(settings, watch)] if settings.watch else []
     return (*_rules(settings, training, release, watch), *drifted)
@@ -104,6 +105,10 @@ def _rule(
     settings: Settings, what: str, description: str, pattern: Mapping[str, Any], message: str, paths: Mapping[str, str]
 ) -> EventRule:
     used = {key: path for key, path in paths.items() if f"<{key}>" in message}
-    topics = settings.notify.topics
-    targets = (RuleTarget(f"topic-{at}", topic, paths=used, message=message) for at, topic in enumerate(topics, 1))
+    topics = enumerate(settings.notify.topics, 1)
+    targets = [RuleTarget(f"topic-{at}", topic, paths=used, message=message) for at, topic in topics]
+    if settings.notify.webhook:
+        where = f"arn:{partition(settings.region)}:events:{settings.region}:{settings.account}"
+        arn = f"{where}:{DESTINATION}{webhook_name(settings.name)}"
+        targets.append(RuleTarget("webhook", arn, settings.events_role, paths=used, message=message))
     return EventRule(rule_name(settings.name, f"tell-{what}"), description, pattern, tuple(targets))

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import rules
+from pipeline import rules, webhooks
 from pipeline.clients import Clients, error_message, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
+from pipeline.operate import schedule
 
 CACHED_FOR: Final = timedelta(days=30)
 """How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
@@ -32,7 +33,9 @@ _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
 class RemainsKind(IntEnum):
     """The kinds in the order in which they are removed: what uses comes before what is used."""
 
-    RULE = -1
+    SCHEDULE = -3
+    RULE = -2
+    WEBHOOK = -1
     ENDPOINT = 0
     ENDPOINT_CONFIG = 1
     MODEL = 2
@@ -159,6 +162,10 @@ def _remove(clients: Clients, item: Item) -> None:
     match item.kind:
         case RemainsKind.RULE:
             rules.remove(clients.other("events"), item.address)
+        case RemainsKind.WEBHOOK:
+            webhooks.remove(clients.other("events"), item.address)
+        case RemainsKind.SCHEDULE:
+            schedule.apply(clients, "", schedule.Remove(item.address))
         case RemainsKind.ENDPOINT:
             remove_endpoint(clients, item.address)
         case RemainsKind.ENDPOINT_CONFIG:

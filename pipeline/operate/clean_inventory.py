@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from pipeline import rules, webhooks
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
+from pipeline.operate import schedule
 from pipeline.operate.clean import Item, RemainsKind
-from pipeline.rules import read
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -33,7 +34,7 @@ def inventory(clients: Clients, settings: Settings) -> tuple[Item, ...]:
             *reader.models(),
             *reader.packages(),
             *reader.execution_files(),
-            *reader.rules(),
+            *reader.in_force(),
         )
 
 
@@ -121,15 +122,14 @@ class _Reader:
             running = f"the execution is {status}" if status and status not in TERMINAL else ""
             yield Item(RemainsKind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
 
-    def rules(self) -> Iterator[Item]:
-        for rule in read(self.clients, self.settings.name):
-            yield Item(
-                RemainsKind.RULE,
-                rule.name,
-                rule.name,
-                datetime.now(UTC),
-                by_name_only=f"in force, goes by name only: {rule.description}",
-            )
+    def in_force(self) -> Iterator[Item]:
+        """What acts by itself: rules, the webhook that they tell, schedules."""
+        for rule in rules.read(self.clients, self.settings.name):
+            yield _in_force(RemainsKind.RULE, rule.name, rule.description)
+        if webhook := webhooks.read(self.clients, self.settings.name):
+            yield _in_force(RemainsKind.WEBHOOK, webhook.name, "rules tell it")
+        for found in schedule.read(self.clients, self.settings.name):
+            yield _in_force(RemainsKind.SCHEDULE, found.name, found.expression)
 
     def _executions(self) -> dict[str, tuple[datetime, str]]:
         from botocore.exceptions import ClientError
@@ -174,3 +174,7 @@ class _Reader:
         pages = self.clients.sagemaker.get_paginator(operation).paginate(**request)  # type: ignore[call-overload]
         for page in pages:
             yield from page[member]
+
+
+def _in_force(kind: RemainsKind, name: str, what: str) -> Item:
+    return Item(kind, name, name, datetime.now(UTC), by_name_only=f"in force, goes by name only: {what}")

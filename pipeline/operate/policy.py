@@ -19,6 +19,7 @@ from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
 from pipeline.rules import PURPOSES, rule_name
+from pipeline.webhooks import webhook_name
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
@@ -200,6 +201,7 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     own = [names.arn("events", f"rule/{name}") for name in _rule_names(pipeline)]
     yield _allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
     yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
+    yield from _webhook(settings, names)
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
     yield _allow(
         "Report",
@@ -222,6 +224,20 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     yield _allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
     if settings.kms_key:
         yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
+
+
+def _webhook(settings: Settings, names: _Names) -> Iterator[Statement]:
+    """The destination and its connection, whose key EventBridge keeps as a secret in the caller's name."""
+    name, secret = webhook_name(settings.name), settings.notify.webhook
+    own = [names.arn("events", f"{kind}/{name}*") for kind in ("api-destination", "connection")]
+    # Every plan looks whether there is one that is wanted no more.
+    yield _allow("Webhook", ["events:*ApiDestination", "events:*Connection"], own)
+    if not secret:
+        return
+    kept = [f"secretsmanager:{verb}" for verb in ("CreateSecret", "DescribeSecret", "PutSecretValue", "DeleteSecret")]
+    yield _allow("WebhookKey", kept, [names.arn("secretsmanager", "secret:events!connection/*")])
+    held = secret if secret.startswith("arn:") else names.arn("secretsmanager", f"secret:{secret}-??????")
+    yield _allow("WebhookAddress", ["secretsmanager:GetSecretValue"], [held])
 
 
 def _rule_names(pipeline: str) -> list[str]:
@@ -266,6 +282,9 @@ def _events(settings: Settings, definition: Mapping[str, Any]) -> Iterator[State
         started += [settings.watch_name, *([settings.name] if settings.watch.retrain else [])]
     resources = _Names(settings).sagemaker(*(f"pipeline/{name}" for name in started))
     yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+    if settings.notify.webhook:
+        called = [_Names(settings).arn("events", f"api-destination/{webhook_name(settings.name)}/*")]
+        yield _allow("Tell", ["events:InvokeApiDestination"], called)
 
 
 def _topic(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:

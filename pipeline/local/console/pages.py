@@ -73,6 +73,7 @@ class Console:
             "executions": self._execution,
             "registry": self._registry,
             "endpoints": self._endpoints,
+            "messages": self._messages,
             "object": self._object,
         }
 
@@ -107,6 +108,9 @@ class Console:
         chosen = next((body for body in found if body["EndpointName"] == name), None)
         log, cut = endpoint_log(self._service, name) if chosen else ([], False)
         return self._page("endpoints.html", endpoints=found, chosen=chosen, log_lines=log, cut=cut)
+
+    def _messages(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
+        return self._page("messages.html", told=list(reversed(self._service.events.told)))
 
     def _object(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         """An object as it is: pictures, reports and text in the browser, all else to be saved."""

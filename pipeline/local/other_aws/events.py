@@ -14,7 +14,10 @@ import queue
 import re
 import sys
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.limits import Row
@@ -33,14 +36,32 @@ PARITY: Final = (
         here="SQS queues, SNS topics, log groups, event buses, pipelines; others get no event",
         aws="over 20 kinds",
     ),
+    Row(
+        area="events",
+        subject="API destinations",
+        here="what would be sent is on the console's page of messages and in the log; nothing leaves this machine",
+        aws="called by HTTPS",
+    ),
 )
 
+DESTINATION: Final = "api-destination/"
 SCHEDULED: Final = "aws.events"
 """The source of the events of rules that have become due."""
 
 _MODULE: Final = "moto.events.models"
 _TOKEN: Final = re.compile(r"\\[*\\]|.", re.DOTALL)
 _starters: dict[tuple[str, str], Starter] = {}
+_told: dict[tuple[str, str], deque[Message]] = {}
+_MOST_MESSAGES: Final = 200
+
+
+@dataclass(frozen=True)
+class Message:
+    """What somebody was told by a rule: when, which topic or webhook, and the text."""
+
+    when: float
+    to: str
+    text: str
 
 
 class Events:
@@ -54,6 +75,8 @@ class Events:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         _starters[account, region] = self._start_pipeline
+        self.told = _told[account, region] = deque(maxlen=_MOST_MESSAGES)
+        """The latest messages of rules, the newest last."""
 
     def emit(self, detail_type: str, resources: list[str], detail: Body) -> None:
         """Give an event of source `aws.sagemaker` to the rules that match it."""
@@ -127,6 +150,8 @@ def complete_moto() -> None:
                         start_pipeline(target, original_event)
                     elif ":sns:" in target["Arn"]:
                         _publish(target, original_event)
+                    elif DESTINATION in target["Arn"]:
+                        _tell(target["Arn"], _message(target.get("InputTransformer"), original_event))
                     else:
                         moto_sends(single, original_event, transform_input)
                 except Exception as error:  # moto raises whatever it likes for what it lacks
@@ -182,11 +207,20 @@ def _at(path: str, event: Any) -> str | None:
 
 
 def _publish(target: Body, event: Body) -> None:
-    """Give a topic the message of the target's template, or the event; the log has it too. Raises moto's errors."""
+    """Give a topic the message of the target's template, or the event. Raises moto's errors."""
     message = _message(target.get("InputTransformer"), event)
-    _log.info("to %s: %s", target["Arn"].rpartition(":")[2], message)
+    _tell(target["Arn"], message)
     _, _, _, region, account, _ = target["Arn"].split(":", 5)
     models.backend("sns", account, region).publish(message, target["Arn"])
+
+
+def _tell(arn: str, message: str) -> None:
+    """Keep a message for the log and the console; a webhook gets no other."""
+    _, _, _, region, account, name = arn.split(":", 5)
+    to = name.removeprefix(DESTINATION).partition("/")[0]
+    _log.info("to %s: %s", to, message)
+    if (told := _told.get((account, region))) is not None:
+        told.append(Message(time.time(), to, message))
 
 
 def _message(transformer: Body | None, event: Body) -> str:
@@ -196,7 +230,9 @@ def _message(transformer: Body | None, event: Body) -> str:
     template = transformer["InputTemplate"]
     message = json.loads(template) if template.startswith('"') else template
     for name, path in transformer.get("InputPathsMap", {}).items():
-        message = message.replace(f"<{name}>", _at(path, event) or "")
+        found = _at(path, event) or ""
+        # Within an object it stands in a string.
+        message = message.replace(f"<{name}>", json.dumps(found)[1:-1] if message.startswith("{") else found)
     return str(message)
 
 
