@@ -17,15 +17,15 @@ from pipeline.config.settings import VERSION_PARAMETER, Settings
 from steps.create_model import create_model
 from steps.validate_endpoint import validate_endpoint
 
-_TAKEN: Final = ("ProcessingInstanceType", "EndpointInstanceType", "EndpointInstanceCount", "EndpointName")
-"""The parameters that both pipelines have."""
+_TAKEN: Final = ("Endpoint", "ProcessingInstanceType")
+"""How the names of the parameters begin that both pipelines have."""
 
 
 def build_release(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
     """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
     context = context_of(settings, session, code_uri)
     version = ParameterString(name=VERSION_PARAMETER)
-    p = {parameter.name: variable(parameter) for parameter in settings.declared if parameter.name in _TAKEN}
+    p = {parameter.name: variable(parameter) for parameter in settings.declared if parameter.name.startswith(_TAKEN)}
 
     # The package has all containers of the model, and says what they are.
     model = create_model(context, serving=[{"ModelPackageName": version}])

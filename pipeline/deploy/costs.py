@@ -46,8 +46,8 @@ class Costs:
 
 def costs(clients: Clients, settings: Settings, *, cache: Path | None, now: datetime) -> Costs:
     """The costs of what the settings ask for; empty on localhost. Raises ServiceError."""
-    if clients.target.local:
-        return Costs()
+    if clients.target.local or not any(parameter.name == "EndpointInstanceType" for parameter in settings.declared):
+        return Costs()  # a serverless endpoint has no instances
     prices = Prices(clients, settings.region, cache=cache, now=now)
     instance, count = settings.default("EndpointInstanceType"), int(settings.default("EndpointInstanceCount"))
     hosting = prices.of(Use.HOSTING, instance)
