@@ -7,7 +7,7 @@ score's argument: the log-odds of a classifier, the amount of a regression. Pixe
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from scripts.classes import shown_names
 from scripts.errors import ScriptError
+from scripts.inspection import read_statistics
 from scripts.linear_model import LinearModel, read_model
 from scripts.pictures import image_side
 from scripts.report_section import Section
@@ -73,18 +74,19 @@ def read_coefficients(model: Path, inspection: Path) -> Coefficients | None:
         found = read_model(archives[0].read_bytes())
     except ScriptError:
         return None
-    return _named(found, json.loads((inspection / "inspection.json").read_text(encoding="utf-8"))["features"])
+    features = json.loads((inspection / "inspection.json").read_text(encoding="utf-8"))["features"]
+    counted = read_statistics(inspection)
+    return _named(found, features["names"], None if counted is None else counted.deviation)
 
 
-def _named(model: LinearModel, features: Mapping[str, Any]) -> Coefficients:
+def _named(model: LinearModel, columns: Sequence[str], deviations: Array | None) -> Coefficients:
     weights = model.weight.astype(np.float64)
-    names = features["names"] or [f"feature {index + 1}" for index in range(len(weights))]
+    names = columns or [f"feature {index + 1}" for index in range(len(weights))]
     if len(names) != len(weights):
         raise ScriptError(
             f"the model has {len(weights)} coefficients for {len(names)} features; convert the data again"
         )
-    known = features.get("deviations")
-    return Coefficients(weights, tuple(names), np.array(known) if known else None, model)
+    return Coefficients(weights, tuple(names), deviations, model)
 
 
 def coefficient_section(found: Coefficients, classes: Sequence[str], mean: bytes | None) -> Section:

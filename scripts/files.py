@@ -38,6 +38,11 @@ def found(place: Path) -> list[Path]:
     return files
 
 
+def is_empty(place: Path) -> bool:
+    """Whether there is no file at or below `place`."""
+    return place.is_dir() and not any(path.is_file() for path in place.rglob("*"))
+
+
 def base_name(path: Path) -> str:
     """The file's name in lower case, without `.gz`."""
     return path.name.lower().removesuffix(".gz")

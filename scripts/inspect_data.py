@@ -11,14 +11,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from scripts.baseline import constraints, statistics
 from scripts.csv_head import AUTO, HEADERS
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
 from scripts.problems import told
-from scripts.profiles import ColumnProfile
+from scripts.schema import FILE, schema
 from scripts.survey import NUMERIC, TABLE, Survey, survey
 
 
@@ -30,7 +29,7 @@ def inspect_data(
     if found.problems:
         raise ScriptError(told(found.problems))
     with Outputs() as outputs:
-        outputs.write_json(output / "schema.json", schema(found, seed))
+        outputs.write_json(output / FILE, schema(found, seed))
         baseline = {"statistics": statistics(found.columns, found.profiled), "constraints": constraints(found.columns)}
         for name, content in baseline.items():
             outputs.write(output / f"{name}.json", json.dumps(content, allow_nan=False).encode() + b"\n")
@@ -43,40 +42,6 @@ def said(found: Survey) -> str:
     width = len(found.columns)
     label = f"{len(found.classes)} classes" if found.classes else "an amount"
     return f"{rows} rows of {width} column{'s' * (width != 1)} and a label, {label}; nothing to mend"
-
-
-def schema(found: Survey, seed: int) -> dict[str, Any]:
-    """The content of schema.json."""
-    label: dict[str, Any] = {"from": found.label}
-    if found.classes:
-        label["classes"] = found.classes
-    if found.amounts is not None:
-        label |= _bounds(found.amounts)
-    return {
-        "files": [{"key": file.key, "split": file.split, "rows": file.rows} for file in found.files],
-        "rows": found.rows,
-        "label": label,
-        "features": [
-            {
-                "name": column.name,
-                "kind": column.kind,
-                "present": column.present,
-                "missing": column.missing,
-                **_bounds(column),
-                **({"distinct": len(column.counts)} if column.counts else {}),
-                **({"treatment": column.treatment} if column.treatment else {}),
-            }
-            for column in found.columns
-        ],
-        # What is counted is counted over all rows; how values spread is seen in these.
-        "sample": {"rows": found.sampled, "of": found.profiled, "seed": seed},
-    }
-
-
-def _bounds(column: ColumnProfile) -> dict[str, float]:
-    if column.low is None or column.high is None:
-        return {}
-    return {"min": column.low, "max": column.high}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -42,16 +42,12 @@ class ColumnProfile:
     treatment: str = ""
 
 
-class Numbers:
-    """The numbers of some columns, NaN where one is missing."""
+class Moments:
+    """Counts, mean, deviation and bounds of some columns, NaN where a number is missing."""
 
-    def __init__(self, width: int, seed: tuple[int, ...]) -> None:
-        self._random = np.random.default_rng(seed)
-        self._most = max(_SAMPLE_ROWS[0], min(_SAMPLE_ROWS[1], SAMPLE_CELLS // width))
-        self._sample: Array = np.empty((0, width), np.float32)
-        self._lots: Doubles = np.empty(0)
+    def __init__(self, width: int) -> None:
         self.rows = 0
-        self.present = np.zeros(width, np.int64)
+        self.present, self.zeros = np.zeros(width, np.int64), np.zeros(width, np.int64)
         self.mean, self._squares = np.zeros(width), np.zeros(width)
         self.low, self.high = np.full(width, np.nan), np.full(width, np.nan)
 
@@ -66,11 +62,10 @@ class Numbers:
         deviation: Doubles = np.sqrt(self._squares / np.maximum(self.present, 1))
         return deviation
 
-    def add(self, features: Array) -> None:
+    def count(self, part: Array) -> None:
         """Some rows more."""
-        if not len(features):
+        if not len(part):
             return
-        part = features if features.dtype == np.float64 else floats(features)
         self.rows += len(part)
         known = ~np.isnan(part)
         full = known.all()
@@ -81,16 +76,63 @@ class Numbers:
             apart = part - mean
             if not full:
                 apart[~known] = 0
-            self._merge_moments(count, mean, np.einsum("ij,ij->j", apart, apart))
+            self._merge(count, mean, np.einsum("ij,ij->j", apart, apart))
+        self.zeros += len(part) - np.count_nonzero(part, axis=0)
         self.low = np.fmin(self.low, np.fmin.reduce(part))
         self.high = np.fmax(self.high, np.fmax.reduce(part))
+
+    def include(self, other: Moments) -> None:
+        """The rows that another one saw."""
+        self.rows += other.rows
+        self._merge(other.present, other.mean, other._squares)
+        self.zeros += other.zeros
+        self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+
+    def dump(self) -> dict[str, Any]:
+        """All of it as JSON has it."""
+        arrays = {name: getattr(self, name) for name in ("present", "zeros", "mean", "low", "high")}
+        held = {name: values.tolist() for name, values in (arrays | {"squares": self._squares}).items()}
+        return {"rows": self.rows, **held}
+
+    @classmethod
+    def load(cls, held: Mapping[str, Any]) -> Moments:
+        """What was dumped."""
+        found = cls(len(held["mean"]))
+        found.rows = held["rows"]
+        found.present, found.zeros = np.array(held["present"], np.int64), np.array(held["zeros"], np.int64)
+        found.mean, found._squares = np.array(held["mean"], np.float64), np.array(held["squares"], np.float64)
+        found.low, found.high = np.array(held["low"], np.float64), np.array(held["high"], np.float64)
+        return found
+
+    def _merge(self, count: Any, mean: Doubles, squares: Doubles) -> None:
+        """Chan's formula, which loses no digits where a mean is large beside its deviation."""
+        total = np.maximum(self.present + count, 1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            shift = mean - self.mean
+            self._squares += squares + shift**2 * (self.present * count / total)
+            self.mean += shift * (count / total)
+        self.present += count
+
+
+class Numbers(Moments):
+    """The same, with a sample of the rows, drawn by the seed."""
+
+    def __init__(self, width: int, seed: tuple[int, ...]) -> None:
+        super().__init__(width)
+        self._random = np.random.default_rng(seed)
+        self._most = max(_SAMPLE_ROWS[0], min(_SAMPLE_ROWS[1], SAMPLE_CELLS // width))
+        self._sample: Array = np.empty((0, width), np.float32)
+        self._lots: Doubles = np.empty(0)
+
+    def add(self, features: Array) -> None:
+        """Some rows more."""
+        part = features if features.dtype == np.float64 else floats(features)
+        self.count(part)
         self._draw(part, self._random.random(len(part)))
 
     def merge(self, other: Numbers) -> None:
         """The rows that another one saw."""
-        self.rows += other.rows
-        self._merge_moments(other.present, other.mean, other._squares)
-        self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
+        self.include(other)
         self._draw(other._sample, other._lots)
 
     def values(self, column: int) -> Array:
@@ -114,14 +156,6 @@ class Numbers:
             kept = np.sort(np.argpartition(lots, self._most)[: self._most])
             lots, sample = lots[kept], sample[kept]
         self._lots, self._sample = lots, sample
-
-    def _merge_moments(self, count: Any, mean: Doubles, squares: Doubles) -> None:
-        """Chan's formula, which loses no digits where a mean is large beside its deviation."""
-        total = np.maximum(self.present + count, 1)
-        shift = mean - self.mean
-        self._squares += squares + shift**2 * (self.present * count / total)
-        self.mean += shift * (count / total)
-        self.present += count
 
 
 class Labels:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from scripts.array_pickle import read_pickle
 from scripts.arrays import read_npz
@@ -32,6 +32,10 @@ LIBSVM: Final = "libsvm"
 IDX: Final = "IDX"
 NPZ: Final = "NPZ"
 PICKLE: Final = "pickle"
+SEVERAL_IN_ONE: Final = (IDX, NPZ, PICKLE)
+"""Kinds whose files do not each hold the rows of one split."""
+
+_Of = TypeVar("_Of")
 _SUFFIXES: Final = {
     **dict.fromkeys((".pkl", ".pickle"), PICKLE),
     ".npz": NPZ,
@@ -65,8 +69,8 @@ class Found:
         """What a file is called below the place, whatever machine it lies on."""
         return path.relative_to(self.place).as_posix() if path != self.place else path.name
 
-    def grouped(self, tables: Mapping[Path, Table]) -> dict[str, list[Table]]:
-        """The tables of the files by the split that the names of files or folders say. Raises `ScriptError`."""
+    def grouped(self, tables: Mapping[Path, _Of]) -> dict[str, list[_Of]]:
+        """What there is of the files by the split that the names of files or folders say. Raises `ScriptError`."""
         splits = {path: _split_of(path, self.place) for path in self.files}
         names = set(splits.values())
         if "all" in names and len(names) > 1:
@@ -75,7 +79,7 @@ class Found:
                 f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
                 "(train..., validation..., test...), or none"
             )
-        found: dict[str, list[Table]] = {}
+        found: dict[str, list[_Of]] = {}
         for path, split in splits.items():
             found.setdefault(split, []).append(tables[path])
         return found

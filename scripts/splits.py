@@ -17,8 +17,8 @@ from scripts.errors import ScriptError
 from scripts.tables import CHUNK_ROWS, Array, Floats, Table, floats, joined, same_columns
 
 SPLITS: Final[tuple[str, ...]] = ("train", "validation", "test")
-_TURNS: Final = 10
-_TURN: Final[dict[str, int]] = {"validation": 3, "test": 7}
+TURNS: Final = 10
+TURN: Final[dict[str, int]] = {"validation": 3, "test": 7}
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,15 @@ def divide(tables: dict[str, list[Table]], *, seed: int, stratify: bool) -> dict
     missing = [name for name in SPLITS[1:] if name not in splits]
     rows = random.permutation(len(labels))
     if missing:
-        if len(labels) < _TURNS:
+        if len(labels) < TURNS:
             raise ScriptError(
-                f"{tables[source][0].file}: {len(labels)} rows are too few to split; give at least {_TURNS}"
+                f"{tables[source][0].file}: {len(labels)} rows are too few to split; give at least {TURNS}"
             )
         turns = _turns(labels, rows, random, stratify)
         for name in missing:
-            chosen = rows[turns[rows] == _TURN[name]]
+            chosen = rows[turns[rows] == TURN[name]]
             splits[name] = Split(features, labels[chosen], chosen)
-        rows = rows[~np.isin(turns[rows], [_TURN[name] for name in missing])]
+        rows = rows[~np.isin(turns[rows], [TURN[name] for name in missing])]
     splits["train"] = Split(features, labels[rows], rows)
     return {name: splits[name] for name in SPLITS}
 
@@ -89,7 +89,7 @@ def _turns(
         _, classes = np.unique(labels.astype(str) if labels.dtype == object else labels, return_inverse=True)
         order = shuffled[np.argsort(classes[shuffled], kind="stable")]
     turns = np.empty(len(labels), np.intp)
-    turns[order] = (np.arange(len(labels)) + random.integers(_TURNS)) % _TURNS
+    turns[order] = (np.arange(len(labels)) + random.integers(TURNS)) % TURNS
     return turns
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from scripts.csv_head import AUTO, Head, read_heads
 from scripts.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.problems import Faults, Problem
-from scripts.sources import CSV, Found, examine, find
+from scripts.sources import CSV, SEVERAL_IN_ONE, Found, examine, find
 from scripts.tables import CHUNK_ROWS, Table, same_width
 
 Careful = Callable[[], tuple[Iterator[Rows], Callable[[int], list[Problem]]]]
@@ -41,7 +41,7 @@ def streams(place: Path, label_column: str = AUTO, header: str = AUTO) -> list[S
         found = _csv_streams(source, label_column, header)
     else:
         tables = examine(place, label_column, header)
-        found = [_of_table(table, split) for split, part in tables.items() for table in part]
+        found = [_of_table(*of) for of in _keyed(source, tables)]
     for stream in found[1:]:
         same_width(found[0].table, found[0].width, stream.table, stream.width)
     return found
@@ -49,22 +49,14 @@ def streams(place: Path, label_column: str = AUTO, header: str = AUTO) -> list[S
 
 def _csv_streams(source: Found, label_column: str, header: str) -> list[Stream]:
     heads = read_heads(source.files, label_column, header)
-    tables = {path: _empty(path, head) for path, head in heads.items()}
-    paths = {id(table): path for path, table in tables.items()}
-    return [
-        _of_csv(path, heads[path], table, split, source.key(path))
-        for split, part in source.grouped(tables).items()
-        for table in part
-        for path in (paths[id(table)],)
-    ]
+    paths = source.grouped({path: path for path in source.files})
+    return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
 
 
-def _empty(path: Path, head: Head) -> Table:
+def _of_csv(path: Path, head: Head, split: str, key: str) -> Stream:
     columns = tuple(head.names[place] for place in head.features) if head.lines else ()
-    return Table.without_rows(path.name, columns, unit="line", label=head.described())
+    table = Table.without_rows(path.name, columns, unit="line", label=head.described())
 
-
-def _of_csv(path: Path, head: Head, table: Table, split: str, key: str) -> Stream:
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
         faults = Faults(path.name, "line")
         return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
@@ -72,13 +64,19 @@ def _of_csv(path: Path, head: Head, table: Table, split: str, key: str) -> Strea
     return Stream(key, split, table, len(head.features), lambda: csv_rows(path, head), careful)
 
 
-def _of_table(table: Table, split: str) -> Stream:
+def _keyed(source: Found, tables: dict[str, list[Table]]) -> Iterator[tuple[Table, str, str]]:
+    """Each table, its split, and the key of its file."""
+    keys = {} if source.kind in SEVERAL_IN_ONE else source.grouped({path: source.key(path) for path in source.files})
+    for split, part in tables.items():
+        for number, table in enumerate(part):
+            yield table, split, keys[split][number] if keys else table.file
+
+
+def _of_table(table: Table, split: str, key: str) -> Stream:
     def rows() -> Iterator[Rows]:
         for start in range(0, len(table), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             yield table.features[part], table.labels[part]
 
     bare = replace(table, features=table.features[:0], labels=table.labels[:0], problems=())
-    return Stream(
-        table.file, split, bare, table.features.shape[1], rows, lambda: (rows(), lambda _: list(table.problems))
-    )
+    return Stream(key, split, bare, table.features.shape[1], rows, lambda: (rows(), lambda _: list(table.problems)))

@@ -7,10 +7,10 @@ numbers alone is read as a stream, in memory that does not grow with the rows.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from scripts.raw_columns import RawTables, read_raw
 from scripts.splits import source_of
 from scripts.streams import Stream, streams
 from scripts.tables import Table
-from scripts.targets import class_names
+from scripts.targets import class_names, in_order
 from scripts.treatment import ColumnKind, kinds_of
 from scripts.treatment import problems_of as problems_of_raw
 
@@ -45,16 +45,20 @@ _TREATMENTS: Final = {
 
 @dataclass(frozen=True)
 class FileRows:
-    """One file's rows of one split."""
+    """One file's rows of one split; how many of each class, and which column the label is."""
 
     key: str
     split: str
     rows: int
+    classes: Mapping[str, int] = field(default_factory=dict)
+    label: str = ""
 
 
 @dataclass(frozen=True)
 class Survey:
     """What was seen. `classes` count the rows of each class, the rarest first; empty where the label is an amount.
+
+    `names` are all that may be classes, in order, though the label may be an amount; `as_numbers` says that all are.
 
     `columns` are profiles of the rows that train is taken from, as many as `profiled`, of which `sampled` show how
     values spread; `treated` says that columns get a treatment, by which `problems` are fewer.
@@ -69,6 +73,9 @@ class Survey:
     sampled: int
     problems: tuple[Problem, ...]
     treated: bool
+    names: tuple[str, ...] = ()
+    as_numbers: bool = True
+    named: bool = True
 
     @property
     def rows(self) -> dict[str, int]:
@@ -128,15 +135,19 @@ def _of_numbers(place: Path, label_column: str, header: str, seed: int) -> Surve
     files = []
     for number, stream in enumerate(source):
         seen, own = _read(stream, (seed, number))
-        files.append(FileRows(stream.key, stream.split, seen.numbers.rows))
+        files.append((stream, seen.labels))
         problems += own
         every.labels.merge(seen.labels)
         every.leaks.merge(seen.leaks)
         if stream.split == learnt:
             train.merge(seen.numbers)
     problems += every.leaks.problems(first.table.file, [first.table.column(index) for index in range(first.width)])
+    names = _names(every.labels)
     return Survey(
-        tuple(files),
+        tuple(
+            FileRows(stream.key, stream.split, labels.rows, _counted(labels, names), stream.table.label)
+            for stream, labels in files
+        ),
         first.table.label,
         _classes(every.labels),
         _amounts(every.labels),
@@ -145,6 +156,9 @@ def _of_numbers(place: Path, label_column: str, header: str, seed: int) -> Surve
         train.sampled,
         tuple(problems),
         treated=False,
+        names=tuple(in_order({*names.values()})),
+        as_numbers=every.labels.numbers is not None,
+        named=bool(first.table.columns),
     )
 
 
@@ -239,18 +253,27 @@ def _amounts(labels: Labels) -> ColumnProfile | None:
     return None if labels.numbers is None else _column("label", "number", labels.numbers, 0)
 
 
+def _names(labels: Labels) -> dict[Any, str]:
+    """What each label is called as a class; nothing where they are too many for that."""
+    raw = list(labels.counts or ())
+    try:
+        names = class_names(np.array([*raw, None], object)[:-1], as_numbers=labels.numbers is not None)
+    except ScriptError:  # a label is missing, which the problems tell
+        return {label: str(label) for label in raw}
+    return dict(zip(raw, names.tolist(), strict=True))
+
+
+def _counted(labels: Labels, names: Mapping[Any, str]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for label, count in (labels.counts or {}).items():
+        if label in names:
+            counts[names[label]] += count
+    return dict(counts)
+
+
 def _classes(labels: Labels) -> dict[str, int]:
     """Rows of each class; empty for numbers of which there are many different ones."""
-    if labels.counts is None:
-        return {}
-    raw = list(labels.counts)
-    try:
-        names = class_names(np.array(raw, object)).tolist()
-    except ScriptError:  # a label is missing, which the problems tell
-        names = [str(label) for label in raw]
-    counts: Counter[str] = Counter()
-    for name, count in zip(names, labels.counts.values(), strict=True):
-        counts[name] += count
+    counts = _counted(labels, _names(labels))
     if len(counts) > _MOST_CLASSES and all(map(is_number, counts)):
         return {}
     return dict(sorted(counts.items(), key=lambda item: item[1]))

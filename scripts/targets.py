@@ -6,6 +6,7 @@ Class names are text; numbers lose a needless fraction first, so that the class 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,16 +40,35 @@ class Targets:
 def make_targets(task: str, splits: dict[str, Split], positive_class: str) -> Targets:
     """Labels for `task`; `ScriptError` for labels that the task cannot use."""
     if task == REGRESSOR:
-        return Targets({name: _real(name, split) for name, split in splits.items()}, {}, ())
+        return Targets({name: real_labels(name, split.labels) for name, split in splits.items()}, {}, ())
     names = {name: class_names(split.labels) for name, split in splits.items()}
-    if task == BINARY:
-        return _binary(names, str(class_names(np.array([positive_class], object))[0]))
-    return _multiclass(names)
+    counts = {split: dict(zip(*np.unique(part, return_counts=True), strict=True)) for split, part in names.items()}
+    wanted = Wanted.of(task, counts, positive_class)
+    return Targets({split: wanted.labels(part) for split, part in names.items()}, names, wanted.classes)
 
 
-def class_names(labels: Array) -> Array:
-    """The labels as text, whole numbers without a fraction."""
-    numbers = _numbers(labels)
+@dataclass(frozen=True)
+class Wanted:
+    """What a classifier's labels mean: the number of each class name, and what the labels 0, 1, ... are called."""
+
+    numbers: dict[str, int]
+    classes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, task: str, counts: Mapping[str, Mapping[str, int]], positive_class: str) -> Wanted:
+        """From the rows of each class in each split; `ScriptError` for classes that the task cannot use."""
+        if task == BINARY:
+            return cls(*_binary(counts, str(class_names(np.array([positive_class], object))[0])))
+        return cls(*_multiclass(counts))
+
+    def labels(self, names: Array) -> Floats:
+        """The labels of rows of these classes."""
+        return np.array([self.numbers[name] for name in names.tolist()], np.float32)
+
+
+def class_names(labels: Array, *, as_numbers: bool = True) -> Array:
+    """The labels as text, whole numbers without a fraction; or as they are, where others beside them are no numbers."""
+    numbers = _numbers(labels) if as_numbers else None
     if numbers is None:
         return np.array([str(label).strip() for label in labels], object)
     known, which = np.unique(numbers, return_inverse=True)
@@ -61,26 +81,26 @@ def _number_name(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
-def _binary(names: dict[str, Array], positive: str) -> Targets:
-    classes = _ordered({name for part in names.values() for name in np.unique(part)})
+def _binary(counts: Mapping[str, Mapping[str, int]], positive: str) -> tuple[dict[str, int], tuple[str, ...]]:
+    classes = in_order({name for part in counts.values() for name in part})
     if positive not in classes:
         raise ScriptError(
             f"no label is the positive class {positive!r}; the labels are {_listed(classes)}: choose one of them"
         )
-    labels = {split: (part == positive).astype(np.float32) for split, part in names.items()}
-    for split, part in labels.items():
-        if part.min() == part.max():
-            which = "is" if part[0] else "is not"
+    for split, part in counts.items():
+        if positive not in part or len(part) == 1:
+            which = "is" if positive in part else "is not"
             raise ScriptError(
                 f"{split}: every label {which} {positive!r}; a binary classifier needs rows of both classes, so "
                 "give more data or another positive class"
             )
     others = [name for name in classes if name != positive]
-    return Targets(labels, names, (others[0] if len(others) == 1 else f"not {positive}", positive))
+    called = others[0] if len(others) == 1 else f"not {positive}"
+    return {name: int(name == positive) for name in classes}, (called, positive)
 
 
-def _multiclass(names: dict[str, Array]) -> Targets:
-    classes = _ordered(set(np.unique(names["train"])))
+def _multiclass(counts: Mapping[str, Mapping[str, int]]) -> tuple[dict[str, int], tuple[str, ...]]:
+    classes = in_order(set(counts["train"]))
     if len(classes) < 3:
         raise ScriptError(
             f"train: {len(classes)} {'class' if len(classes) == 1 else 'classes'} ({_listed(classes)}), where a "
@@ -91,32 +111,29 @@ def _multiclass(names: dict[str, Array]) -> Targets:
             f"train: {len(classes)} different labels; if they are amounts rather than classes, use the task regressor"
         )
     number = {name: index for index, name in enumerate(classes)}
-    labels = {}
-    for split, part in names.items():
-        known = np.unique(part)
-        if strange := [name for name in known if name not in number]:
+    for split, part in counts.items():
+        if strange := [name for name in part if name not in number]:
             raise ScriptError(
                 f"{split}: the label {strange[0]!r} is no class of train ({_listed(classes)}); a model cannot learn "
                 "it, so add such rows to train or remove these"
             )
-        values = np.array([number[name] for name in known], np.float32)
-        labels[split] = values[np.searchsorted(known.astype(str), part.astype(str))]
-    return Targets(labels, names, tuple(classes))
+    return number, tuple(classes)
 
 
-def _real(name: str, split: Split) -> Floats:
-    numbers = _numbers(split.labels)
+def real_labels(name: str, labels: Array) -> Floats:
+    """Labels of a split as amounts; `ScriptError` for those that are none."""
+    numbers = _numbers(labels)
     if numbers is None:
-        strange = next(label for label in split.labels if _numbers(np.array([label], object)) is None)
+        strange = next(label for label in labels if _numbers(np.array([label], object)) is None)
         raise ScriptError(
             f"{name}: the label {strange!r} is no number, which a regressor needs; choose another label column or task"
         )
     with np.errstate(over="ignore"):
-        labels: Floats = numbers.astype(np.float32)
-    if not np.isfinite(labels).all():
-        bad = numbers[~np.isfinite(labels)][0]
+        amounts: Floats = numbers.astype(np.float32)
+    if not np.isfinite(amounts).all():
+        bad = numbers[~np.isfinite(amounts)][0]
         raise ScriptError(f"{name}: the label {bad} is no finite float32; fill it in or remove the row")
-    return labels
+    return amounts
 
 
 def _numbers(labels: Array) -> npt.NDArray[np.float64] | None:
@@ -126,7 +143,8 @@ def _numbers(labels: Array) -> npt.NDArray[np.float64] | None:
         return None
 
 
-def _ordered(classes: set[Any]) -> list[str]:
+def in_order(classes: Iterable[Any]) -> list[str]:
+    """The names of classes: numbers by their value, others by the alphabet."""
     names = [str(name) for name in classes]
     try:
         return sorted(names, key=float)

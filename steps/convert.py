@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sagemaker.mlops.workflow.steps import ProcessingStep, Step
+from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
 from steps.context import Context
-from steps.script_job import MESSAGE, Job, input_folder, step_arguments
+from steps.script_job import MESSAGE, RESOURCES, Job, input_folder, step_arguments
 
 NAME: Final = "ConvertData"
 OUTPUTS: Final = ("train", "validation", "test", "features", "labels", "inspection")
@@ -32,11 +32,13 @@ def convert(
     cache_generation: Any,
     instance_type: Any,
     instance_count: Any,
-    after: Step,
+    baseline: Any,
+    parts: Any,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment.
+    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment,
+    which every instance fits to all rows of train.
 
-    It comes `after` the step that looked at the data.
+    `baseline` is the S3 prefix of what InspectData saw. An instance makes so many `parts` of train.
     """
     job = Job(
         step=NAME,
@@ -49,14 +51,17 @@ def convert(
             ("label-column", label_column),
             ("csv-header", header),
             ("seed", seed),
-            *([("features", "table")] if table else []),
+            *([("features", "table")] if table else [("baseline", input_folder("baseline"))]),
+            ("resources", RESOURCES),
+            ("parts", parts),
             ("message", MESSAGE),
         ],
-        inputs={"data": data},
+        inputs={"data": data, "baseline": baseline},
         outputs=[*OUTPUTS, FEATURIZER] if table else OUTPUTS,
         # All that follows reads what this step wrote, so that its cache key decides for the whole pipeline.
         environment={"CACHE_GENERATION": cache_generation},
         max_runtime_seconds=2 * 3600,
+        sharded=() if table else ("data",),
     )
     return ProcessingStep(
         name=NAME,
@@ -65,7 +70,6 @@ def convert(
         description="Raw data to recordIO-protobuf channels, features and labels of the test set, and an inspection.",
         cache_config=policies.CACHED,
         retry_policies=policies.JOB_RETRIES,
-        depends_on=[after],
     )
 
 

@@ -34,7 +34,6 @@ def evaluate(
     slice_column: str,
     featurizer: Any | None = None,
     instance_type: Any,
-    instance_count: Any,
 ) -> ProcessingStep:
     """The step; predictions, labels and features are S3 prefixes of files in the same order of rows;
     `model` is the artefact, and `inspection` the prefix of what names its features; `featurizer` is the artefact that
@@ -75,7 +74,7 @@ def evaluate(
     )
     return ProcessingStep(
         name=NAME,
-        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
+        step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
         property_files=[REPORT, GATES, ARTIFACTS],
         display_name="Evaluate model",
         description="Predictions against labels: the figures that the gate reads, and a report with pictures.",

@@ -23,6 +23,8 @@ from steps.context import Context
 CODE: Final = "/opt/ml/processing/input/code"
 MESSAGE: Final = "/opt/ml/output/message"
 CONFIGURATION: Final = "/opt/ml/config/processingjobconfig.json"
+RESOURCES: Final = "/opt/ml/config/resourceconfig.json"
+"""Where the service tells each instance which one it is."""
 
 
 def input_folder(name: str) -> str:
@@ -37,7 +39,10 @@ def output_folder(name: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """One call of a script: `options` are its long options in order, without the dashes."""
+    """One call of a script: `options` are its long options in order, without the dashes.
+
+    Each instance has all of an input, but its share of the objects of those that are `sharded`.
+    """
 
     step: str
     script: str
@@ -46,6 +51,7 @@ class Job:
     outputs: Sequence[str]
     environment: Mapping[str, Any]
     max_runtime_seconds: int
+    sharded: Sequence[str] = ()
 
 
 def step_arguments(context: Context, job: Job, *, instance_type: Any, instance_count: Any) -> Any:
@@ -66,20 +72,21 @@ def step_arguments(context: Context, job: Job, *, instance_type: Any, instance_c
         sagemaker_session=context.session,
     )
     code = _input("code", context.code, f"{CODE}/scripts")
+    given = [_input(name, uri, input_folder(name), sharded=name in job.sharded) for name, uri in job.inputs.items()]
     return processor.run(
-        inputs=[code, *(_input(name, uri, input_folder(name)) for name, uri in job.inputs.items())],
+        inputs=[code, *given],
         outputs=[_output(name, context.output(job.step, name)) for name in job.outputs],
         arguments=[word for option, value in job.options for word in (f"--{option}", value)],
     )
 
 
-def _input(name: str, uri: Any, folder: str) -> ProcessingInput:
+def _input(name: str, uri: Any, folder: str, *, sharded: bool = False) -> ProcessingInput:
     source = ProcessingS3Input(
         s3_uri=uri,
         local_path=folder,
         s3_data_type="S3Prefix",
         s3_input_mode="File",
-        s3_data_distribution_type="FullyReplicated",
+        s3_data_distribution_type="ShardedByS3Key" if sharded else "FullyReplicated",
     )
     return ProcessingInput(input_name=name, s3_input=source)
 

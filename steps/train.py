@@ -24,6 +24,7 @@ from steps.context import Context
 
 NAME: Final = "TrainModel"
 CHANNELS: Final = ("train", "validation", "test")
+SHARDED: Final = "train"
 CONTENT_TYPE: Final = "application/x-recordio-protobuf"
 
 
@@ -69,7 +70,9 @@ def train(
 
 
 def _channel(name: str, uri: Any, input_mode: str) -> Channel:
-    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type="FullyReplicated")
+    # Each instance learns from its share of the parts, and all are judged by the same rows.
+    distribution = "ShardedByS3Key" if name == SHARDED else "FullyReplicated"
+    source = S3DataSource(s3_data_type="S3Prefix", s3_uri=uri, s3_data_distribution_type=distribution)
     return Channel(
         channel_name=name,
         data_source=DataSource(s3_data_source=source),

@@ -47,10 +47,6 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
     task = settings.task.predictor_type
     table = settings.features == "table"
     p = {parameter.name: variable(parameter) for parameter in settings.declared}
-    script = {
-        "instance_type": p["ProcessingInstanceType"],
-        "instance_count": p["ProcessingInstanceCount"],
-    }
 
     raw = {
         "data": p["InputDataUrl"],
@@ -60,8 +56,18 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         "table": table,
         "cache_generation": p["CacheGeneration"].to_string(),
     }
-    inspected = inspect_data(context, **raw, instance_type=p["ProcessingInstanceType"])
-    converted = convert(context, **raw, task=task, positive_class=p.get("PositiveClass"), after=inspected, **script)
+    script = {"instance_type": p["ProcessingInstanceType"]}
+    inspected = inspect_data(context, **raw, **script)
+    converted = convert(
+        context,
+        **raw,
+        **script,
+        task=task,
+        positive_class=p.get("PositiveClass"),
+        instance_count=p["ProcessingInstanceCount"],
+        baseline=output_uri(inspected, BASELINE),
+        parts=p["TrainingInstanceCount"].to_string(),
+    )
     trained = train(
         context,
         channels={name: output_uri(converted, name) for name in CHANNELS},

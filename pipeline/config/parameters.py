@@ -85,7 +85,7 @@ _ALL: Final[tuple[Parameter, ...]] = (
     ),
     integer("SplitSeed", 0, Bounds(0, 2**32 - 1), "The seed that splits data which has no split of its own.", "Data"),
     *algorithm.PARAMETERS,
-    *_resources("Processing", "ml.m5.xlarge", "the processing jobs; the scripts do not share out their work"),
+    *_resources("Processing", "ml.m5.xlarge", "the processing jobs; ConvertData shares out its files"),
     *_resources("Training", "ml.m5.xlarge", "the training job"),
     *_resources("Transform", "ml.m5.large", "the batch prediction"),
     *_resources("Endpoint", "ml.m5.large", "the endpoint"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def main() -> None:
     """Run the benchmarks whose names are given, all by default."""
-    wanted = sys.argv[1:]
+    wanted, sys.argv[1:] = sys.argv[1:], []
     for path in sorted(Path(__file__).parent.glob("bench_*.py")):
         if not wanted or path.stem.removeprefix("bench_") in wanted:
             print(f"== {path.stem.removeprefix('bench_')}", flush=True)

@@ -72,4 +72,4 @@ def test_regression_shows_errors_in_the_units_of_the_label(folder: Path, here: H
     pictures = {path.name for path in (files / "evaluation").glob("*.png")}
     assert pictures == {f"{name}.png" for name in ("predicted", "residuals", "residual_histogram", "coefficients")}
     inspection = json.loads((files / "inspection" / "inspection.json").read_text())
-    assert [feature["name"] for feature in inspection["features"]["each"]] == ["size", "age", "rooms", "noise"]
+    assert inspection["features"]["names"] == ["size", "age", "rooms", "noise"]

@@ -14,6 +14,9 @@ from sklearn.preprocessing import StandardScaler
 
 from scripts.coefficients import coefficient_section, read_coefficients
 from scripts.errors import ScriptError
+from scripts.inspection import write_statistics
+from scripts.outputs import Outputs
+from scripts.profiles import Moments
 from tests.support.artefact import artifact
 
 PNG = b"\x89PNG"
@@ -23,12 +26,19 @@ def folders(tmp_path: Path, weight: Any, features: dict[str, Any], **model: Any)
     for name in ("model", "inspection"):
         (tmp_path / name).mkdir()
     (tmp_path / "model" / "model.tar.gz").write_bytes(artifact(weight, **model))
+    if "data" in features:
+        rows = features.pop("data")
+        with Outputs() as outputs:  # as two instances count
+            for name, part in (("statistics-a.json", rows[:99]), ("statistics-b.json", rows[99:])):
+                moments = Moments(rows.shape[1])
+                moments.count(part)
+                write_statistics(outputs, tmp_path / "inspection" / name, moments, {})
     (tmp_path / "inspection" / "inspection.json").write_text(json.dumps({"features": features}))
     return tmp_path / "model", tmp_path / "inspection"
 
 
 def described(data: Any) -> dict[str, Any]:
-    return {"names": list(data.feature_names), "deviations": data.data.std(axis=0).tolist()}
+    return {"names": list(data.feature_names), "data": data.data}
 
 
 def test_a_deviation_more_adds_what_scikit_learn_says_and_the_largest_comes_first(tmp_path: Path) -> None:

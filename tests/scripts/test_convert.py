@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts import convert
+from scripts import conversion, convert
 from scripts.csv_lines import csv_lines, label_lines
 from scripts.errors import ScriptError
+from scripts.inspection import read_statistics
 from scripts.recordio import read
 from scripts.splits import divide
 from scripts.tables import Table
@@ -58,6 +59,7 @@ def test_writes_every_output_of_the_contract(tmp_path: Path) -> None:
         "inspection/digits.png",
         "inspection/inspection.json",
         "inspection/mean.png",
+        "inspection/statistics.json",
         "labels/_classes.json",
         "labels/labels.csv",
         "test/part-00000.recordio",
@@ -110,7 +112,7 @@ def test_regressor_keeps_real_labels(tmp_path: Path) -> None:
     labels = np.concatenate([channel(tmp_path / "out", name)[1] for name in SPLITS])
     np.testing.assert_allclose(np.sort(labels), np.sort(values[:, 1]), rtol=1e-6)
     summary = json.loads((tmp_path / "out" / "inspection" / "inspection.json").read_text())
-    assert [feature["name"] for feature in summary["features"]["each"]] == ["y", "b"]
+    assert summary["features"]["names"] == ["y", "b"]
     written = np.loadtxt(tmp_path / "out" / "labels" / "labels.csv")
     np.testing.assert_array_equal(written.astype(np.float32), channel(tmp_path / "out", "test")[1])
 
@@ -137,10 +139,12 @@ def test_inspection_states_true_statistics(tmp_path: Path) -> None:
     train = channel(tmp_path / "out", "train")[0].astype(np.float64)
     features = summary["features"]
     assert (features["count"], features["image_side"], features["scale"]) == (64, 8, 1 / 256)
-    for name, value in (("mean", train.mean()), ("std", train.std()), ("max", train.max()), ("min", train.min())):
-        assert features[name] == pytest.approx(value, rel=1e-9)
-    assert features["zero_share"] == pytest.approx((train == 0).mean())
-    assert features["each"][3]["std"] == pytest.approx(train[:, 3].std())
+    counted = read_statistics(tmp_path / "out" / "inspection")
+    assert counted is not None and counted.rows == 160
+    for told, true in ((counted.mean, train.mean(axis=0)), (counted.deviation, train.std(axis=0))):
+        np.testing.assert_allclose(told, true, rtol=1e-9)
+    for exact, true in ((counted.low, train.min(axis=0)), (counted.zeros, (train == 0).sum(axis=0))):
+        np.testing.assert_array_equal(exact, true)
     assert summary["positive_class"] == "3"
     assert summary["splits"]["train"]["positive_rows"] == 16
 
@@ -187,7 +191,7 @@ def test_own_splits_must_be_equally_wide(tmp_path: Path) -> None:
     for name, text in (("train", "1,0\n0,0\n"), ("validation", "1,0\n0,1\n"), ("test", "1,0,5\n0,1,5\n")):
         (tmp_path / f"{name}.csv").write_text(text)
     assert run(tmp_path, tmp_path.parent / "out5", "--positive-class", "1") == 1
-    assert "test.csv: 2 features, where the other splits have 1" in (tmp_path.parent / "message").read_text()
+    assert "train.csv: 1 features, but test.csv has 2" in (tmp_path.parent / "message").read_text()
 
 
 def test_failure_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +200,7 @@ def test_failure_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytes
     def broken(*_: Any, **__: Any) -> None:
         raise ScriptError("the disk is full")
 
-    monkeypatch.setattr(convert, "inspect", broken)
+    monkeypatch.setattr(conversion, "inspect", broken)
     assert run(tmp_path / "data", tmp_path / "out") == 1
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 

@@ -28,6 +28,11 @@ def _inputs(name: str) -> dict[str, Any]:
     return {entry["InputName"]: entry["S3Input"] for entry in _arguments(name)["ProcessingInputs"]}
 
 
+def _cluster(name: str, case: str = "binary") -> dict[str, Any]:
+    found: dict[str, Any] = _arguments(name, case)["ProcessingResources"]["ClusterConfig"]
+    return found
+
+
 def _output(name: str) -> dict[str, str]:
     return {"Get": f"Steps.ConvertData.ProcessingOutputConfig.Outputs['{name}'].S3Output.S3Uri"}
 
@@ -57,6 +62,9 @@ def test_convert_is_called_so() -> None:
         "--label-column": {"Get": "Parameters.LabelColumn"},
         "--csv-header": {"Get": "Parameters.CsvHeader"},
         "--seed": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.SplitSeed"}]}},
+        "--baseline": "/opt/ml/processing/input/baseline",
+        "--resources": "/opt/ml/config/resourceconfig.json",
+        "--parts": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.TrainingInstanceCount"}]}},
         "--message": "/opt/ml/output/message",
     }
 
@@ -114,6 +122,28 @@ def test_every_folder_that_a_script_is_told_of_is_mounted(name: str) -> None:
             assert value in mounted
     folder = _options(name)["--output"]
     assert any(path == folder or path.startswith(folder + "/") for path in mounted)
+
+
+def _distributions(channels: list[dict[str, Any]]) -> dict[str, str]:
+    return {of["ChannelName"]: of["DataSource"]["S3DataSource"]["S3DataDistributionType"] for of in channels}
+
+
+def test_what_grows_is_shared_out_among_instances_and_nothing_else() -> None:
+    given = {name: of["S3DataDistributionType"] for name, of in _inputs("ConvertData").items()}
+    assert given == {"code": "FullyReplicated", "data": "ShardedByS3Key", "baseline": "FullyReplicated"}
+    trained = _distributions(_arguments("TrainModel")["InputDataConfig"])
+    assert trained == {"train": "ShardedByS3Key", "validation": "FullyReplicated", "test": "FullyReplicated"}
+    counts = {name: _cluster(name)["InstanceCount"] for name in ("InspectData", "ConvertData", "EvaluateModel")}
+    assert counts == {
+        "InspectData": 1,
+        "ConvertData": {"Get": "Parameters.ProcessingInstanceCount"},
+        "EvaluateModel": 1,
+    }
+
+
+def test_of_a_table_every_instance_has_all_since_each_fits_the_treatment() -> None:
+    inputs = {of["InputName"]: of["S3Input"] for of in _arguments("ConvertData", "table")["ProcessingInputs"]}
+    assert inputs["data"]["S3DataDistributionType"] == "FullyReplicated"
 
 
 def test_convert_reads_the_raw_data_and_writes_all_channels() -> None:
