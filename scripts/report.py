@@ -56,7 +56,7 @@ th,td{padding:5px 6px}.pictures{justify-content:flex-start}.pictures img.wide{ma
 .pictures img{filter:invert(1) hue-rotate(180deg);mix-blend-mode:screen}}
 @media print{
 :root{--page:#fff}main{max-width:none;padding:0}.card,section{box-shadow:none;border:1px solid var(--line)}
-section{overflow:visible}h2{break-after:avoid}.card,img,tr{break-inside:avoid}.pictures img{max-width:49%}
+section{overflow:visible}.card,img,tr,section{break-inside:avoid}.pictures img{max-width:49%}
 .pictures img.wide{max-width:100%}.cards{grid-template-columns:repeat(5,1fr)}}
 """
 _WIDE: Final = 560
