@@ -12,6 +12,8 @@ from tests.support.docs import ROOT
 
 _SCRIPTS = ("InspectData", "ConvertData", "EvaluateModel", "ValidateEndpoint")
 _CACHED = {"InspectData", "ConvertData", "TrainModel", "PredictTest", "EvaluateModel"}
+_LOOK_AGAIN = {"CompareApproved", "RolloutEndpoint", "ValidateEndpoint"}
+"""What they look at changes though their inputs do not."""
 _JOBS = {*_CACHED, "ValidateEndpoint"}
 _CALLS = {"CreateModel", "RegisterModel", "ConfigureEndpoint"}
 
@@ -245,9 +247,10 @@ def test_only_one_instance_validates_as_two_would_both_put_the_endpoint_back() -
 
 @pytest.mark.parametrize("case", CASES)
 def test_what_is_cached(case: str) -> None:
-    """All jobs whose result follows from their inputs; the validation's subject, the endpoint, changes."""
+    """All jobs whose result follows from their inputs."""
     found = steps(definition(case))
-    assert {name for name, step in found.items() if "CacheConfig" in step.step} == _CACHED
+    cached = {name for name, step in found.items() if "CacheConfig" in step.step}
+    assert cached >= _CACHED and not cached & _LOOK_AGAIN
     assert {str(step.step.get("CacheConfig")) for name, step in found.items() if name in _CACHED} == {
         "{'Enabled': True, 'ExpireAfter': 'P30D'}"
     }
