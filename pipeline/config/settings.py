@@ -105,9 +105,6 @@ class Settings(BaseSettings):
         Literal["numeric", "table"],
         Field(description="What columns may be: numeric for numbers alone, table for categories, dates and gaps too."),
     ] = "numeric"
-    slice_column: Annotated[
-        str, Field(max_length=200, description="A column of the data, by whose values the report shows figures too.")
-    ] = ""
     region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
     account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
     monthly_ceiling: Annotated[
@@ -138,6 +135,9 @@ class Settings(BaseSettings):
     processing_image: Annotated[
         str, Field(description="The image of the scripts: FRAMEWORK:VERSION of AWS, or the URI of an image.")
     ] = "xgboost:3.2-0"
+    slice_column: Annotated[
+        str, Field(max_length=200, description="A column of the data, by whose values the report shows figures too.")
+    ] = ""
     rollout: Annotated[
         Rollout | None,
         BeforeValidator(_pairs),
