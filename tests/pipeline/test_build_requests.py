@@ -34,7 +34,8 @@ _STAND_INS: dict[str, Any] = {
 
 def _evaluated(value: Any, shape: Any) -> Any:
     if isinstance(value, dict) and len(value) == 1 and set(value) <= _FUNCTIONS:
-        return _STAND_INS[shape.type_name]
+        stand_in = _STAND_INS[shape.type_name]
+        return max(stand_in, shape.metadata.get("min", 1)) if shape.type_name in ("integer", "long") else stand_in
     if shape.type_name == "structure":
         return {name: _evaluated(item, shape.members[name]) for name, item in value.items()}
     if shape.type_name == "map":

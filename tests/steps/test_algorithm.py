@@ -75,6 +75,7 @@ def _parse(*assignments: str) -> dict[str, str]:
         ("LearningRate=0", "parameter LearningRate: '0' is not a number above 0"),
         ("LearningRate=fast", "parameter LearningRate: 'fast' is not \"auto\" or a number above 0"),
         ("NumModels=1.5", "parameter NumModels: '1.5' is not \"auto\" or a whole number at least 1"),
+        ("TargetRecall=1", "parameter TargetRecall: '1' is not in range: above 0 and below 1"),
         ("L1=inf", "parameter L1: 'inf' is not a number at least 0"),
         ("PositiveExampleWeightMult=0.0", "parameter PositiveExampleWeightMult: '0.0' is not"),
     ],

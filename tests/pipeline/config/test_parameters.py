@@ -86,7 +86,6 @@ def test_values_are_what_a_start_takes() -> None:
         ("CacheGeneration=0", "parameter CacheGeneration: '0' is not in range: at least 1"),
         ("MinAuc=1.1", "parameter MinAuc: '1.1' is not in range: at least 0 and at most 1"),
         ("MinAuc=nan", "parameter MinAuc: 'nan' is not in range: at least 0 and at most 1"),
-        ("TargetRecall=1", "parameter TargetRecall: '1' is not in range: above 0 and below 1"),
         ("Deploy=yes", "parameter Deploy: 'yes' is not one of false, true"),
         ("InputDataUrl=data/mnist", "parameter InputDataUrl: 'data/mnist' is not an s3:// address"),
         ("TrainingInstanceType=m5.large", "parameter TrainingInstanceType: 'm5.large' is not an instance type"),
