@@ -186,7 +186,7 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(conversion, "SAMPLE_ROWS", 10)
     monkeypatch.setattr(conversion, "inspect", lambda *_: None)
     peaks = []
-    for count in (5_000, 5_000, 40_000):  # what is loaded once counts in the first
+    for count in (20_000, 20_000, 80_000):  # what is loaded once counts in the first
         (tmp_path / "rows.csv").write_text(
             "".join(f"{row % 2},{row},{row % 7},1,2,3,4,5,6,7\n" for row in range(count))
         )
