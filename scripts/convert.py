@@ -160,9 +160,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--parts", type=int, default=1, help="parts of train that an instance makes")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
-    return conclude(
-        options.message,
-        lambda: convert(
+    share = Share.of(options.resources, options.parts)
+
+    def work() -> str:
+        said = convert(
             options.data,
             options.output,
             task=options.task,
@@ -172,9 +173,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             seed=options.seed,
             features=options.features,
             baseline=options.baseline,
-            share=Share.of(options.resources, options.parts),
-        ),
-    )
+            share=share,
+        )
+        # It is true of all data, and the messages of all instances come one after the other.
+        return said if share.index == 0 else ""
+
+    return conclude(options.message, work)
 
 
 if __name__ == "__main__":

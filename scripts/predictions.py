@@ -7,8 +7,10 @@ multiclass model's a list of scores.
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from scripts.targets import MOST_CLASSES, REGRESSOR
 
 _LARGEST: Final = float(np.finfo(np.float32).max)
 _LARGEST_LABEL: Final = 2**31
+_PIECE_LINES: Final = 20_000
 
 
 @dataclass(frozen=True)
@@ -34,15 +37,15 @@ class Answers:
         return len(self.scores)
 
 
-def parse_answers(text: bytes, task: str, where: str) -> Answers:
-    """The answers in a JSON Lines text; `ScriptError` names the line that is none."""
+def parse_answers(text: bytes, task: str, where: str, first: int = 1) -> Answers:
+    """The answers in a JSON Lines text; `ScriptError` names the line that is none, counted from `first`."""
     lines = text.splitlines()
     try:
         values = json.loads(b"[" + b",".join(lines) + b"]")
     except (ValueError, RecursionError):
-        values = [_one(line, number, where) for number, line in enumerate(lines, 1)]
+        values = [_one(line, number, where) for number, line in enumerate(lines, first)]
     needed = ("score",) if task == REGRESSOR else ("score", "predicted_label")
-    for number, value in enumerate(values, 1):
+    for number, value in enumerate(values, first):
         if not isinstance(value, dict) or any(name not in value for name in needed):
             raise ScriptError(
                 f"{where}: line {number}: {json.dumps(value)[:80]} has no {' and '.join(needed)}; was the model "
@@ -56,19 +59,23 @@ def parse_answers(text: bytes, task: str, where: str) -> Answers:
     bad = np.flatnonzero(~(finite.all(axis=1) if scores.ndim == 2 else finite))
     if len(bad):
         raise ScriptError(
-            f"{where}: line {bad[0] + 1}: the score is not finite in float32; the model diverged in training, so train "
-            "with a lower learning rate"
+            f"{where}: line {first + bad[0]}: the score is not finite in float32; the model diverged in training, so "
+            "train with a lower learning rate"
         )
     if labels is None:
         return Answers(scores, None)
     if len(bad := np.flatnonzero(~(labels == np.floor(labels)) | (np.abs(labels) > _LARGEST_LABEL))):
-        raise ScriptError(f"{where}: line {bad[0] + 1}: the predicted label {labels[bad[0]]:g} is no class")
+        raise ScriptError(f"{where}: line {first + bad[0]}: the predicted label {labels[bad[0]]:g} is no class")
     return Answers(scores, labels.astype(np.int64))
 
 
 def read_answers(folder: Path, task: str) -> Answers:
     """All answers below `folder`, files in the order of their names."""
-    parts = [parse_answers(path.read_bytes(), task, path.name) for path in found(folder)]
+    parts = [
+        parse_answers(b"".join(lines), task, path.name, 1 + number * _PIECE_LINES)
+        for path in found(folder)
+        for number, lines in enumerate(_pieces(path))
+    ]
     parts = [part for part in parts if len(part)] or parts[:1]
     if len({part.scores.shape[1:] for part in parts}) > 1:
         raise ScriptError("the predictions have scores of different numbers of classes; do they come from one model?")
@@ -76,16 +83,26 @@ def read_answers(folder: Path, task: str) -> Answers:
     return Answers(np.concatenate([part.scores for part in parts]), np.concatenate(labels) if labels else None)
 
 
+def _pieces(path: Path) -> Iterator[list[bytes]]:
+    """Some lines of a file at a time, once at least: as JSON they take ten times as much memory."""
+    with path.open("rb") as stream:
+        lines = list(islice(stream, _PIECE_LINES))
+        yield lines
+        while lines := list(islice(stream, _PIECE_LINES)):
+            yield lines
+
+
 def read_labels(folder: Path) -> npt.NDArray[np.float64]:
     """The labels below `folder`, one a line."""
-    values = []
+    values = array("d")
     for path in found(folder):
-        for number, line in enumerate(path.read_bytes().splitlines(), 1):
-            value = _finite(line)
-            if value is None:
-                shown = line.decode(errors="replace")[:40]
-                raise ScriptError(f"{path.name}: line {number}: {shown!r} is no label; convert the data again")
-            values.append(value)
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, 1):
+                value = _finite(line)
+                if value is None:
+                    shown = line.rstrip(b"\r\n").decode(errors="replace")[:40]
+                    raise ScriptError(f"{path.name}: line {number}: {shown!r} is no label; convert the data again")
+                values.append(value)
     return np.array(values)
 
 

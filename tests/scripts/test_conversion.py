@@ -51,7 +51,9 @@ def converted(tmp_path: Path, instances: int, *more: str, parts: int = 1) -> Pat
         (own / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
         given = {"data": own / "data", "output": own / "out", "baseline": baseline, "resources": own / "resources.json"}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        assert convert.main([*words, "--parts", str(parts), "--seed", "7", *(more or BINARY)]) == 0
+        words += ["--parts", str(parts), "--seed", "7", "--message", str(own / "message")]
+        assert convert.main([*words, *(more or BINARY)]) == 0
+        assert bool((own / "message").read_text()) == (number == 0), "what is true of all data is said once"
         shutil.copytree(own / "out", gathered, dirs_exist_ok=True)
     return gathered
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import evaluate
+from scripts import evaluate, predictions
 from scripts.errors import ScriptError
 from scripts.gates import compare, verdict
 from scripts.metrics import HEADLINES
@@ -398,3 +398,18 @@ def test_runs_as_the_definition_runs_it_without_heavy_imports(tmp_path: Path) ->
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     assert re.match("accuracy 0.", done.stdout)
+
+
+def test_answers_are_read_a_piece_at_a_time_and_a_wrong_line_has_its_number_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(predictions, "_PIECE_LINES", 3)
+    lines = [json.dumps({"predicted_label": row % 2, "score": row / 10}) for row in range(8)]
+    (tmp_path / "a.out").write_text("\n".join(lines) + "\n")
+    found = predictions.read_answers(tmp_path, "binary_classifier")
+    assert found.scores.tolist() == [row / 10 for row in range(8)] and found.labels is not None
+    assert found.labels.tolist() == [row % 2 for row in range(8)]
+    for wrong in ("x", '{"predicted_label": 0.5, "score": 1}', '{"predicted_label": 0, "score": 1e39}', "{}"):
+        (tmp_path / "a.out").write_text("\n".join([*lines[:7], wrong]) + "\n")
+        with pytest.raises(ScriptError, match="line 8:"):
+            predictions.read_answers(tmp_path, "binary_classifier")
