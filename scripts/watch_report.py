@@ -93,7 +93,7 @@ def _all(order: Sequence[Compared], compared: Sequence[Compared]) -> Section:
     features = [one.psi for one in compared if one.column.name not in ("score", "predicted_label")]
     if (side := image_side(len(features))) and all(one.column.is_number for one in compared[: len(features)]):
         grid = np.minimum(np.array(features, np.float32), 1).reshape(1, side, side)
-        pictures["pixels.png"] = image_grid([("", grid, ["dark: far"])], title="Distance of each pixel")
+        pictures["pixels.png"] = image_grid([("", grid, ["black: 1 or more"])], title="Stability of each pixel")
     return Section(
         "All columns",
         "The population stability index, the largest difference of the distributions, and what is missing.",
@@ -113,7 +113,7 @@ def column_chart(one: Compared) -> bytes:
     else:
         _texts(axes, parts)
     axes.grid(False, axis="x")
-    legend(axes, "upper right")
+    legend(axes)
     return png(figure)
 
 

@@ -46,6 +46,7 @@ _EXPERIMENTS: Final = (
     "AssociateTrialComponent",
 )
 
+_VERBS: Final = ("Create", "Delete", "Describe", "Update")
 _RULE_ACTIONS: Final = (
     "DeleteRule",
     "DescribeRule",
@@ -231,7 +232,8 @@ def _webhook(settings: Settings, names: _Names) -> Iterator[Statement]:
     name, secret = webhook_name(settings.name), settings.notify.webhook
     own = [names.arn("events", f"{kind}/{name}*") for kind in ("api-destination", "connection")]
     # Every plan looks whether there is one that is wanted no more.
-    yield _allow("Webhook", ["events:*ApiDestination", "events:*Connection"], own)
+    actions = [f"events:{verb}{kind}" for verb in _VERBS for kind in ("ApiDestination", "Connection")]
+    yield _allow("Webhook", actions, own)
     if not secret:
         return
     kept = [f"secretsmanager:{verb}" for verb in ("CreateSecret", "DescribeSecret", "PutSecretValue", "DeleteSecret")]

@@ -6,6 +6,8 @@ The commands are those that an engineer types; what the watch does must be cover
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ import pandas as pd
 import pytest
 
 from pipeline import data
+from pipeline.config.settings import Settings, load
+from pipeline.deploy.desired import desired
 from pipeline.executions import control
 from pipeline.local.containers.hosting import capture
-from tests.e2e.test_policy_of_a_run import PARAMETERS, ended
+from pipeline.operate import policy
+from tests.e2e.test_policy_of_a_run import PARAMETERS, allows, ended, record
 from tests.support.clients import clients_of
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET
@@ -27,6 +32,8 @@ from tests.support.waiting import until
 
 NAME = "churn"
 ROWS = 400
+ENGINEER = re.compile("Pipeline")
+"""What only the commands of the test call."""
 
 
 @pytest.fixture
@@ -47,9 +54,15 @@ def run(
         ("RELEASE", "false"),
         ("ROLLOUT", "kind=all-at-once,capture_percent=100"),
         ("WATCH", f"hours=1,labels=s3://{BUCKET}/labels"),
+        ("NOTIFY", "arn:aws:sns:us-east-1:123456789012:people"),
     ):
         monkeypatch.setenv(f"PIPELINE_{name}", value)
     return Commands(local, NAME, monkeypatch, capsys)
+
+
+def where() -> Settings:
+    """The settings that the commands have."""
+    return load(flags={"name": NAME, "bucket": BUCKET}, variables=os.environ)
 
 
 def deployed(local: LocalService, folder: Path) -> None:
@@ -110,8 +123,9 @@ def result(local: LocalService, arn: str, name: str) -> Any:
 
 
 def test_rows_like_those_of_the_training_pass_and_drift_is_named_by_column(
-    local: LocalService, run: Commands, tmp_path: Path
+    local: LocalService, run: Commands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    local.client("sns").create_topic(Name="people")
     new = run("upsert")
     assert "+ pipeline churn-watch: 3 parameters, 3 steps" in new.out, new
     assert "+ rule churn-watch: The endpoint of churn is watched for drift: rate(1 day)." in new.out
@@ -131,12 +145,21 @@ def test_rows_like_those_of_the_training_pass_and_drift_is_named_by_column(
     metrics = {item["MetricName"] for item in local.client("cloudwatch").list_metrics()["Metrics"]}
     assert {f"feature_baseline_drift_{name}" for name in ("age", "income", "city", "active", "score")} <= metrics
 
+    recorded = record(local.service, monkeypatch)
     other = customers(ROWS, 3)
     other["income"] *= 3
     other.loc[np.arange(ROWS) % 4 == 0, "age"] = None
     ask(local, other, "other")
+    recorded.clear()
     arn = control.start(clients, f"{NAME}-watch", {})
     assert ended(local.service, arn) == "Failed"
+    done = {call for call in recorded if not ENGINEER.search(call[0])}
+    settings = where()
+    document = policy.policy("pipeline", settings, json.loads(desired(settings, cache=None).definition))
+    assert ("s3:GetObject", f"arn:aws:s3:::{BUCKET}/labels/same.jsonl") in done
+    assert sorted(call for call in done if not allows(document, *call)) == []
+    told = until(lambda: [one.text for one in local.service.events.told if "Drift in" in one.text])
+    assert told[0].startswith("churn: endpoint churn: Drift in ") and "Look: pipeline report arn:" in told[0]
     said = run("follow", arn.rpartition("/")[2])
     assert said.code == 3 and "Drift in" in said.err, said
     found = {

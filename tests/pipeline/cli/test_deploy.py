@@ -128,7 +128,8 @@ def test_the_ci_role_of_pipeline_policy_may_make_every_call_that_they_make(state
     assert "pricing:GetProducts" in allowed
     called -= {"GetProducts"}
     assert {"CreatePipeline", "UpdatePipeline", "DeleteTags"} < called
-    rules = {operation for operation in called if "Rule" in operation or "Target" in operation}
+    of_events = ("Rule", "Target", "ApiDestination", "Connection")
+    rules = {operation for operation in called if any(part in operation for part in of_events)}
     assert {"DescribeRule", "PutRule", "PutTargets"} <= rules
     called -= {"TagResource"}
     assert {f"events:{operation}" for operation in {*rules, "TagResource"}} <= allowed
