@@ -142,11 +142,13 @@ def test_ci_may_remove_nothing() -> None:
         for action in statement["Action"]
     ]
     deletes = {action for action in actions if "Delete" in action}
-    assert deletes == {"sagemaker:DeleteTags", "sagemaker:DeletePipeline", "events:DeleteRule"}
+    webhook = {"events:DeleteApiDestination", "events:DeleteConnection"}
+    assert deletes == {"sagemaker:DeleteTags", "sagemaker:DeletePipeline", "events:DeleteRule"} | webhook
     document = policy.policy("ci", settings(), EVERY_TYPE)
     assert not allows(document, "sagemaker:DeletePipeline", sagemaker("pipeline/Demo"))
     assert allows(document, "sagemaker:DeletePipeline", sagemaker("pipeline/Demo-release"))
     assert not allows(document, "events:DeleteRule", "arn:aws:events:us-east-1:123456789012:rule/other-release")
+    assert not allows(document, "events:DeleteConnection", "arn:aws:events:us-east-1:123456789012:connection/other/1")
 
 
 def test_eventbridge_may_start_the_release_and_publish_to_the_topics_and_nothing_else() -> None:
