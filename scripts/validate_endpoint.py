@@ -80,7 +80,7 @@ def validate(
 ) -> str:
     """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary.
 
-    `version` is the ARN of the version that is released, if one is, `registered` the figures it was registered with.
+    `version` is the ARN of the version that is served, if one is, `registered` the figures it was registered with.
     """
     config = deployment.wait_in_service()
     try:
@@ -255,6 +255,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--predictions", type=Path, help="folder of the batch predictions (.out)")
     parser.add_argument("--labels", type=Path, help="folder of labels.csv")
     parser.add_argument("--model-package", default="", help="the ARN of the version whose test set is used instead")
+    parser.add_argument("--serves", default="", help="the ARN of the version that the endpoint serves, to mark it by")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--task", choices=TASKS, required=True)
@@ -275,6 +276,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 features=options.features,
                 predictions=options.predictions,
                 labels=options.labels,
+                version=options.serves,
                 **given,
             )
 

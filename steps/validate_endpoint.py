@@ -26,12 +26,14 @@ def validate_endpoint(
     instance_type: Any,
     test_set: Mapping[str, Any],
     version: Any | None = None,
+    serves: Any | None = None,
     after: Step | None = None,
 ) -> ProcessingStep:
     """The step; `endpoint_name` is the property of the deployed endpoint, or it runs `after` what deploys it.
 
     `test_set` are the S3 prefixes of features, labels and predictions. Without any, the endpoint is held to those that
-    were registered with the `version`, the ARN of a model package, and marked as serving it.
+    were registered with the `version`, the ARN of a model package, and marked as serving it; with a test set it is
+    marked as serving the version that it `serves`.
     """
     job = Job(
         step=NAME,
@@ -40,6 +42,7 @@ def validate_endpoint(
             ("endpoint-name", endpoint_name),
             *((name, input_folder(name)) for name in test_set),
             *([("model-package", version)] if version is not None else []),
+            *([("serves", serves)] if serves is not None else []),
             ("output", output_folder("validation")),
             ("batches", str(BATCHES)),
             ("task", task),

@@ -38,18 +38,19 @@ def list_(
 ) -> None:
     """List the versions with their figures."""
     from pipeline.cli.tables import models_json, models_table
-    from pipeline.operate import registry
+    from pipeline.operate import registry, release
 
     settings, clients = where.opened()
     name = group or settings.model_group
     found = registry.models(clients, name, count=count)
+    serving = release.served(clients, settings.endpoint)
     if json:
-        print(models_json(found))
+        print(models_json(found, serving.now))
         return
     if not found:
         print(f"no versions in the group {name}: an execution that passes its gate registers one", file=sys.stderr)
         return
-    console().print(models_table(found))
+    console().print(models_table(found, {serving.before: "served before", serving.now: f"serves {settings.endpoint}"}))
 
 
 @app.command()

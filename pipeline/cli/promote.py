@@ -41,7 +41,7 @@ def promote(
 
     settings = where.load()
     wished = _target(where, settings, to)
-    documents = needed(settings, wished, promotion.FOLDER)
+    documents = needed(settings, wished)
     if policies:
         _print(documents)
         return

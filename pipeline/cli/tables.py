@@ -138,16 +138,26 @@ def _counts(row: Mapping[str, int], actual: str) -> Iterator[str | Text]:
         yield Text(f"{value:,}", "bold" if predicted == actual else "" if value else "dim")
 
 
-def models_table(models: Sequence[RegisteredModel]) -> Table:
-    """One row a version."""
+def models_table(models: Sequence[RegisteredModel], endpoint: Mapping[str, str]) -> Table:
+    """One row a version; `endpoint` says by ARN what a version has to do with it, of which there is a column then."""
     shown = [name for name in _HEADLINES if any(name in model.figures for model in models)]
-    headings = ("version", "status", "registered", *shown, "")
-    return plain_table(headings, (_model(model, shown) for model in models), right=("version", *shown))
+    notes = [endpoint.get(model.arn, "") for model in models]
+    column = ["endpoint"] if any(notes) else []
+    rows = (_model(model, shown, [note] if column else []) for model, note in zip(models, notes, strict=True))
+    return plain_table(("version", "status", "registered", *shown, *column, ""), rows, right=("version", *shown))
 
 
-def models_json(models: Sequence[RegisteredModel]) -> str:
-    """The same as JSON, with the execution and the artefact of each."""
-    rows = [{**vars(model), "created": model.created.isoformat(), "figures": dict(model.figures)} for model in models]
+def models_json(models: Sequence[RegisteredModel], serves: str) -> str:
+    """The same as JSON, with the execution and the artefact of each; `serves` is the ARN that the endpoint serves."""
+    rows = [
+        {
+            **vars(model),
+            "created": model.created.isoformat(),
+            "figures": dict(model.figures),
+            "serves": model.arn == serves,
+        }
+        for model in models
+    ]
     return json.dumps(rows, indent=2)
 
 
@@ -166,10 +176,10 @@ def parameters_table(
     return plain_table(("parameter", *versions), ((name, *values) for name, values in differing.items()))
 
 
-def _model(model: RegisteredModel, shown: Sequence[str]) -> list[str]:
+def _model(model: RegisteredModel, shown: Sequence[str], endpoint: Sequence[str]) -> list[str]:
     figures = (f"{model.figures[name]:.4f}" if name in model.figures else "" for name in shown)
     created = model.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return [str(model.version), model.status, created, *figures, model.remark]
+    return [str(model.version), model.status, created, *figures, *endpoint, model.remark]
 
 
 def _compared(name: str, first: RegisteredModel, second: RegisteredModel) -> list[str]:

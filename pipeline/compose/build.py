@@ -128,7 +128,12 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
 
     deployed, named = deployed_as_wished(context, settings, p, model.properties.ModelName)
     validated = validate_endpoint(
-        context, instance_type=p["ProcessingInstanceType"], task=task, test_set=test_set, **named
+        context,
+        instance_type=p["ProcessingInstanceType"],
+        task=task,
+        test_set=test_set,
+        serves=registered.properties.ModelPackageArn,
+        **named,
     )
     deployment = check_deploy(deploy=p["Deploy"], steps=[*deployed, validated], after=registered)
 

@@ -25,6 +25,10 @@ CACHED_FOR: Final = timedelta(days=30)
 _LONGEST_RUN: Final = timedelta(days=2)
 """The cache counts from the end of a step; here the start of its execution is known."""
 
+EXECUTIONS: Final = "executions/"
+PROMOTED: Final = "promoted/"
+"""The folders of files; those that a promotion copied are named with theirs, the others by their execution."""
+
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BATCH: Final = 1000
 _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
@@ -131,7 +135,8 @@ def age(item: Item, now: datetime) -> str:
 
 def reusable(item: Item, now: datetime) -> bool:
     """Whether the cache could still offer what the thing holds to a later execution: AWS's looks at no file."""
-    return item.kind is RemainsKind.EXECUTION_FILES and now - item.changed < CACHED_FOR + _LONGEST_RUN
+    made_by_steps = item.kind is RemainsKind.EXECUTION_FILES and not item.name.startswith(PROMOTED)
+    return made_by_steps and now - item.changed < CACHED_FOR + _LONGEST_RUN
 
 
 def _named(name: str, items: Sequence[Item]) -> list[Item]:

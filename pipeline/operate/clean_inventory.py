@@ -18,7 +18,7 @@ from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
 from pipeline.operate import schedule
-from pipeline.operate.clean import Item, RemainsKind
+from pipeline.operate.clean import EXECUTIONS, PROMOTED, Item, RemainsKind
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
@@ -107,17 +107,22 @@ class _Reader:
     def execution_files(self) -> Iterator[Item]:
         from botocore.exceptions import ClientError
 
-        bucket, root = self.settings.bucket, f"{self.settings.prefix}/executions/"
+        bucket, below = self.settings.bucket, f"{self.settings.prefix}/"
         started = self._executions()
-        pages = self.clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=root, Delimiter="/")
+        lists = self.clients.s3.get_paginator("list_objects_v2")
         try:
-            prefixes = [found["Prefix"] for page in pages for found in page.get("CommonPrefixes", [])]
+            prefixes = [
+                found["Prefix"]
+                for folder in (EXECUTIONS, PROMOTED)
+                for page in lists.paginate(Bucket=bucket, Prefix=f"{below}{folder}", Delimiter="/")
+                for found in page.get("CommonPrefixes", [])
+            ]
         except ClientError as error:
             if error_code(error) == "NoSuchBucket":
                 return
             raise
         for prefix in prefixes:
-            name = prefix.removeprefix(root).rstrip("/")
+            name = prefix.removeprefix(below).removeprefix(EXECUTIONS).rstrip("/")
             when, status = started.get(name) or (self._newest(bucket, prefix), "")
             running = f"the execution is {status}" if status and status not in TERMINAL else ""
             yield Item(RemainsKind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
@@ -153,10 +158,11 @@ class _Reader:
         return newest
 
     def _files(self, documents: Any) -> frozenset[tuple[RemainsKind, str]]:
-        """The executions whose files a description names, wherever in it."""
-        root = re.escape(f"s3://{self.settings.bucket}/{self.settings.prefix}/executions/")
+        """The executions whose files a description names, wherever in it, and the promotions."""
+        root = re.escape(f"{self.settings.root}/")
+        found = re.findall(f"{root}({EXECUTIONS}|{PROMOTED})([^/'\"]+)", repr(documents))
         return frozenset(
-            (RemainsKind.EXECUTION_FILES, name) for name in re.findall(f"{root}([^/'\"]+)", repr(documents))
+            (RemainsKind.EXECUTION_FILES, f"{folder.removeprefix(EXECUTIONS)}{name}") for folder, name in found
         )
 
     def _own(self, arn: str, name: str) -> bool:

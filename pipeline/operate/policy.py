@@ -18,6 +18,7 @@ from pipeline.config.settings import Settings, partition
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
+from pipeline.operate.clean import EXECUTIONS, PROMOTED
 from pipeline.rules import PURPOSES, rule_name
 from pipeline.webhooks import webhook_name
 
@@ -262,7 +263,8 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield _allow("Clean", _sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
     alarms = [names.arn("cloudwatch", f"alarm:{settings.endpoint}-*")]
     yield _allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
-    yield _allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/executions/*")])
+    files = [names.s3(f"{settings.bucket}/{settings.prefix}/{folder}*") for folder in (EXECUTIONS, PROMOTED)]
+    yield _allow("CleanFiles", ["s3:DeleteObject"], files)
     # What others made is looked at too: it may use what is to be removed.
     listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
     looks = [f"{name}s" if name.startswith("List") else name for name in listed]

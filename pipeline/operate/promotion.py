@@ -20,10 +20,10 @@ from pipeline.config.settings import Settings
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
+from pipeline.operate.clean import PROMOTED
 
 FROM: Final = "PromotedFrom"
 CONTENT: Final = "PromotedSha256"
-FOLDER: Final = "promoted"
 _HASHES: Final = ("FeaturizerSha256", "ModelSha256")
 _KEPT: Final = ("ContainerHostname", "Image", "Environment", "Framework", "FrameworkVersion")
 _SPECIFICATION: Final = (
@@ -133,7 +133,7 @@ class _Moved:
     def __init__(self, source: PromotionPlace, target: PromotionPlace, content: str) -> None:
         self._source, self._target = source, target
         self._below = f"{source.settings.root}/"
-        self._root = f"{target.settings.root}/{FOLDER}/{content[:16]}"
+        self._root = f"{target.settings.root}/{PROMOTED}{content[:16]}"
         key = target.settings.kms_key
         self._encrypted = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
 

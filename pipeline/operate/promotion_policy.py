@@ -10,14 +10,15 @@ from typing import Any, Final
 
 from pipeline.clients import Clients, error_code
 from pipeline.config.settings import Settings, partition
+from pipeline.operate.clean import PROMOTED
 
 Document = dict[str, Any]
 
 _ASSUMED: Final = ":assumed-role/"
 
 
-def policies(source: Settings, target: Settings, folder: str) -> Mapping[str, Document]:
-    """The two policies by environment; `folder` is the target's folder of promoted files."""
+def policies(source: Settings, target: Settings) -> Mapping[str, Document]:
+    """The two policies by environment."""
     reads = [
         _allow("Version", ["sagemaker:DescribeModelPackage", "sagemaker:ListModelPackages"], _registry(source)),
         _allow("Files", ["s3:GetObject"], [f"{_bucket(source)}/{source.prefix}/*"]),
@@ -27,7 +28,7 @@ def policies(source: Settings, target: Settings, folder: str) -> Mapping[str, Do
     registers = [f"sagemaker:{action}" for action in (*actions, "ListModelPackages", "AddTags")]
     writes = [
         _allow("Register", registers, _registry(target)),
-        _allow("Copy", ["s3:PutObject", "s3:AbortMultipartUpload"], [f"{_bucket(target)}/{target.prefix}/{folder}/*"]),
+        _allow("Copy", ["s3:PutObject", "s3:AbortMultipartUpload"], [f"{_bucket(target)}/{target.prefix}/{PROMOTED}*"]),
     ]
     for settings, statements, verbs in ((source, reads, ["Decrypt"]), (target, writes, ["Decrypt", "GenerateDataKey"])):
         if settings.kms_key and settings.kms_key.startswith("arn:"):

@@ -173,5 +173,33 @@ def test_what_is_wrong_with_a_version_ends_its_release_and_is_told(
         assert any(reason in bad.err for reason in reasons), bad.err
         assert serves(local) == good
 
-    back = run("models", "rollback")
+    assert [row.split()[0] for row in run("models", "list").out.splitlines() if f"serves {NAME}" in row] == ["2"]
+    back = run("models", "rollback", "--follow")
     assert "moves endpoint canary to version 1 (now version 2)" in back.out, back
+    assert serves(local)[1] == "1"
+    nothing_is_left(local, run)
+
+
+def nothing_is_left(local: LocalService, run: Commands) -> None:
+    """Of what the releases made, once the endpoint is deleted and the rest cleaned."""
+    events = local.client("events")
+    assert alarms(local) == {f"{NAME}-errors", f"{NAME}-latency"}
+    assert run("endpoint", "delete", "--yes").code == 0
+    assert alarms(local) == set()
+    rules = [f"rule:{rule['Name']}" for rule in events.list_rules()["Rules"]]
+    assert run("clean", *rules, "--yes").code == 0
+    cleaned = run("clean", "--older-than", "0m", "--yes")
+    assert cleaned.code == 0, cleaned
+    left = (
+        events.list_rules()["Rules"],
+        local.sagemaker.list_endpoints()["Endpoints"],
+        local.sagemaker.list_endpoint_configs()["EndpointConfigs"],
+        local.sagemaker.list_models()["Models"],
+    )
+    assert left == ([], [], [], [])
+
+
+def alarms(local: LocalService) -> set[str]:
+    """Those of the endpoint: moto's are one set for a process."""
+    found = local.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{NAME}-")["MetricAlarms"]
+    return {alarm["AlarmName"] for alarm in found}

@@ -68,6 +68,9 @@ class Ran:
     first: Report
     worse: Report
     registered: dict[str, str]
+    version: str
+    """The ARN of that version, and what the endpoint says that it serves."""
+    released: str
     artifact: str
     """The hash of the artefact that the first run trained."""
     """The properties of the version that the first run registered."""
@@ -99,7 +102,17 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
             f"s3://{SETTINGS.bucket}/"
         )
         artifact = hashlib.sha256(local.s3.get_object(Bucket=SETTINGS.bucket, Key=uri)["Body"].read()).hexdigest()
-        yield Ran(found, json.loads(wanted.definition), *reports, package["CustomerMetadataProperties"], artifact)
+        endpoint = local.sagemaker.describe_endpoint(EndpointName=SETTINGS.endpoint)["EndpointArn"]
+        tags = {tag["Key"]: tag["Value"] for tag in local.sagemaker.list_tags(ResourceArn=endpoint)["Tags"]}
+        yield Ran(
+            found,
+            json.loads(wanted.definition),
+            *reports,
+            package["CustomerMetadataProperties"],
+            package["ModelPackageArn"],
+            tags["released"],
+            artifact,
+        )
 
 
 def ended(service: Service, arn: str) -> str:
@@ -242,3 +255,7 @@ def test_the_comparison_goes_into_the_registry(ran: Ran) -> None:
 
 def test_the_hash_of_what_was_evaluated_goes_into_the_registry(ran: Ran) -> None:
     assert ran.registered["ModelSha256"] == ran.artifact
+
+
+def test_a_deployment_by_the_training_pipeline_says_which_version_is_served(ran: Ran) -> None:
+    assert ran.released == ran.version

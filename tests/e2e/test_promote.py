@@ -60,6 +60,9 @@ def test_a_version_is_trained_again_bit_by_bit_and_promoted_to_where_an_approval
     assert other.code == 1
     assert "version 1 is not reproduced: the weight of feature" in other.err, other
     assert "of 784 differ, by at most" in other.err
+    for name, where in ((NAME, ()), ("live", ("--env", "prod"))):
+        rules = [rule["Name"] for rule in local.client("events").list_rules(NamePrefix=f"{name}-")["Rules"]]
+        assert run("clean", *(f"rule:{rule}" for rule in rules), "--yes", *where, settings=not where).code == 0
 
 
 def altered(local: LocalService, uri: str) -> None:

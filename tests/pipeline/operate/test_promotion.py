@@ -17,7 +17,7 @@ import pytest
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import UsageError
-from pipeline.operate import promotion, promotion_policy
+from pipeline.operate import promotion_policy
 from pipeline.operate.promotion import PromotionPlace, promote
 from tests.support.clients import aws_alone, clients_of
 from tests.support.commands import Commands
@@ -238,7 +238,7 @@ def iam(decisions: Mapping[str, str]) -> Iterator[str]:
 
 
 def test_what_iam_refuses_is_named_before_anything_is_written(there: tuple[LocalService, LocalService]) -> None:
-    documents = promotion_policy.policies(DEV, PROD, promotion.FOLDER)
+    documents = promotion_policy.policies(DEV, PROD)
     clients = clients_of(there[0])
     assert promotion_policy.refused(clients, documents["prod"]) == ()
     with iam({"s3:PutObject": "implicitDeny"}) as address:
@@ -260,7 +260,7 @@ def test_the_policies_allow_every_call_of_a_promotion(both: tuple[PromotionPlace
                 unique_id="calls",
             )
     promote(source, target, arn, progress=lambda _: None)
-    documents = promotion_policy.policies(DEV, PROD, promotion.FOLDER)
+    documents = promotion_policy.policies(DEV, PROD)
     named = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
     for environment, calls in called.items():
         allowed = {
