@@ -18,6 +18,8 @@ from steps.context import Context
 from steps.script_job import MESSAGE, Job, output_folder, step_arguments
 
 NAME: Final = "RolloutEndpoint"
+MADE_BY: Final = "pipeline-execution"
+"""The tag by which `clean` knows what the script made: SageMaker marks only what a step of its own makes."""
 _STARTING_SECONDS: Final = 3600
 
 
@@ -62,6 +64,7 @@ def rollout_endpoint(
             ("capture-percent", str(capture_percent)),
             ("capture-uri", f"{context.root}/captured"),
             *(("tag", f"{key}={value}") for key, value in context.tags),
+            ("tag", Join(on="=", values=[MADE_BY, ExecutionVariables.PIPELINE_EXECUTION_ARN])),
             ("output", output_folder("rollout")),
             ("message", MESSAGE),
         ],

@@ -21,6 +21,8 @@ from pipeline.operate import schedule
 from pipeline.operate.clean import EXECUTIONS, PROMOTED, Item, RemainsKind
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
+SCRIPT_TAG: Final = "pipeline-execution"
+"""That of what a script made by the API in an execution (`steps.rollout_endpoint`)."""
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -167,7 +169,7 @@ class _Reader:
 
     def _own(self, arn: str, name: str) -> bool:
         tags: dict[str, str] = {tag["Key"]: tag["Value"] for tag in self._all("list_tags", "Tags", ResourceArn=arn)}
-        maker = tags.get(EXECUTION_TAG)
+        maker = tags.get(EXECUTION_TAG) or tags.get(SCRIPT_TAG)
         if maker:
             # ARNs have shown a pipeline's name in lower case.
             name_in_arn: str = maker.partition(":pipeline/")[2].partition("/")[0]

@@ -102,6 +102,7 @@ def test_validate_endpoint_is_called_so() -> None:
         "--features": "/opt/ml/processing/input/features",
         "--predictions": "/opt/ml/processing/input/predictions",
         "--labels": "/opt/ml/processing/input/labels",
+        "--serves": {"Get": "Steps.RegisterModel.ModelPackageArn"},
         "--output": "/opt/ml/processing/output/validation",
         "--batches": "100",
         "--task": "regressor",
