@@ -74,7 +74,7 @@ $(UV):
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
 	@echo "setting up .venv: some 100 packages, a minute or two the first time"
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
-	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -e .
+	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -C editable_mode=compat -e .
 	@touch $@
 
 $(DEVELOPER): $(INSTALLED)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from pipeline.cli import deploy, endpoint, executions, local, models, operations, promote, run, schedules, start
+from pipeline.cli.needed import needed
 from pipeline.errors import PipelineError
 from pipeline.terminal import shown_safely
 
@@ -70,7 +71,7 @@ def execute(arguments: list[str]) -> int:
 
 def _execute(arguments: list[str]) -> int:
     try:
-        answer = app(arguments, prog_name="pipeline", standalone_mode=False)
+        answer = needed(app, arguments)(arguments, prog_name="pipeline", standalone_mode=False)
     except PipelineError as error:
         print(error.show(), file=sys.stderr)
         return error.exit_code

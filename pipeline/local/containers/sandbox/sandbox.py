@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -294,9 +295,16 @@ def _re_rooted(
 
 
 def _covers() -> list[str]:
-    """What a job must not see: this project's packages, and the user's AWS files."""
+    """What a job must not see: this project's packages, what puts them on the path, and the user's AWS files."""
     hidden = [_INSTALLED / package for package in _PACKAGES]
-    return [str(path) for path in (*hidden, Path.home() / ".aws") if path.exists()]
+    return [str(path) for path in (*hidden, *_path_files(), Path.home() / ".aws") if path.exists()]
+
+
+@functools.cache
+def _path_files() -> list[Path]:
+    """The .pth files of an editable install: a covered package that they lead to could be imported, though empty."""
+    files = Path(sysconfig.get_path("purelib")).glob("*.pth")
+    return [file for file in files if str(_INSTALLED) in file.read_text(encoding="utf-8", errors="replace").split("\n")]
 
 
 def _bounded(limits: Limits, kind: Isolation) -> Limits:
