@@ -78,7 +78,9 @@ def validate(
     version: str = "",
     registered: Mapping[str, Any] | None = None,
 ) -> str:
-    """Compare, write `validation.json` and `confusion.png`, and tag or put back the endpoint; a one-line summary.
+    """Compare, write what was found, and tag or put back the endpoint; a one-line summary.
+
+    `validation.json` is always written, `confusion.png` where the answers differ.
 
     `version` is the ARN of the version that is served, if one is, `registered` the figures it was registered with.
     """
@@ -244,7 +246,8 @@ def _write(
         count = class_count(replies.answers, classes, len(known))
         matrix = confusion(classes, replies.answers.labels, count)
         result["confusion_matrix"] = matrix.tolist()
-        outputs.write(folder / "confusion.png", confusion_chart(matrix, shown_names(known, count)))
+        if comparison.reason:  # else it is the picture that the evaluation has
+            outputs.write(folder / "confusion.png", confusion_chart(matrix, shown_names(known, count)))
     outputs.write_json(folder / "validation.json", result)
 
 

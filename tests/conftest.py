@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.torture import length
+
 # Other programs share the machine: how long an example takes says nothing. Every run tries the same examples, but one
 # with a seed of its own (PIPELINE_TORTURE_SEED) looks for new ones.
 settings.register_profile(
@@ -56,6 +58,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _leave_out_stories(config, items)
     seed = config.getoption("--shuffle")
     if seed is not None:
         order = random.Random(seed)
@@ -69,6 +72,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return next((place for place, name in enumerate(_FIRST) if file.startswith(name)), len(_FIRST))
 
     items.sort(key=rank)
+
+
+def _leave_out_stories(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """They run at full length, and where their file is asked for by name."""
+    if length(brief=False, full=True):
+        return
+    named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
+    stories = [item for item in items if item.get_closest_marker("story") and item.path not in named]
+    items[:] = [item for item in items if item not in set(stories)]
+    config.hook.pytest_deselected(items=stories)
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -19,6 +19,8 @@ import pytest
 from tests.support.docs import ROOT
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.story
+
 
 def said(*command: str | Path, folder: Path) -> str:
     own = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR", "PATH") if name in os.environ}

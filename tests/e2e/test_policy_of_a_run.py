@@ -33,6 +33,8 @@ from tests.support.clients import clients_of
 from tests.support.service import local_service
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.story
+
 SETTINGS = Settings(parameters={"MaxRegression": 0})
 WORSE = {"Epochs": "1", "LearningRate": "0.000001", "NumModels": "1", "Deploy": "false"}
 PARAMETERS = {f"Min{name}": "0" for name in ("Accuracy", "Precision", "Recall", "F1", "Auc")}

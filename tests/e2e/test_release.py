@@ -26,6 +26,8 @@ from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService, local_service
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.story
+
 NAME = "digits"
 ENGINEER = re.compile(r"UpdateModelPackage|CreateModelPackage|Pipeline|List")
 """What only the commands of the test call."""

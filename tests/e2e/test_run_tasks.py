@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import Ended, Here
 
-pytestmark = pytest.mark.xdist_group("run_tasks")
+pytestmark = pytest.mark.story
 
 
 @pytest.fixture

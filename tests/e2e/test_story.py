@@ -26,6 +26,8 @@ from tests.support.command import Ended, pipeline
 from tests.support.golden import assert_golden
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.story
+
 PROJECT = Path(__file__).parents[2]
 NAME = "linear-learner-dev"
 BUCKET = "linear-learner-pipeline-123456789012"

@@ -87,10 +87,11 @@ class Time:
     """Passes only when slept."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.now, self.slept = 0.0, list[float]()
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+        self.slept.append(seconds)
 
     def monotonic(self) -> float:
         return self.now
@@ -114,6 +115,15 @@ def throttled() -> ClientError:
 
 def test_following_shows_each_change_once_and_ends() -> None:
     assert followed(Service("Executing", "Executing", "Succeeded")) == ["Executing", "Succeeded"]
+
+
+def test_on_this_machine_it_asks_less_often_while_nothing_changes() -> None:
+    """Each question takes CPU from the jobs that it asks about."""
+    service, time = Service(*["Executing"] * 8, "Stopping", "Stopped"), Time()
+    service.target = Target("us-east-1", "123456789012", "http://127.0.0.1:1")
+    list(executions.follow(service, ARN, sleep=time.sleep, monotonic=time.monotonic))  # type: ignore[arg-type]
+    assert time.slept[:2] == [0.1, pytest.approx(0.15)]
+    assert time.slept[5:] == [0.5, 0.5, 0.5, 0.1]
 
 
 def test_following_ends_at_stopped_and_completed_with_failures_too() -> None:
