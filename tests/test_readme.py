@@ -137,6 +137,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run([sys.executable, "-m", "pipeline", "local", "stop"], cwd=made, check=True, capture_output=True)
 
 
+@pytest.mark.story
 def test_what_a_reader_types_works_as_written(folder: Path) -> None:
     """All shell and Python blocks after the first, in one shell, in their order; it stops at the first failure."""
     script = [*SHELL]
