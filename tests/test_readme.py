@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import command_lines, docs, torture
+from tests.support import command_lines, docs
 from tests.support.clone import clone, shell, touched
 
 ROOT = docs.ROOT
@@ -161,34 +161,32 @@ def test_only_these_pages_have_lines_for_a_clone() -> None:
     assert pages == {ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"}
 
 
-if torture.length(False, True):
+@pytest.mark.story
+def test_the_lines_for_a_clone_work_as_written_and_leave_nothing_that_git_sees(tmp_path: Path) -> None:
+    """Those of the first page, CI's among them, of the contributors' page and of the tests'.
 
-    @pytest.mark.torture
-    def test_the_lines_for_a_clone_work_as_written_and_leave_nothing_that_git_sees(tmp_path: Path) -> None:
-        """Those of the first page, CI's among them, of the contributors' page and of the tests'.
-
-        Of the tests, which `make torture` follows upon, a few files run.
-        """
-        project = clone(tmp_path / "project")
-        few = {"PYTEST_ADDOPTS": "-o testpaths=tests/steps -k 'test_steps or test_idx or test_view'"}
-        change, merged = bash_blocks(ROOT / "README.md")
-        shell(project, MAKE, **few)
-        said = shell(project, f"{_STOPPED}\n{change}", BASE="HEAD", **few)
-        assert "Succeeded" in said and "reused" in (project / "report.md").read_text(encoding="utf-8")
-        for page in (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"):
-            for block in bash_blocks(page):
-                shell(project, block, **few)
-        # What is merged goes to AWS; here AWS is the service on localhost, which has AWS's public data sets.
-        shell(
-            project,
-            f"""pipeline local start --detach
-            {_STOPPED}
-            eval "$(pipeline local env)"
-            address=$(pipeline definition --env staging | python -c "{_INPUT}")
-            bucket=${{address#s3://}}; aws s3 mb "s3://${{bucket%%/*}}"
-            aws s3 cp .sagemaker/data/digits.npz "$address/digits.npz"
-            {merged}""",
-            BUILD_NUMBER="7",
-        )
-        assert "EvaluateModel" in (project / "report.html").read_text(encoding="utf-8")
-        assert touched(project) == set()
+    Of the tests, which `make torture` follows upon, a few files run.
+    """
+    project = clone(tmp_path / "project")
+    few = {"PYTEST_ADDOPTS": "-o testpaths=tests/steps -k 'test_steps or test_idx or test_view'"}
+    change, merged = bash_blocks(ROOT / "README.md")
+    shell(project, MAKE, **few)
+    said = shell(project, f"{_STOPPED}\n{change}", BASE="HEAD", **few)
+    assert "Succeeded" in said and "reused" in (project / "report.md").read_text(encoding="utf-8")
+    for page in (ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"):
+        for block in bash_blocks(page):
+            shell(project, block, **few)
+    # What is merged goes to AWS; here AWS is the service on localhost, which has AWS's public data sets.
+    shell(
+        project,
+        f"""pipeline local start --detach
+        {_STOPPED}
+        eval "$(pipeline local env)"
+        address=$(pipeline definition --env staging | python -c "{_INPUT}")
+        bucket=${{address#s3://}}; aws s3 mb "s3://${{bucket%%/*}}"
+        aws s3 cp .sagemaker/data/digits.npz "$address/digits.npz"
+        {merged}""",
+        BUILD_NUMBER="7",
+    )
+    assert "EvaluateModel" in (project / "report.html").read_text(encoding="utf-8")
+    assert touched(project) == set()

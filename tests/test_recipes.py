@@ -1,7 +1,7 @@
 """The recipes of steps/README.md, followed in clones of the project by a program that does only what they say.
 
-Those that go together are followed together, in two clones. At full length the checks, the goldens, the pipeline's own
-tests and a run to a validated endpoint must pass in each; in brief the clone must lint and compose.
+Those that go together are followed together, in two clones. The stories also run the checks, the goldens, the
+pipeline's own tests and the pipeline to a validated endpoint in each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import pytest
 
 from pipeline.config.settings import load
 from pipeline.definition.check import check, steps
-from tests.support import torture
 from tests.support.clone import clone, shell, touched
 from tests.support.docs import ROOT
 
@@ -75,7 +74,6 @@ DATA, ALGORITHM, SERVERLESS = "Another data set", "Another algorithm", "A server
 FOREST = [ALGORITHM, SERVERLESS]
 """Those that edit what others edit too: linear-learner's hyperparameters, the instances of the endpoint."""
 LINEAR = [title for title in RECIPES if title not in FOREST]
-FULL = torture.length(False, True)
 
 
 def followed(project: Path, titles: Iterable[str]) -> Path:
@@ -143,19 +141,21 @@ def test_the_environment_of_the_recipe_is_one_of_the_settings(tmp_path: Path) ->
     assert (found.region, found.default("MinAccuracy")) == ("eu-west-1", "0.97")
 
 
-@pytest.mark.torture
+@pytest.mark.parametrize("titles", [LINEAR, FOREST], ids=["linear", "forest"])
+def test_recipes_fit_the_files_that_they_name(titles: list[str], tmp_path: Path) -> None:
+    followed(tmp_path / "project", titles)
+
+
+@pytest.mark.story
 def test_own_data_gate_parameter_step_script_and_two_variants_run_to_an_endpoint(tmp_path: Path) -> None:
     project = followed(tmp_path / "project", LINEAR)
-    if not FULL:
-        definition = composed(project, "--env tumours")
-    else:
-        assert "569" in verified(project, LINEAR)
-        (text,) = (project / ".sagemaker" / "definitions").iterdir()
-        definition = json.loads(text.read_bytes().partition(b"\n")[2])
-        # A tenth of the 569 rows is the test set; its labels are counted by the step of the recipe.
-        assert sum(json.loads(made(project, "counts/counts.json").read_text()).values()) == 57
-        assert len(json.loads(made(project, "inspection/inspection.json").read_text())["features"]["names"]) == 30
-        assert "f2" in made(project, "evaluation/gates.json").read_text()
+    assert "569" in verified(project, LINEAR)
+    (text,) = (project / ".sagemaker" / "definitions").iterdir()
+    definition = json.loads(text.read_bytes().partition(b"\n")[2])
+    # A tenth of the 569 rows is the test set; its labels are counted by the step of the recipe.
+    assert sum(json.loads(made(project, "counts/counts.json").read_text()).values()) == 57
+    assert len(json.loads(made(project, "inspection/inspection.json").read_text())["features"]["names"]) == 30
+    assert "f2" in made(project, "evaluation/gates.json").read_text()
     defaults = {item["Name"]: item["DefaultValue"] for item in definition["Parameters"]}
     assert (defaults["MinF2"], defaults["Optimizer"], defaults["LabelColumn"]) == (0.5, "auto", "target")
     arguments = steps_of(definition)
@@ -169,11 +169,10 @@ def test_own_data_gate_parameter_step_script_and_two_variants_run_to_an_endpoint
     }
 
 
-@pytest.mark.torture
+@pytest.mark.story
 def test_another_algorithm_runs_to_a_serverless_endpoint(tmp_path: Path) -> None:
     project = followed(tmp_path / "project", FOREST)
-    if FULL:
-        verified(project, FOREST)
+    verified(project, FOREST)
     arguments = steps_of(composed(project))
     assert arguments["ConfigureEndpoint"]["ProductionVariants"][0]["ServerlessConfig"] == {
         "MemorySizeInMB": {"Get": "Parameters.EndpointMemory"},

@@ -28,6 +28,8 @@ from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService, local_service
 from tests.support.serving import FOREIGN_IMAGE, archive, register_foreign
 
+pytestmark = pytest.mark.story
+
 NAME = "canary"
 FACTOR = 0.01
 QUICK, PATIENT = "30", "3600"

@@ -30,6 +30,8 @@ from tests.support.raw_table import customers
 from tests.support.service import LocalService, local_service
 from tests.support.waiting import until
 
+pytestmark = pytest.mark.story
+
 NAME = "churn"
 ROWS = 400
 ENGINEER = re.compile("Pipeline")
