@@ -57,8 +57,8 @@ check: $(DEVELOPER) ## lint, spelling, types, layers
 docs: $(DEVELOPER) ## write the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.support.docs
 
-torture: $(DEVELOPER) ## kill, soak and fuzz tests at full length, and the stories of whole days
-	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m "torture or story" $(ARGS)
+torture: $(DEVELOPER) ## kill, soak and fuzz tests at full length, and all that is long
+	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m "torture or long" $(ARGS)
 
 bench: $(DEVELOPER) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import random
 import signal
@@ -27,6 +28,9 @@ settings.register_profile(
 settings.load_profile("suite")
 
 _LOOPBACK = ("127.", "::1", "localhost")
+
+# The collector looks through the SDK, moto and botocore's models each time: by default a sixth of the tests' time.
+gc.set_threshold(200_000, 50, 100)
 
 # A shell that starts the tests in the background has them ignore SIGINT, and what they start would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,7 +62,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    _leave_out_stories(config, items)
+    _leave_out_what_is_long(config, items)
     seed = config.getoption("--shuffle")
     if seed is not None:
         order = random.Random(seed)
@@ -74,14 +78,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=rank)
 
 
-def _leave_out_stories(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """They run at full length, and where their file is asked for by name."""
+def _leave_out_what_is_long(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """It runs at full length, and where its file is asked for by name."""
     if length(brief=False, full=True):
         return
     named = {Path(argument.partition("::")[0]).resolve() for argument in config.args}
-    stories = [item for item in items if item.get_closest_marker("story") and item.path not in named]
-    items[:] = [item for item in items if item not in set(stories)]
-    config.hook.pytest_deselected(items=stories)
+    long = [item for item in items if item.get_closest_marker("long") and item.path not in named]
+    items[:] = [item for item in items if item not in set(long)]
+    config.hook.pytest_deselected(items=long)
 
 
 @pytest.fixture(autouse=True, scope="module")

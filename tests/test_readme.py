@@ -137,7 +137,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     subprocess.run([sys.executable, "-m", "pipeline", "local", "stop"], cwd=made, check=True, capture_output=True)
 
 
-@pytest.mark.story
+@pytest.mark.long
 def test_what_a_reader_types_works_as_written(folder: Path) -> None:
     """All shell and Python blocks after the first, in one shell, in their order; it stops at the first failure."""
     script = [*SHELL]
@@ -161,7 +161,7 @@ def test_only_these_pages_have_lines_for_a_clone() -> None:
     assert pages == {ROOT / "README.md", ROOT / ".github" / "CONTRIBUTING.md", ROOT / "tests" / "README.md"}
 
 
-@pytest.mark.story
+@pytest.mark.long
 def test_the_lines_for_a_clone_work_as_written_and_leave_nothing_that_git_sees(tmp_path: Path) -> None:
     """Those of the first page, CI's among them, of the contributors' page and of the tests'.
 

@@ -146,7 +146,7 @@ def test_recipes_fit_the_files_that_they_name(titles: list[str], tmp_path: Path)
     followed(tmp_path / "project", titles)
 
 
-@pytest.mark.story
+@pytest.mark.long
 def test_own_data_gate_parameter_step_script_and_two_variants_run_to_an_endpoint(tmp_path: Path) -> None:
     project = followed(tmp_path / "project", LINEAR)
     assert "569" in verified(project, LINEAR)
@@ -169,7 +169,7 @@ def test_own_data_gate_parameter_step_script_and_two_variants_run_to_an_endpoint
     }
 
 
-@pytest.mark.story
+@pytest.mark.long
 def test_another_algorithm_runs_to_a_serverless_endpoint(tmp_path: Path) -> None:
     project = followed(tmp_path / "project", FOREST)
     verified(project, FOREST)

@@ -19,7 +19,7 @@ import pytest
 from tests.support.docs import ROOT
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 
 def said(*command: str | Path, folder: Path) -> str:

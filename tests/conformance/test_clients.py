@@ -23,6 +23,8 @@ from tests.support.executions import IMAGE, steps, wait
 from tests.support.service import ROLE, LocalService
 from tests.support.waiting import PATIENCE
 
+pytestmark = pytest.mark.long
+
 Body = dict[str, Any]
 
 _SDK = """

@@ -28,7 +28,7 @@ from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService, local_service
 from tests.support.serving import FOREIGN_IMAGE, archive, register_foreign
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 NAME = "canary"
 FACTOR = 0.01

@@ -33,7 +33,7 @@ from tests.support.clients import clients_of
 from tests.support.service import local_service
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 SETTINGS = Settings(parameters={"MaxRegression": 0})
 WORSE = {"Epochs": "1", "LearningRate": "0.000001", "NumModels": "1", "Deploy": "false"}

@@ -17,7 +17,7 @@ from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService, local_service
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 NAME = "digits"
 TOML = f'[env.prod]\nname = "live"\nbucket = "{BUCKET}"\n'

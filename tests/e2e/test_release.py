@@ -26,7 +26,7 @@ from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService, local_service
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 NAME = "digits"
 ENGINEER = re.compile(r"UpdateModelPackage|CreateModelPackage|Pipeline|List")

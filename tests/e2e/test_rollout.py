@@ -13,7 +13,7 @@ from scripts import rollout_endpoint
 from tests.support.service import KEY, LocalService, local_service
 from tests.support.serving import BUCKET, FOREIGN_IMAGE, Deployer, register_foreign
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 NAME = "digits"
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.command import Ended, Here
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture

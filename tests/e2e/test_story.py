@@ -26,7 +26,7 @@ from tests.support.command import Ended, pipeline
 from tests.support.golden import assert_golden
 from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[2]
 NAME = "linear-learner-dev"

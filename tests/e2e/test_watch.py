@@ -30,7 +30,7 @@ from tests.support.raw_table import customers
 from tests.support.service import LocalService, local_service
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.story
+pytestmark = pytest.mark.long
 
 NAME = "churn"
 ROWS = 400

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,7 +55,6 @@ names = os.listdir(os.environ['SM_CHANNEL_TRAIN'])
 open(os.path.join(os.environ['SM_MODEL_DIR'], 'model'), 'w').write(f'{given.epochs} {names}')
 """
 _PROCESS = "import sys\nopen('/opt/ml/processing/output/o/arguments', 'w').write(' '.join(sys.argv[1:]))\n"
-_FULL = os.environ.get("PIPELINE_TORTURE") == "full"
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +63,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield Bench(local)
 
 
-@pytest.mark.torture
+@pytest.mark.long
 def test_what_the_sdk_starts_runs_unchanged(bench: Bench, tmp_path: Path) -> None:
-    """The trainer only in full length: importing it takes many seconds."""
     bench.put("train/a.csv", "1,2")
     source = tmp_path / "source"
     source.mkdir()
@@ -76,7 +73,7 @@ def test_what_the_sdk_starts_runs_unchanged(bench: Bench, tmp_path: Path) -> Non
     (source / "requirements.txt").touch()
     environment = bench.local.service.jobs.environment(tmp_path / "home")
     done = subprocess.run(
-        [sys.executable, "-c", _SESSION + _PROCESSOR + _TRAINER * _FULL, IMAGE, ROLE, BUCKET, str(source)],
+        [sys.executable, "-c", _SESSION + _PROCESSOR + _TRAINER, IMAGE, ROLE, BUCKET, str(source)],
         env={**environment, "PYTHONPATH": ""},
         timeout=PATIENCE,
         capture_output=True,

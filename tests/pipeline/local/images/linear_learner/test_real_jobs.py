@@ -15,6 +15,8 @@ from pipeline.local.images.linear_learner.scaler import fit
 from tests.support import real_jobs
 from tests.support.linear_learner import Outcome, train
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True)
 class Run:
