@@ -49,7 +49,9 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
         ),
         choice(
             "ModelSelectionCriteria",
-            "accuracy",
+            # Of few rows, or few positives, many models are equally right by chance, some of them after a single pass,
+            # which ends training early; their loss still tells them apart.
+            "loss_function",
             (
                 "accuracy",
                 "f_beta",
@@ -59,7 +61,7 @@ PARAMETERS: Final[tuple[Parameter, ...]] = (
                 "loss_function",
                 "cross_entropy_loss",
             ),
-            "What chooses the best model and its threshold on the validation data.",
+            "What chooses the best model and its threshold on the validation data; the threshold of a loss is 0.5.",
             "Training",
         ),
         number("TargetRecall", 0.8, INSIDE, "The recall held by precision_at_target_recall.", "Training"),

@@ -53,9 +53,9 @@ def _advice(reason: str) -> str:
     if not re.search(r"\b(?<!weighted )(precision|recall|f1) ", missed) or "accuracy" in missed:
         return ""
     return (
-        "; model and threshold are those of the best accuracy unless ModelSelectionCriteria says otherwise: where "
-        "positives are rare, try --param ModelSelectionCriteria=f1, or precision_at_target_recall with TargetRecall, "
-        "and --param PositiveExampleWeightMult=balanced"
+        "; the model is that of the lowest loss, its threshold 0.5, unless ModelSelectionCriteria says otherwise: "
+        "where positives are rare, try --param ModelSelectionCriteria=f1, or precision_at_target_recall with "
+        "TargetRecall, and --param PositiveExampleWeightMult=balanced"
     )
 
 

@@ -26,6 +26,12 @@ PARITY: Final = (
     ),
     Row(
         area="linear-learner",
+        subject="threshold where models are compared by their loss",
+        here="0.5",
+        aws="not established",
+    ),
+    Row(
+        area="linear-learner",
         subject="target precision that no threshold reaches",
         here="the model counts 0, its threshold is the one of highest precision",
         aws="not established",
