@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
+from pipeline.config.algorithm import PARAMETERS
 from pipeline.config.parameters import Task, Type, declared, parse
 from pipeline.definition.check import steps
 from pipeline.errors import UsageError
 from tests.support.definitions import definition, settings
+from tests.support.linear_learner import train
 
 
 def test_image_is_that_of_the_region() -> None:
@@ -90,3 +99,24 @@ def test_values_that_cannot_be(assignment: str, message: str) -> None:
 @pytest.mark.parametrize("value", ["auto", "balanced", "1", "2.5", "1e-3", ".5", "100000"])
 def test_weight_of_positive_examples(value: str) -> None:
     assert _parse(f"PositiveExampleWeightMult={value}") == {"PositiveExampleWeightMult": value}
+
+
+def test_the_default_criterion_is_as_right_as_a_peer_where_validation_has_few_rows(tmp_path: Path) -> None:
+    features, labels = load_breast_cancer(return_X_y=True)
+    criterion = next(known.default for known in PARAMETERS if known.name == "ModelSelectionCriteria")
+    given = {
+        "predictor_type": "binary_classifier",
+        "mini_batch_size": "45",
+        "binary_classifier_model_selection_criteria": str(criterion),
+    }
+    ours, theirs = [], []
+    for seed in range(5):
+        seen, rest, own, others = train_test_split(features, labels, test_size=0.2, stratify=labels, random_state=seed)
+        validation, test, known, asked = train_test_split(
+            rest, others, test_size=0.5, stratify=others, random_state=seed
+        )
+        job = train(tmp_path / str(seed), given, {"train": (seen, own), "validation": (validation, known)})
+        ours.append(np.mean(job.model.predict(test.astype(np.float32)).predicted_label == asked))
+        peer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(seen, own)
+        theirs.append(peer.score(test, asked))
+    assert np.mean(ours) > np.mean(theirs) - 0.01
