@@ -20,7 +20,7 @@ from scripts.classes import write_classes
 from scripts.csv_lines import csv_lines, label_lines
 from scripts.csv_table import Rows
 from scripts.errors import ScriptError
-from scripts.inspection import SAMPLE_ROWS, Facts, Sample, described, inspect, write_statistics
+from scripts.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.outputs import Outputs
 from scripts.plan import Places, Plan, block_rows
 from scripts.profiles import SAMPLE_CELLS, Moments
@@ -239,10 +239,10 @@ class _Writing:
             self._sample.append((features[chosen], labels[:most], names[chosen]))
             self._sampled += len(chosen)
 
-    def sample(self) -> Sample:
+    def sample(self) -> FirstRows:
         """These rows."""
         features, labels, names = zip(*self._sample, strict=True)
-        return Sample(np.concatenate(features), np.concatenate(labels), np.concatenate(names))
+        return FirstRows(np.concatenate(features), np.concatenate(labels), np.concatenate(names))
 
 
 def _blocks(stream: Stream) -> Iterator[Rows]:

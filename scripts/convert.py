@@ -22,7 +22,7 @@ from scripts.errors import ScriptError, conclude
 from scripts.featurizer import FILE
 from scripts.featurizer_archive import archive
 from scripts.files import is_empty
-from scripts.inspection import SAMPLE_ROWS, Facts, Sample, described, inspect, write_statistics
+from scripts.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.outputs import Outputs
 from scripts.problems import told
 from scripts.profiles import Moments
@@ -105,7 +105,7 @@ def _convert_table(raw: RawTables, output: Path, *, task: str, positive_class: s
         if share.index == 0:
             names = targets.names["train"] if targets.names else targets.labels["train"]
             first = slice(min(len(made["train"]), SAMPLE_ROWS))
-            sample = Sample(made["train"].features[first], labels["train"][first], names[first])
+            sample = FirstRows(made["train"].features[first], labels["train"][first], names[first])
             inspect(outputs, output / "inspection", facts, sample)
     columns = len(featurizer.columns)
     said = f"{described(facts)}; made of {columns} column{'s' * (columns != 1)}"

@@ -50,7 +50,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Sample:
+class FirstRows:
     """The first rows of train, which is shuffled; `names` are their classes, or the amounts."""
 
     features: Array
@@ -58,7 +58,7 @@ class Sample:
     names: Array
 
 
-def inspect(outputs: Outputs, folder: Path, facts: Facts, sample: Sample) -> None:
+def inspect(outputs: Outputs, folder: Path, facts: Facts, sample: FirstRows) -> None:
     """Write `inspection.json` and its pictures below `folder`."""
     pictures = _pictures(facts, sample)
     for name, data in pictures.items():
@@ -125,7 +125,7 @@ def _split_summary(facts: Facts, counts: Mapping[str, int]) -> dict[str, Any]:
     return summary
 
 
-def _pictures(facts: Facts, sample: Sample) -> dict[str, bytes]:
+def _pictures(facts: Facts, sample: FirstRows) -> dict[str, bytes]:
     side = image_side(facts.width)
     pictures = {"classes.png": _class_picture(facts, sample)}
     if side is None:
@@ -146,7 +146,7 @@ def _pictures(facts: Facts, sample: Sample) -> dict[str, bytes]:
     return pictures
 
 
-def _class_picture(facts: Facts, sample: Sample) -> bytes:
+def _class_picture(facts: Facts, sample: FirstRows) -> bytes:
     if not facts.classes:
         return histograms(sample.labels[:, None], [""], title="Labels of train", x="label")
     totals: Counter[str] = Counter()
@@ -162,7 +162,7 @@ def _part(what: str, shown: int, there: int) -> str:
     return what.capitalize() if shown == there else f"The first {shown} of {there:,} {what}"
 
 
-def _examples(sample: Sample, side: int) -> bytes:
+def _examples(sample: FirstRows, side: int) -> bytes:
     """So many rows of each class as there is room for."""
     names = sample.names.astype(str)
     known = sorted(np.unique(names).tolist(), key=_number_first)[:_EXAMPLES]
@@ -174,7 +174,7 @@ def _examples(sample: Sample, side: int) -> bytes:
     return image_grid([("", shown, [str(names[row]) for row in rows])], title="Examples of train")
 
 
-def _means(sample: Sample, names: npt.NDArray[Any], side: int) -> bytes:
+def _means(sample: FirstRows, names: npt.NDArray[Any], side: int) -> bytes:
     """The mean image of each class, at most as many as the grid of examples."""
     known, which = np.unique(names.astype(str), return_inverse=True)
     members = np.zeros((len(known), len(names)), np.float32)

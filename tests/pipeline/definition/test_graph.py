@@ -68,4 +68,5 @@ def test_upstream_is_what_a_step_waits_for() -> None:
     read = {"InspectData", "ConvertData", "PredictTest", "TrainModel", "EvaluateModel"}
     assert set(found["RegisterModel"]) == read | {"CheckMetrics"}
     assert found["CheckDeploy"] == ["RegisterModel"]
-    assert found["ValidateEndpoint"] == ["DeployEndpoint", "ConvertData", "PredictTest", "CheckDeploy"]
+    answered = {"DeployEndpoint", "RegisterModel", "ConvertData", "PredictTest", "CheckDeploy"}
+    assert set(found["ValidateEndpoint"]) == answered

@@ -55,6 +55,7 @@ DEFAULT_PORT: Final = 8080
 DEFAULT_LIMIT: Final = 6 * 1024**2
 REFUSAL: Final = b"unable to evaluate payload provided"
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_AWAITED: Final = (*_SIGNALS, signal.SIGCHLD)
 _LOOK_SECONDS: Final = 1.0
 """How often a worker looks whether its parent still lives."""
 _GRACE_SECONDS: Final = 20.0
@@ -164,47 +165,42 @@ class _Workers:
         self._application = application
         self._count = count
         self._children: set[int] = set()
-        self._stopping = False
 
     def run(self) -> int:
-        for number in _SIGNALS:
-            signal.signal(number, self._stop)
-        while not self._stopping:
+        # Blocked and waited for: a handler would not run for a signal that comes just before a call that blocks.
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # what is ignored is not waited for everywhere
+        signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
+        while True:
             self._fill()
-            if self._children:
-                self._children.discard(os.wait()[0])
-            if not self._stopping:
-                time.sleep(0.1)  # a worker that dies at once must not become a storm of forks
+            if signal.sigwait(_AWAITED) in _SIGNALS:
+                break
+            self._reap()
+            time.sleep(0.1)  # a worker that dies at once must not become a storm of forks
+        for pid in self._children:
+            os.kill(pid, signal.SIGTERM)
         while self._children:
             self._children.discard(os.wait()[0])
         return 0
 
-    def _stop(self, number: int, frame: object) -> None:
-        self._stopping = True
-        for pid in self._children:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+    def _reap(self) -> None:
+        while self._children and (pid := os.waitpid(-1, os.WNOHANG)[0]):
+            self._children.discard(pid)
 
     def _fill(self) -> None:
-        """Start what is missing. No signal comes between the look at `_stopping` and the note of a new worker."""
+        """Start what is missing."""
         parent = os.getpid()
         while len(self._children) < self._count:
-            signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-            if not self._stopping:
-                pid = os.fork()
-                if pid == 0:
-                    self._work(parent)
-                self._children.add(pid)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            if self._stopping:
-                return
+            pid = os.fork()
+            if pid == 0:
+                self._work(parent)
+            self._children.add(pid)
 
     def _work(self, parent: int) -> NoReturn:
         woken, waker = socket.socketpair()
         server = Listener(self._listener, self._application)
         for number in _SIGNALS:
             signal.signal(number, lambda *_: waker.send(b"x"))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _AWAITED)
         server.start()
         woken.settimeout(_LOOK_SECONDS)
         while os.getppid() == parent:
