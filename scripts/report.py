@@ -157,7 +157,7 @@ def _card_html(card: Card) -> str:
 
 def _gate_section(gates: Sequence[Gate]) -> Section:
     missed = sum(not gate.met for gate in gates)
-    text = f"{missed} of {len(gates)} missed: the model is rejected" if missed else f"All {len(gates)} met"
+    text = f"{missed} of {len(gates)} missed: the model is rejected" if missed else f"{len(gates)} of {len(gates)} met"
     rows = [[title(gate.metric), number(gate.value), gate.bound, "met" if gate.met else "missed"] for gate in gates]
     return Section("Gate", f"{text}.", {}, [["figure", "value", "threshold", ""], *rows])
 

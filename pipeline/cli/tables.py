@@ -53,8 +53,10 @@ def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *
 
 
 def executions_table(summaries: Sequence[Summary]) -> Table:
-    """One row an execution: id, status, start, name, reason."""
-    return plain_table(("execution", "status", "started", "name", ""), map(_execution, summaries))
+    """One row an execution: id, status, start, how long it took, name, reason."""
+    return plain_table(
+        ("execution", "status", "started", "time", "name", ""), map(_execution, summaries), right=("time",)
+    )
 
 
 def executions_json(summaries: Sequence[Summary]) -> str:
@@ -66,9 +68,12 @@ def executions_json(summaries: Sequence[Summary]) -> str:
 def _execution(item: Summary) -> list[str | Text]:
     from rich.text import Text
 
+    from pipeline.report.markdown import duration
+
     started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     outcome = Text(item.outcome, OUTCOME_STYLES.get(item.outcome, "cyan"))
-    return [execution_id(item.arn), outcome, started, item.name, item.reason]
+    took = "" if item.seconds is None else duration(item.seconds)
+    return [execution_id(item.arn), outcome, started, took, item.name, item.reason]
 
 
 def steps_table(snapshot: ExecutionSnapshot | None, steps: Sequence[str], now: datetime) -> Table:

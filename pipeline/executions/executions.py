@@ -198,6 +198,8 @@ class Summary:
     reason: str = ""
     outcome: str = ""
     """The status, in which Rejected is told from Failed."""
+    seconds: float | None = None
+    """From its start to its end, if it has ended."""
 
 
 def latest(clients: Clients, pipeline: str, count: int) -> tuple[Summary, ...]:
@@ -222,8 +224,11 @@ def _summary(clients: Clients, item: PipelineExecutionSummaryTypeDef) -> Summary
         outcome = failed.outcome
         if outcome == REJECTED and failed.failed_step:
             reason = failed.failed_step.reason or reason
-    name = item.get("PipelineExecutionDisplayName", "")
-    return Summary(item["PipelineExecutionArn"], status, name, item["StartTime"], reason, outcome)
+    name, seconds = item.get("PipelineExecutionDisplayName", ""), None
+    if status in TERMINAL:
+        described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=item["PipelineExecutionArn"])
+        seconds = (described["LastModifiedTime"] - item["StartTime"]).total_seconds()
+    return Summary(item["PipelineExecutionArn"], status, name, item["StartTime"], reason, outcome, seconds)
 
 
 def step_of(execution: ExecutionSnapshot, name: str) -> StepView:

@@ -185,7 +185,9 @@ def test_steps_logs_and_executions(commands: _Of) -> None:
     assert re.search(r"^Work +Succeeded", commands["plain"]("steps").out, re.M)
     assert commands["plain"]("logs", "Work").out == "hello\nworld\n"
     assert commands["plain"]("logs", "Work", "--follow").out == "hello\nworld\n"
-    assert re.search(rf"^{arn[-12:]} +Succeeded .* by-hand", commands["plain"]("executions", "--count", "1").out, re.M)
+    assert re.search(
+        rf"^{arn[-12:]} +Succeeded .* \d+\.\d s +by-hand", commands["plain"]("executions", "--count", "1").out, re.M
+    )
     wrong = commands["plain"]("logs", "Wrok")
     assert (wrong.code, wrong.err.splitlines()[-1]) == (1, "hint: did you mean Work?")
 
@@ -261,7 +263,7 @@ def test_lists_tell_what_was_rejected_from_what_crashed_or_was_stopped(commands:
         wait(local, arn)
         table = commands[name]("executions", "--count", "1").out
         (row,) = json.loads(commands[name]("executions", "--count", "1", "--json").out)
-        assert f"{row['id']}  {row['outcome']}" in table
+        assert f"{row['id']}  {row['outcome']}" in table and row["seconds"] > 0
         assert json.loads(commands[name]("describe", "--json").out)["outcome"] == row["outcome"]
         outcomes[name] = (row["status"], row["outcome"], row["reason"])
     assert {name: found[:2] for name, found in outcomes.items()} == {
