@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pytest
+from botocore.response import StreamingBody
 
 from scripts import captured
 from scripts.answered import answer_lines
@@ -16,17 +18,37 @@ from scripts.captured import Window, read_captured
 from scripts.featurizer import Category, Featurizer, LeftOut, Numeric
 from scripts.recordio import encode_dense, encode_predictions
 from scripts.request_rows import RowReader, columns_of
-from tests.support.service import LocalService, local_service
 
 ROWS = np.array([[1.5, 0.0, -2.0], [0.25, 3.0, 0.0]], np.float32)
 END = datetime(2027, 1, 31, 12, 0, tzinfo=UTC)
 
 
+class Objects:
+    """What a bucket holds, behind the two calls of S3 that are made: the service needs more than the image has."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, bytes] = {}
+
+    def put(self, key: str, body: bytes) -> None:
+        self._bodies[key] = body
+
+    def get_paginator(self, _: str) -> Objects:
+        return self
+
+    def paginate(self, *, Prefix: str, Delimiter: str = "", **_: Any) -> list[dict[str, Any]]:
+        below = sorted(key for key in self._bodies if key.startswith(Prefix))
+        if not Delimiter:
+            return [{"Contents": [{"Key": key}]} for key in below]
+        folders = {Prefix + key.removeprefix(Prefix).split(Delimiter)[0] + Delimiter for key in below}
+        return [{"CommonPrefixes": [{"Prefix": folder} for folder in sorted(folders)]}]
+
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
+        return {"Body": StreamingBody(io.BytesIO(self._bodies[Key]), len(self._bodies[Key]))}
+
+
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    with local_service(tmp_path_factory.mktemp("captured")) as running:
-        running.s3.create_bucket(Bucket="bucket")
-        yield running
+def stored() -> Objects:
+    return Objects()
 
 
 def part(kind: str, data: bytes, *, text: bool) -> dict[str, str]:
@@ -46,10 +68,10 @@ def line(kind: str, body: bytes, *, when: str = "2027-01-31T11:30:00Z", text: bo
     ).encode()
 
 
-def read(local: LocalService, endpoint: str, *lines: bytes, hour: str = "11", reader: RowReader | None = None) -> Any:
+def read(stored: Objects, endpoint: str, *lines: bytes, hour: str = "11", reader: RowReader | None = None) -> Any:
     key = f"seen/{endpoint}/AllTraffic/2027/01/31/{hour}/30-00-000-x.jsonl"
-    local.s3.put_object(Bucket="bucket", Key=key, Body=b"\n".join(lines) + b"\n")
-    return read_captured(local.s3, "s3://bucket/seen", endpoint, Window.until(END, 1), reader or RowReader(3))
+    stored.put(key, b"\n".join(lines) + b"\n")
+    return read_captured(stored, "s3://bucket/seen", endpoint, Window.until(END, 1), reader or RowReader(3))
 
 
 DENSE = {"instances": [{"features": row} for row in ROWS.tolist()]}
@@ -73,46 +95,48 @@ SPARSE = {
         pytest.param("application/x-recordio-protobuf", encode_dense(ROWS, None), id="recordio"),
     ],
 )
-def test_rows_are_the_same_whatever_they_were_sent_as(local: LocalService, kind: str, body: bytes) -> None:
-    found = read(local, f"same-{len(body)}-{kind[12:14]}", line(kind, body))
+def test_rows_are_the_same_whatever_they_were_sent_as(stored: Objects, kind: str, body: bytes) -> None:
+    found = read(stored, f"same-{len(body)}-{kind[12:14]}", line(kind, body))
     assert (found.rows, found.unread) == (2, 0), found
     np.testing.assert_array_equal(np.column_stack(found.columns(RowReader(3))), ROWS)
     assert json.loads(found.answers().splitlines()[0]) == {"predicted_label": 1, "score": 0.75}
 
 
-def test_only_the_time_looked_at_counts_and_what_is_written_a_little_later_is_found(local: LocalService) -> None:
+def test_only_the_time_looked_at_counts_and_what_is_written_a_little_later_is_found(stored: Objects) -> None:
     body = b"1,2,3\n4,5,6"
     times = ("2027-01-31T10:59:59Z", "2027-01-31T11:00:00Z", "2027-01-31T11:59:59Z", "2027-01-31T12:00:00Z")
     lines = [line("text/csv", body, when=when, text=True) for when in times]
-    assert read(local, "late", *lines, hour="12").rows == 4
+    assert read(stored, "late", *lines, hour="12").rows == 4
 
 
-def test_a_line_that_cannot_be_read_is_counted_and_ends_nothing(local: LocalService) -> None:
+def test_a_line_that_cannot_be_read_is_counted_and_ends_nothing(stored: Objects) -> None:
     good = line("text/csv", b"1,2,3\n4,5,6", text=True)
-    found = read(local, "broken", b"{", b'{"captureData": {}}', line("image/png", b"x"), line("text/csv", b"1,2"), good)
+    found = read(
+        stored, "broken", b"{", b'{"captureData": {}}', line("image/png", b"x"), line("text/csv", b"1,2"), good
+    )
     assert (found.rows, found.unread) == (2, 4)
     assert "JSON" in found.why
 
 
 def test_of_more_rows_than_fit_a_part_is_kept_that_is_spread_evenly(
-    local: LocalService, monkeypatch: pytest.MonkeyPatch
+    stored: Objects, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(captured, "_MOST_CELLS", 3 * 64)
     monkeypatch.setattr(captured, "_FEWEST_KEPT", 1)
-    found = read(local, "many", *(line("text/csv", f"{at},0,0\n{at},0,0".encode(), text=True) for at in range(200)))
+    found = read(stored, "many", *(line("text/csv", f"{at},0,0\n{at},0,0".encode(), text=True) for at in range(200)))
     numbers = found.columns(RowReader(3))[0]
     assert found.rows == 400 and 32 <= len(numbers) <= 64
     assert numbers.min() == 0 and numbers.max() >= 190
 
 
-def test_raw_rows_of_a_table_are_read_as_the_model_reads_them(local: LocalService) -> None:
+def test_raw_rows_of_a_table_are_read_as_the_model_reads_them(stored: Objects) -> None:
     table = Featurizer((Numeric("age", 40.0, True), Category("city", ("Seoul",), True), LeftOut("id", "it counts")))
     reader = RowReader(3, table)
     lines = [
         line("text/csv", b"age,id,city\n41,7,Seoul\n,8,N/A\n"),
         line("application/jsonlines", b'{"age": 39, "city": "Busan"}\n{"age": null, "city": "Seoul"}\n'),
     ]
-    age, city, _ = read(local, "raw", *lines, reader=reader).columns(reader)
+    age, city, _ = read(stored, "raw", *lines, reader=reader).columns(reader)
     np.testing.assert_array_equal(age, [41, np.nan, 39, np.nan])
     assert city.tolist() == ["Seoul", None, "Busan", "Seoul"]
     assert reader.watched() == [0, 1]
