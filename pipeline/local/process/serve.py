@@ -63,8 +63,12 @@ def serve(
     """
     forget_aws(os.environ)
     _allow_files()
-    stopped = threading.Event()
-    with _locked(StateFolder.open(options.state), options) as folder, _logged(folder), _signals(stopped):
+    with (
+        _Stop() as stop,
+        _locked(StateFolder.open(options.state), options) as folder,
+        _logged(folder),
+        _signals(stop),
+    ):
         identity = Identity.of(folder.key, options.region, options.account)
         service, front = _assembled(folder, identity, options)
         try:
@@ -79,8 +83,8 @@ def serve(
             if ready is not None:
                 ready()
             if stdin is not None:
-                threading.Thread(target=_watch, args=(stdin, folder, stopped), daemon=True).start()
-            stopped.wait()
+                threading.Thread(target=_watch, args=(stdin, folder, stop), daemon=True).start()
+            stop.wait()
         finally:
             folder.server.unlink(missing_ok=True)
             front.close()
@@ -207,14 +211,40 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+class _Stop:
+    """Whether the service is told to stop, by a signal or by a thread.
+
+    A pipe into which the interpreter itself writes at a signal: a handler would not run for a signal that comes just
+    before a call that blocks, and may not set an event whose lock the interrupted code holds.
+    """
+
+    def __enter__(self) -> _Stop:
+        self.told = False
+        self._woken, self.wake = os.pipe()
+        os.set_blocking(self.wake, False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._woken)
+        os.close(self.wake)
+
+    def tell(self) -> None:
+        self.told = True
+        os.write(self.wake, b"x")
+
+    def wait(self) -> None:
+        while not self.told:
+            os.read(self._woken, 1)
+
+
 @contextlib.contextmanager
-def _signals(stopped: threading.Event) -> Iterator[None]:
-    """The signals that end a service set the event instead; a second one ends the process at once."""
+def _signals(stop: _Stop) -> Iterator[None]:
+    """The signals that end a service tell it to stop instead; a second one ends the process at once."""
 
     def on_signal(number: int, frame: object) -> None:
-        if stopped.is_set():
+        if stop.told:
             os._exit(128 + number)
-        stopped.set()
+        stop.told = True
 
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -222,12 +252,14 @@ def _signals(stopped: threading.Event) -> Iterator[None]:
     numbers = [signal.SIGTERM, signal.SIGINT]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
         numbers.append(signal.SIGHUP)
+    woken_before = signal.set_wakeup_fd(stop.wake, warn_on_full_buffer=False)
     before = {number: signal.signal(number, on_signal) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(woken_before)
 
 
 def _write_server(folder: StateFolder, found: RunningService) -> None:
@@ -239,11 +271,11 @@ def _write_server(folder: StateFolder, found: RunningService) -> None:
     fresh.replace(folder.server)
 
 
-def _watch(stdin: IO[str], folder: StateFolder, stopped: threading.Event) -> None:
+def _watch(stdin: IO[str], folder: StateFolder, stop: _Stop) -> None:
     """Stop once whoever started us is gone and nobody else uses the service either."""
     with contextlib.suppress(OSError, ValueError):
         while stdin.read(1):
             pass
     with locks.wait_unused(folder):
-        stopped.set()
+        stop.tell()
         threading.Event().wait()  # the lock is given back by the end of the process
