@@ -46,8 +46,8 @@ class Costs:
 
 def costs(clients: Clients, settings: Settings, *, cache: Path | None, now: datetime) -> Costs:
     """The costs of what the settings ask for; empty on localhost. Raises ServiceError."""
-    if clients.target.local or not any(parameter.name == "EndpointInstanceType" for parameter in settings.declared):
-        return Costs()  # a serverless endpoint has no instances
+    if clients.target.local or _serverless(settings):
+        return Costs()
     prices = Prices(clients, settings.region, cache=cache, now=now)
     instance, count = settings.default("EndpointInstanceType"), int(settings.default("EndpointInstanceCount"))
     hosting = prices.of(Use.HOSTING, instance)
@@ -71,6 +71,12 @@ def within_ceiling(found: Costs, settings: Settings, *, local: bool) -> None:
     ceiling = settings.monthly_ceiling
     if ceiling is None or local:
         return
+    if _serverless(settings):
+        raise SettingsError(
+            f"monthly_ceiling is {ceiling:,.2f} USD, but a serverless endpoint is paid by request: what a month costs "
+            "cannot be told",
+            hint="take monthly_ceiling out of the settings; its EndpointConcurrency bounds what it costs",
+        )
     if found.endpoint_month is None:
         raise SettingsError(
             f"monthly_ceiling is {ceiling:,.2f} USD, and AWS's prices could not be asked, so nothing is deployed",
@@ -82,6 +88,11 @@ def within_ceiling(found: Costs, settings: Settings, *, local: bool) -> None:
             f"{found.asked}), and monthly_ceiling is {ceiling:,.2f}",
             hint="lower parameters.EndpointInstanceCount or EndpointInstanceType, or raise monthly_ceiling",
         )
+
+
+def _serverless(settings: Settings) -> bool:
+    """Whether the endpoint has no instances, as the recipe of a serverless one leaves it."""
+    return not any(parameter.name == "EndpointInstanceType" for parameter in settings.declared)
 
 
 def _sum(priced: list[tuple[Price, float]]) -> float:

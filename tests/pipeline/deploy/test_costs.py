@@ -153,6 +153,12 @@ def test_a_dearer_endpoint_than_the_ceiling_is_refused_with_both_figures(there: 
         costs.within_ceiling(found, SETTINGS.model_copy(update={"monthly_ceiling": 100.0}), local=False)
 
 
+def test_of_a_serverless_endpoint_a_ceiling_says_that_nobody_knows_its_month(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "_serverless", lambda _: True)
+    with pytest.raises(SettingsError, match="a serverless endpoint is paid by request"):
+        costs.within_ceiling(costs.Costs(), SETTINGS.model_copy(update={"monthly_ceiling": 100.0}), local=False)
+
+
 def test_an_execution_is_priced_by_what_the_jobs_of_the_last_one_used(
     there: tuple[PriceList, Clients], monkeypatch: pytest.MonkeyPatch
 ) -> None:
