@@ -20,6 +20,7 @@ from scripts.classes import write_classes
 from scripts.csv_lines import csv_lines, label_lines
 from scripts.csv_table import Rows
 from scripts.errors import ScriptError
+from scripts.featurizer import is_number
 from scripts.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.outputs import Outputs
 from scripts.plan import Places, Plan, block_rows
@@ -92,7 +93,7 @@ def _wanted(found: Survey, plan: Plan, task: str, positive_class: str) -> Wanted
     """What labels mean to a classifier. `ScriptError` for labels that the task cannot use."""
     if task == REGRESSOR:
         if found.amounts is None:
-            text = next((name for name in found.names if _is_text(name)), "")
+            text = next((name for name in found.names if not is_number(name)), "")
             real_labels("train", np.array([text], object))
         elif found.amounts.low is not None:
             real_labels("train", np.array([found.amounts.low, found.amounts.high]))
@@ -118,14 +119,6 @@ def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts
         columns=tuple(column.name for column in found.columns) if found.named else (),
         width=len(found.columns),
     )
-
-
-def _is_text(name: str) -> bool:
-    try:
-        float(name)
-    except ValueError:
-        return True
-    return False
 
 
 def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
@@ -118,4 +117,4 @@ def _print(documents: Mapping[str, Document]) -> None:
     import json
 
     for name, document in documents.items():
-        print(f"# {name}{os.linesep}{json.dumps(document, indent=2)}")
+        print(f"# {name}\n{json.dumps(document, indent=2)}")

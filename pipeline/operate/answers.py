@@ -1,5 +1,4 @@
-"""The answers of an endpoint to many rows, as they pass: counted against the file's own labels, written to a
-file."""
+"""The answers of an endpoint to many rows, as they pass: held against the file's own labels, written to a file."""
 
 from __future__ import annotations
 

@@ -91,13 +91,13 @@ class Due:
         told = (kept.expression, kept.zone)
         known = self._next.get(kept.key)
         if known is None or known[0] != told:
+            # A field of days is read only when a day is held against it.
             try:
-                expression = parse(*told)
-            except (ValueError, KeyError) as error:
+                first = _first(kept, parse(*told), now)
+            except (ValueError, KeyError, OverflowError) as error:
                 _log.error("%s is never due: %s", kept.key, error)
-                self._next[kept.key] = (told, now, None)
-                return
-            self._next[kept.key] = known = (told, now, _first(kept, expression, now))
+                first = None
+            self._next[kept.key] = known = (told, now, first)
         _, begun, when = known
         if when is None or now < when:
             return

@@ -18,6 +18,7 @@ _SECONDS: Final = {"minute": 60, "hour": 3600, "day": 86400}
 _RATE: Final = re.compile(r"rate\(\s*(\d+)\s+(minute|hour|day)s?\s*\)")
 _CRON: Final = re.compile(r"cron\(\s*(.+?)\s*\)")
 _AT: Final = re.compile(r"at\(\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\s*\)")
+_LARGEST_RATE: Final = 1_000_000
 _MONTHS: Final = {name.upper(): at for at, name in enumerate(calendar.month_abbr) if name}
 _WEEKDAYS: Final = {name: at for at, name in enumerate(("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"), 1)}
 _MOST_DAYS: Final = 9 * 366
@@ -89,6 +90,8 @@ Expression = Rate | At | Cron
 def parse(text: str, zone: str = "UTC") -> Expression:
     """The expression in a text. Raises ValueError that says what is wrong with it."""
     if match := _RATE.fullmatch(text):
+        if not 1 <= int(match[1]) <= _LARGEST_RATE:
+            raise ValueError(f"{text!r} is no rate from 1 to {_LARGEST_RATE:,}")
         return Rate(int(match[1]) * _SECONDS[match[2]])
     known = ZoneInfo(zone)
     if match := _AT.fullmatch(text):

@@ -111,6 +111,16 @@ def test_a_topic_and_a_queue_get_the_input_and_what_is_due_once_goes_when_it_is_
     assert {item["Name"] for item in local.client("scheduler").list_schedules()["Schedules"]} == {"told"}
 
 
+@pytest.mark.parametrize("wrong", ["rate(0 minutes)", "rate(99999999999999 days)", "cron(0 13 X * ? *)"])
+def test_an_expression_that_says_nothing_keeps_no_other_schedule_from_its_time(
+    local: LocalService, clock: Turned, wrong: str
+) -> None:
+    schedule(local, "a-wrong", wrong, {"Arn": PIPELINE})
+    schedule(local, "right", "cron(0 13 * * ? *)", {"Arn": PIPELINE})
+    clock.time += timedelta(hours=1)
+    until(lambda: len(executions(local)) == 1)
+
+
 def test_a_rule_with_a_schedule_starts_its_pipeline_when_due_and_by_no_event(
     local: LocalService, clock: Turned
 ) -> None:
