@@ -98,7 +98,7 @@ def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path:
 
 
 def test_programs_that_all_want_port_8080_serve_side_by_side_and_replace_one_another(deployer: Deployer) -> None:
-    """Each in a network of its own. Where the system has no namespaces /opt/ml/model does not say 8080 to them either."""
+    """Each in a network of its own. Without namespaces they see no /opt/ml/model, which says 8080 to them."""
     files = {"model.json": json.dumps({"fixed_port": 8080}).encode()}
     for name in ("one", "two", "three"):
         deployer.model(name, FOREIGN_IMAGE, files)
