@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 
 import numpy as np
 
+from scripts.column_choice import ALL
 from scripts.csv_head import Head, named_head
 from scripts.errors import ScriptError
 from scripts.files import opened
@@ -38,16 +39,16 @@ class Batch:
     labels: Array
 
 
-def read_columnar(path: Path, place: Path, kind: str, label_column: str) -> Table:
+def read_columnar(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Table:
     """One file at or below `place`. `ScriptError` for what Arrow cannot read."""
     features: list[Array] = []
     labels: list[Array] = []
     faults = Faults(path.name)
     batch: Batch | None = None
-    for batch in read_batches(path, place, kind, label_column):
+    for batch in read_batches(path, place, kind, label_column, columns):
         first = 1 + sum(map(len, labels))
-        columns = [_numbers(part, at, first, faults) for at, part in enumerate(batch.features.values())]
-        features.append(np.column_stack(columns) if columns else np.empty((0, 0), np.float32))
+        found = [_numbers(part, at, first, faults) for at, part in enumerate(batch.features.values())]
+        features.append(np.column_stack(found) if found else np.empty((0, 0), np.float32))
         labels.append(batch.labels)
     if batch is None:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
@@ -58,7 +59,7 @@ def read_columnar(path: Path, place: Path, kind: str, label_column: str) -> Tabl
     return checked(Table(path.name, rows, np.concatenate(labels), names, label=batch.head.described()), faults)
 
 
-def read_batches(path: Path, place: Path, kind: str, label_column: str) -> Iterator[Batch]:
+def read_batches(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Iterator[Batch]:
     """The rows of one file at or below `place`, some at a time. `ScriptError` for what Arrow cannot read."""
     import pyarrow as pa
 
@@ -67,12 +68,12 @@ def read_batches(path: Path, place: Path, kind: str, label_column: str) -> Itera
     try:
         with opened(path) as stream:
             for batch in _batches(stream, kind):
-                columns = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
-                columns |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
-                head = head or named_head(tuple(columns), path.name, label_column)
-                chosen = {head.names[at]: columns[head.names[at]] for at in head.features}
+                there = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
+                there |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
+                head = head or named_head(tuple(there), path.name, label_column, columns)
+                chosen = {head.names[at]: there[head.names[at]] for at in head.features}
                 flat = {inner: part for name, column in chosen.items() for inner, part in _flat(name, column, path)}
-                yield Batch(head, flat, _labels(columns[head.names[head.label]]))
+                yield Batch(head, flat, _labels(there[head.names[head.label]]))
     except pa.ArrowException as error:
         raise ScriptError(f"{path.name}: no readable {kind} ({error}); write the file again") from None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.classes import write_classes
+from scripts.column_choice import ALL
 from scripts.conversion import Share, convert_rows
 from scripts.csv_head import AUTO, HEADERS
 from scripts.csv_lines import label_lines, raw_lines
@@ -45,6 +46,7 @@ def convert(
     positive_class: str,
     label_column: str = AUTO,
     header: str = AUTO,
+    columns: str = ALL,
     seed: int = 0,
     features: str = NUMERIC,
     baseline: Path | None = None,
@@ -56,13 +58,13 @@ def convert(
     """
     share = share or Share()
     if features == TABLE:
-        raw = read_raw(data, label_column, header)
+        raw = read_raw(data, label_column, header, columns)
         return _convert_table(raw, output, task=task, positive_class=positive_class, seed=seed, share=share)
-    found = read_schema(baseline) if baseline else survey(data, label_column, header, seed=seed)
+    found = read_schema(baseline) if baseline else survey(data, label_column, header, columns, seed=seed)
     if found.problems:
         raise ScriptError(told(found.problems))
     # There may be more instances than files.
-    source = [] if share.count > 1 and is_empty(data) else streams(data, label_column, header)
+    source = [] if share.count > 1 and is_empty(data) else streams(data, label_column, header, columns)
     return convert_rows(source, output, found, task=task, positive_class=positive_class, seed=seed, share=share)
 
 
@@ -153,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--positive-class", default="1", help="binary: the class that counts as 1")
     parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
     parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
+    parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
     parser.add_argument("--features", choices=(NUMERIC, TABLE), default=NUMERIC, help="table: fill, encode, take apart")
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order of train")
     parser.add_argument("--baseline", type=Path, help="folder of schema.json; else the data are looked at first")
@@ -170,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             positive_class=options.positive_class,
             label_column=options.label_column,
             header=options.csv_header,
+            columns=options.columns,
             seed=options.seed,
             features=options.features,
             baseline=options.baseline,

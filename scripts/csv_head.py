@@ -3,6 +3,7 @@
 A line of names alone is a header; a line of numbers beside the label is the first row. The label is the column that the
 caller names, or the first or last if so told; else the one that a header calls label, target, class or y, and without
 a header the first. A line that fits neither kind, or both, is refused: a wrong guess would be learnt without a word.
+Columns that have names can be left out by them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from scripts.column_choice import ALL, left_out, nameless
 from scripts.csv_delimiter import delimiter_of, rows
 from scripts.errors import ScriptError
 from scripts.featurizer import GAPS, is_number
@@ -33,7 +35,8 @@ _SHOWN: Final = 12
 class Head:
     """What the first line says: the fields' names, how many lines the header takes (0: none), the label's place.
 
-    `given` is False where nobody named the label; `row_names` says that the first column only names the rows.
+    `given` is False where nobody named the label; `row_names` says that the first column only names the rows; `out`
+    are the columns that the user does not want.
     """
 
     names: tuple[str, ...]
@@ -42,25 +45,30 @@ class Head:
     given: bool = False
     row_names: bool = False
     delimiter: str = ","
+    out: frozenset[int] = frozenset()
 
     @property
     def features(self) -> tuple[int, ...]:
         """The places of the features."""
-        return tuple(place for place in range(int(self.row_names), len(self.names)) if place != self.label)
+        places = range(int(self.row_names), len(self.names))
+        return tuple(place for place in places if place != self.label and place not in self.out)
 
     def described(self) -> str:
         """The label, for people."""
         name = f"{self.names[self.label]!r} (" if self.lines else "("
-        left_out = ", the unnamed first column left out" if self.row_names else ""
-        return f"{name}column {self.label + 1} of {len(self.names)}{left_out})"
+        unnamed = ", the unnamed first column left out" if self.row_names else ""
+        more = f", {len(self.out)} left out as wished" if self.out else ""
+        return f"{name}column {self.label + 1} of {len(self.names)}{unnamed}{more})"
 
 
-def read_heads(paths: Sequence[Path], label_column: str = AUTO, header: str = AUTO) -> dict[Path, Head]:
+def read_heads(
+    paths: Sequence[Path], label_column: str = AUTO, header: str = AUTO, columns: str = ALL
+) -> dict[Path, Head]:
     """The head of each file. Files without a header have the columns of those that have one, as `split -l` leaves them.
 
     Raises `ScriptError` for a head that can be read in two ways.
     """
-    heads = {path: _read_head(path, label_column, header) for path in paths}
+    heads = {path: _read_head(path, label_column, header, columns) for path in paths}
     leader = next((head for head in heads.values() if head.lines), None)
     if leader is None:
         if label_column not in _PLACES:
@@ -68,6 +76,8 @@ def read_heads(paths: Sequence[Path], label_column: str = AUTO, header: str = AU
                 f"{paths[0].name}: no column named {label_column!r}: its first line holds values, no names; give "
                 "LabelColumn=first or LabelColumn=last, or put a line of names before it"
             )
+        if columns != ALL:
+            raise nameless(paths[0].name)
         return heads
     for path, head in heads.items():
         if not head.lines:
@@ -80,8 +90,13 @@ def read_heads(paths: Sequence[Path], label_column: str = AUTO, header: str = AU
     return heads
 
 
-def named_head(names: Sequence[str], file: str, label_column: str, lines: int = 1) -> Head:
+def named_head(names: Sequence[str], file: str, label_column: str, columns: str = ALL, lines: int = 1) -> Head:
     """The head of a table whose columns have names, in whatever format it comes."""
+    head = _with_label(names, file, label_column, lines)
+    return replace(head, out=left_out({place: names[place] for place in head.features}, columns, file))
+
+
+def _with_label(names: Sequence[str], file: str, label_column: str, lines: int) -> Head:
     row_names = _has_row_names(names)
     if label_column not in _PLACES:
         label = _place(names, label_column, file)
@@ -97,7 +112,7 @@ def named_head(names: Sequence[str], file: str, label_column: str, lines: int = 
     return Head(tuple(names), lines, label, given=True, row_names=row_names)
 
 
-def _read_head(path: Path, label_column: str, header: str) -> Head:
+def _read_head(path: Path, label_column: str, header: str, columns: str) -> Head:
     delimiter = delimiter_of(path)
     with opened(path) as stream:
         line, first = next(rows(stream, path, delimiter), (0, []))
@@ -108,7 +123,7 @@ def _read_head(path: Path, label_column: str, header: str) -> Head:
     place = f"{path.name}: line {line}"
     if header == "false" or header == AUTO and not known and not _is_header(first, label, place, label_column):
         return Head(tuple(first), 0, label, given=label_column in (FIRST, LAST), delimiter=delimiter)
-    return replace(named_head(first, path.name, label_column, line), delimiter=delimiter)
+    return replace(named_head(first, path.name, label_column, columns, line), delimiter=delimiter)
 
 
 def _is_header(first: Sequence[str], label: int, place: str, label_column: str) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.baseline import constraints, statistics
+from scripts.column_choice import ALL
 from scripts.csv_head import AUTO, HEADERS
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
@@ -22,10 +23,17 @@ from scripts.survey import NUMERIC, TABLE, Survey, survey
 
 
 def inspect_data(
-    data: Path, output: Path, *, label_column: str = AUTO, header: str = AUTO, features: str = NUMERIC, seed: int = 0
+    data: Path,
+    output: Path,
+    *,
+    label_column: str = AUTO,
+    header: str = AUTO,
+    columns: str = ALL,
+    features: str = NUMERIC,
+    seed: int = 0,
 ) -> str:
     """Write the three files into `output`; a one-line summary. `ScriptError` tells all problems that the data has."""
-    found = survey(data, label_column, header, features=features, seed=seed)
+    found = survey(data, label_column, header, columns, features=features, seed=seed)
     if found.problems:
         raise ScriptError(told(found.problems))
     with Outputs() as outputs:
@@ -50,6 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of the baseline")
     parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
     parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
+    parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
     parser.add_argument("--features", choices=(NUMERIC, TABLE), default=NUMERIC, help="table: with a treatment")
     parser.add_argument("--seed", type=int, default=0, help="of the sample that shows how values spread")
     parser.add_argument("--message", type=Path, help="file for the exit message")
@@ -61,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.output,
             label_column=options.label_column,
             header=options.csv_header,
+            columns=options.columns,
             features=options.features,
             seed=options.seed,
         ),

@@ -30,13 +30,13 @@ _MOST_TOLD: Final = 12
 _LONGEST: Final = 40
 _REMEDIES: Final = {
     MISSING: "fill it in or remove the {unit}",
-    TEXT: "write it as a number, or remove the column",
+    TEXT: "write it as a number, or {leave}",
     INFINITE: "fill it in or remove the {unit}",
-    DATE: "write it as a number, such as days since one day, or remove the column",
+    DATE: "write it as a number, such as days since one day, or {leave}",
     LABEL: "fill it in or remove the {unit}",
     MIXED: "write it as a number like nearly all others, or leave it empty",
     DATES: "write all of them as YYYY-MM-DD, or leave it empty",
-    LEAK: "remove the column, since it is not there when the label is to be predicted",
+    LEAK: "{leave}, since it is not there when the label is to be predicted",
 }
 
 _WANTED: Final = {MIXED: "number", DATES: "date that can be read in one way"}
@@ -94,7 +94,9 @@ class Faults:
                 what = f"{self._unit} {number}{column}: the label is {shown if shown != '' else 'empty'}"
             else:
                 what = f"{self._unit} {number}, {names[index]}: {shown!r} is no {_WANTED.get(kind, 'finite float32')}"
-            remedy = _REMEDIES[kind].format(unit=self._unit)
+            named = index >= 0 and "'" in names[index]
+            leave = "leave it out by Features=!NAME" if named else "remove the column"
+            remedy = _REMEDIES[kind].format(unit=self._unit, leave=leave)
             hint = hints[index] if hints and index >= 0 and kind != MISSING else ""
             yield Problem(self._file, index, kind, what, remedy + hint, count, rows)
 

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from scripts.columnar import JSON_LINES, PARQUET, Batch, read_batches
+from scripts.column_choice import ALL
+from scripts.columnar import Batch, read_batches
 from scripts.csv_head import AUTO, Head, read_heads
 from scripts.csv_table import read_cells
 from scripts.errors import ScriptError
 from scripts.featurizer import normal, written
 from scripts.problems import INFINITE, LABEL, MISSING, Faults, Problem
-from scripts.sources import CSV, Found, examine, find
+from scripts.sources import CSV, NAMED, Found, examine, find
 from scripts.tables import Array, Table, bad_labels, floats
 
 Cells = Array
@@ -95,23 +96,23 @@ class _Reading:
         return values
 
 
-def read_raw(place: Path, label_column: str = AUTO, header: str = AUTO) -> RawTables:
+def read_raw(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> RawTables:
     """The data at `place`; what of it cannot be learnt in any way is among the tables' problems."""
     found = find(place)
-    if found.kind not in (CSV, PARQUET, JSON_LINES):
-        return _of_arrays(examine(place, label_column, header))
+    if found.kind not in NAMED:
+        return _of_arrays(examine(place, label_column, header, columns))
     texts: set[str] = set()
     while True:
         reading = _Reading(texts)
         try:
-            tables = {path: reading.table(*of) for path, of in _files(found, label_column, header)}
+            tables = {path: reading.table(*of) for path, of in _files(found, label_column, header, columns)}
         except _IsTextError:
             continue
-        columns = reading.columns
+        known = reading.columns
         return RawTables(
             found.grouped(tables),
-            tuple(columns),
-            tuple(None if texts is None else tuple(texts) for texts in columns.values()),
+            tuple(known),
+            tuple(None if texts is None else tuple(texts) for texts in known.values()),
         )
 
 
@@ -125,13 +126,13 @@ def numbers_of(cells: Cells) -> Array | None:
     return values if all(not normal(str(cell)) for cell in unread) else None
 
 
-def _files(found: Found, label_column: str, header: str) -> Iterator[tuple[Path, tuple[Any, ...]]]:
+def _files(found: Found, label_column: str, header: str, columns: str) -> Iterator[tuple[Path, tuple[Any, ...]]]:
     if found.kind == CSV:
-        for path, head in read_heads(found.files, label_column, header).items():
+        for path, head in read_heads(found.files, label_column, header, columns).items():
             yield path, (path.name, "line", 1 + head.lines, head.described(), _csv_chunks(path, head))
         return
     for path in found.files:
-        batches = read_batches(path, found.place, found.kind, label_column)
+        batches = read_batches(path, found.place, found.kind, label_column, columns)
         first = next(batches, None)
         if first is None:
             raise ScriptError(f"{path.name}: no rows; give data with at least one example")

@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 
 from scripts.array_pickle import read_pickle
 from scripts.arrays import read_npz
+from scripts.column_choice import ALL, nameless
 from scripts.columnar import JSON_LINES, PARQUET, read_columnar
 from scripts.csv_head import AUTO, read_heads
 from scripts.csv_table import read_csv
@@ -34,6 +35,8 @@ NPZ: Final = "NPZ"
 PICKLE: Final = "pickle"
 SEVERAL_IN_ONE: Final = (IDX, NPZ, PICKLE)
 """Kinds whose files do not each hold the rows of one split."""
+NAMED: Final = (CSV, PARQUET, JSON_LINES)
+"""Kinds whose columns may have names."""
 
 _Of = TypeVar("_Of")
 _SUFFIXES: Final = {
@@ -46,12 +49,14 @@ _SUFFIXES: Final = {
 }
 
 
-def read_source(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
+def read_source(
+    place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL
+) -> dict[str, list[Table]]:
     """The data at `place`, a file or folder, in which nothing is wrong; `ScriptError` names all that is.
 
     `label_column` matters where columns can be told apart, `header` to CSV.
     """
-    tables = examine(place, label_column, header)
+    tables = examine(place, label_column, header, columns)
     if problems := problems_of(tables):
         raise ScriptError(told(problems))
     return tables
@@ -104,10 +109,12 @@ def find(place: Path) -> Found:
     return Found(kind, files, place)
 
 
-def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[str, list[Table]]:
+def examine(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> dict[str, list[Table]]:
     """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
     source = find(place)
     files = source.files
+    if source.kind not in NAMED and columns != ALL:
+        raise nameless(files[0].name)
     if source.kind == IDX:
         return read_idx_folder(files)
     if source.kind == NPZ:
@@ -115,11 +122,11 @@ def examine(place: Path, label_column: str = AUTO, header: str = AUTO) -> dict[s
     if source.kind == PICKLE:
         return read_pickle(files[0])
     if source.kind == CSV:
-        heads = read_heads(files, label_column, header)
+        heads = read_heads(files, label_column, header, columns)
         return source.grouped({path: read_csv(path, head) for path, head in heads.items()})
     if source.kind == LIBSVM:
         return source.grouped(read_libsvm(files))
-    return source.grouped({path: read_columnar(path, place, source.kind, label_column) for path in files})
+    return source.grouped({path: read_columnar(path, place, source.kind, label_column, columns) for path in files})
 
 
 def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:

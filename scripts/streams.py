@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts.column_choice import ALL
 from scripts.csv_head import AUTO, Head, read_heads
 from scripts.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.problems import Faults, Problem
@@ -34,21 +35,21 @@ class Stream:
     careful: Careful
 
 
-def streams(place: Path, label_column: str = AUTO, header: str = AUTO) -> list[Stream]:
+def streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> list[Stream]:
     """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ."""
     source = find(place)
     if source.kind == CSV:
-        found = _csv_streams(source, label_column, header)
+        found = _csv_streams(source, label_column, header, columns)
     else:
-        tables = examine(place, label_column, header)
+        tables = examine(place, label_column, header, columns)
         found = [_of_table(*of) for of in _keyed(source, tables)]
     for stream in found[1:]:
         same_width(found[0].table, found[0].width, stream.table, stream.width)
     return found
 
 
-def _csv_streams(source: Found, label_column: str, header: str) -> list[Stream]:
-    heads = read_heads(source.files, label_column, header)
+def _csv_streams(source: Found, label_column: str, header: str, columns: str) -> list[Stream]:
+    heads = read_heads(source.files, label_column, header, columns)
     paths = source.grouped({path: path for path in source.files})
     return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
 

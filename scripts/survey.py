@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from scripts.column_choice import ALL
 from scripts.csv_head import AUTO
 from scripts.csv_table import Rows
 from scripts.errors import ScriptError
@@ -111,23 +112,29 @@ class _Seen:
 
 
 def survey(
-    place: Path, label_column: str = AUTO, header: str = AUTO, *, features: str = NUMERIC, seed: int = 0
+    place: Path,
+    label_column: str = AUTO,
+    header: str = AUTO,
+    columns: str = ALL,
+    *,
+    features: str = NUMERIC,
+    seed: int = 0,
 ) -> Survey:
     """Look at the data at `place` as it will be read with this setting. `ScriptError` for what is no data."""
     look = _of_table if features == TABLE else _of_numbers
-    return look(place, label_column, header, seed)
+    return look(place, (label_column, header, columns), seed)
 
 
-def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, *, seed: int = 0) -> Survey:
+def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, seed: int = 0) -> Survey:
     """The same, with a treatment of the columns where numbers alone would be refused and one would help."""
-    found = survey(place, label_column, header, seed=seed)
+    found = survey(place, label_column, header, columns, seed=seed)
     if any(problem.kind in TREATED and problem.index >= 0 for problem in found.problems):
-        return survey(place, label_column, header, features=TABLE, seed=seed)
+        return survey(place, label_column, header, columns, features=TABLE, seed=seed)
     return found
 
 
-def _of_numbers(place: Path, label_column: str, header: str, seed: int) -> Survey:
-    source = streams(place, label_column, header)
+def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
+    source = streams(place, *chosen)
     first = source[0]
     learnt = source_of({stream.split for stream in source})
     every, train = _Seen.of(first, (seed,)), Numbers(first.width, (seed,))
@@ -182,8 +189,8 @@ def _read(stream: Stream, seed: tuple[int, ...]) -> tuple[_Seen, list[Problem]]:
     return seen, found
 
 
-def _of_table(place: Path, label_column: str, header: str, seed: int) -> Survey:
-    raw = read_raw(place, label_column, header)
+def _of_table(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
+    raw = read_raw(place, *chosen)
     kinds = kinds_of(raw)
     labels = Labels()
     for table in raw.every():

@@ -73,6 +73,7 @@ def inspect(
         data,
         label_column=values["LabelColumn"],
         header=values["CsvHeader"],
+        columns=values["Features"],
         batch=int(values.get("MiniBatchSize", 1)),
     )
     out = console()

@@ -52,6 +52,7 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         "data": p["InputDataUrl"],
         "label_column": p["LabelColumn"],
         "header": p["CsvHeader"],
+        "columns": p["Features"],
         "seed": p["SplitSeed"].to_string(),
         "table": table,
         "cache_generation": p["CacheGeneration"].to_string(),

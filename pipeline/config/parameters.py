@@ -75,6 +75,12 @@ _ALL: Final[tuple[Parameter, ...]] = (
         'Whether a CSV has a header; "auto": if its first line holds names alone.',
         "Data",
     ),
+    string(
+        "Features",
+        "all",
+        "The columns to learn from, names and patterns with commas between; after a `!`, those to leave out.",
+        "Data",
+    ),
     *only(BINARY, string("PositiveClass", "0", "The class to be told from all others.", "Data")),
     integer(
         "CacheGeneration",

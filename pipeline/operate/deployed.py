@@ -29,7 +29,7 @@ class DeployedData:
     label: str
     """The label's column; empty where it has no name."""
     place: int | None
-    """The label's place in a row of the data, from 0, where it had one."""
+    """The label's place in a row of the data, from 0, where such a row has no more than the features and the label."""
     scale: float
     """What whole numbers, pixels, were multiplied by."""
     raw: bool
@@ -66,12 +66,13 @@ def _containers(clients: Clients, config: str) -> list[Any]:
 
 def _read(found: dict[str, Any], *, raw: bool) -> DeployedData:
     features, label = found["features"], _LABEL.match(found["label"])
+    whole = label is not None and int(label["fields"]) == int(features["count"]) + 1
     return DeployedData(
         features=tuple(features["names"]),
         width=int(features["count"]),
         classes=tuple(found["classes"]),
         label=(label["name"] or "") if label else "",
-        place=int(label["place"]) - 1 if label else None,
+        place=int(label["place"]) - 1 if label and whole else None,
         scale=float(features["scale"]),
         raw=raw,
     )

@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.data import files_at
 from pipeline.errors import DataError
+
+if TYPE_CHECKING:
+    from scripts.survey import Survey
 
 _BATCHES: Final = 10
 _SMALL: Final = 1 << 20
@@ -49,7 +52,9 @@ class Inspection:
     treated: bool = False
 
 
-def inspect(path: Path, *, label_column: str, header: str, batch: int, features: str = "numeric") -> Inspection:
+def inspect(
+    path: Path, *, label_column: str, header: str, batch: int, columns: str = "all", features: str = "numeric"
+) -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
     from scripts.problems import told
@@ -58,14 +63,14 @@ def inspect(path: Path, *, label_column: str, header: str, batch: int, features:
     files_at(path)
     try:
         look = proposed if features == NUMERIC else partial(survey, features=features)
-        found = look(path, label_column, header)
+        found = look(path, label_column, header, columns)
     except ScriptError as error:
         raise DataError(str(error)) from None
-    given = {"label_column": label_column, "header": header, "treated": found.treated}
-    command = _command(path, found.classes, found.rows, batch=batch, **given)
-    columns = tuple(Column(c.name, c.kind, c.missing, c.low, c.high, c.treatment) for c in found.columns)
+    given = {"LabelColumn": label_column, "CsvHeader": header, "Features": columns}
+    command = _command(path, found, given, batch=batch)
+    shown = tuple(Column(c.name, c.kind, c.missing, c.low, c.high, c.treatment) for c in found.columns)
     problems = tuple(told([problem]) for problem in found.problems)
-    return Inspection(found.rows, found.label, found.classes, columns, problems, command, found.treated)
+    return Inspection(found.rows, found.label, found.classes, shown, problems, command, found.treated)
 
 
 def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> int:
@@ -95,10 +100,11 @@ def _fitting(rows: Mapping[str, int], batch: int) -> int:
     return max(1, min(batch, train // _BATCHES))
 
 
-def _command(path: Path, classes: Mapping[str, int], rows: Mapping[str, int], *, batch: int, **given: Any) -> str:
+def _command(path: Path, found: Survey, given: Mapping[str, str], *, batch: int) -> str:
     """`pipeline run` with the task that the label has, and no larger batch than the rows allow."""
     words = ["pipeline", "run", "--data", str(path)]
-    if given["treated"]:
+    classes = found.classes
+    if found.treated:
         words += ["--set", "features=table"]
     if not classes:
         words += ["--set", "task=regression"]
@@ -106,9 +112,9 @@ def _command(path: Path, classes: Mapping[str, int], rows: Mapping[str, int], *,
         words += ["--set", "task=multiclass", "--param", f"NumClasses={len(classes)}"]
     elif "0" not in classes:
         words += ["--param", f"PositiveClass={next(iter(classes))}"]
-    for name, value in (("LabelColumn", given["label_column"]), ("CsvHeader", given["header"])):
-        if value != "auto":
+    for name, value in given.items():
+        if value not in ("auto", "all"):
             words += ["--param", f"{name}={value}"]
-    if (fitting := _fitting(rows, batch)) < batch:
+    if (fitting := _fitting(found.rows, batch)) < batch:
         words += ["--param", f"MiniBatchSize={fitting}"]
     return shlex.join(words)

@@ -168,10 +168,10 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
         "a.csv: 4 problems (to have 3 of them treated, type --set features=table): "
         "(1) line 3, column 'y': the label is empty; fill it in or remove the line "
         "(2) line 3, column 'age': '' is no finite float32, as in 2 of 4 rows; fill it in or remove the line "
-        "(3) line 2, column 'city': 'Rome' is no finite float32, as in 4 of 4 rows; write it as a number, or remove "
-        "the column (if it is the label, give LabelColumn=NAME) "
+        "(3) line 2, column 'city': 'Rome' is no finite float32, as in 4 of 4 rows; write it as a number, or leave "
+        "it out by Features=!NAME (if it is the label, give LabelColumn=NAME) "
         "(4) line 2, column 'born': '2001-01-01' is no finite float32, as in 4 of 4 rows; write it as a number, or "
-        "remove the column (if it is the label, give LabelColumn=NAME)"
+        "leave it out by Features=!NAME (if it is the label, give LabelColumn=NAME)"
     )
     (tmp_path / "a.csv").unlink()
     WRONG.to_parquet(tmp_path / "a.parquet")

@@ -141,7 +141,8 @@ def test_all_problems_of_all_files_are_told_at_once_and_nothing_is_written(tmp_p
         "2 files: 4 problems (to have 2 of them treated, type --set features=table): (1) a.csv: line 3, column 'a': "
         "'' is no finite float32; fill it in or remove the line (2) b.csv: line 3, column 'y': the label is empty; "
         "fill it in or remove the line (3) b.csv: line 2, column 'b': 'inf' is no finite float32; fill it in or remove "
-        "the line (4) b.csv: line 3, column 'b': 'x' is no finite float32; write it as a number, or remove the column"
+        "the line (4) b.csv: line 3, column 'b': 'x' is no finite float32; write it as a number, or leave it "
+        "out by Features=!NAME"
     )
     assert not list((tmp_path / "out").rglob("*"))
 

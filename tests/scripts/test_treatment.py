@@ -202,8 +202,8 @@ def test_everything_that_no_treatment_can_mend_is_told_at_once(tmp_path: Path) -
         "a.csv: 4 problems: (1) line 8, column 'level': inf is no finite float32; fill it in or remove the line (2) "
         "line 8, column 'size': 'old' is no number; write it as a number like nearly all others, or leave it empty (3) "
         "line 2, column 'day': '1/1/2020' is no date that can be read in one way, as in 40 of 40 rows; write all of "
-        "them as YYYY-MM-DD, or leave it empty (4) column 'echo' equals the label in every row; remove the column, "
-        "since it is not there when the label is to be predicted"
+        "them as YYYY-MM-DD, or leave it empty (4) column 'echo' equals the label in every row; leave it out by "
+        "Features=!NAME, since it is not there when the label is to be predicted"
     )
 
 

@@ -63,6 +63,7 @@ def test_convert_is_called_so() -> None:
         "--positive-class": {"Get": "Parameters.PositiveClass"},
         "--label-column": {"Get": "Parameters.LabelColumn"},
         "--csv-header": {"Get": "Parameters.CsvHeader"},
+        "--columns": {"Get": "Parameters.Features"},
         "--seed": {"Std:Join": {"On": "", "Values": [{"Get": "Parameters.SplitSeed"}]}},
         "--baseline": "/opt/ml/processing/input/baseline",
         "--resources": "/opt/ml/config/resourceconfig.json",

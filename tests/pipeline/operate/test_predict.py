@@ -321,6 +321,14 @@ def test_a_file_without_a_feature_is_refused_before_anything_is_sent(tmp_path: P
         sent_for(tmp_path, "width,kind\n1,newt\n", inspected())
 
 
+def test_without_a_header_a_row_of_data_of_which_columns_were_left_out_has_the_features_alone(tmp_path: Path) -> None:
+    left = inspected("'kind' (column 4 of 4, 1 left out as wished)")
+    _, [answer] = sent_for(tmp_path, "1,2\n", left)
+    assert answer.truth == ""
+    with pytest.raises(DataError, match="row 1: 3 fields where the model has 2 features"):
+        sent_for(tmp_path, "1,2,3\n", left)
+
+
 def test_a_row_of_another_width_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="row 2: 4 fields where the model has 2 features"):
         sent_for(tmp_path, "1,2\n1,2,3,4\n", inspected())
