@@ -1,6 +1,7 @@
-"""Reading a channel, once into memory or anew on every pass: recordIO-protobuf or CSV, files or FIFOs, checked first.
+"""Reading a channel, checked: into memory if its rows fit, else recordIO anew on every pass and CSV once into a file.
 
-What is not a number, infinite, mislabelled or of another width is refused with the file, the row and the column.
+Files or FIFOs; what is not a number, infinite, mislabelled or of another width is refused with the file, the row and
+the column.
 """
 
 from __future__ import annotations
@@ -26,11 +27,12 @@ from pipeline.local.images.linear_learner.rows import (
     StreamedRows,
     count_classes,
 )
+from pipeline.local.images.linear_learner.spill import Spill
 
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
 _CHUNK_NUMBERS: Final = 2_000_000
 KEPT_BYTES: Final = 256 << 20
-"""The most that is kept in memory of a channel, in its files and as rows."""
+"""The most that is kept in memory of a channel, as rows: four bytes a number."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,7 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
     Raises CustomerError where there are none or where they cannot be trained on.
     """
     reading = _Reading(channel, parameters)
-    keeps = sum(source.size or 0 for source in channel.sources()) <= KEPT_BYTES
-    kept: DenseRows | SparseRows | None = None
+    store = _Store(reading)
     count = 0
     classes = np.zeros(0, np.int64)
     for part, source in reading.parts():
@@ -61,23 +62,46 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
         count += len(part.labels)
         if parameters.predictor_type != REGRESSOR:
             classes = _sum(classes, count_classes(part.labels))
-        if keeps:
-            kept = _gather(kept, part, source, dense=reading.dense)
-            keeps = kept.size <= KEPT_BYTES
-        if not keeps:
-            kept = None
+        store.take(part, source)
     if not count:
         raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
-    if kept is not None:
-        return kept.finish(reading.num_bytes)
+    if store.kept is not None:
+        return store.kept.finish(reading.num_bytes)
     return StreamedRows(
-        parts=reading.again,
+        parts=reading.again if store.spill is None else store.spill.parts,
         count=count,
         class_counts=classes,
         num_bytes=reading.num_bytes,
         feature_dim=reading.columns,
         is_sparse=not reading.dense,
     )
+
+
+class _Store:
+    """Where the rows go in the first pass: into memory until they are too many, then those of CSV into a file."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+        self._keeps = True
+        self.kept: DenseRows | SparseRows | None = None
+        self.spill: Spill | None = None
+
+    def take(self, part: Part, source: Source) -> None:
+        """Add rows that are checked."""
+        if self._keeps:
+            self.kept = _gather(self.kept, part, source, dense=self._reading.dense)
+            self._keeps = self.kept.size * self._reading.growth <= KEPT_BYTES
+            if not self._keeps:
+                self._give_up(self.kept)
+        elif self.spill is not None:
+            self.spill.append(part.features, part.labels)
+
+    def _give_up(self, kept: DenseRows | SparseRows) -> None:
+        self.kept = None
+        if self._reading.channel.content_type == CSV:
+            rows = kept.finish(0)
+            self.spill = Spill(rows.feature_dim, self._reading.channel.name)
+            self.spill.append(rows.features, rows.labels)
 
 
 def _sum(one: Counts, other: Counts) -> Counts:
@@ -92,25 +116,33 @@ class _Reading:
     """A channel that is read from its begin again and again; what the first records showed of all."""
 
     def __init__(self, channel: Channel, parameters: Hyperparameters) -> None:
-        self._channel = channel
+        self.channel = channel
         self._parameters = parameters
         self._passes = 0
+        self._total = sum(source.size or 0 for source in channel.sources())
         self.columns = -1
         self.dense = True
         self.num_bytes = 0
+
+    @property
+    def growth(self) -> float:
+        """How many times the bytes read so far the channel has in all, at least; 1 of a pipe, whose end is unknown."""
+        return max(1.0, self._total / max(self.num_bytes, 1))
 
     def parts(self) -> Iterator[tuple[Part, Source]]:
         """The next pass, part by part."""
         number, self._passes = self._passes, self._passes + 1
         self.num_bytes = 0
-        for source in self._channel.sources(number):
+        for source in self.channel.sources(number):
+            before = self.num_bytes
             try:
                 with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
-                    for part in _parts(stream, self._channel, source):
+                    for part in _parts(stream, self.channel, source):
+                        self.num_bytes = before + raw.count
                         yield part, source
-                    self.num_bytes += raw.count
+                    self.num_bytes = before + raw.count
             except OSError as error:
-                raise unreadable(self._channel.name, f"{source.where}: {error.strerror}") from error
+                raise unreadable(self.channel.name, f"{source.where}: {error.strerror}") from error
 
     def again(self) -> Iterator[tuple[Any, Floats]]:
         """The next pass over rows that are checked."""
@@ -119,7 +151,7 @@ class _Reading:
 
     def check(self, part: Part, source: Source) -> None:
         """Refuse a part that cannot be trained on or does not go with those before it."""
-        name = self._channel.name
+        name = self.channel.name
         columns = int(part.features.shape[1])
         dense = isinstance(part.features, np.ndarray)
         if self.columns < 0:
@@ -129,8 +161,8 @@ class _Reading:
             raise unreadable(name, detail)
         if dense and not self.dense:
             raise unreadable(name, f"{source.where}: dense records follow sparse ones")
-        _check_finite(part.features if dense else part.features.values.reshape(1, -1), part, self._channel, source)
-        _check_labels(part, self._channel, source, self._parameters)
+        _check_finite(part.features if dense else part.features.values.reshape(1, -1), part, self.channel, source)
+        _check_labels(part, self.channel, source, self._parameters)
 
 
 class CountingFile(io.FileIO):
@@ -198,7 +230,7 @@ def _csv_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[
 def _gather(kept: DenseRows | SparseRows | None, part: Part, source: Source, *, dense: bool) -> DenseRows | SparseRows:
     columns = part.features.shape[1]
     if kept is None:
-        capacity = int((source.size or 0) / part.bytes_per_row) + 1
+        capacity = min(int((source.size or 0) / part.bytes_per_row), KEPT_BYTES // (4 * columns + 4)) + 1
         kept = DenseRows(columns, max(capacity, len(part.labels))) if dense else SparseRows(columns)
     if isinstance(kept, DenseRows):
         kept.append(part.features if isinstance(part.features, np.ndarray) else part.features.dense(), part.labels)

@@ -1,8 +1,10 @@
-"""Channels that are too large to be kept: read anew on every pass, they give the model that kept ones give."""
+"""Channels that are too large to be kept: read anew, or from a file, they give the model that kept ones give."""
 
 from __future__ import annotations
 
 import os
+import resource
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +14,10 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner import calibration, data
+from pipeline.local.images.linear_learner import calibration, data, spill
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
-from pipeline.local.images.linear_learner.rows import StreamedRows
+from pipeline.local.images.linear_learner.rows import KeptRows, StreamedRows
 from scripts.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv
 
@@ -52,10 +54,10 @@ def job(root: Path, kind: str, mode: str) -> Job:
 
 
 @contextmanager
-def piped(root: Path) -> Iterator[list[str]]:
+def piped(root: Path, kind: str = "recordio") -> Iterator[list[str]]:
     """Feed each pass over a channel through a FIFO of its own, as the service does; the FIFOs that were read."""
     folder = root / "input/data"
-    contents = {name: b"".join(parts("recordio")) for name in ("train", "validation")}
+    contents = {name: b"".join(parts(kind)) for name in ("train", "validation")}
     over = threading.Event()
     read: list[str] = []
 
@@ -113,6 +115,60 @@ def test_pipes_read_anew_give_the_model_of_files_kept(tmp_path: Path, monkeypatc
     same(outcome, kept)
     # A pass for the check and one for the scaler, then one an epoch.
     assert [name for name in read if name.startswith("train")] == [f"train_{number}" for number in range(5)]
+
+
+def test_csv_from_pipes_is_parsed_once_and_gives_the_model_of_files_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = job(tmp_path / "kept", "csv", "File").run()
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    streamed = job(tmp_path / "piped", "csv", "Pipe")
+    with piped(streamed.root, "csv") as read:
+        outcome = streamed.run()
+    same(outcome, kept)
+    assert sorted(read) == ["train_0", "validation_0"]
+
+
+@pytest.mark.parametrize(("kept_bytes", "kind"), [(20_000, KeptRows), (14_000, StreamedRows)], ids=["room", "no room"])
+def test_csv_is_kept_by_the_size_of_its_rows_not_of_its_text(
+    tmp_path: Path, kept_bytes: int, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sum(map(len, parts("csv"))) > 20_000 > (FEATURES.size + LABELS.size) * 4 > 14_000
+    monkeypatch.setattr(data, "KEPT_BYTES", kept_bytes)
+    rows = data.load(read_channels(job(tmp_path, "csv", "File").root)["train"], parse(GIVEN))
+    assert isinstance(rows, kind)
+
+
+def test_rows_in_a_file_come_back_in_any_number_of_parts_and_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(spill, "_PART_NUMBERS", 7 * 100)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    made = job(tmp_path / "job", "csv", "File")
+    rows = data.load(read_channels(made.root)["train"], parse(GIVEN))
+    for one, other in zip(rows.slices(64), rows.slices(64), strict=True):
+        assert (one[0] == other[0]).all()
+    assert np.allclose(np.concatenate([features for features, _ in rows.slices(64)]), FEATURES)
+    assert (np.concatenate([labels for _, labels in rows.slices(64)]) == LABELS).all()
+    # The file has no name: whatever ends the job, nothing is left of it.
+    assert [path.name for path in tmp_path.iterdir()] == ["job"]
+
+
+def test_a_disk_without_room_for_the_rows_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    made = job(tmp_path, "csv", "File")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+    try:
+        outcome = made.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert outcome.exit_code == 2
+    assert outcome.failure.startswith(
+        "Customer Error: Unable to store the rows of data channel 'train': File too large. Please use a larger volume"
+    )
+    assert "Traceback" not in outcome.log
 
 
 def test_nothing_is_held_of_rows_that_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
