@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.header import Header, decode_header
+from email.header import decode_header
 from email.utils import formatdate
 from typing import BinaryIO, Final
 
@@ -42,7 +43,7 @@ def version_headers(found: StoredObject) -> dict[str, str]:
 def written_headers(found: StoredObject) -> dict[str, str]:
     """What PutObject says of the new object in headers."""
     headers = {"ETag": f'"{found.etag}"', **version_headers(found), **encryption_headers(found.properties.headers)}
-    return headers | checksum_headers(found)
+    return headers | checksum_headers(found.properties.checksums)
 
 
 def read_headers(found: StoredObject) -> dict[str, str]:
@@ -63,9 +64,9 @@ def read_headers(found: StoredObject) -> dict[str, str]:
     return headers
 
 
-def checksum_headers(found: StoredObject) -> dict[str, str]:
-    """`x-amz-checksum-...` of an object, as the client gave it."""
-    return {f"x-amz-checksum-{name}": value for name, value in found.properties.checksums.items()}
+def checksum_headers(checksums: dict[str, str]) -> dict[str, str]:
+    """`x-amz-checksum-...` of an object or a part, as the client gave it."""
+    return {f"x-amz-checksum-{name}": value for name, value in checksums.items()}
 
 
 def checksum_nodes(checksums: dict[str, str]) -> list[Node]:
@@ -97,5 +98,5 @@ def decode_metadata(value: str) -> str:
 
 
 def encode_metadata(text: str) -> str:
-    """Metadata as a header: S3 gives text beyond ASCII encoded by RFC 2047."""
-    return text if text.isascii() else Header(text, "utf-8", maxlinelen=10_000).encode(linesep="")
+    """Metadata as a header: S3 gives text beyond ASCII encoded by RFC 2047, all of it as one word."""
+    return text if text.isascii() else f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="

@@ -99,7 +99,8 @@ def delete_objects(plane: Plane, request: S3Request) -> S3Answer:
 def get_tags(plane: Plane, request: S3Request) -> S3Answer:
     """GetObjectTagging."""
     found = find(plane.objects, request)
-    tags: list[xml.Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in found.properties.tags.items()]
+    kept = sorted(found.properties.tags.items())
+    tags: list[xml.Node] = [("Tag", [("Key", key), ("Value", value)]) for key, value in kept]
     return S3Answer.xml("Tagging", [("TagSet", tags)], headers=version_headers(found))
 
 

@@ -63,8 +63,7 @@ def upload_part(plane: Plane, request: S3Request) -> S3Answer:
     blob = plane.objects.blobs.write(request.body.chunks(compute=agreed))
     part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
     headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
-    headers |= {f"x-amz-checksum-{name}": value for name, value in part.checksums.items()}
-    return S3Answer(200, headers)
+    return S3Answer(200, headers | checksum_headers(part.checksums))
 
 
 def copy_part(plane: Plane, request: S3Request) -> S3Answer:
@@ -98,7 +97,9 @@ def complete_upload(plane: Plane, request: S3Request) -> S3Answer:
         *checksum_nodes(stored.properties.checksums),
     ]
     headers = version_headers(stored) | encryption_headers(stored.properties.headers)
-    return S3Answer.xml("CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored))
+    return S3Answer.xml(
+        "CompleteMultipartUploadResult", children, headers=headers | checksum_headers(stored.properties.checksums)
+    )
 
 
 def _complete(

@@ -199,14 +199,13 @@ def object_attributes(plane: Plane, request: S3Request) -> S3Answer:
 
 
 def _attribute_parts(found: StoredObject, request: S3Request) -> list[xml.Node]:
-    """The parts, in pages, with their sizes; as on AWS only of an object that has a checksum."""
+    """The parts, in pages, with sizes and checksums; as on AWS only of an object that has a checksum."""
     limit, marker = (
         _count(request, f"x-amz-{name}", default) for name, default in (("max-parts", 1000), ("part-number-marker", 0))
     )
-    sizes = list(enumerate((blob.size for blob in found.blobs), 1))
-    rest = [(number, size) for number, size in sizes if number > marker]
+    rest = list(enumerate(found.blobs, 1))[marker:]
     shown = rest[:limit]
-    nodes: list[xml.Node] = [("PartsCount", str(len(sizes)))]
+    nodes: list[xml.Node] = [("PartsCount", str(len(found.blobs)))]
     if found.properties.checksums:
         nodes += [
             ("PartNumberMarker", str(marker)),
@@ -214,7 +213,10 @@ def _attribute_parts(found: StoredObject, request: S3Request) -> list[xml.Node]:
             ("MaxParts", str(limit)),
             ("IsTruncated", str(len(rest) > len(shown)).lower()),
         ]
-        nodes += [("Part", [("PartNumber", str(number)), ("Size", str(size))]) for number, size in shown]
+        nodes += [
+            ("Part", [("PartNumber", str(number)), ("Size", str(blob.size)), *checksum_nodes(blob.checksums)])
+            for number, blob in shown
+        ]
     return nodes
 
 
@@ -251,18 +253,29 @@ def _pin(objects: Objects, request: S3Request) -> StoredObject:
 
 def _span(found: StoredObject, request: S3Request) -> tuple[dict[str, str], tuple[int, int] | None]:
     headers = read_headers(found)
+    checked = request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
     if number := request.number("partNumber", 0, most=100_000):
         blobs = found.blobs if found.multipart else found.blobs[:1]
         if number > len(blobs):
             raise InvalidPartNumber(PartNumberRequested=str(number), ActualPartCount=str(len(blobs)))
         if found.multipart:
             headers["x-amz-mp-parts-count"] = str(len(blobs))
+        if checked:
+            headers |= checksum_headers(_part_checksums(found, blobs[number - 1]))
         start = sum(blob.size for blob in blobs[: number - 1])
         return headers, (start, blobs[number - 1].size) if found.size else None
     span = byte_range(request.headers["range"], found.size) if request.headers.get("range") else None
-    if span is None and request.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
-        headers |= checksum_headers(found)
+    if span is None and checked:
+        headers |= checksum_headers(found.properties.checksums)
     return headers, span
+
+
+def _part_checksums(found: StoredObject, part: Blob) -> dict[str, str]:
+    """What a part is checked by, and what the object's checksum is made of; of the only part, the object's own."""
+    kind = found.properties.checksums.get("type", "")
+    if not found.multipart:
+        return found.properties.checksums
+    return {**part.checksums, "type": kind} if part.checksums and kind else {}
 
 
 def _directive(request: S3Request, name: str) -> bool:

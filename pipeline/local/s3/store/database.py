@@ -126,5 +126,5 @@ def from_object(found: StoredObject) -> tuple[Any, ...]:
         found.etag,
         found.last_modified,
         found.properties.to_json(),
-        json.dumps([[blob.name, blob.size, blob.md5] for blob in found.blobs]),
+        json.dumps([[blob.name, blob.size, blob.md5, blob.checksums] for blob in found.blobs]),
     )

@@ -23,6 +23,8 @@ class Blob:
     name: str
     size: int
     md5: str
+    checksums: dict[str, str] = field(default_factory=dict, compare=False)
+    """Of a part: lower-case algorithm to base64 text."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,11 @@ class UploadedPart:
     number: int
     blob: Blob
     modified: float
-    checksums: dict[str, str]
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """Lower-case algorithm to base64 text."""
+        return self.blob.checksums
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from pipeline.local.clock import Clock
@@ -70,7 +71,7 @@ class MultipartUploads:
 
     def put_part(self, upload: Upload, number: int, blob: Blob, checksums: dict[str, str]) -> UploadedPart:
         """Add a written blob as a part; one of the same number is replaced. Raises NoSuchUpload."""
-        part = UploadedPart(number, blob, self._clock.now(), checksums)
+        part = UploadedPart(number, replace(blob, checksums=checksums), self._clock.now())
         try:
             with self._database.transaction():
                 self.get(upload.bucket, upload.key, upload.id)
@@ -92,7 +93,7 @@ class MultipartUploads:
             "SELECT number, blob, modified, checksums FROM part WHERE upload = ? ORDER BY number", upload.id
         )
         return [
-            UploadedPart(number, Blob(*json.loads(blob)), modified, json.loads(checksums))
+            UploadedPart(number, Blob(*json.loads(blob), checksums=json.loads(checksums)), modified)
             for number, blob, modified, checksums in rows
         ]
 

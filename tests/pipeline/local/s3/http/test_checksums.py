@@ -250,7 +250,7 @@ def test_a_checksum_of_checksums_is_checked_and_the_parts_are_told(s3: Any, buck
     assert (done["ChecksumSHA256"], done["ChecksumType"]) == (composite, "COMPOSITE")
     told = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])["ObjectParts"]
     assert (told["TotalPartsCount"], told["IsTruncated"]) == (1, False)
-    assert told["Parts"] == [{"PartNumber": 1, "Size": len(BODY)}]
+    assert told["Parts"] == [{"PartNumber": 1, "Size": len(BODY), "ChecksumSHA256": SHA256}]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -117,6 +118,37 @@ def test_an_upload_may_have_the_checksum_of_the_whole_object(s3: Any, bucket: st
     s3.complete_multipart_upload(**upload, MultipartUpload=listed, **asked)
     found = s3.head_object(Bucket=bucket, Key="whole", ChecksumMode="ENABLED")
     assert (found["ChecksumCRC32"], found["ChecksumType"]) == (whole, "FULL_OBJECT")
+
+
+# The parts' checksums: API_ObjectPart and the parameter partNumber of API_GetObject in the S3 API Reference.
+@pytest.mark.parametrize(
+    ("algorithm", "kind", "digest"),
+    [
+        ("CRC32", "FULL_OBJECT", lambda data: zlib.crc32(data).to_bytes(4, "big")),
+        ("SHA256", "COMPOSITE", lambda data: hashlib.sha256(data).digest()),
+    ],
+    ids=["full", "composite"],
+)
+def test_a_part_of_an_object_has_a_checksum_of_its_own(
+    s3: Any, bucket: str, algorithm: str, kind: str, digest: Callable[[bytes], bytes]
+) -> None:
+    parts = (b"x" * (5 << 20), b"end")
+    own = [base64.b64encode(digest(part)).decode() for part in parts]
+    upload = begin(s3, bucket, "k", ChecksumAlgorithm=algorithm, ChecksumType=kind)
+    sent = [
+        s3.upload_part(**upload, PartNumber=n, Body=part, ChecksumAlgorithm=algorithm)
+        for n, part in enumerate(parts, 1)
+    ]
+    listed = [{"PartNumber": n, "ETag": part["ETag"]} for n, part in enumerate(sent, 1)]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": listed})
+    for number, checksum in enumerate(own, 1):
+        asked = {"Bucket": bucket, "Key": "k", "PartNumber": number}
+        for read in (s3.head_object, s3.get_object):
+            found = read(**asked, ChecksumMode="ENABLED")
+            assert (found[f"Checksum{algorithm}"], found["ChecksumType"]) == (checksum, kind)
+        assert f"Checksum{algorithm}" not in s3.head_object(**asked)
+    attributes = s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["ObjectParts"])
+    assert [part[f"Checksum{algorithm}"] for part in attributes["ObjectParts"]["Parts"]] == own
 
 
 def test_uploads_are_rolled_up_by_a_delimiter_page_by_page(s3: Any, bucket: str) -> None:

@@ -37,6 +37,15 @@ def test_versions_are_kept_and_read_one_by_one(s3: Any, bucket: str) -> None:
     ]
 
 
+def test_a_bucket_without_versions_says_nothing_of_delete_markers(s3: Any, bucket: str) -> None:
+    """API_HeadObject of the S3 API Reference: where it is false, x-amz-delete-marker does not appear."""
+    put(s3, bucket, b"x")
+    assert "DeleteMarker" not in s3.delete_object(Bucket=bucket, Key="k")
+    with pytest.raises(ClientError) as caught:
+        s3.head_object(Bucket=bucket, Key="k")
+    assert "x-amz-delete-marker" not in caught.value.response["ResponseMetadata"]["HTTPHeaders"]
+
+
 def test_a_delete_hides_and_deleting_the_marker_brings_back(s3: Any, bucket: str) -> None:
     enable(s3, bucket)
     version = put(s3, bucket, b"1")

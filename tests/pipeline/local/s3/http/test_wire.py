@@ -92,10 +92,10 @@ def test_metadata_beyond_ascii_is_given_back_encoded(service: LocalService, s3: 
     raw = "grün".encode().decode("latin-1")
     assert send(service, "PUT", f"/{bucket}/k", body=b"x", headers={"x-amz-meta-colour": raw})[0] == 200
     _, headers, _ = send(service, "GET", f"/{bucket}/k")
-    assert headers["x-amz-meta-colour"] == "=?utf-8?b?Z3LDvG4=?="
+    assert headers["x-amz-meta-colour"] == "=?UTF-8?B?Z3LDvG4=?="
     encoded = {"x-amz-meta-colour": "=?UTF-8?Q?gr=C3=BCn?="}
     assert send(service, "PUT", f"/{bucket}/k", body=b"x", headers=encoded)[0] == 200
-    assert send(service, "GET", f"/{bucket}/k")[1]["x-amz-meta-colour"] == "=?utf-8?b?Z3LDvG4=?="
+    assert send(service, "GET", f"/{bucket}/k")[1]["x-amz-meta-colour"] == "=?UTF-8?B?Z3LDvG4=?="
 
 
 @pytest.mark.parametrize("path", ["/%ff", "/k%00", "/%c3%28"])
