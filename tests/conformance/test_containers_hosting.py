@@ -165,7 +165,9 @@ def test_the_answers_of_linear_learner_that_are_no_predictions(deployer: Deploye
 def test_a_name_that_never_was_and_one_that_is_gone_are_not_found(deployer: Deployer) -> None:
     own(deployer, "passing")
     deployer.client.delete_endpoint(EndpointName="passing")
-    until(lambda: deployer.client.list_endpoints(NameContains="passing")["Endpoints"], lambda found: not found)
+    deployer.local.when(
+        lambda: deployer.client.list_endpoints(NameContains="passing")["Endpoints"], lambda found: not found
+    )
     for name in ("passing", "never"):
         assert error_of(deployer.local.runtime.invoke_endpoint, EndpointName=name, Body=b"x") == (
             "ValidationError",
@@ -339,7 +341,9 @@ def test_a_failed_endpoint_can_only_be_deleted(deployer: Deployer) -> None:
         assert error_of(action, EndpointName="hopeless", **more)[0] == "ValidationException"
     assert error_of(deployer.local.runtime.invoke_endpoint, EndpointName="hopeless", Body=b"x")[0] == "ValidationError"
     deployer.client.delete_endpoint(EndpointName="hopeless")
-    until(lambda: deployer.client.list_endpoints(NameContains="hopeless")["Endpoints"], lambda found: not found)
+    deployer.local.when(
+        lambda: deployer.client.list_endpoints(NameContains="hopeless")["Endpoints"], lambda found: not found
+    )
 
 
 def test_the_stream_of_an_endpoint_is_named_by_variant_and_instance(deployer: Deployer, telling: str) -> None:
@@ -396,7 +400,9 @@ def test_what_is_captured_and_how(deployer: Deployer) -> None:
     deployer.invoke("unfilmed", "1")
     for name in ("filmed", "unfilmed"):
         deployer.client.delete_endpoint(EndpointName=name)
-    until(lambda: deployer.client.list_endpoints(NameContains="filmed")["Endpoints"], lambda found: not found)
+    deployer.local.when(
+        lambda: deployer.client.list_endpoints(NameContains="filmed")["Endpoints"], lambda found: not found
+    )
     keys, lines = captured(deployer, "film/")
     uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     place = rf"filmed/filmed/\d{{4}}/\d\d/\d\d/\d\d/\d\d-\d\d-\d{{3}}-{uuid}\.jsonl"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from pipeline.clients import Clients
-from tests.support.service import KEY, LocalService
+from tests.support.service import KEY, LocalService, boto_session
 
 
 def environment_of(local: LocalService) -> Mapping[str, str]:
@@ -21,14 +21,7 @@ def environment_of(local: LocalService) -> Mapping[str, str]:
 
 def clients_of(local: LocalService) -> Clients:
     """Clients of the service on localhost."""
-    import boto3
-
-    session = boto3.Session(
-        aws_access_key_id=KEY.access_key_id,
-        aws_secret_access_key=KEY.secret_access_key,
-        region_name=local.service.configuration.region,
-    )
-    return Clients(session, local.url)
+    return Clients(boto_session(KEY, local.service.configuration.region), local.url)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import time
 import uuid
 from typing import Any
 
@@ -82,23 +81,23 @@ def start(local: LocalService, name: str, *, given: dict[str, str] | None = None
 
 
 def wait(local: LocalService, arn: str, *, until: tuple[str, ...] = ENDED, seconds: float = PATIENCE) -> dict[str, Any]:
-    """The execution once it has one of these statuses; an AssertionError with its steps if it takes longer."""
-    end = time.monotonic() + seconds
-    while True:
-        found: dict[str, Any] = local.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        if found["PipelineExecutionStatus"] in until:
-            return found
-        assert time.monotonic() < end, (found["PipelineExecutionStatus"], steps(local, arn))
-        time.sleep(0.01)
+    """The execution once it has one of these statuses; an AssertionError if it takes longer."""
+    found: dict[str, Any] = local.when(
+        lambda: local.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn),
+        lambda found: found["PipelineExecutionStatus"] in until,
+        seconds=seconds,
+    )
+    return found
 
 
 def wait_step(local: LocalService, arn: str, name: str, status: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
     """The step once it has this status."""
-    end = time.monotonic() + seconds
-    while (found := steps(local, arn).get(name, {})).get("StepStatus") != status:
-        assert time.monotonic() < end, steps(local, arn)
-        time.sleep(0.01)
-    return found
+    found = local.when(
+        lambda: steps(local, arn),
+        lambda found: found.get(name, {}).get("StepStatus") == status,
+        seconds=seconds,
+    )
+    return found[name]
 
 
 def run(local: LocalService, name: str, **request: Any) -> dict[str, Any]:

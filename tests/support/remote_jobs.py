@@ -113,8 +113,7 @@ class Remote:
 
     def ended(self, name: str) -> Body:
         """The Describe response of a job that is over."""
-        found: Body = until(lambda: self.describe(name), lambda found: status(found) in _OVER)
-        return found
+        return self.local.when(lambda: self.describe(name), lambda found: status(found) in _OVER)
 
     def model(self, name: str) -> dict[str, bytes]:
         """The files of a training job's model.tar.gz."""

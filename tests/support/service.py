@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import functools
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pipeline.local import api, durable
 from pipeline.local.context import AccessKey, Configuration
@@ -19,6 +21,7 @@ from tests.support.waiting import PATIENCE
 
 KEY = AccessKey("AKIATESTTESTTESTTEST", "test-secret")
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
+T = TypeVar("T")
 
 
 class CheckedService(Service):
@@ -50,6 +53,19 @@ class LocalService:
             settings = self.service.configuration
             self._clients[wanted] = boto_client(self.url, name, settings, key, attempts, config)
         return self._clients[wanted]
+
+    def when(self, ask: Callable[[], T], enough: Callable[[T], bool], *, seconds: float = PATIENCE) -> T:
+        """Ask until the answer is enough: now and after each change of the service's resources, or each quarter second.
+
+        To ask over HTTP without a pause takes a whole core, which what is waited for could use.
+        """
+        store, end = self.service.store, time.monotonic() + seconds
+        while True:
+            seen = store._db.total_changes
+            if enough(found := ask()):
+                return found
+            assert time.monotonic() < end, f"still {found}"
+            store.wait(lambda seen=seen: store._db.total_changes != seen or None, 0.25)  # type: ignore[misc]
 
     @property
     def sagemaker(self) -> Any:
@@ -96,6 +112,14 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
             client.close()
 
 
+@functools.cache
+def boto_session(key: AccessKey, region: str) -> Any:
+    """The session of all clients of that key and region: to make one takes longer than to make a client."""
+    import boto3
+
+    return boto3.session.Session(key.access_key_id, key.secret_access_key, region_name=region)
+
+
 def boto_client_of(found: RunningService, name: str, attempts: int = 1) -> Any:
     """A client for a service that runs as a process of its own."""
     identity = found.identity
@@ -108,19 +132,13 @@ def boto_client(
     url: str, name: str, settings: Configuration, key: AccessKey | None = None, attempts: int = 1, config: Any = None
 ) -> Any:
     """A client that knows the address, the key and the region from nowhere but here."""
-    import boto3
     from botocore.config import Config
 
-    signed_by = key or settings.key
-    session = boto3.session.Session(
-        aws_access_key_id=signed_by.access_key_id,
-        aws_secret_access_key=signed_by.secret_access_key,
-        region_name=settings.region,
-    )
+    session = boto_session(key or settings.key, settings.region)
     quick = Config(
         retries={"total_max_attempts": attempts},
         max_pool_connections=32,
         connect_timeout=PATIENCE,
         read_timeout=PATIENCE,
     )
-    return session.client(name, endpoint_url=url, config=quick.merge(config) if config else quick)  # type: ignore[call-overload]
+    return session.client(name, endpoint_url=url, config=quick.merge(config) if config else quick)

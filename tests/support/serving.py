@@ -20,7 +20,6 @@ from pipeline.local.containers.sandbox.listening import listening_ports
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.images.linear_learner.model import Model
 from tests.support.service import ROLE, LocalService
-from tests.support.waiting import until
 
 IMAGE: Final = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 FOREIGN_IMAGE: Final = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/foreign:3"
@@ -177,7 +176,7 @@ class Deployer:
     def settled(self, name: str) -> Any:
         """The endpoint's description once nothing is under way."""
         under_way = ("Creating", "Updating", "SystemUpdating")
-        return until(
+        return self.local.when(
             lambda: self.client.describe_endpoint(EndpointName=name),
             lambda found: found["EndpointStatus"] not in under_way,
         )

@@ -50,6 +50,7 @@ PARITY: Final = (
 _WARM_AFTER_SECONDS: Final = 2.0
 _TOKEN_SECONDS: Final = 12 * 3600
 _REFUSED: Final = ("lambda", "batch")
+_WITH_POLICIES: Final = ("iam", "cloudformation")
 _LARGEST_NAME: Final = 120
 _TRUST: Final = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},'
@@ -100,6 +101,8 @@ class Moto:
         if service == "iam" and iam.is_simulation(body):
             return iam.allowed(body)
         application = self.load()
+        if service in _WITH_POLICIES:
+            _read_policies_of_aws(self._account)
         if service == "events":
             complete_moto()
         environ = environ_of(request)
@@ -135,11 +138,12 @@ class Moto:
     def _loaded(self) -> Any:
         os.environ.setdefault("MOTO_DISABLE_GLOBAL_CORS", "true")
         os.environ.setdefault("MOTO_ALLOW_NONEXISTENT_REGION", "true")
+        from moto.iam.models import iam_backends
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        iam = _iam(self._account)
-        if not any(role.name == ROLE for role in iam.roles.values()):
-            iam.create_role(
+        backend = iam_backends[self._account]["aws"]
+        if not any(role.name == ROLE for role in backend.roles.values()):
+            backend.create_role(
                 role_name=ROLE,
                 assume_role_policy_document=_TRUST,
                 path="/",
@@ -151,21 +155,24 @@ class Moto:
         return DomainDispatcherApplication(create_backend_app)
 
 
-def _iam(account: str) -> Any:
-    """The IAM of an account, with the policies that AWS manages.
+def _read_policies_of_aws(account: str) -> None:
+    """Bring the policies that AWS manages to the IAM of an account, unless they are there.
 
-    Moto reads those for 0.2 s wherever it is told to by a setting of the process, which are all accounts in all
-    partitions that it looks a key up in; so it is told for this one alone.
+    Moto itself would read them, for 0.2 s each, into every account and partition that it looks a key up in, and by a
+    setting of the whole process.
     """
-    from moto.core.config import default_user_config
-    from moto.iam.models import iam_backends
+    from moto.iam.models import AWSManagedPolicy, aws_managed_policies_data, iam_backends
 
-    before = default_user_config["iam"]
-    default_user_config["iam"] = {"load_aws_managed_policies": True}
-    try:
-        return iam_backends[account]["aws"]
-    finally:
-        default_user_config["iam"] = before
+    backend = iam_backends[account]["aws"]
+    with IMPORTING:
+        if backend.aws_managed_policies:
+            return
+        policies = [
+            AWSManagedPolicy.from_data(name, account, backend.region_name, found)
+            for name, found in json.loads(aws_managed_policies_data).items()
+        ]
+        backend.managed_policies |= {policy.arn: policy for policy in policies}
+        backend.aws_managed_policies = policies
 
 
 def _valid(answer: HttpAnswer) -> HttpAnswer:

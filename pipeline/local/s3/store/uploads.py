@@ -93,7 +93,7 @@ class MultipartUploads:
             "SELECT number, blob, modified, checksums FROM part WHERE upload = ? ORDER BY number", upload.id
         )
         return [
-            UploadedPart(number, Blob(*json.loads(blob), checksums=json.loads(checksums)), modified)
+            UploadedPart(number, Blob(*(*json.loads(blob), json.loads(checksums))), modified)
             for number, blob, modified, checksums in rows
         ]
 

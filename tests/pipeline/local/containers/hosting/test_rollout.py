@@ -106,7 +106,7 @@ class Endpoint:
         )
 
     def settled(self) -> Any:
-        return until(
+        return self.local.when(
             lambda: self.local.sagemaker.describe_endpoint(EndpointName=self.name),
             lambda found: found["EndpointStatus"] not in ("Creating", "Updating", "RollingBack"),
         )
@@ -156,7 +156,7 @@ def test_a_canary_answers_its_share_then_all_and_no_request_fails(local: LocalSe
     green = endpoint.configure("green")
     with endpoint.asked():
         endpoint.update(green, routed("CANARY", 150, CanarySize=percent(50)))
-        baking = until(
+        baking = local.when(
             lambda: local.sagemaker.describe_endpoint(EndpointName="canary"),
             lambda found: (
                 found.get("PendingDeploymentSummary", {})
@@ -254,12 +254,12 @@ def test_a_rollout_that_a_restart_interrupts_is_begun_again(tmp_path: Any) -> No
         endpoint = Endpoint(local, "again")
         green = endpoint.configure("green")
         endpoint.update(green, routed("CANARY", 3600, CanarySize=percent(10)))
-        until(
+        local.when(
             lambda: local.sagemaker.describe_endpoint(EndpointName="again"),
             lambda found: "Baking" in str(found.get("PendingDeploymentSummary")),
         )
     with local_service(tmp_path, wait_factor=1e-5) as local:
-        settled = until(
+        settled = local.when(
             lambda: local.sagemaker.describe_endpoint(EndpointName="again"),
             lambda found: found["EndpointStatus"] == "InService",
         )

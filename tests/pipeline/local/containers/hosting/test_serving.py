@@ -54,7 +54,7 @@ def test_a_container_that_cannot_be_started_again_makes_the_endpoint_fail(
     monkeypatch.setattr(ServingContainer, "_launch", refuse)
     with pytest.raises(ClientError):
         deployer.invoke("once", "die")
-    failed = until(
+    failed = deployer.local.when(
         lambda: deployer.client.describe_endpoint(EndpointName="once"), lambda found: "FailureReason" in found
     )
     assert failed["EndpointStatus"] == "Failed"

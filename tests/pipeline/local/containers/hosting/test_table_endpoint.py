@@ -20,7 +20,6 @@ from tests.support.definitions import definition
 from tests.support.raw_table import by_scikit_learn, customers
 from tests.support.service import ROLE, local_service
 from tests.support.serving import BUCKET, Deployer, archive
-from tests.support.waiting import until
 
 Scores = np.ndarray[Any, Any]
 
@@ -112,7 +111,7 @@ def test_batch_prediction_answers_row_by_row_as_the_endpoint(deployer: Deployer,
         TransformOutput={**step["TransformOutput"], "S3OutputPath": f"s3://{BUCKET}/predicted"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
-    done = until(
+    done = deployer.local.when(
         lambda: deployer.client.describe_transform_job(TransformJobName="table"),
         lambda found: found["TransformJobStatus"] != "InProgress",
     )

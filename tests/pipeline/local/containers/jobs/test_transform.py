@@ -72,7 +72,7 @@ class Batches:
 
     def settled(self, name: str) -> Any:
         over = ("Completed", "Failed", "Stopped")
-        return until(
+        return self.local.when(
             lambda: self.client.describe_transform_job(TransformJobName=name),
             lambda found: found["TransformJobStatus"] in over,
         )
