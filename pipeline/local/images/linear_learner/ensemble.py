@@ -7,7 +7,7 @@ at a time; `folded` gives the weights for raw features, by which validation and 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.batches import Batches, batches
+from pipeline.local.images.linear_learner.batches import Batches, batches, chunks, room_for_outputs, rows_of
 from pipeline.local.images.linear_learner.grid import Candidate
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.initial import initial_weights
@@ -37,8 +37,8 @@ PARITY: Final = (
     ),
 )
 
-# Fewer columns than this and the products of a mini-batch no longer outweigh what each group repeats.
-_GROUP_COLUMNS: Final = 140
+# Products of fewer columns than this are slower, for the numbers in them.
+_GROUP_COLUMNS: Final = 150
 
 
 class Ensemble:
@@ -62,6 +62,7 @@ class Ensemble:
         weights = initial_weights(parameters, rows.feature_dim, len(models))
         self._rows = rows
         self._size = parameters.mini_batch_size
+        self._chunks = chunks(rows, scaler, parameters)
         self._members = model_groups([model.optimizer for model in models], self._outputs)
         self._groups = [
             _Group(
@@ -78,14 +79,24 @@ class Ensemble:
         """Train on every whole mini-batch in order; the mean loss of each model, taken before each update."""
         losses = np.zeros(len(self.models))
         count = 0
-        with ThreadPoolExecutor(min(len(self._groups), os.cpu_count() or 1)) as threads:
-            for features, raw_labels in self._rows.blocks(self._size):
-                labels = self._scaler.normalise_labels(raw_labels)[:, np.newaxis]
-                train = partial(_Group.train, features=features, labels=labels)
+        # One thread more makes the next chunk ready.
+        with ThreadPoolExecutor(1 + min(len(self._groups), os.cpu_count() or 1)) as threads:
+            ready = self._ready()
+            ahead = threads.submit(_next, ready)
+            while (chunk := ahead.result()) is not None:
+                ahead = threads.submit(_next, ready)
+                train = partial(_Group.train, features=chunk[0], labels=chunk[1])
                 for part, own in zip(self._members, threads.map(train, self._groups), strict=True):
                     losses[part] += own
-                count += len(labels) // self._size * self._size
+                count += len(chunk[1])
         return losses / count
+
+    def _ready(self) -> Iterator[tuple[Any, Floats]]:
+        """Chunks of whole mini-batches as models are trained on them: features, and labels (rows, 1)."""
+        for features, raw_labels in self._rows.blocks(self._size):
+            labels = self._scaler.normalise_labels(raw_labels)[:, np.newaxis]
+            for chunk, part in self._chunks.of(features):
+                yield chunk, labels[part]
 
     def folded(self) -> tuple[Floats, Floats]:
         """Weights (features, columns) and bias (1, columns) of all models for raw features and labels."""
@@ -97,6 +108,12 @@ class Ensemble:
             weight[:, :, part] = own_weight.reshape(len(weight), self._outputs, -1)
             bias[:, :, part] = own_bias.reshape(1, self._outputs, -1)
         return weight.reshape(len(weight), -1), bias.reshape(1, -1)
+
+
+def _next(ready: Iterator[tuple[Any, Floats]]) -> tuple[Any, Floats] | None:
+    # The setting of numpy's warnings belongs to a thread.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return next(ready, None)
 
 
 def model_groups(optimizers: Sequence[str], outputs: int) -> list[list[int]]:
@@ -125,21 +142,19 @@ class _Group:
         object.__setattr__(self, "optimizer", Optimizer(self.parameters, self.models, self.weights.shape))
 
     def train(self, features: Any, labels: Floats) -> npt.NDArray[np.float64]:
-        """Train on the mini-batches of a block, labels (rows, 1); the summed loss of each model."""
-        self.batches.take(features)
+        """Train on the mini-batches of a chunk, labels (rows, 1); the summed loss of each model."""
         loss = loss_function(self.parameters)
         size = self.parameters.mini_batch_size
         scale = np.float32(1 / size)
         total = np.zeros(len(self.models))
-        # The setting of numpy's warnings belongs to a thread.
         with np.errstate(over="ignore", invalid="ignore"):
-            for number in range(self.batches.count):
-                own = labels[number * size : (number + 1) * size]
-                raw = self.batches.outputs(number, self.weights)
+            for start in range(0, len(labels), size):
+                own = labels[start : start + size]
+                raw = self.batches.outputs(rows_of(features, start, size), self.weights)
                 losses, slopes = self.row_weights.apply(*loss(raw, own), own)
                 total += losses.sum(axis=0)
                 slopes *= scale
-                self.optimizer.step(self.weights, partial(self.batches.gradient, slopes))
+                self.optimizer.step(self.weights, self.batches.gradient(slopes))
         return total
 
 
@@ -147,6 +162,7 @@ class Losses:
     """The mean loss of each model over rows given part by part, in the units of the labels."""
 
     def __init__(self, parameters: Hyperparameters, folded: tuple[Floats, Floats], row_weights: RowWeights) -> None:
+        self._parameters = parameters
         self._loss = loss_function(parameters)
         self._weight, self._bias = folded
         self._row_weights = row_weights
@@ -156,7 +172,12 @@ class Losses:
     def add(self, features: Any, labels: Floats) -> Floats:
         """Take in rows; their raw outputs under all models, (rows, columns)."""
         column = labels[:, np.newaxis]
-        raw = np.asarray(features @ self._weight + self._bias, dtype=np.float32)
+        if isinstance(features, np.ndarray):
+            room = room_for_outputs(self._parameters, len(features), self._weight.shape[1])
+            raw = np.matmul(features, self._weight, out=room)
+        else:
+            raw = np.asarray(features @ self._weight)
+        raw += self._bias
         losses, _ = self._row_weights.apply(*self._loss(raw, column), column)
         self._total += losses.sum(axis=0, dtype=np.float64)
         self._count += len(labels)

@@ -30,6 +30,7 @@ def trained(given: Hyperparameters) -> tuple[Ensemble, np.ndarray]:
 
 def test_groups_are_even_and_depend_on_the_columns_only() -> None:
     assert model_groups(["adam"] * 32, 1) == [list(range(32))]
+    assert model_groups(["adam"] * 15, 10) == [list(range(15))]
     assert model_groups(["adam"] * 28, 10) == [list(range(14)), list(range(14, 28))]
     assert model_groups(["adam"] * 3, 1000) == [[0], [1], [2]]
     assert model_groups(["adam", "rmsprop", "adam"], 1) == [[0, 2], [1]]

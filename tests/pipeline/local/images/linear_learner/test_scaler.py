@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner.batches import batches
+from pipeline.local.images.linear_learner.batches import batches, chunks, rows_of
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters, parse
 from pipeline.local.images.linear_learner.rows import KeptRows
 from pipeline.local.images.linear_learner.scaler import fit, rows_for_scaler
@@ -72,27 +72,44 @@ def test_batches_give_the_products_with_normalised_features(sparse: bool, use_bi
     scaler = fit(data, given)
     held = KeptRows(csr_matrix(data.features), data.labels, 1000) if sparse else data
     cut = batches(held, scaler, given, 3)
-    cut.take(held.features)
-    assert cut.count == 4
+    ((ready, whole),) = chunks(held, scaler, given).of(held.features)
+    assert (whole.start, whole.stop) == (0, 200)
     normal = np.column_stack([(data.features - scaler.mean) / scaler.stdev, np.full(len(data), float(use_bias))])
     weights = SOURCE.normal(size=(5, 3)).astype(np.float32)
     if not use_bias:
         weights[-1] = 0
     part = normal[100:150]
-    assert np.allclose(cut.outputs(2, weights), part @ weights, atol=1e-4)
+    assert np.allclose(cut.outputs(rows_of(ready, 100, 50), weights), part @ weights, atol=1e-4)
     slopes = SOURCE.normal(size=(50, 3)).astype(np.float32)
     for own in (slice(0, 2), slice(2, 5)):
-        assert np.allclose(cut.gradient(slopes, own), (part.T @ slopes)[own], atol=1e-3)
+        assert np.allclose(cut.gradient(slopes)(own), (part.T @ slopes)[own], atol=1e-3)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_a_chunk_stays_as_it_is_while_the_next_one_is_made(sparse: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.local.images.linear_learner.batches._CHUNK_NUMBERS", 4 * 60)
+    data, given = rows(520), parameters()
+    scaler = fit(data, given)
+    held = KeptRows(csr_matrix(data.features), data.labels, 1000) if sparse else data
+    made = chunks(held, scaler, given).of(held.features)
+    ahead, seen = next(made), 0
+    while (chunk := ahead) is not None:
+        ahead = next(made, None)
+        features, part = chunk
+        normal = data.features[part] / scaler.stdev if sparse else (data.features[part] - scaler.mean) / scaler.stdev
+        assert np.allclose(features.toarray() if sparse else features, normal, atol=1e-5)
+        assert (part.start, (part.stop - part.start) % 50) == (seen, 0)
+        seen = part.stop
+    assert seen == 500
 
 
 def test_what_rounding_leaves_of_the_slopes_is_summed_up_for_the_bias() -> None:
     data = rows(50)
     cut = batches(data, fit(data, parameters()), parameters(), 1)
-    cut.take(data.features)
-    cut.outputs(0, np.zeros((5, 1), np.float32))
+    cut.outputs(data.features, np.zeros((5, 1), np.float32))
     slopes = np.ones((50, 1), np.float32)
     slopes[0], slopes[-1] = 1e8, -1e8
-    assert cut.gradient(slopes, slice(0, 5))[-1].item() == 48
+    assert cut.gradient(slopes)(slice(0, 5))[-1].item() == 48
 
 
 def test_constant_features_stay_so_however_many_batches_they_are_carried_over() -> None:
