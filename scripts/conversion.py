@@ -20,7 +20,7 @@ from scripts.classes import write_classes
 from scripts.csv_lines import csv_lines, label_lines
 from scripts.csv_table import Rows
 from scripts.errors import ScriptError
-from scripts.featurizer import is_number
+from scripts.fitness import wanted_of
 from scripts.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.outputs import Outputs
 from scripts.plan import Places, Plan, block_rows
@@ -29,9 +29,9 @@ from scripts.recordio import write_dense
 from scripts.shuffle import Shuffle
 from scripts.splits import SPLITS
 from scripts.streams import Stream
-from scripts.survey import Survey
+from scripts.surveyed import Survey
 from scripts.tables import CHUNK_ROWS, Array, Floats, floats
-from scripts.targets import MOST_CLASSES, REGRESSOR, Wanted, class_names, real_labels
+from scripts.targets import Wanted, class_names, real_labels
 
 _AGAIN: Final = "the data changed since they were inspected; inspect them again"
 
@@ -66,7 +66,7 @@ def convert_rows(
 ) -> str:
     """Write the share's parts of all channels below `output`; a line that says what was taken for what, in all data."""
     plan = Plan.of(found, seed=seed, task=task)
-    wanted = _wanted(found, plan, task, positive_class)
+    wanted = wanted_of(found, plan, task, positive_class)
     numbers = {(file.key, file.split): number for number, file in enumerate(plan.files)}
     first = next(number for number, file in enumerate(plan.files) if file.split == plan.source)
     facts = _facts(found, plan, wanted, task)
@@ -87,23 +87,6 @@ def convert_rows(
         if any(number == first for number, _ in held) and writing.moments.rows:
             inspect(outputs, output / "inspection", facts, writing.sample())
     return described(facts)
-
-
-def _wanted(found: Survey, plan: Plan, task: str, positive_class: str) -> Wanted | None:
-    """What labels mean to a classifier. `ScriptError` for labels that the task cannot use."""
-    if task == REGRESSOR:
-        if found.amounts is None:
-            text = next((name for name in found.names if not is_number(name)), "")
-            real_labels("train", np.array([text], object))
-        elif found.amounts.low is not None:
-            real_labels("train", np.array([found.amounts.low, found.amounts.high]))
-        return None
-    if not found.names:
-        raise ScriptError(
-            f"train: more than {MOST_CLASSES} different labels; if they are amounts rather than classes, use the task "
-            "regressor"
-        )
-    return Wanted.of(task, plan.counts(), positive_class)
 
 
 def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts:

@@ -16,10 +16,13 @@ from scripts.baseline import constraints, statistics
 from scripts.column_choice import ALL
 from scripts.csv_head import AUTO, HEADERS
 from scripts.errors import ScriptError, conclude
+from scripts.fitness import Purpose
 from scripts.outputs import Outputs
 from scripts.problems import told
 from scripts.schema import FILE, schema
-from scripts.survey import NUMERIC, TABLE, Survey, survey
+from scripts.survey import NUMERIC, TABLE, survey
+from scripts.surveyed import Survey
+from scripts.targets import TASKS
 
 
 def inspect_data(
@@ -31,9 +34,10 @@ def inspect_data(
     columns: str = ALL,
     features: str = NUMERIC,
     seed: int = 0,
+    purpose: Purpose | None = None,
 ) -> str:
     """Write the three files into `output`; a one-line summary. `ScriptError` tells all problems that the data has."""
-    found = survey(data, label_column, header, columns, features=features, seed=seed)
+    found = survey(data, label_column, header, columns, features=features, seed=seed, purpose=purpose)
     if found.problems:
         raise ScriptError(told(found.problems))
     with Outputs() as outputs:
@@ -56,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts.inspect_data", description="What the raw data are, and whether fit.")
     parser.add_argument("--data", type=Path, required=True, help="file or folder of the raw data")
     parser.add_argument("--output", type=Path, required=True, help="folder of the baseline")
+    parser.add_argument("--task", choices=TASKS, help="what the labels are learnt as; else that is not looked at")
+    parser.add_argument("--positive-class", default="1", help="binary: the class that counts as 1")
     parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
     parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
     parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
@@ -73,6 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             columns=options.columns,
             features=options.features,
             seed=options.seed,
+            purpose=Purpose(options.task, options.positive_class) if options.task else None,
         ),
     )
 

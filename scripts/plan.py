@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.splits import SPLITS, TURN, TURNS, source_of
-from scripts.survey import FileRows, Survey
+from scripts.splits import SPLITS, TURN, TURNS, missing_of, source_of
+from scripts.surveyed import FileRows, Survey
 from scripts.tables import Array
 from scripts.targets import REGRESSOR
 
@@ -50,7 +50,7 @@ class Plan:
         """Raises `ScriptError` for data that cannot be divided."""
         splits = {file.split for file in found.files}
         source = source_of(splits)
-        missing = tuple(name for name in SPLITS[1:] if name not in splits)
+        missing = tuple(missing_of(splits))
         rows = found.rows[source]
         if missing and rows < TURNS:
             file = next(file.key for file in found.files if file.split == source)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from scripts.errors import ScriptError
 from scripts.profiles import ColumnProfile
-from scripts.survey import FileRows, Survey
+from scripts.surveyed import FileRows, Survey
 
 FILE: Final = "schema.json"
 

@@ -54,7 +54,7 @@ def divide(tables: dict[str, list[Table]], *, seed: int, stratify: bool) -> dict
             _same_width(own, features.shape[1], tables[name][0])
             same_columns(tables[source][0], tables[name][0])
             splits[name] = Split(own, own_labels, np.arange(len(own_labels)))
-    missing = [name for name in SPLITS[1:] if name not in splits]
+    missing = missing_of(splits)
     rows = random.permutation(len(labels))
     if missing:
         if len(labels) < TURNS:
@@ -78,6 +78,11 @@ def source_of(splits: Collection[str]) -> str:
         rest = "; what it has beside them must be called train" if source == "all" else ""
         raise ScriptError(f"the data has {' and '.join(parts)}, but no train{rest}")
     return source
+
+
+def missing_of(splits: Collection[str]) -> list[str]:
+    """The splits that must be taken from the source."""
+    return [name for name in SPLITS[1:] if name not in splits]
 
 
 def _turns(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,12 +19,14 @@ from scripts.csv_head import AUTO
 from scripts.csv_table import Rows
 from scripts.errors import ScriptError
 from scripts.featurizer import is_number
+from scripts.fitness import Purpose, unfit
 from scripts.leaks import LeakFinder
 from scripts.problems import DATE, MISSING, TEXT, TREATED, Problem
 from scripts.profiles import ColumnProfile, Labels, Numbers
 from scripts.raw_columns import RawTables, read_raw
 from scripts.splits import source_of
 from scripts.streams import Stream, streams
+from scripts.surveyed import FileRows, Survey
 from scripts.tables import Table
 from scripts.targets import class_names, in_order
 from scripts.treatment import ColumnKind, kinds_of
@@ -42,49 +44,6 @@ _TREATMENTS: Final = {
     ("date", True): "days, month, weekday, and hour if there are times, and a flag",
     **dict.fromkeys((("mixed", False), ("mixed", True), ("dates", False), ("dates", True)), "none as it stands"),
 }
-
-
-@dataclass(frozen=True)
-class FileRows:
-    """One file's rows of one split; how many of each class, and which column the label is."""
-
-    key: str
-    split: str
-    rows: int
-    classes: Mapping[str, int] = field(default_factory=dict)
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What was seen. `classes` count the rows of each class, the rarest first; empty where the label is an amount.
-
-    `names` are all that may be classes, in order, though the label may be an amount; `as_numbers` says that all are.
-
-    `columns` are profiles of the rows that train is taken from, as many as `profiled`, of which `sampled` show how
-    values spread; `treated` says that columns get a treatment, by which `problems` are fewer.
-    """
-
-    files: tuple[FileRows, ...]
-    label: str
-    classes: dict[str, int]
-    amounts: ColumnProfile | None
-    columns: tuple[ColumnProfile, ...]
-    profiled: int
-    sampled: int
-    problems: tuple[Problem, ...]
-    treated: bool
-    names: tuple[str, ...] = ()
-    as_numbers: bool = True
-    named: bool = True
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """The rows of each split."""
-        rows: Counter[str] = Counter()
-        for file in self.files:
-            rows[file.split] += file.rows
-        return dict(rows)
 
 
 @dataclass
@@ -119,10 +78,12 @@ def survey(
     *,
     features: str = NUMERIC,
     seed: int = 0,
+    purpose: Purpose | None = None,
 ) -> Survey:
     """Look at the data at `place` as it will be read with this setting. `ScriptError` for what is no data."""
     look = _of_table if features == TABLE else _of_numbers
-    return look(place, (label_column, header, columns), seed)
+    found, raw = look(place, (label_column, header, columns), seed)
+    return replace(found, problems=(*found.problems, *unfit(found, raw, purpose, seed=seed)))
 
 
 def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, seed: int = 0) -> Survey:
@@ -133,7 +94,7 @@ def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns:
     return found
 
 
-def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
+def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> tuple[Survey, None]:
     source = streams(place, *chosen)
     first = source[0]
     learnt = source_of({stream.split for stream in source})
@@ -150,7 +111,7 @@ def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
             train.merge(seen.numbers)
     problems += every.leaks.problems(first.table.file, [first.table.column(index) for index in range(first.width)])
     names = _names(every.labels)
-    return Survey(
+    found = Survey(
         tuple(
             FileRows(stream.key, stream.split, labels.rows, _counted(labels, names), stream.table.label)
             for stream, labels in files
@@ -167,6 +128,7 @@ def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
         as_numbers=every.labels.numbers is not None,
         named=bool(first.table.columns),
     )
+    return found, None
 
 
 def _read(stream: Stream, seed: tuple[int, ...]) -> tuple[_Seen, list[Problem]]:
@@ -189,14 +151,14 @@ def _read(stream: Stream, seed: tuple[int, ...]) -> tuple[_Seen, list[Problem]]:
     return seen, found
 
 
-def _of_table(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
+def _of_table(place: Path, chosen: tuple[str, str, str], seed: int) -> tuple[Survey, RawTables]:
     raw = read_raw(place, *chosen)
     kinds = kinds_of(raw)
     labels = Labels()
     for table in raw.every():
         labels.add(table.labels)
     learnt = raw.tables[source_of(raw.tables)]
-    return Survey(
+    found = Survey(
         tuple(FileRows(table.file, split, len(table)) for split, part in raw.tables.items() for table in part),
         raw.every()[0].label,
         _classes(labels),
@@ -206,7 +168,9 @@ def _of_table(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
         sum(map(len, learnt)),
         tuple(problems_of_raw(raw, kinds)),
         treated=True,
+        names=tuple(in_order({*_names(labels).values()})),
     )
+    return found, raw
 
 
 def _raw_column(raw: RawTables, learnt: Sequence[Table], index: int, kind: ColumnKind) -> ColumnProfile:

@@ -1,9 +1,10 @@
 """ValidateEndpoint: does the deployed endpoint answer what the batch prediction answered?
 
-One record is sent, then the whole test set in batches; every answer is compared with PredictTest's. For a release the
-test set, the answers and the figures are those that were registered with the version. An endpoint that
-passes is tagged with its configuration. One that does not is put back to the configuration last tagged, and the step
-fails. boto3 takes region, credentials and address from its environment, so AWS and localhost are the same to it.
+One record is sent, then the test set in batches, of a large one so many rows from all over it; every answer is compared
+with PredictTest's. For a release the test set, the answers and the figures are those that were registered with the
+version. An endpoint that passes is tagged with its configuration. One that does not is put back to the configuration
+last tagged, and the step fails. boto3 takes region, credentials and address from its environment, so AWS and localhost
+are the same to it.
 """
 
 from __future__ import annotations
@@ -34,15 +35,22 @@ from scripts.targets import REGRESSOR, TASKS
 TOLERANCE: Final = 1e-6
 _MOST_BYTES: Final = 5 * 1024 * 1024
 _SHOWN: Final = 10
+_ONE_CONVERSION: Final = "both must come from the same conversion"
+
+Rows = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Which rows the endpoint answered otherwise, and by how much scores differ at most."""
 
-    labels: npt.NDArray[np.intp]
-    scores: npt.NDArray[np.intp]
+    labels: Rows
+    scores: Rows
     largest: float
+
+    def of_rows(self, sent: Rows) -> Comparison:
+        """The same, its rows as they are numbered in all of the test set, of which these were sent."""
+        return Comparison(sent[self.labels], sent[self.scores], self.largest)
 
     @property
     def reason(self) -> str:
@@ -74,13 +82,14 @@ def validate(
     labels: Path,
     output: Path,
     batches: int,
+    most: int,
     task: str,
     version: str = "",
     registered: Mapping[str, Any] | None = None,
 ) -> str:
     """Compare, write what was found, and tag or put back the endpoint; a one-line summary.
 
-    `validation.json` is always written, `confusion.png` where the answers differ.
+    `validation.json` is always written, `confusion.png` where the answers differ. At most so many rows are sent.
 
     `version` is the ARN of the version that is served, if one is, `registered` the figures it was registered with.
     """
@@ -88,30 +97,41 @@ def validate(
     try:
         expected, truth, classes = read_answers(predictions, task), read_labels(labels), read_classes(labels)
         aligned(expected, truth)
-        replies = ask(deployment, features, rows=len(truth), batches=batches, task=task)
-        comparison = compare(expected, replies.answers)
+        sent = chosen_rows(len(truth), most)
+        replies = ask(deployment, features, rows=sent, there=len(truth), batches=batches, task=task)
+        comparison = compare(_rows(expected, sent), replies.answers).of_rows(sent)
         if not comparison.reason:  # else the first difference says more
-            same_figures(replies.answers, truth, registered or {}, task=task, known=len(classes))
+            # The endpoint answers as the batch prediction did, whose figures are those of all rows.
+            same_figures(expected, truth, registered or {}, task=task, known=len(classes))
     except ScriptError as error:
         raise ScriptError(f"{error}; {deployment.put_back(config)}") from None
     # Before anything is written, which may fail too.
     outcome = deployment.put_back(config) if comparison.reason else ""
     with Outputs() as outputs:
-        _write(outputs, output, deployment.name, config, replies, comparison, truth, classes, task)
+        _write(outputs, output, deployment.name, config, replies, comparison, truth[sent], classes, task)
     if comparison.reason:
         raise ScriptError(
             f"endpoint {deployment.name} with {config} does not answer as the batch prediction did: "
             f"{comparison.reason}; {outcome}"
         )
     deployment.mark_validated(config, version)
+    which = f"{len(sent)} rows" if len(sent) == len(truth) else f"{len(sent)} of {len(truth)} rows, from all over them,"
     return (
-        f"endpoint {deployment.name} with {config} answered {len(truth)} rows in {len(replies.seconds) - 1} batches as "
+        f"endpoint {deployment.name} with {config} answered {which} in {len(replies.seconds) - 1} batches as "
         f"the batch prediction did (largest difference {comparison.largest:.2g})"
     )
 
 
 def validate_release(
-    deployment: Deployment, registry: Registry, arn: str, folder: Path, *, output: Path, batches: int, task: str
+    deployment: Deployment,
+    registry: Registry,
+    arn: str,
+    folder: Path,
+    *,
+    output: Path,
+    batches: int,
+    most: int,
+    task: str,
 ) -> str:
     """As `validate`, against the test set and the figures that are registered with a version; `folder` takes them."""
     try:
@@ -120,14 +140,21 @@ def validate_release(
             test_set, figures = registry.test_set(version, folder), registry.figures(version)
     except ScriptError as error:
         raise ScriptError(f"{error}; {deployment.put_back(deployment.wait_in_service())}") from None
-    return validate(deployment, **test_set, output=output, batches=batches, task=task, version=arn, registered=figures)
+    given: dict[str, Any] = {**test_set, "version": arn, "registered": figures}
+    return validate(deployment, output=output, batches=batches, most=most, task=task, **given)
 
 
-def ask(deployment: Deployment, features: Path, *, rows: int, batches: int, task: str) -> Replies:
-    """One record, then all rows. Raises `ScriptError` where the endpoint refuses or answers too few."""
+def chosen_rows(there: int, most: int) -> Rows:
+    """All rows, or so many at equal distances."""
+    count = min(there, most)
+    return np.arange(count) * there // count
+
+
+def ask(deployment: Deployment, features: Path, *, rows: Rows, there: int, batches: int, task: str) -> Replies:
+    """One record, then these rows of those that are there. Raises `ScriptError` for a refusal, and too few answers."""
     parts: list[Answers] = []
     seconds: list[float] = []
-    requests = batches_of(feature_lines(features), rows, batches)
+    requests = batches_of(_picked(feature_lines(features), rows, there), len(rows), batches)
     first = next(requests)
     for place, lines in _numbered(first, requests):
         started = time.perf_counter()
@@ -161,11 +188,21 @@ def batches_of(lines: Iterator[bytes], rows: int, batches: int) -> Iterator[list
             yield batch
             batch, size = [], 0
             ends.pop(0)
-            if not ends:
-                break
-    if done < rows or next(lines, None) is not None:
-        there = f"{done}" if done < rows else f"more than {done}"
-        raise ScriptError(f"{there} rows of features for {rows} labels; both must come from the same conversion")
+
+
+def _picked(lines: Iterator[bytes], rows: Rows, there: int) -> Iterator[bytes]:
+    """The lines of these rows. Raises `ScriptError` where there are fewer or more lines than rows."""
+    wanted = iter(rows.tolist())
+    following = next(wanted, -1)
+    number = -1
+    for number, line in enumerate(lines):
+        if number == there:
+            raise ScriptError(f"more than {there} rows of features for {there} labels; {_ONE_CONVERSION}")
+        if number == following:
+            yield line
+            following = next(wanted, -1)
+    if number + 1 < there:
+        raise ScriptError(f"{number + 1} rows of features for {there} labels; {_ONE_CONVERSION}")
 
 
 def compare(expected: Answers, got: Answers) -> Comparison:
@@ -207,7 +244,7 @@ def _numbered(first: list[bytes], rest: Iterator[list[bytes]]) -> Iterator[tuple
         yield f"batch {number}", lines
 
 
-def _rows(answers: Answers, rows: slice) -> Answers:
+def _rows(answers: Answers, rows: slice | Rows) -> Answers:
     return Answers(answers.scores[rows], None if answers.labels is None else answers.labels[rows])
 
 
@@ -261,6 +298,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--serves", default="", help="the ARN of the version that the endpoint serves, to mark it by")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument(
+        "--most-rows", type=int, default=20_000, help="rows that are sent at most, from all over the set"
+    )
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
@@ -271,7 +311,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     def work() -> str:
         with reason_of(f"endpoint {options.endpoint_name}"), tempfile.TemporaryDirectory() as folder:
             deployment = Deployment(options.endpoint_name, *open_clients(), sleep=time.sleep)
-            given = {"batches": options.batches, "task": options.task, "output": options.output}
+            given = {
+                "batches": options.batches,
+                "most": options.most_rows,
+                "task": options.task,
+                "output": options.output,
+            }
             if options.model_package:
                 return validate_release(deployment, open_registry(), options.model_package, Path(folder), **given)
             return validate(

@@ -22,6 +22,8 @@ def inspect_data(
     context: Context,
     *,
     data: Any,
+    task: str,
+    positive_class: Any | None,
     label_column: Any,
     header: Any,
     columns: Any,
@@ -30,13 +32,15 @@ def inspect_data(
     cache_generation: Any,
     instance_type: Any,
 ) -> ProcessingStep:
-    """The step; `table` says that columns get a treatment."""
+    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment."""
     job = Job(
         step=NAME,
         script="inspect_data",
         options=[
             ("data", input_folder("data")),
             ("output", output_folder(BASELINE)),
+            ("task", task),
+            *([("positive-class", positive_class)] if positive_class is not None else []),
             ("label-column", label_column),
             ("csv-header", header),
             ("columns", columns),

@@ -16,6 +16,8 @@ from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arg
 
 NAME: Final = "ValidateEndpoint"
 BATCHES: Final = 100
+MOST_ROWS: Final = 20_000
+"""The rows of the test set that the endpoint is asked at most."""
 
 
 def validate_endpoint(
@@ -45,6 +47,7 @@ def validate_endpoint(
             *([("serves", serves)] if serves is not None else []),
             ("output", output_folder("validation")),
             ("batches", str(BATCHES)),
+            ("most-rows", str(MOST_ROWS)),
             ("task", task),
             ("message", MESSAGE),
         ],

@@ -50,6 +50,8 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
 
     raw = {
         "data": p["InputDataUrl"],
+        "task": task,
+        "positive_class": p.get("PositiveClass"),
         "label_column": p["LabelColumn"],
         "header": p["CsvHeader"],
         "columns": p["Features"],
@@ -63,8 +65,6 @@ def build(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pip
         context,
         **raw,
         **script,
-        task=task,
-        positive_class=p.get("PositiveClass"),
         instance_count=p["ProcessingInstanceCount"],
         baseline=output_uri(inspected, BASELINE),
         parts=p["TrainingInstanceCount"].to_string(),

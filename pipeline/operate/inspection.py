@@ -17,7 +17,7 @@ from pipeline.data import files_at
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
-    from scripts.survey import Survey
+    from scripts.surveyed import Survey
 
 _BATCHES: Final = 10
 _SMALL: Final = 1 << 20

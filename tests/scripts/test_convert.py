@@ -152,8 +152,9 @@ def test_inspection_states_true_statistics(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "task", "reason"),
     [
-        ("1,2\n" * 30, "binary_classifier", r"no label is the positive class '3'; the labels are 1: choose one"),
-        ("3,2\n" * 30, "binary_classifier", "train: every label is '3'; a binary classifier needs rows of both"),
+        ("1,2\n0,4\n" * 30, "binary_classifier", "no label is the positive class '3'; the labels are 0, 1: choose one"),
+        ("3,2\n" * 29 + "1,2\n", "binary_classifier", "validation: every label is '3'; a binary classifier needs rows"),
+        ("3,2\n" * 30, "binary_classifier", "every label is '3'; give rows of other labels too, or another column"),
         ("3,2\n1,2\n" * 15, "multiclass_classifier", r"train: 2 classes \(1, 3\), where .* at least 3"),
         ("x,2\n1,2\n" * 15, "regressor", "the label 'x' is no number, which a regressor needs"),
         (

@@ -166,3 +166,35 @@ def test_what_cannot_be_learnt_stops_here(tmp_path: Path, files: dict[str, str],
         (tmp_path / "data" / name).write_text(text)
     assert run(tmp_path / "data", tmp_path / "out") == 1
     assert reason in (tmp_path / "message").read_text()
+
+
+@pytest.mark.parametrize("features", ["numeric", "table"])
+@pytest.mark.parametrize(
+    ("rows", "task", "reason"),
+    [
+        ("3,2\n1,5\n", "", "2 rows are too few to split; give at least 10"),
+        ("1,2\n" * 5, "", "2 problems: (1) 5 rows are too few to split; give at least 10 (2) every label is '1'; give"),
+        ("1,2\n" * 20, "regressor", "every label is '1'; give rows of other labels too, or another column by LabelCol"),
+        ("1,2\n2,3\n" * 20, "binary_classifier", "no label is the positive class '3'; the labels are 1, 2: choose one"),
+        ("1,2\n3,3\n" * 20, "multiclass_classifier", "train: 2 classes (1, 3), where a multiclass classifier needs at"),
+        ("1,2\n" * 20 + "3,9\n", "binary_classifier", "every label is not '3'; a binary classifier needs rows of"),
+        ("x,2\n1,3\n" * 20, "regressor", "train: the label 'x' is no number, which a regressor needs; choose another"),
+    ],
+    ids=["rows", "both", "one label", "positive", "two classes", "rare", "text"],
+)
+def test_labels_and_rows_that_the_task_cannot_use_stop_here(
+    tmp_path: Path, rows: str, task: str, reason: str, features: str
+) -> None:
+    (tmp_path / "a.csv").write_text("y,a\n" + rows)
+    given = ["--label-column", "y", "--features", features, "--positive-class", "3"]
+    assert run(tmp_path / "a.csv", tmp_path / "out", *given, *(["--task", task] if task else [])) == 1
+    said = (tmp_path / "message").read_text()
+    assert said.startswith("a.csv: ") and reason in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_the_task_can_use_does_not_stop_here(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("y,a\n" + "1,2\n3,4\n5,6\n" * 10)
+    for task in ("binary_classifier", "multiclass_classifier", "regressor"):
+        given = ["--label-column", "y", "--task", task, "--positive-class", "3"]
+        assert run(tmp_path / "a.csv", tmp_path / "out", *given) == 0

@@ -208,7 +208,7 @@ def test_everything_that_no_treatment_can_mend_is_told_at_once(tmp_path: Path) -
 
 
 def test_numbers_alone_refuse_a_table_by_naming_the_setting_that_takes_it(tmp_path: Path) -> None:
-    (tmp_path / "a.csv").write_text("size,city,y\n1,Rome,0\n,Oslo,1\n")
+    (tmp_path / "a.csv").write_text("size,city,y\n1,Rome,0\n,Oslo,1\n" + "2,Rome,0\n" * 8)
     message = tmp_path / "message"
     given = ["--data", str(tmp_path / "a.csv"), "--output", str(tmp_path / "out"), "--task", "binary_classifier"]
     assert convert.main([*given, "--label-column", "y", "--message", str(message)]) == 1

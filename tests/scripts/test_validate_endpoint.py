@@ -261,6 +261,31 @@ def test_no_service_is_one_line(case: Path, service: FakeSageMaker, monkeypatch:
     assert message.endswith("check the region, the credentials and the network")
 
 
+def test_of_a_large_test_set_so_many_rows_from_all_over_it_are_sent(case: Path, service: FakeSageMaker) -> None:
+    code, message = run(case, "--most-rows", "100", "--batches", "10")
+    assert code == 0 and "answered 100 of 250 rows, from all over them, in 10 batches" in message
+    sent = [int(line.split(b",")[0]) for body in service.bodies[1:] for line in body.split()]
+    assert sent == [row * 5 // 2 for row in range(100)]
+    assert (result(case)["rows"], np.sum(result(case)["confusion_matrix"])) == (100, 100)
+
+
+def test_a_difference_is_told_by_its_row_in_the_whole_test_set(case: Path, service: FakeSageMaker) -> None:
+    lines = (case / "predictions" / "features.csv.out").read_text().splitlines()
+    lines[200] = '{"predicted_label":1,"score":0.123}'
+    (case / "predictions" / "features.csv.out").write_text("\n".join(lines) + "\n")
+    code, message = run(case, "--most-rows", "25")
+    assert code == 1 and "1 scores differ by more than 1e-06 (at most 0.677, first in row 201)" in message
+
+
+@pytest.mark.parametrize("count", [249, 251])
+def test_features_that_are_not_as_many_as_the_labels_are_told_though_few_are_sent(
+    case: Path, service: FakeSageMaker, count: int
+) -> None:
+    (case / "features" / "features.csv").write_text("".join(f"{row},0.5\n" for row in range(count)))
+    code, message = run(case, "--most-rows", "25")
+    assert code == 1 and "rows of features for 250 labels; both must come from the same conversion" in message
+
+
 def test_missing_features_are_told(case: Path, service: FakeSageMaker) -> None:
     (case / "features" / "features.csv").write_text("1,2\n")
     code, message = run(case)

@@ -106,6 +106,7 @@ def test_validate_endpoint_is_called_so() -> None:
         "--serves": {"Get": "Steps.RegisterModel.ModelPackageArn"},
         "--output": "/opt/ml/processing/output/validation",
         "--batches": "100",
+        "--most-rows": "20000",
         "--task": "regressor",
         "--message": "/opt/ml/output/message",
     }

@@ -61,7 +61,8 @@ def test_the_command_shows_the_columns_their_treatment_and_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("a.tsv").write_text("age\tcity\tborn\ty\n30\tRome\t1994-02-01\ta\n\tOslo\t\tb\n50\tRome\t1974-05-06\ta\n")
+    rows = ["30\tRome\t1994-02-01\ta", "\tOslo\t\tb", "50\tOslo\t1974-05-06\ta", *["50\tRome\t1974-05-06\ta"] * 7]
+    Path("a.tsv").write_text("\n".join(["age\tcity\tborn\ty", *rows]))
     assert execute(["inspect", "--data", "a.tsv", "--param", "LabelColumn=y"]) == 0
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines == [
@@ -70,7 +71,7 @@ def test_the_command_shows_the_columns_their_treatment_and_how_to_go_on(
         "city    category        0                  a feature for each value that is not rare",
         "born    date            1                  days, month, weekday, and hour if there are times, and a flag",
         "",
-        "rows: 3; label 'y' (column 4 of 4): b 1, a 2",
+        "rows: 10; label 'y' (column 4 of 4): b 1, a 9",
         "next: pipeline run --data a.tsv --set features=table --param PositiveClass=b --param LabelColumn=y "
         "--param MiniBatchSize=1",
     ]
