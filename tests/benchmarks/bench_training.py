@@ -99,7 +99,7 @@ def beside_pandas(features: Floats, labels: Floats) -> None:
         path = root / "input/data/train/rows.csv"
         np.savetxt(path, np.column_stack([labels, features]), delimiter=",", fmt="%.8g")
         channel, parameters = read_channels(root)["train"], parse(given)
-        ours = min(timed(lambda: data.load(channel, parameters)) for _ in range(3))
+        ours = min(timed(lambda: data.load(channel, parameters, most=data.KEPT_BYTES)) for _ in range(3))
         theirs = min(timed(lambda: pd.read_csv(path, header=None, dtype=np.float32).to_numpy()) for _ in range(3))
         megabytes = path.stat().st_size / 1e6
     speeds = (f"{megabytes / cost.seconds:.0f} MB/s" for cost in (ours, theirs))

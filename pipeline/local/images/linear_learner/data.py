@@ -7,7 +7,7 @@ the column.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
@@ -32,7 +32,7 @@ from pipeline.local.images.linear_learner.spill import Spill
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
 _CHUNK_NUMBERS: Final = 2_000_000
 KEPT_BYTES: Final = 256 << 20
-"""The most that is kept in memory of a channel, as rows: four bytes a number."""
+"""The most that is kept in memory of all channels, as rows: four bytes a number."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,25 @@ class Part:
     bytes_per_row: float
 
 
-def load(channel: Channel, parameters: Hyperparameters) -> Rows:
+def load_all(channels: Mapping[str, Channel], parameters: Hyperparameters) -> dict[str, Rows]:
+    """The rows of all channels, which share the memory for those that are kept: the first one comes first."""
+    rows: dict[str, Rows] = {}
+    left = KEPT_BYTES
+    for name, channel in channels.items():
+        rows[name], size = load(channel, parameters, most=left)
+        left -= size
+    return rows
+
+
+def load(channel: Channel, parameters: Hyperparameters, *, most: int) -> tuple[Rows, int]:
     """All rows of a channel, float32, dense unless every record is sparse; checked, and kept in memory if they fit.
+
+    With them comes how many bytes they take there, at most so many.
 
     Raises CustomerError where there are none or where they cannot be trained on.
     """
     reading = _Reading(channel, parameters)
-    store = _Store(reading)
+    store = _Store(reading, most)
     count = 0
     classes = np.zeros(0, np.int64)
     for part, source in reading.parts():
@@ -66,8 +78,9 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
     if not count:
         raise unreadable(channel.name, f"No records were found in the channel '{channel.name}'")
     if store.kept is not None:
-        return store.kept.finish(reading.num_bytes)
-    return StreamedRows(
+        size = store.kept.size
+        return store.kept.finish(reading.num_bytes), size
+    streamed = StreamedRows(
         parts=reading.again if store.spill is None else store.spill.parts,
         count=count,
         class_counts=classes,
@@ -75,13 +88,15 @@ def load(channel: Channel, parameters: Hyperparameters) -> Rows:
         feature_dim=reading.columns,
         is_sparse=not reading.dense,
     )
+    return streamed, 0
 
 
 class _Store:
     """Where the rows go in the first pass: into memory until they are too many, then those of CSV into a file."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: _Reading, most: int) -> None:
         self._reading = reading
+        self._most = most
         self._keeps = True
         self.kept: DenseRows | SparseRows | None = None
         self.spill: Spill | None = None
@@ -90,7 +105,7 @@ class _Store:
         """Add rows that are checked."""
         if self._keeps:
             self.kept = _gather(self.kept, part, source, dense=self._reading.dense)
-            self._keeps = self.kept.size * self._reading.growth <= KEPT_BYTES
+            self._keeps = self.kept.size * self._reading.growth <= self._most
             if not self._keeps:
                 self._give_up(self.kept)
         elif self.spill is not None:

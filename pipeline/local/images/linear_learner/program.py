@@ -55,7 +55,7 @@ def _train(root: Path, log: Log, interruption: Interruption) -> None:
     # Only now is numpy needed: a bad hyperparameter or channel is refused without it.
     from pipeline.local.images.linear_learner import artifact, checks, data, train
 
-    rows = {name: data.load(channel, parameters) for name, channel in channels.items()}
+    rows = data.load_all(channels, parameters)
     checks.check(rows, parameters)
     model = train.train(rows, parameters, log, interruption)
     target = root / "model" / artifact.FILE_NAME

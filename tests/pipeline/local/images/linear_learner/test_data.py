@@ -35,7 +35,7 @@ def load(
     (root / "input/data/train").mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         job.put("train", content, name)
-    rows = data.load(read_channels(root)["train"], parse(hyperparameters))
+    rows = data.load_all(read_channels(root), parse(hyperparameters))["train"]
     assert isinstance(rows, KeptRows)
     return rows
 

@@ -135,8 +135,20 @@ def test_csv_is_kept_by_the_size_of_its_rows_not_of_its_text(
 ) -> None:
     assert sum(map(len, parts("csv"))) > 20_000 > (FEATURES.size + LABELS.size) * 4 > 14_000
     monkeypatch.setattr(data, "KEPT_BYTES", kept_bytes)
-    rows = data.load(read_channels(job(tmp_path, "csv", "File").root)["train"], parse(GIVEN))
+    rows = data.load_all(read_channels(job(tmp_path, "csv", "File").root), parse(GIVEN))["train"]
     assert isinstance(rows, kind)
+
+
+@pytest.mark.parametrize("kind", ["recordio", "csv"])
+def test_all_channels_share_the_memory_and_the_first_one_comes_first(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 22_000)
+    assert (FEATURES.size + LABELS.size) * 4 < 22_000 < 2 * (FEATURES.size + LABELS.size) * 4
+    rows = data.load_all(read_channels(job(tmp_path, kind, "File").root), parse(GIVEN))
+    assert [type(of) for of in rows.values()] == [KeptRows, StreamedRows]
+    for features, labels in rows["validation"].slices(1000):
+        assert len(labels) <= 1000 and features.shape[1] == 6
 
 
 def test_rows_in_a_file_come_back_in_any_number_of_parts_and_passes(
@@ -146,7 +158,7 @@ def test_rows_in_a_file_come_back_in_any_number_of_parts_and_passes(
     monkeypatch.setattr(spill, "_PART_NUMBERS", 7 * 100)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = job(tmp_path / "job", "csv", "File")
-    rows = data.load(read_channels(made.root)["train"], parse(GIVEN))
+    rows = data.load_all(read_channels(made.root), parse(GIVEN))["train"]
     for one, other in zip(rows.slices(64), rows.slices(64), strict=True):
         assert (one[0] == other[0]).all()
     assert np.allclose(np.concatenate([features for features, _ in rows.slices(64)]), FEATURES)
@@ -173,7 +185,7 @@ def test_a_disk_without_room_for_the_rows_is_one_clear_error(tmp_path: Path, mon
 
 def test_nothing_is_held_of_rows_that_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "KEPT_BYTES", 0)
-    rows = data.load(read_channels(job(tmp_path, "recordio", "File").root)["train"], parse(GIVEN))
+    rows = data.load_all(read_channels(job(tmp_path, "recordio", "File").root), parse(GIVEN))["train"]
     assert isinstance(rows, StreamedRows) and len(rows) == len(LABELS)
     assert rows.class_counts.tolist() == [(LABELS == 0).sum(), (LABELS == 1).sum()]
     held = [value for value in vars(rows).values() if isinstance(value, np.ndarray)]
