@@ -25,9 +25,9 @@ install-dev: $(DEVELOPER) ## add what tests, checks and the README's day need: l
 run: $(INSTALLED) ## run the whole pipeline on this machine
 	$(BIN)/pipeline run $(ARGS)
 
-test: $(DEVELOPER) $(IMAGE_INSTALLED) ## run the tests, those of the scripts also in the processing image's versions
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
-	$(IMAGE)/python -m pytest tests/scripts
+test: $(DEVELOPER) $(IMAGE_INSTALLED) ## run the tests, those of the scripts in the processing image's versions
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts $(ARGS)
+	$(IMAGE)/python -m pytest -n 2 --dist loadfile tests/scripts
 
 test-pipeline: $(DEVELOPER) ## run the tests of the pipeline itself: settings, parameters, steps, definition
 	$(BIN)/python -m pytest $(PIPELINE_TESTS) $(ARGS)
@@ -57,8 +57,9 @@ check: $(DEVELOPER) ## lint, spelling, types, layers
 docs: $(DEVELOPER) ## write the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.support.docs
 
-torture: $(DEVELOPER) ## kill, soak and fuzz tests at full length, and all that is long
-	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m "torture or long" $(ARGS)
+torture: $(DEVELOPER) ## kill, soak and fuzz tests and examples at full length, all that is long, the scripts in the newest versions
+	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m "torture or long or hypothesis" $(ARGS)
+	$(BIN)/python -m pytest -m "not hypothesis" tests/scripts
 
 bench: $(DEVELOPER) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks

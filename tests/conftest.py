@@ -22,8 +22,9 @@ from tests.support.torture import length
 settings.register_profile(
     "suite",
     deadline=None,
+    max_examples=length(25, 300),
     derandomize="PIPELINE_TORTURE_SEED" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("suite")
 

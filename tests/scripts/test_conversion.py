@@ -180,6 +180,7 @@ def test_data_that_changed_after_they_were_inspected_are_refused(tmp_path: Path,
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", 50_000)
     monkeypatch.setattr(shuffle, "_PILE_BYTES", 50_000)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts import conversion, convert
@@ -224,7 +224,6 @@ def test_volume_without_space_is_one_line_and_leaves_no_file(tmp_path: Path) -> 
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=10, max_size=300), st.integers(0, 2**31))
 def test_split_is_a_partition_stratified_by_class(labels: list[int], seed: int) -> None:
     table = Table("a", np.arange(len(labels), dtype=np.float32)[:, None], np.array(labels))
@@ -271,7 +270,6 @@ def test_positive_class_may_be_written_as_the_data_does_not() -> None:
     np.testing.assert_array_equal(targets.labels["train"], splits["train"].labels)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=12))
 def test_csv_lines_read_back_to_the_same_float32(values: list[float]) -> None:
     row = np.array([values, values[::-1]], np.float32)

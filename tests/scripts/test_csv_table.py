@@ -76,6 +76,7 @@ def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str
     refused(tmp_path, f"^data.csv: .*{reason}" if not reason.startswith("data") else reason)
 
 
+@pytest.mark.long
 def test_csv_is_never_in_memory_twice(tmp_path: Path) -> None:
     with (tmp_path / "a.csv").open("w") as stream:
         stream.writelines(f"{row % 2}," + ",".join(["5"] * 400) + "\n" for row in range(25_000))

@@ -44,6 +44,7 @@ def found(before: dict[str, Values], now: dict[str, Values], bounds: DriftBounds
     return {check.column for check in alarms(compared)}
 
 
+@pytest.mark.long
 def test_of_two_hundred_watches_of_unchanged_data_fewer_than_five_in_a_hundred_raise_an_alarm() -> None:
     random = np.random.default_rng(20261129)
     raised = sum(bool(found(table(random, 300), table(random, 200), STRICT)) for _ in range(200))

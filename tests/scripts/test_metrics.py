@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
@@ -35,7 +35,6 @@ def scored(draw: st.DrawFn) -> tuple[Any, Any, Any]:
     return labels, scores, (scores > draw(st.floats(-2, 3))).astype(int)
 
 
-@settings(max_examples=150, deadline=None)
 @given(scored())
 def test_binary_figures_are_those_of_scikit_learn(data: tuple[Any, Any, Any]) -> None:
     labels, scores, predicted = data
@@ -54,7 +53,6 @@ def test_binary_figures_are_those_of_scikit_learn(data: tuple[Any, Any, Any]) ->
     np.testing.assert_array_equal(confusion(labels, predicted, 2), oracle.confusion_matrix(labels, predicted))
 
 
-@settings(max_examples=100, deadline=None)
 @given(scored())
 def test_curves_are_those_of_scikit_learn(data: tuple[Any, Any, Any]) -> None:
     labels, scores, _ = data
@@ -72,7 +70,6 @@ def test_curves_are_those_of_scikit_learn(data: tuple[Any, Any, Any]) -> None:
     assert (recalls[:extra] == 1).all()
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(3, 12))
 def test_multiclass_figures_are_those_of_scikit_learn(seed: int, classes: int) -> None:
     random = np.random.default_rng(seed)
@@ -93,7 +90,6 @@ def test_multiclass_figures_are_those_of_scikit_learn(seed: int, classes: int) -
     assert group["weighted_precision_best_constant_classifier"]["value"] == pytest.approx(share**2)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.floats(0.01, 1e5))
 def test_regression_figures_are_those_of_scikit_learn(seed: int, scale: float) -> None:
     random = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.recordio import (
@@ -138,7 +138,6 @@ def test_dense_payload_is_what_protobuf_serialises(columns: int, labelled: bool)
     assert stream.getvalue() == encode_dense(features, labels)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_dense_round_trip(data: st.DataObject) -> None:
     rows, columns = data.draw(st.integers(1, 70)), data.draw(st.integers(1, 40))
@@ -154,7 +153,6 @@ def test_dense_round_trip(data: st.DataObject) -> None:
         np.testing.assert_array_equal(found_labels, labels)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_sparse_round_trip_and_protobuf_agree(data: st.DataObject) -> None:
     rows, columns = data.draw(st.integers(1, 30)), data.draw(st.sampled_from([1, 4, 127, 128, 129, 20_000]))
@@ -355,7 +353,6 @@ def test_sparse_keys_must_fit() -> None:
         encode_sparse(np.array([0, 1]), np.array([2]), np.ones(1, np.float32), (1, 2), None)
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_bytes_are_read_or_refused_but_never_crash(data: st.DataObject) -> None:
     good = bytearray(frame(SPARSE_PAYLOAD) * 2 + DENSE_RECORD.replace(b"x", b"y") * 2)
@@ -404,6 +401,7 @@ class Endless(io.RawIOBase):
         return count
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["dense", "sparse"])
 def test_memory_does_not_grow_with_the_rows(kind: str) -> None:
     rows = 2000

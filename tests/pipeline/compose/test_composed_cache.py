@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.compose import composed_cache
@@ -33,7 +33,6 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert _entry(tmp_path / "made" / "when needed", "settings", "code").read() == '{"é":1}'
 
 
-@settings(deadline=None, max_examples=25)
 @given(st.lists(st.text(max_size=4), max_size=4), st.lists(st.text(max_size=4), max_size=4))
 def test_different_inputs_have_different_entries(one: list[str], two: list[str]) -> None:
     assert (_entry(Path("x"), *one) == _entry(Path("x"), *two)) == (one == two)

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.parameters import Bounds, Parameter, Task, Type, declared, parse
@@ -148,7 +148,6 @@ def test_parameter_of_another_task_is_refused_as_one_however_near_it_is_to_anoth
         _parse(f"{name}=1", task=task)
 
 
-@settings(deadline=None)
 @given(st.floats(allow_nan=True), st.floats(-5, 5), st.floats(-5, 5), st.booleans(), st.booleans())
 def test_bounds_admit_what_lies_between(number: float, low: float, high: float, left: bool, right: bool) -> None:
     inside = math.isfinite(number) and low <= number <= high
@@ -157,7 +156,6 @@ def test_bounds_admit_what_lies_between(number: float, low: float, high: float, 
     assert Bounds(low, high, left, right).admits(number) == inside
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.integers(1, 10**6))
 def test_numbers_come_back_as_they_were(share: float, count: int) -> None:
     by_name = {parameter.name: parameter for parameter in _declared()}

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition.check import canonical, check, parameters
@@ -198,7 +198,6 @@ _TYPES = ["Processing", "Training", "Condition", "Fail", "Lambda", "ForEach", "M
 _MEMBERS = ["Arguments", "DependsOn", "CacheConfig", "RetryPolicies", "PropertyFiles", "OutputParameters"]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.builds(
@@ -219,7 +218,6 @@ def test_any_json_is_answered_and_never_crashes(given_steps: list[Any], more: An
     parameters(given)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_damage_to_a_sound_definition_never_crashes(data: st.DataObject) -> None:
     given = definition()

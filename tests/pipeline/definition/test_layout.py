@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition.layout import Grid, direct, layers, places
@@ -19,7 +19,6 @@ def graph(dag: tuple[set[int], ...]) -> dict[str, list[str]]:
     return {f"S{at}": [f"S{up}" for up in sorted(above) if up < at] for at, above in enumerate(dag)}
 
 
-@settings(max_examples=60, deadline=None)
 @given(DAGS)
 def test_no_node_stands_above_what_it_waits_for_and_no_two_overlap(dag: tuple[set[int], ...]) -> None:
     above = graph(dag)
@@ -31,7 +30,6 @@ def test_no_node_stands_above_what_it_waits_for_and_no_two_overlap(dag: tuple[se
         assert abs(one.x - other.x) >= GRID.width + GRID.gap_x or abs(one.y - other.y) >= GRID.height + GRID.gap_y
 
 
-@settings(max_examples=60, deadline=None)
 @given(DAGS)
 def test_what_is_left_out_is_implied_by_what_is_left(dag: tuple[set[int], ...]) -> None:
     above = graph(dag)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
@@ -34,7 +34,6 @@ def _write(folder: Path, files: Mapping[str, bytes], *, mode: int = 0o644, time:
         os.utime(path, (time, time))
 
 
-@settings(deadline=None)
 @given(_FOLDERS, st.randoms())
 def test_hash_does_not_know_of_path_order_times_modes_or_caches(files: dict[str, bytes], random: Any) -> None:
     names = list(files)
@@ -47,7 +46,6 @@ def test_hash_does_not_know_of_path_order_times_modes_or_caches(files: dict[str,
         assert Bundle.of(Path(one)) == Bundle.of(deep)
 
 
-@settings(deadline=None)
 @given(_FOLDERS, _FOLDERS)
 def test_hash_tells_different_folders_apart(one: dict[str, bytes], two: dict[str, bytes]) -> None:
     with TemporaryDirectory() as first, TemporaryDirectory() as second:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.session import Session
 from botocore.validate import ParamValidator
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition.api_model import load_model, operations
@@ -183,7 +183,6 @@ PROCESSING: dict[str, Any] = {
 }
 
 
-@settings(max_examples=150, deadline=None)
 @given(mutated(PROCESSING))
 def test_what_is_accepted_here_botocore_would_send(request_body: dict[str, Any]) -> None:
     """Botocore's validator knows required members, kinds and minima: whatever it refuses is refused here."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.local.errors import ApiError
@@ -90,11 +90,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 
 
 @pytest.mark.torture
-@settings(
-    max_examples=length(40, 3000),
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=length(40, 3000))
 @given(st.data())
 def test_a_mutated_definition_is_refused_or_comes_to_an_end(local: LocalService, data: st.DataObject) -> None:
     mutated = seed()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import h11
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.http.parsing import MAX_HEAD, Incoming, RequestParser, ResponseParser, head_of
@@ -57,7 +57,6 @@ def fed(*parts: bytes) -> tuple[list[Incoming], RequestParser]:
     return list(parser.waiting), parser
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(REQUEST, min_size=1, max_size=3), st.lists(st.integers(0, 2000), max_size=12))
 def test_requests_are_read_as_they_were_written_wherever_they_are_cut(sent: list[Sent], cuts: list[int]) -> None:
     data = b""
@@ -72,7 +71,6 @@ def test_requests_are_read_as_they_were_written_wherever_they_are_cut(sent: list
         assert one.headers[2:] == [(f"x-{name}", value) for name, value in request.headers]
 
 
-@settings(max_examples=300, deadline=None)
 @given(
     st.integers(200, 599).filter(lambda status: status not in (204, 304)),
     st.lists(st.tuples(_TOKEN, _VALUE), max_size=4),
@@ -124,7 +122,6 @@ def test_an_answer_that_breaks_off_is_none(cut: int) -> None:
         assert parser.whole
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80), st.binary(max_size=80))
 def test_no_bytes_make_a_parser_raise_anything_else(first: bytes, second: bytes) -> None:
     for start in (b"", b"GET / HTTP/1.1\r\n", b"PUT / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"):

@@ -12,7 +12,7 @@ import pytest
 from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.http import signature_v2
@@ -60,14 +60,12 @@ def address(key: str, query: dict[str, str]) -> str:
     return url + ("?" + urlencode(query, quote_via=quote, errors="replace", safe="~") if query else "")
 
 
-@settings(max_examples=50, deadline=None)
 @given(KEYS, QUERIES)
 def test_any_s3_key_and_query_signed_by_botocore_is_believed(key: str, query: dict[str, str]) -> None:
     request = signed(S3SigV4Auth, "PUT", address(key, query), b"body", {"x-amz-meta-a": "  two   words "})
     assert verify(request, SECRETS, now()).service == "s3"
 
 
-@settings(max_examples=50, deadline=None)
 @given(
     KEYS,
     st.dictionaries(
@@ -146,7 +144,6 @@ def test_chunks_as_awss_documentation_signs_them_are_believed(seed: str) -> None
         chunks.check_chunk(hashlib.sha256(b"more").hexdigest(), seed)
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth]),
     st.sampled_from(["GET", "PUT", "POST", "DELETE"]),
@@ -240,7 +237,6 @@ def test_no_signature_at_all_is_missing() -> None:
     assert caught.value.reason == "missing"
 
 
-@settings(max_examples=200, deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80), st.text(max_size=20))
 def test_no_text_makes_it_raise_anything_but_refused(authorization: str, query: str, date: str) -> None:
     headers = {"host": "127.0.0.1", "authorization": authorization, "x-amz-date": date}

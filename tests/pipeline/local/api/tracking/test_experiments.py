@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.api.tracking.metrics import _summed, batch_get
@@ -200,7 +200,6 @@ def test_the_component_of_a_training_job_tells_of_it(service: LocalService) -> N
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), cut=st.integers(0, 30))
-@settings(max_examples=60)
 def test_running_sums_are_those_of_all_points_at_once(values: list[float], cut: int) -> None:
     points = [{"MetricName": "m", "Value": value, "Timestamp": float(n)} for n, value in enumerate(values)]
     component: dict[str, Any] = {}

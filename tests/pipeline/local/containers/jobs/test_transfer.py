@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.containers.jobs import transfer
@@ -61,7 +61,6 @@ def test_folder_markers_become_folders(objects: Objects, tmp_path: Path) -> None
 
 
 @given(path=st.text(st.sampled_from("a./\\\0é"), max_size=12))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_no_key_is_written_outside_its_folder(objects: Objects, tmp_path: Path, path: str) -> None:
     folder = tmp_path / "inside" / "folder"
     objects.put("bucket", "key", b"x")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.images.linear_learner import artifact
@@ -125,7 +125,6 @@ def test_params_are_mxnets_bytes() -> None:
     assert data == bytes.fromhex(expected.replace(" ", "")) and len(data) == 162
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_any_model_survives_writing_and_reading(columns: int, outputs: int, seed: int) -> None:
     source = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.images.linear_learner import calibration
@@ -27,7 +27,6 @@ def worth(name: str, predicted: np.ndarray, truth: np.ndarray) -> float:
     return recall if precision >= 0.6 else 0.0
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.500001, 0.7, 1.0]), st.booleans()),

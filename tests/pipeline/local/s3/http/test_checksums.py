@@ -12,7 +12,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.s3.http.checksums import new_digest
@@ -160,7 +160,6 @@ def test_the_crcs_are_those_of_their_catalogue() -> None:
     assert {name: slow_crc(name, b"123456789").hex() for name in check} == check
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.sampled_from(["crc32", "crc32c", "crc64nvme"]), st.lists(st.binary(max_size=200), max_size=3))
 def test_a_crc_is_that_of_its_definition_however_the_body_comes(algorithm: str, chunks: list[bytes]) -> None:
     digest = new_digest(algorithm)
@@ -186,7 +185,6 @@ def test_a_crc_that_boto3_cannot_compute_is_checked_all_the_same(
     assert copied[f"Checksum{algorithm.upper()}"] == right
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.sampled_from(["crc32", "crc32c", "crc64nvme"]), st.lists(st.binary(max_size=40), min_size=1, max_size=4))
 def test_the_crcs_of_parts_give_that_of_the_whole(algorithm: str, parts: list[bytes]) -> None:
     given_ = [(base64_of(slow_crc(algorithm, part)), len(part)) for part in parts]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.s3_requests import error_of
@@ -44,7 +44,6 @@ def paged(s3: Any, operation: str, bucket: str, size: int, **arguments: str) -> 
 
 
 @given(keys=KEYS, prefix=st.sampled_from(["", "a", "a/", "ü", "b/a"]), delimiter=st.sampled_from(["", "/", "a"]))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_way_to_page_lists_the_same(s3: Any, bucket: str, keys: set[str], prefix: str, delimiter: str) -> None:
     fill(s3, bucket, keys)
     wanted = expected(keys, prefix, delimiter)

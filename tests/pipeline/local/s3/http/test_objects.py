@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.s3_requests import error_of
@@ -99,7 +99,6 @@ def test_too_many_tags_and_too_much_metadata_are_refused(s3: Any, bucket: str) -
     first=st.one_of(st.none(), st.integers(0, 60)),
     last=st.one_of(st.none(), st.integers(0, 60)),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_range_is_that_slice_or_416(s3: Any, bucket: str, size: int, first: int | None, last: int | None) -> None:
     body = bytes(range(size))
     s3.put_object(Bucket=bucket, Key="k", Body=body)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local import durable
@@ -59,7 +59,6 @@ def test_bytes_paths_and_streams_can_be_put(objects: Objects, tmp_path: Path) ->
 
 
 @given(contents=st.dictionaries(KEYS, st.binary(max_size=20), max_size=8))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_keys_live_side_by_side_in_the_order_of_their_bytes(objects: Objects, contents: dict[str, bytes]) -> None:
     for key, body in contents.items():
         objects.put("bucket", key, body)
@@ -72,7 +71,6 @@ def test_any_keys_live_side_by_side_in_the_order_of_their_bytes(objects: Objects
 
 
 @given(keys=st.sets(KEYS, max_size=12), prefix=st.text(max_size=2))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_prefix_lists_exactly_the_keys_that_begin_with_it(objects: Objects, keys: set[str], prefix: str) -> None:
     for key in keys:
         objects.put("bucket", key, b"")
@@ -272,7 +270,6 @@ def test_a_pinned_body_outlives_its_object_until_it_is_let_go(objects: Objects, 
 
 
 @given(sizes=st.lists(st.integers(0, 40), max_size=5), start=st.integers(0, 120), length=st.integers(0, 120))
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_range_over_any_parts_is_that_slice(objects: Objects, sizes: list[int], start: int, length: int) -> None:
     letters = itertools.cycle(range(256))
     blobs = [objects.blobs.write([bytes(next(letters) for _ in range(size))]) for size in sizes]
