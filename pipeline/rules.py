@@ -15,14 +15,13 @@ from typing import Any, Final
 from pipeline.clients import Clients, error_code, translated
 from pipeline.config.watch import Watch
 from pipeline.errors import ServiceError
+from steps.names import REPORT_DRIFT
 
 SOURCE: Final = "aws.sagemaker"
 RELEASE: Final = "release"
 WATCH: Final = "watch"
 RETRAIN: Final = "retrain"
 STEP_EVENT: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
-DRIFT_STEP: Final = "ReportDrift"
-"""The step of the watch that fails where something drifted."""
 
 PURPOSES: Final = (
     RELEASE,
@@ -126,7 +125,7 @@ def watch_rules(pipeline: str, watch_arn: str, watch: Watch, training_arn: str, 
             {
                 "source": [SOURCE],
                 "detail-type": [STEP_EVENT],
-                "detail": {"pipelineArn": [watch_arn], "stepName": [DRIFT_STEP], "currentStepStatus": ["Failed"]},
+                "detail": {"pipelineArn": [watch_arn], "stepName": [REPORT_DRIFT], "currentStepStatus": ["Failed"]},
             },
             (RuleTarget(RETRAIN, training_arn, role),),
         )

@@ -28,12 +28,13 @@ from pipeline.errors import ExecutionError, UsageError
 from pipeline.executions import control, executions, outcome, results, telling
 from pipeline.executions.executions import ExecutionSnapshot
 from pipeline.executions.logs import JobLogs
+from steps.names import CONVERT_DATA, PREDICT_TEST
 
 # What stays in S3 alone: channels and rows are large. Everything else a run leaves as plain files too, whatever step,
 # one of the reader's own included, made it.
 _ROWS: Final = {
-    *(("ConvertData", name) for name in ("train", "validation", "test", "features", "labels")),
-    ("PredictTest", "predictions"),
+    *((CONVERT_DATA, name) for name in ("train", "validation", "test", "features", "labels")),
+    (PREDICT_TEST, "predictions"),
 }
 
 
@@ -154,7 +155,7 @@ def _execute(
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
-    snapshots = telling.telling(clients, snapshots, "ConvertData", lambda text: observer.say(f"data: {text}"))
+    snapshots = telling.telling(clients, snapshots, CONVERT_DATA, lambda text: observer.say(f"data: {text}"))
     snapshots = telling.telling_retries(clients, snapshots, observer.say, monotonic=time.monotonic)
     try:
         return observer.follow(snapshots, steps, JobLogs(clients))

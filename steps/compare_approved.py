@@ -10,11 +10,11 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies
+from steps import names, policies
 from steps.context import Context
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
 
-NAME: Final = "CompareApproved"
+NAME: Final = names.COMPARE_APPROVED
 REPORT: Final = PropertyFile(name="Comparison", output_name="comparison", path="comparison.json")
 
 

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies
+from steps import names, policies
 from steps.context import Context
 from steps.script_job import MESSAGE, RESOURCES, Job, input_folder, step_arguments
 
-NAME: Final = "ConvertData"
+NAME: Final = names.CONVERT_DATA
 OUTPUTS: Final = ("train", "validation", "test", "features", "labels", "inspection")
 FEATURIZER: Final = "featurizer"
 """The output with the archive that serves a table's treatment."""

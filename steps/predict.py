@@ -10,10 +10,10 @@ from typing import Any, Final
 from sagemaker.core.transformer import Transformer
 from sagemaker.mlops.workflow.steps import TransformStep
 
-from steps import policies
+from steps import names, policies
 from steps.context import Context
 
-NAME: Final = "PredictTest"
+NAME: Final = names.PREDICT_TEST
 
 
 def predict(

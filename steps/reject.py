@@ -10,9 +10,9 @@ from typing import Any, Final
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.fail_step import FailStep
 
-from steps import compare_approved, evaluate
+from steps import compare_approved, evaluate, names
 
-NAME: Final = "RejectModel"
+NAME: Final = names.REJECT_MODEL
 
 
 def reject(*, compared: bool = False) -> FailStep:

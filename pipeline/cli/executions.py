@@ -280,6 +280,7 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
     from pipeline.executions import executions as api
     from pipeline.executions import telling
     from pipeline.executions.logs import JobLogs
+    from steps.names import CONVERT_DATA
 
     names = list(steps(api.definition_of(clients, arn)))
 
@@ -287,6 +288,6 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
         out.print(visible(text), markup=False, soft_wrap=True)
 
     moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
-    moments = telling.telling(clients, moments, "ConvertData", lambda text: say(f"data: {text}"))
+    moments = telling.telling(clients, moments, CONVERT_DATA, lambda text: say(f"data: {text}"))
     moments = telling.telling_retries(clients, moments, say, monotonic=time.monotonic)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

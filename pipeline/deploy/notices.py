@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pipeline.config.settings import Settings, partition
-from pipeline.rules import DESTINATION, DRIFT_STEP, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
+from pipeline.rules import DESTINATION, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
 from pipeline.webhooks import webhook_name
+from steps.names import REJECT_MODEL, REPORT_DRIFT, VALIDATE_ENDPOINT
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
-_REJECTS: Final = "RejectModel"
-_VALIDATES: Final = "ValidateEndpoint"
 
 _OF_STEP: Final = {"step": "$.detail.stepName", "why": "$.detail.failureReason", "arn": "$.detail.pipelineExecutionArn"}
 _OF_EXECUTION: Final = {"arn": "$.detail.pipelineExecutionArn"}
@@ -39,7 +38,7 @@ def _rules(settings: Settings, training: str, release: str, watch: str) -> Itera
         settings,
         "rejected",
         "A model is rejected.",
-        _pattern(STEP_EVENT, {"pipelineArn": [training], "stepName": [_REJECTS], **failed}),
+        _pattern(STEP_EVENT, {"pipelineArn": [training], "stepName": [REJECT_MODEL], **failed}),
         f"{name}: <why> Look: pipeline report <arn>{env}",
         _OF_STEP,
     )
@@ -51,7 +50,7 @@ def _rules(settings: Settings, training: str, release: str, watch: str) -> Itera
             STEP_EVENT,
             {
                 "pipelineArn": [training, release, *([watch] if settings.watch else [])],
-                "stepName": [{"anything-but": [_REJECTS, _VALIDATES, DRIFT_STEP]}],
+                "stepName": [{"anything-but": [REJECT_MODEL, VALIDATE_ENDPOINT, REPORT_DRIFT]}],
                 **failed,
             },
         ),
@@ -78,7 +77,7 @@ def _rules(settings: Settings, training: str, release: str, watch: str) -> Itera
         settings,
         "rolled-back",
         "An endpoint that did not pass its validation is put back.",
-        _pattern(STEP_EVENT, {"pipelineArn": [training, release], "stepName": [_VALIDATES], **failed}),
+        _pattern(STEP_EVENT, {"pipelineArn": [training, release], "stepName": [VALIDATE_ENDPOINT], **failed}),
         f"{name}: endpoint {endpoint} did not pass its validation and is put back to what passed before: <why> "
         f"Look: pipeline report <arn>{env}",
         _OF_STEP,
@@ -90,7 +89,7 @@ def _drifted(settings: Settings, watch: str) -> EventRule:
         settings,
         "drifted",
         "What the endpoint is asked drifts.",
-        _pattern(STEP_EVENT, {"pipelineArn": [watch], "stepName": [DRIFT_STEP], "currentStepStatus": ["Failed"]}),
+        _pattern(STEP_EVENT, {"pipelineArn": [watch], "stepName": [REPORT_DRIFT], "currentStepStatus": ["Failed"]}),
         f"{settings.name}: endpoint {settings.endpoint}: <why> "
         f"Look: pipeline report <arn> --env {settings.environment}",
         _OF_STEP,

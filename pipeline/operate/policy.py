@@ -21,6 +21,7 @@ from pipeline.errors import UsageError
 from pipeline.operate.clean import EXECUTIONS, PROMOTED
 from pipeline.rules import PURPOSES, rule_name
 from pipeline.webhooks import webhook_name
+from steps.names import COMPARE_APPROVED
 
 Document = dict[str, Any]
 Statement = dict[str, Any]
@@ -133,7 +134,7 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
         tagged += resources
         actions = ("CreateModelPackage", "CreateModelPackageGroup", "DescribeModelPackage")
         yield _allow("RegisterModelSteps", _sagemaker(actions), resources)
-        if any(step.name == "CompareApproved" for step in steps):
+        if any(step.name == COMPARE_APPROVED for step in steps):
             yield _allow("CompareApproved", ["sagemaker:ListModelPackages"], ["*"])
     if "Endpoint" in types:
         endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")

@@ -13,7 +13,7 @@ from pipeline.config.settings import Settings, load
 from pipeline.definition.check import check, steps
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
-from pipeline.rules import DRIFT_STEP
+from steps.names import REPORT_DRIFT
 from tests.support.definitions import CODE_URI
 from tests.support.golden import assert_golden
 
@@ -34,7 +34,7 @@ def test_one_job_looks_and_a_fail_step_names_what_drifted() -> None:
     assert {name: step.type for name, step in steps(definition).items()} == {
         "WatchEndpoint": "Processing",
         "CheckDrift": "Condition",
-        DRIFT_STEP: "Fail",
+        REPORT_DRIFT: "Fail",
     }
     assert_golden("definition/watch.json", json.dumps(definition, indent=1, sort_keys=True) + "\n")
 
@@ -47,7 +47,7 @@ def test_a_rule_starts_it_when_it_is_due_and_another_starts_the_training_by_its_
         {},
         ":pipeline/demo-watch",
     )
-    assert retrain.pattern["detail"]["stepName"] == [DRIFT_STEP] and retrain.targets[0].arn.endswith(":pipeline/demo")
+    assert retrain.pattern["detail"]["stepName"] == [REPORT_DRIFT] and retrain.targets[0].arn.endswith(":pipeline/demo")
 
 
 @pytest.mark.parametrize(
