@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from scripts.errors import ScriptError
+from scripts.scaling import Scaling, kept
 
 VALIDATED_TAG: Final = "validated-config"
 RELEASED_TAG: Final = "released"
@@ -49,13 +50,25 @@ def reason_of(what: str) -> Iterator[None]:
 
 
 class Deployment:
-    """The endpoint `name`, through a `sagemaker` and a `sagemaker-runtime` client."""
+    """The endpoint `name`, through a `sagemaker` and a `sagemaker-runtime` client.
 
-    def __init__(self, name: str, control: Any, runtime: Any, *, sleep: Callable[[float], None]) -> None:
+    `scaling` is how it scales, with a client of Application Auto Scaling, which then must not stand in the way.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        control: Any,
+        runtime: Any,
+        *,
+        sleep: Callable[[float], None],
+        scaling: tuple[Any, Scaling | None] = (None, None),
+    ) -> None:
         self.name = name
         self._control = control
         self._runtime = runtime
         self._sleep = sleep
+        self._scaling, self._scales = scaling
 
     def invoke(self, body: bytes, what: str) -> bytes:
         """The endpoint's JSON Lines for CSV rows; a `ScriptError` names `what` was refused."""
@@ -123,8 +136,9 @@ class Deployment:
                     return "no configuration was validated before, so it stays as it is"
                 if previous == failed:
                     return "the same configuration was validated before, so it stays as it is"
-                self._control.update_endpoint(EndpointName=self.name, EndpointConfigName=previous)
-                served = self.wait_in_service()
+                with kept(self._scaling, self.name, self._scales) as retained:
+                    self._control.update_endpoint(EndpointName=self.name, EndpointConfigName=previous, **retained)
+                    served = self.wait_in_service()
         except ScriptError as error:
             return str(error)
         if served != previous:

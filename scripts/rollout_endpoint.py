@@ -9,16 +9,17 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from scripts import scaling
 from scripts.deployment import Deployment, open_clients, reason_of
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
+from scripts.scaling import VARIANT, Scaling
 
-VARIANT: Final = "AllTraffic"
 KINDS: Final = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 _SIZES: Final = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
 _ALARM_SECONDS: Final = 60
@@ -105,9 +106,12 @@ def configure(control: Any, name: str, request: dict[str, Any]) -> None:
 
 
 def roll_out(
-    deployment: Deployment, control: Any, config: str, deploying: dict[str, Any], tags: list[dict[str, str]]
+    deployment: Deployment, control: Any, config: str, deploying: Mapping[str, Any], tags: list[dict[str, str]]
 ) -> str:
-    """Begin the rollout to `config` unless it is under way; what serves now, or nothing."""
+    """Begin the rollout to `config` unless it is under way; what serves now, or nothing.
+
+    `deploying` is what UpdateEndpoint is told besides.
+    """
     found = deployment.find()
     if found is None:
         control.create_endpoint(EndpointName=deployment.name, EndpointConfigName=config, Tags=tags)
@@ -117,7 +121,7 @@ def roll_out(
     if config not in (serves, pending):
         if found["EndpointStatus"] != "InService":
             deployment.wait_in_service()
-        control.update_endpoint(EndpointName=deployment.name, EndpointConfigName=config, DeploymentConfig=deploying)
+        control.update_endpoint(EndpointName=deployment.name, EndpointConfigName=config, **deploying)
     return serves
 
 
@@ -142,9 +146,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.add_argument(f"--{name}", type=int, required=True)
     for name in ("max-error-percent", "max-latency-ms"):
         parser.add_argument(f"--{name}", type=float)
+    scaling.add_options(parser)
     parser.add_argument("--kms-key")
     parser.add_argument("--alarm", action="append", default=[])
-    parser.add_argument("--tag", action="append", default=[], help="KEY=VALUE")
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)
@@ -171,7 +175,7 @@ def _moved(options: argparse.Namespace, control: Any, runtime: Any, *, sleep: Ca
     deployment = Deployment(name, control, runtime, sleep=sleep)
     made = _put_alarms(alarms_of(wishes, name), tags)
     configure(control, config, _configuration(options, tags))
-    before = roll_out(deployment, control, config, deployment_config(wishes, [*made, *wishes.alarms]), tags)
+    deploying = {"DeploymentConfig": deployment_config(wishes, [*made, *wishes.alarms])}
     stages: list[dict[str, Any]] = []
     began = time.monotonic()
 
@@ -181,7 +185,10 @@ def _moved(options: argparse.Namespace, control: Any, runtime: Any, *, sleep: Ca
             stages.append({"seconds": round(time.monotonic() - began, 1), "stage": stage})
             print(f"{name}: {stage}", flush=True)
 
-    served = deployment.wait_in_service(seconds=float(options.limit_seconds), seen=on_stage)
+    wished = scaling.of_options(options)
+    with scaling.kept(scaling.open_scaling(wished), name, wished) as retained:
+        before = roll_out(deployment, control, config, {**deploying, **retained}, tags)
+        served = deployment.wait_in_service(seconds=float(options.limit_seconds), seen=on_stage)
     found = deployment.find() or {}
     result = {
         "endpoint": name,
@@ -197,7 +204,13 @@ def _moved(options: argparse.Namespace, control: Any, runtime: Any, *, sleep: Ca
         outputs.write_json(options.output / "rollout.json", result)
     if served != config:
         raise ScriptError(f"endpoint {name} was put back to {served}: {result['reason'] or 'no reason is given'}")
-    return f"endpoint {name} serves {config} ({wishes.kind}, {result['seconds']:g} s)"
+    return f"endpoint {name} serves {config} ({wishes.kind}, {result['seconds']:g} s){_scales(wished)}"
+
+
+def _scales(wished: Scaling | None) -> str:
+    if wished is None:
+        return ""
+    return f" and scales from {wished.least} to {wished.most} instances"
 
 
 def _configuration(options: argparse.Namespace, tags: list[dict[str, str]]) -> dict[str, Any]:

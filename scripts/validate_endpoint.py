@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts import scaling
 from scripts.classes import read_classes, shown_names
 from scripts.confusion_picture import confusion_chart
 from scripts.deployment import Deployment, open_clients, reason_of
@@ -296,6 +297,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, help="folder of labels.csv")
     parser.add_argument("--model-package", default="", help="the ARN of the version whose test set is used instead")
     parser.add_argument("--serves", default="", help="the ARN of the version that the endpoint serves, to mark it by")
+    scaling.add_options(parser)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument(
@@ -310,7 +312,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     def work() -> str:
         with reason_of(f"endpoint {options.endpoint_name}"), tempfile.TemporaryDirectory() as folder:
-            deployment = Deployment(options.endpoint_name, *open_clients(), sleep=time.sleep)
+            scales = scaling.of_options(options)
+            deployment = Deployment(
+                options.endpoint_name,
+                *open_clients(),
+                sleep=time.sleep,
+                scaling=(scaling.open_scaling(scales), scales),
+            )
             given = {
                 "batches": options.batches,
                 "most": options.most_rows,

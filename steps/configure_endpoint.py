@@ -5,6 +5,7 @@ The one in service stays as it is, so that the endpoint can be put back to it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sagemaker.mlops.workflow.endpoint_step import EndpointConfigStep
@@ -15,18 +16,18 @@ from steps.context import Context
 NAME: Final = "ConfigureEndpoint"
 
 
-def configure_endpoint(
-    context: Context, *, model_name: Any, instance_type: Any, instance_count: Any
-) -> EndpointConfigStep:
-    """The step; the service names the configuration, and its `EndpointConfigName` property says how."""
+def configure_endpoint(context: Context, *, model_name: Any, hosting: Mapping[str, Any]) -> EndpointConfigStep:
+    """The step; the service names the configuration, and its `EndpointConfigName` property says how.
+
+    `hosting` are the members of the variant that say on what it runs.
+    """
     arguments = context.session.create_endpoint_config(
         name=None,
         production_variants=[
             {
                 "VariantName": "AllTraffic",
                 "ModelName": model_name,
-                "InstanceType": instance_type,
-                "InitialInstanceCount": instance_count,
+                **hosting,
                 "InitialVariantWeight": 1.0,
             }
         ],

@@ -15,11 +15,9 @@ from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
 from steps.context import Context
-from steps.script_job import MESSAGE, Job, output_folder, step_arguments
+from steps.script_job import MESSAGE, Job, Options, output_folder, step_arguments, tags_of
 
 NAME: Final = "RolloutEndpoint"
-MADE_BY: Final = "pipeline-execution"
-"""The tag by which `clean` knows what the script made: SageMaker marks only what a step of its own makes."""
 _STARTING_SECONDS: Final = 3600
 
 
@@ -38,9 +36,10 @@ def rollout_endpoint(
     max_latency_ms: float | None,
     alarms: Sequence[str],
     capture_percent: int,
+    scaling: Options,
     instance_type: Any,
 ) -> ProcessingStep:
-    """The step; `seconds` is what all waits of the rollout take together."""
+    """The step; `seconds` is what all waits of the rollout take together, `scaling` how the endpoint scales then."""
     wished: list[tuple[str, Any]] = [
         ("max-error-percent", max_error_percent),
         ("max-latency-ms", max_latency_ms),
@@ -60,11 +59,11 @@ def rollout_endpoint(
             ("wait-seconds", str(wait_seconds)),
             ("limit-seconds", str(seconds + _STARTING_SECONDS)),
             *((name, str(value)) for name, value in wished if value is not None),
+            *scaling,
             *(("alarm", name) for name in alarms),
             ("capture-percent", str(capture_percent)),
             ("capture-uri", f"{context.root}/captured"),
-            *(("tag", f"{key}={value}") for key, value in context.tags),
-            ("tag", Join(on="=", values=[MADE_BY, ExecutionVariables.PIPELINE_EXECUTION_ARN])),
+            *tags_of(context),
             ("output", output_folder("rollout")),
             ("message", MESSAGE),
         ],

@@ -17,6 +17,8 @@ from sagemaker.core.shapes import (
     ProcessingS3Input,
     ProcessingS3Output,
 )
+from sagemaker.core.workflow.execution_variables import ExecutionVariables
+from sagemaker.core.workflow.functions import Join
 
 from steps.context import Context
 
@@ -25,6 +27,12 @@ MESSAGE: Final = "/opt/ml/output/message"
 CONFIGURATION: Final = "/opt/ml/config/processingjobconfig.json"
 RESOURCES: Final = "/opt/ml/config/resourceconfig.json"
 """Where the service tells each instance which one it is."""
+
+MADE_BY: Final = "pipeline-execution"
+"""The tag by which `clean` knows what a script made: SageMaker marks only what a step of its own makes."""
+
+Options = Sequence[tuple[str, Any]]
+"""Long options in their order, without the dashes, and their values."""
 
 
 def input_folder(name: str) -> str:
@@ -37,6 +45,12 @@ def output_folder(name: str) -> str:
     return f"/opt/ml/processing/output/{name}"
 
 
+def tags_of(context: Context) -> Options:
+    """The options that tell a script the tags of what it makes."""
+    made_by = Join(on="=", values=[MADE_BY, ExecutionVariables.PIPELINE_EXECUTION_ARN])
+    return [*(("tag", f"{key}={value}") for key, value in context.tags), ("tag", made_by)]
+
+
 @dataclass(frozen=True)
 class Job:
     """One call of a script: `options` are its long options in order, without the dashes.
@@ -46,7 +60,7 @@ class Job:
 
     step: str
     script: str
-    options: Sequence[tuple[str, Any]]
+    options: Options
     inputs: Mapping[str, Any]
     outputs: Sequence[str]
     environment: Mapping[str, Any]

@@ -12,7 +12,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
 from steps import names, policies
 from steps.context import Context
-from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+from steps.script_job import MESSAGE, Job, Options, input_folder, output_folder, step_arguments, tags_of
 
 NAME: Final = names.VALIDATE_ENDPOINT
 BATCHES: Final = 100
@@ -30,12 +30,13 @@ def validate_endpoint(
     version: Any | None = None,
     serves: Any | None = None,
     after: Step | None = None,
+    scaling: Options = (),
 ) -> ProcessingStep:
     """The step; `endpoint_name` is the property of the deployed endpoint, or it runs `after` what deploys it.
 
     `test_set` are the S3 prefixes of features, labels and predictions. Without any, the endpoint is held to those that
     were registered with the `version`, the ARN of a model package, and marked as serving it; with a test set it is
-    marked as serving the version that it `serves`.
+    marked as serving the version that it `serves`. `scaling` says how the endpoint scales, also after it was put back.
     """
     job = Job(
         step=NAME,
@@ -45,6 +46,8 @@ def validate_endpoint(
             *((name, input_folder(name)) for name in test_set),
             *([("model-package", version)] if version is not None else []),
             *([("serves", serves)] if serves is not None else []),
+            *scaling,
+            *(tags_of(context) if scaling else ()),
             ("output", output_folder("validation")),
             ("batches", str(BATCHES)),
             ("most-rows", str(MOST_ROWS)),

@@ -71,11 +71,13 @@ def policy(
     trust: Annotated[bool, typer.Option("--trust", help="Print its trust policy instead: who may assume it.")] = False,
     repository: Annotated[str, typer.Option(help="For the trust of ci: GitHub's OWNER/NAME.")] = "",
     branch: Annotated[str, typer.Option(help="For the trust of ci: the branch.")] = "main",
+    part: Annotated[int, typer.Option(min=1, help="Of a policy too long for IAM, which is then several: which.")] = 1,
 ) -> None:
     """Print the IAM policy with the least that a role needs."""
     import json
 
     from pipeline.deploy.desired import desired
+    from pipeline.errors import UsageError
     from pipeline.operate import policy as api
 
     settings = where.load()
@@ -83,7 +85,13 @@ def policy(
         print(api.text(api.trust(role, settings, repository=repository, branch=branch)))
         return
     definition = json.loads(desired(settings, cache=where.definitions).definition)
-    print(api.text(api.policy(role, settings, definition)))
+    parts = api.parts(api.policy(role, settings, definition))
+    if part > len(parts):
+        raise UsageError(f"the policy for {role} has {len(parts)} parts", hint=f"--part {len(parts)} is the last")
+    if part < len(parts):
+        hint = f"IAM takes {api.MOST_CHARACTERS:,} characters a policy: attach --part {part + 1} as well"
+        print(f"part {part} of {len(parts)}; {hint}", file=sys.stderr)
+    print(api.text(parts[part - 1]))
 
 
 @located

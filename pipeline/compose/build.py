@@ -18,6 +18,7 @@ from sagemaker.mlops.workflow.steps import Step
 
 from pipeline.config.algorithm import IMAGE, hyperparameters
 from pipeline.config.parameters import Parameter, Type
+from pipeline.config.rollout import SCALING
 from pipeline.config.settings import Settings
 from pipeline.errors import SettingsError
 from steps.check_deploy import check_deploy
@@ -150,9 +151,8 @@ def deployed_as_wished(
     context: Context, settings: Settings, p: Mapping[str, Any], model_name: Any
 ) -> tuple[list[Step], dict[str, Any]]:
     """The steps that put the model into service, and how their endpoint is named to what comes after them."""
-    endpoint = {"instance_type": p["EndpointInstanceType"], "instance_count": p["EndpointInstanceCount"]}
     if settings.rollout is None:
-        configured = configure_endpoint(context, model_name=model_name, **endpoint)
+        configured = configure_endpoint(context, model_name=model_name, hosting=_hosting(settings, p))
         config_name = configured.properties.EndpointConfigName
         deployed = deploy_endpoint(context, endpoint_name=p["EndpointName"], config_name=config_name)
         return [configured, deployed], {"endpoint_name": deployed.properties.EndpointName}
@@ -162,10 +162,19 @@ def deployed_as_wished(
         model_name=model_name,
         instance_type=p["ProcessingInstanceType"],
         seconds=settings.rollout.seconds,
-        **{f"endpoint_{name}": value for name, value in endpoint.items()},
-        **settings.rollout.model_dump(),
+        endpoint_instance_type=p["EndpointInstanceType"],
+        endpoint_instance_count=p["EndpointInstanceCount"],
+        scaling=settings.rollout.scaling,
+        **settings.rollout.model_dump(exclude=set(SCALING)),
     )
-    return [rolled], {"endpoint_name": p["EndpointName"], "after": rolled}
+    return [rolled], {"endpoint_name": p["EndpointName"], "after": rolled, "scaling": settings.rollout.scaling}
+
+
+def _hosting(settings: Settings, p: Mapping[str, Any]) -> Mapping[str, Any]:
+    """On what the endpoint's only variant runs."""
+    if (wished := settings.serverless) is not None:
+        return {"ServerlessConfig": {"MemorySizeInMB": wished.memory_mb, "MaxConcurrency": wished.concurrency}}
+    return {"InstanceType": p["EndpointInstanceType"], "InitialInstanceCount": p["EndpointInstanceCount"]}
 
 
 def variable(parameter: Parameter) -> Any:

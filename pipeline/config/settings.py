@@ -7,20 +7,22 @@ localhost, so that without any file the pipeline composes and runs there.
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.config.endpoint_rules import INSTANCES, problems
 from pipeline.config.notify import Notify, topics_alone
-from pipeline.config.parameters import Parameter, Task, Value, declared, named_as
+from pipeline.config.parameters import Parameter, Task, declared, named_as
 from pipeline.config.pipeline_kind import PipelineKind
-from pipeline.config.rollout import Rollout, RolloutKind
+from pipeline.config.rollout import Rollout
+from pipeline.config.serverless import Serverless
+from pipeline.config.setting_types import Account, Bucket, Name, Names, Prefix, Region, Role, Tags, Values, pairs
 from pipeline.config.watch import Watch
 from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.user_files import unfit
@@ -38,75 +40,20 @@ VERSION_PARAMETER: Final = "ModelPackageArn"
 """The parameter of the release pipeline that says which version it releases."""
 _FORM: Final = 'write lines such as region = "eu-west-1", then a table [env.NAME] for each environment'
 
-_MOST_TAGS: Final = 49
-"""AWS takes 50; the pipeline's own checksum is one of them."""
-_TAG_KEY: Final = re.compile(r"(?!aws:)[\w\s.:/=+@-]{1,128}", re.IGNORECASE)
-_TAG_VALUE: Final = re.compile(r"[\w\s.:/=+@-]{0,256}")
-
-
-def _split(value: object) -> object:
-    """A list may be one string with commas, as in flags and environment variables."""
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
-
-
-def _pairs(value: object) -> object:
-    """A table may be one string, KEY=VALUE,KEY=VALUE, as in flags and environment variables."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-    if any(not equals for _, equals, _ in pairs):
-        raise ValueError("it is not of the form KEY=VALUE,KEY=VALUE")
-    return {key.strip(): text.strip() for key, _, text in pairs}
-
-
-def _taggable(tags: Mapping[str, str]) -> Mapping[str, str]:
-    """Tags that AWS takes: it would refuse others when part of the deployment is done."""
-    if len(tags) > _MOST_TAGS:
-        raise ValueError(f"there are {len(tags)} tags, and at most {_MOST_TAGS} can be given")
-    for key, text in tags.items():
-        if not _TAG_KEY.fullmatch(key):
-            raise ValueError(
-                f"the key {key!r} is not 1 to 128 letters, digits, blanks and _.:/=+-@, or begins with aws:"
-            )
-        if not _TAG_VALUE.fullmatch(text):
-            raise ValueError(f"the value {text!r} of {key} is not at most 256 letters, digits, blanks and _.:/=+-@")
-    return tags
-
-
-def _values(value: object) -> object:
-    """A table of parameters, none of which is a Boolean: TOML's true and false are the words."""
-    table = _pairs(value)
-    if not isinstance(table, Mapping):
-        return table
-    return {name: str(given).lower() if isinstance(given, bool) else given for name, given in table.items()}
-
-
-_Region = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
-_Account = Annotated[str, StringConstraints(pattern=r"^\d{12}$")]
-_Bucket = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
-_Prefix = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.=-]+(/[A-Za-z0-9_.=-]+)*$", max_length=120)]
-_Name = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$")]
-_Role = Annotated[str, StringConstraints(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+$")]
-_List = Annotated[tuple[str, ...], BeforeValidator(_split)]
-_Tags = Annotated[Mapping[str, str], BeforeValidator(_pairs), AfterValidator(_taggable)]
-_Values = Annotated[Mapping[str, Value], BeforeValidator(_values)]
-
 
 class Settings(BaseSettings):
     """The settings in force, every one with a value; `load` is the way to make them."""
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    environment: Annotated[_Name, Field(description="The environment: dev, staging, prod or one of yours.")] = "dev"
+    environment: Annotated[Name, Field(description="The environment: dev, staging, prod or one of yours.")] = "dev"
     task: Annotated[Task, Field(description="What is learnt: binary, multiclass or regression.")] = Task.BINARY
     features: Annotated[
         Literal["numeric", "table"],
         Field(description="What columns may be: numeric for numbers alone, table for categories, dates and gaps too."),
     ] = "numeric"
-    region: Annotated[_Region, Field(description="The AWS region.")] = "us-east-1"
-    account: Annotated[_Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
+    region: Annotated[Region, Field(description="The AWS region.")] = "us-east-1"
+    account: Annotated[Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT
     monthly_ceiling: Annotated[
         float | None,
         Field(gt=0, description="What the endpoint may cost a month, in USD; `upsert` refuses more. Not limited."),
@@ -114,19 +61,19 @@ class Settings(BaseSettings):
     profile: Annotated[
         str, Field(description="The profile of ~/.aws/config whose credentials act in the account; the session's own.")
     ] = ""
-    name: Annotated[_Name, Field(description="The pipeline's name; linear-learner-ENVIRONMENT if not given.")] = ""
+    name: Annotated[Name, Field(description="The pipeline's name; linear-learner-ENVIRONMENT if not given.")] = ""
     role: Annotated[
-        _Role, Field(description="The ARN of the role of pipeline and jobs; the account's role/pipeline.")
+        Role, Field(description="The ARN of the role of pipeline and jobs; the account's role/pipeline.")
     ] = ""
     bucket: Annotated[
-        _Bucket, Field(description="The bucket of code, data and outputs; linear-learner-pipeline-ACCOUNT.")
+        Bucket, Field(description="The bucket of code, data and outputs; linear-learner-pipeline-ACCOUNT.")
     ] = ""
-    prefix: Annotated[_Prefix, Field(description="What every key in the bucket begins with; the pipeline's name.")] = ""
+    prefix: Annotated[Prefix, Field(description="What every key in the bucket begins with; the pipeline's name.")] = ""
     kms_key: Annotated[str | None, Field(description="The KMS key of volumes and outputs.")] = None
-    subnets: Annotated[_List, Field(description="The subnets of jobs and endpoint.")] = ()
-    security_groups: Annotated[_List, Field(description="The security groups that go with the subnets.")] = ()
+    subnets: Annotated[Names, Field(description="The subnets of jobs and endpoint.")] = ()
+    security_groups: Annotated[Names, Field(description="The security groups that go with the subnets.")] = ()
     tags: Annotated[
-        _Tags, Field(description="Tags of the pipeline and of what it makes: a table, or KEY=VALUE,KEY=VALUE.")
+        Tags, Field(description="Tags of the pipeline and of what it makes: a table, or KEY=VALUE,KEY=VALUE.")
     ] = {}
     description: Annotated[str, StringConstraints(max_length=3072), Field(description="What the pipeline is for.")] = ""
     parallelism: Annotated[
@@ -140,8 +87,13 @@ class Settings(BaseSettings):
     ] = ""
     rollout: Annotated[
         Rollout | None,
-        BeforeValidator(_pairs),
-        Field(description="How a new model reaches the endpoint, a table: kind, percent, wait_seconds and bounds."),
+        BeforeValidator(pairs),
+        Field(description="How a new model reaches the endpoint, and how it scales, a table: kind, percent, bounds."),
+    ] = None
+    serverless: Annotated[
+        Serverless | None,
+        BeforeValidator(pairs),
+        Field(description="An endpoint that is paid by request, a table: memory_mb and concurrency."),
     ] = None
     training_input_mode: Annotated[
         Literal["File", "FastFile", "Pipe"],
@@ -152,7 +104,7 @@ class Settings(BaseSettings):
     ] = True
     watch: Annotated[
         Watch | None,
-        BeforeValidator(_pairs),
+        BeforeValidator(pairs),
         Field(description="How the endpoint is watched for drift, a table: schedule, hours, max_psi, labels, retrain."),
     ] = None
     notify: Annotated[
@@ -163,7 +115,7 @@ class Settings(BaseSettings):
         ),
     ] = Notify()
     parameters: Annotated[
-        _Values, Field(description="This environment's own defaults of the pipeline's parameters.")
+        Values, Field(description="This environment's own defaults of the pipeline's parameters.")
     ] = {}
 
     @model_validator(mode="before")
@@ -181,34 +133,16 @@ class Settings(BaseSettings):
         return derived | given
 
     @model_validator(mode="after")
-    def _network_is_whole(self) -> Settings:
-        if bool(self.subnets) != bool(self.security_groups):
-            raise ValueError("subnets and security_groups go together: give both or neither")
-        return self
-
-    @model_validator(mode="after")
-    def _fleet_is_divisible(self) -> Settings:
-        if self.rollout is None or self.rollout.kind is RolloutKind.ALL_AT_ONCE:
-            return self
-        if int(self.parameters.get("EndpointInstanceCount", 1)) < 2:
-            raise ValueError(
-                f"a {self.rollout.kind} rollout moves at most half of the endpoint's instances at first: set "
-                "parameters.EndpointInstanceCount to 2 or more"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _something_is_captured(self) -> Settings:
-        if self.watch is not None and (self.rollout is None or not self.rollout.capture_percent):
-            raise ValueError(
-                "a watch looks at what the endpoint captures: set capture_percent, such as 100, in [env.NAME.rollout]"
-            )
+    def _fits(self) -> Settings:
+        if problem := next(problems(self), None):
+            raise ValueError(problem)
         return self
 
     @property
     def declared(self) -> tuple[Parameter, ...]:
         """The pipeline's parameters with the defaults of these settings."""
-        return declared(self.task, name=self.name, region=self.region, overrides=self.parameters)
+        found = declared(self.task, name=self.name, region=self.region, overrides=self.parameters)
+        return tuple(item for item in found if self.serverless is None or item.name not in INSTANCES)
 
     @property
     def release_name(self) -> str:

@@ -46,10 +46,11 @@ class Costs:
 
 def costs(clients: Clients, settings: Settings, *, cache: Path | None, now: datetime) -> Costs:
     """The costs of what the settings ask for; empty on localhost. Raises ServiceError."""
-    if clients.target.local or _serverless(settings):
+    if clients.target.local or settings.serverless is not None:
         return Costs()
     prices = Prices(clients, settings.region, cache=cache, now=now)
-    instance, count = settings.default("EndpointInstanceType"), int(settings.default("EndpointInstanceCount"))
+    most = settings.rollout.max_instances if settings.rollout else None
+    instance, count = settings.default("EndpointInstanceType"), most or int(settings.default("EndpointInstanceCount"))
     hosting = prices.of(Use.HOSTING, instance)
     if hosting is None:
         return Costs()
@@ -59,7 +60,7 @@ def costs(clients: Clients, settings: Settings, *, cache: Path | None, now: date
     dates = [hosting.asked, *(price.asked for price, _ in whole)]
     return Costs(
         endpoint_month=hosting.hourly * count * HOURS_A_MONTH,
-        endpoint=f"{count} x {instance} all day",
+        endpoint=f"{count} x {instance} all day{', the most it scales to' if most else ''}",
         execution=_sum(whole) if like and len(whole) == len(priced) else None,
         like=like,
         asked=min(dates),
@@ -71,11 +72,11 @@ def within_ceiling(found: Costs, settings: Settings, *, local: bool) -> None:
     ceiling = settings.monthly_ceiling
     if ceiling is None or local:
         return
-    if _serverless(settings):
+    if settings.serverless is not None:
         raise SettingsError(
             f"monthly_ceiling is {ceiling:,.2f} USD, but a serverless endpoint is paid by request: what a month costs "
             "cannot be told",
-            hint="take monthly_ceiling out of the settings; its EndpointConcurrency bounds what it costs",
+            hint="take monthly_ceiling out of the settings; its concurrency bounds what it costs",
         )
     if found.endpoint_month is None:
         raise SettingsError(
@@ -86,13 +87,8 @@ def within_ceiling(found: Costs, settings: Settings, *, local: bool) -> None:
         raise SettingsError(
             f"the endpoint would cost {found.endpoint_month:,.2f} USD a month ({found.endpoint}, AWS's prices of "
             f"{found.asked}), and monthly_ceiling is {ceiling:,.2f}",
-            hint="lower parameters.EndpointInstanceCount or EndpointInstanceType, or raise monthly_ceiling",
+            hint="lower EndpointInstanceCount, EndpointInstanceType or max_instances, or raise monthly_ceiling",
         )
-
-
-def _serverless(settings: Settings) -> bool:
-    """Whether the endpoint has no instances, as the recipe of a serverless one leaves it."""
-    return not any(parameter.name == "EndpointInstanceType" for parameter in settings.declared)
 
 
 def _sum(priced: list[tuple[Price, float]]) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import rules, webhooks
+from pipeline import rules, scaling, webhooks
 from pipeline.clients import Clients, error_code, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
@@ -30,6 +30,7 @@ class DeliveryPlan:
     rules: tuple[rules.RuleChange, ...]
     webhook: webhooks.WebhookChange | None = None
     retired: tuple[str, ...] = ()
+    scaling: scaling.ScalingChange | None = None
 
     @property
     def empty(self) -> bool:
@@ -39,7 +40,9 @@ class DeliveryPlan:
     @property
     def others_empty(self) -> bool:
         """Whether there is nothing to do beside the pipeline that trains."""
-        return all(plan.empty for plan in self.others) and not (self.rules or self.webhook or self.retired)
+        return all(plan.empty for plan in self.others) and not (
+            self.rules or self.webhook or self.retired or self.scaling
+        )
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -49,6 +52,7 @@ class DeliveryPlan:
             *([webhooks.describe(self.webhook)] if self.webhook else []),
             *(rules.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
+            *([scaling.describe(self.scaling)] if self.scaling else []),
         )
 
 
@@ -69,7 +73,7 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
     changes = rules.plan(wanted_rules(settings), there, tags=settings.tags)
     told = webhooks.wanted(clients, settings.name, settings.notify.webhook)
     webhook = webhooks.plan(told, webhooks.read(clients, settings.name))
-    return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired))
+    return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired), scaling.plan(clients, settings))
 
 
 def _beside(settings: Settings) -> dict[PipelineKind, bool]:
@@ -80,7 +84,8 @@ def _beside(settings: Settings) -> dict[PipelineKind, bool]:
 def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
     pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
-    return (*pipelines, *rules.read(clients, settings.name), webhooks.read(clients, settings.name))
+    scales = scaling.read(clients, settings.endpoint)
+    return (*pipelines, *rules.read(clients, settings.name), webhooks.read(clients, settings.name), scales)
 
 
 def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
@@ -122,6 +127,9 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     for name in what.retired:
         progress(f"- pipeline {name}")
         remove_pipeline(clients, name)
+    if what.scaling is not None:
+        progress(scaling.describe(what.scaling))
+        scaling.apply(clients, what.scaling)
     return arn
 
 

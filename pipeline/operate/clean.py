@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import rules, webhooks
+from pipeline import rules, scaling, webhooks
 from pipeline.clients import Clients, error_message, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
@@ -37,7 +37,8 @@ _GONE: Final = re.compile(r"could not find|does not exist|cannot find", re.I)
 class RemainsKind(IntEnum):
     """The kinds in the order in which they are removed: what uses comes before what is used."""
 
-    SCHEDULE = -3
+    SCHEDULE = -4
+    SCALING = -3
     RULE = -2
     WEBHOOK = -1
     ENDPOINT = 0
@@ -171,6 +172,8 @@ def _remove(clients: Clients, item: Item) -> None:
             webhooks.remove(clients.other("events"), item.address)
         case RemainsKind.SCHEDULE:
             schedule.apply(clients, "", schedule.Remove(item.address))
+        case RemainsKind.SCALING:
+            scaling.apply(clients, scaling.RemoveScaling(item.address))
         case RemainsKind.ENDPOINT:
             remove_endpoint(clients, item.address)
         case RemainsKind.ENDPOINT_CONFIG:
@@ -184,7 +187,9 @@ def _remove(clients: Clients, item: Item) -> None:
 
 
 def remove_endpoint(clients: Clients, name: str) -> None:
-    """Delete an endpoint and the alarms of its rollouts, and wait for its end."""
+    """Delete an endpoint, its autoscaling and the alarms of its rollouts, and wait for its end."""
+    if scaling.read(clients, name) is not None:
+        scaling.apply(clients, scaling.RemoveScaling(name))
     clients.sagemaker.delete_endpoint(EndpointName=name)
     # Its configuration counts as in use until the endpoint is gone.
     pause = 1 if clients.target.local else 10

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline import rules, webhooks
+from pipeline import rules, scaling, webhooks
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
@@ -130,13 +130,15 @@ class _Reader:
             yield Item(RemainsKind.EXECUTION_FILES, name, f"s3://{bucket}/{prefix}", when, stays=running)
 
     def in_force(self) -> Iterator[Item]:
-        """What acts by itself: rules, the webhook that they tell, schedules."""
+        """What acts by itself: rules, the webhook that they tell, schedules, autoscaling."""
         for rule in rules.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.RULE, rule.name, rule.description)
         if webhook := webhooks.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.WEBHOOK, webhook.name, "rules tell it")
         for found in schedule.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.SCHEDULE, found.name, found.expression)
+        if scales := scaling.read(self.clients, endpoint := self.settings.endpoint):
+            yield _in_force(RemainsKind.SCALING, endpoint, scaling.told(scales))
 
     def _executions(self) -> dict[str, tuple[datetime, str]]:
         from botocore.exceptions import ClientError

@@ -84,7 +84,10 @@ def follow(clients: Clients, name: str, *, sleep: Callable[[float], None], pause
 
 
 def delete(clients: Clients, name: str) -> None:
-    """Delete it, its alarms too, and wait. Raises UsageError where there is none or it is busy, ServiceError."""
+    """Delete it, its alarms and autoscaling, and wait.
+
+    Raises UsageError where there is none or it is busy, ServiceError.
+    """
     found = state(clients, name)
     if found.status in BUSY:
         raise UsageError(

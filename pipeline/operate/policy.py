@@ -10,22 +10,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.config.settings import Settings, partition
+from pipeline.config.settings import Settings
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
 from pipeline.operate.clean import EXECUTIONS, PROMOTED
+from pipeline.operate.policy_statements import LOOKS_AT_SCALING, Names, Statement, allow, sagemaker, scaling, webhook
 from pipeline.rules import PURPOSES, rule_name
 from pipeline.webhooks import webhook_name
 from steps.names import COMPARE_APPROVED
 
 Document = dict[str, Any]
-Statement = dict[str, Any]
 
+MOST_CHARACTERS: Final = 6144
 ROLES: Final = ("pipeline", "ci", "engineer", "scheduler", "events")
 
 # Step type -> the actions that the service calls in its name, and what they are called on.
@@ -48,7 +48,6 @@ _EXPERIMENTS: Final = (
     "AssociateTrialComponent",
 )
 
-_VERBS: Final = ("Create", "Delete", "Describe", "Update")
 _RULE_ACTIONS: Final = (
     "DeleteRule",
     "DescribeRule",
@@ -58,26 +57,6 @@ _RULE_ACTIONS: Final = (
     "RemoveTargets",
     "TagResource",
 )
-
-
-@dataclass(frozen=True)
-class _Names:
-    """Makes ARNs in the settings' partition, region and account."""
-
-    settings: Settings
-
-    def arn(self, service: str, resource: str, *, region: str | None = None, account: str | None = None) -> str:
-        where = self.settings.region if region is None else region
-        who = self.settings.account if account is None else account
-        return f"arn:{partition(self.settings.region)}:{service}:{where}:{who}:{resource}"
-
-    def sagemaker(self, *resources: str) -> list[str]:
-        # SageMaker has long shown names in ARNs in lower case and now keeps their case; IAM tells the two apart.
-        both = dict.fromkeys(form for resource in resources for form in (resource, resource.lower()))
-        return [self.arn("sagemaker", resource) for resource in both]
-
-    def s3(self, path: str) -> str:
-        return self.arn("s3", path, region="", account="")
 
 
 def policy(of: str, settings: Settings, definition: Mapping[str, Any]) -> Document:
@@ -120,45 +99,48 @@ def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "m
 
 
 def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    names = _Names(settings)
+    names = Names(settings)
     steps = list(walk(definition))
     types = {step.type for step in steps}
     tagged: list[str] = []
     for kind, (actions, resource) in _STEP_ACTIONS.items():
         if kind in types:
             tagged += names.sagemaker(resource)
-            yield _allow(f"{kind}Steps", _sagemaker(actions), names.sagemaker(resource))
+            yield allow(f"{kind}Steps", sagemaker(actions), names.sagemaker(resource))
     if "RegisterModel" in types:
         group = settings.model_group
         resources = names.sagemaker(f"model-package-group/{group}", f"model-package/{group}/*")
         tagged += resources
         actions = ("CreateModelPackage", "CreateModelPackageGroup", "DescribeModelPackage")
-        yield _allow("RegisterModelSteps", _sagemaker(actions), resources)
+        yield allow("RegisterModelSteps", sagemaker(actions), resources)
         if any(step.name == COMPARE_APPROVED for step in steps):
-            yield _allow("CompareApproved", ["sagemaker:ListModelPackages"], ["*"])
+            yield allow("CompareApproved", ["sagemaker:ListModelPackages"], ["*"])
     if "Endpoint" in types:
         endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
         tagged += endpoint
         actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
-        yield _allow("EndpointSteps", _sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
+        yield allow("EndpointSteps", sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
     if settings.rollout is not None:
         endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
         configurations = names.sagemaker("endpoint-config/pipelines-*")
         tagged += endpoint + configurations
         actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
-        yield _allow("Rollout", _sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
+        yield allow("Rollout", sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
         made = ("CreateEndpointConfig", "DescribeEndpointConfig")
-        yield _allow("RolloutConfigurations", _sagemaker(made), configurations)
+        yield allow("RolloutConfigurations", sagemaker(made), configurations)
         alarms = [
             names.arn("cloudwatch", f"alarm:{name}") for name in (f"{settings.endpoint}-*", *settings.rollout.alarms)
         ]
         watched = ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource"]
-        yield _allow("RolloutAlarms", watched, alarms)
+        yield allow("RolloutAlarms", watched, alarms)
+        if settings.rollout.scaling:
+            yield from scaling(settings, names)
+            yield allow("LookAtScaling", LOOKS_AT_SCALING, ["*"])
     if settings.watch is not None:
         yield from _watch(settings, names)
     if definition.get("PipelineExperimentConfig"):
-        yield _allow("Experiments", _sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
-    yield _allow("Tags", ["sagemaker:AddTags"], tagged)
+        yield allow("Experiments", sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
+    yield allow("Tags", ["sagemaker:AddTags"], tagged)
     yield _pass_role(settings.role, "sagemaker")
     yield from _storage(settings, definition, names)
     yield from _images(steps, names)
@@ -166,19 +148,19 @@ def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield from _network_and_keys(settings, names)
 
 
-def _watch(settings: Settings, names: _Names) -> Iterator[Statement]:
+def _watch(settings: Settings, names: Names) -> Iterator[Statement]:
     assert settings.watch is not None
     endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
-    yield _allow("WatchedEndpoint", _sagemaker(("DescribeEndpoint", "ListTags")), endpoint)
-    yield _allow("WatchedVersions", ["sagemaker:ListModelPackages"], ["*"])
+    yield allow("WatchedEndpoint", sagemaker(("DescribeEndpoint", "ListTags")), endpoint)
+    yield allow("WatchedVersions", ["sagemaker:ListModelPackages"], ["*"])
     bucket, _, key = settings.watch.labels.removeprefix("s3://").partition("/")
     if key:
-        yield _allow("ReadLabels", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
+        yield allow("ReadLabels", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
         yield {**_list_bucket(names, bucket, key), "Sid": "ListLabels"}
 
 
 def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    names = _Names(settings)
+    names = Names(settings)
     pipeline = settings.name
     # Those that release, watch and reproduce have its name and more.
     resources = names.sagemaker(*(f"pipeline/{pipeline}{rest}" for rest in ("", "/execution/*", "-*")))
@@ -198,50 +180,34 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
         "DeleteTags",
         "ListTags",
     )
-    yield _allow("Pipeline", _sagemaker(actions), resources)
+    yield allow("Pipeline", sagemaker(actions), resources)
     yield _pass_role(settings.role, "sagemaker")
-    yield _allow("Retire", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{pipeline}-*"))
+    yield allow("Retire", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{pipeline}-*"))
     own = [names.arn("events", f"rule/{name}") for name in _rule_names(pipeline)]
-    yield _allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
+    yield allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
     yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
-    yield from _webhook(settings, names)
+    yield from webhook(settings, names)
+    yield from scaling(settings, names)
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
-    yield _allow(
+    yield allow(
         "Report",
-        _sagemaker((*jobs, "DescribeModelPackage", "ListModelPackages", "DescribeEndpoint")),
+        sagemaker((*jobs, "DescribeModelPackage", "ListModelPackages", "DescribeEndpoint")),
         names.sagemaker(
-            "processing-job/pipelines-*",
-            "training-job/pipelines-*",
-            "transform-job/pipelines-*",
+            "*-job/pipelines-*",
             f"model-package-group/{settings.model_group}",
             f"model-package/{settings.model_group}/*",
             f"endpoint/{settings.endpoint}",
         ),
     )
-    yield _allow("Prices", ["pricing:GetProducts"], ["*"])
+    yield allow("LookUp", ["pricing:GetProducts", *LOOKS_AT_SCALING], ["*"])
     below = f"{settings.bucket}/{settings.prefix}"
-    yield _allow("Upload", ["s3:PutObject"], [names.s3(f"{below}/code/*"), names.s3(f"{below}/definitions/*")])
-    yield _allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
+    yield allow("Upload", ["s3:PutObject"], [names.s3(f"{below}/code/*"), names.s3(f"{below}/definitions/*")])
+    yield allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
     yield _list_bucket(names, settings.bucket, settings.prefix)
     logs = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
-    yield _allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
+    yield allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
     if settings.kms_key:
         yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
-
-
-def _webhook(settings: Settings, names: _Names) -> Iterator[Statement]:
-    """The destination and its connection, whose key EventBridge keeps as a secret in the caller's name."""
-    name, secret = webhook_name(settings.name), settings.notify.webhook
-    own = [names.arn("events", f"{kind}/{name}*") for kind in ("api-destination", "connection")]
-    # Every plan looks whether there is one that is wanted no more.
-    actions = [f"events:{verb}{kind}" for verb in _VERBS for kind in ("ApiDestination", "Connection")]
-    yield _allow("Webhook", actions, own)
-    if not secret:
-        return
-    kept = [f"secretsmanager:{verb}" for verb in ("CreateSecret", "DescribeSecret", "PutSecretValue", "DeleteSecret")]
-    yield _allow("WebhookKey", kept, [names.arn("secretsmanager", "secret:events!connection/*")])
-    held = secret if secret.startswith("arn:") else names.arn("secretsmanager", f"secret:{secret}-??????")
-    yield _allow("WebhookAddress", ["secretsmanager:GetSecretValue"], [held])
 
 
 def _rule_names(pipeline: str) -> list[str]:
@@ -254,90 +220,90 @@ def _rule_names(pipeline: str) -> list[str]:
 
 
 def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    names = _Names(settings)
+    names = Names(settings)
     yield from _ci(settings, definition)
     packages = names.sagemaker(f"model-package/{settings.model_group}/*")
     endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
     made = names.sagemaker("endpoint-config/*", "model/pipelines-*")
-    yield _allow("Models", _sagemaker(["UpdateModelPackage", "DeleteModelPackage"]), packages)
-    yield _allow("Endpoint", _sagemaker(["InvokeEndpoint", "DeleteEndpoint"]), endpoint)
-    yield _allow("Clean", _sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
+    yield allow("Models", sagemaker(["UpdateModelPackage", "DeleteModelPackage"]), packages)
+    yield allow("Endpoint", sagemaker(["InvokeEndpoint", "DeleteEndpoint"]), endpoint)
+    yield allow("Clean", sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
     alarms = [names.arn("cloudwatch", f"alarm:{settings.endpoint}-*")]
-    yield _allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
+    yield allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
     files = [names.s3(f"{settings.bucket}/{settings.prefix}/{folder}*") for folder in (EXECUTIONS, PROMOTED)]
-    yield _allow("CleanFiles", ["s3:DeleteObject"], files)
+    yield allow("CleanFiles", ["s3:DeleteObject"], files)
     # What others made is looked at too: it may use what is to be removed.
     listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
     looks = [f"{name}s" if name.startswith("List") else name for name in listed]
-    yield _allow("Look", [*_sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
+    yield allow("Look", [*sagemaker([*looks, "ListTags"]), "scheduler:ListSchedules"], ["*"])
     schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
     own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
-    yield _allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
+    yield allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
     yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 
 
 def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    resources = _Names(settings).sagemaker(f"pipeline/{settings.name}")
-    yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+    resources = Names(settings).sagemaker(f"pipeline/{settings.name}")
+    yield allow("Start", ["sagemaker:StartPipelineExecution"], resources)
 
 
 def _events(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     started = [settings.release_name]
     if settings.watch is not None:
         started += [settings.watch_name, *([settings.name] if settings.watch.retrain else [])]
-    resources = _Names(settings).sagemaker(*(f"pipeline/{name}" for name in started))
-    yield _allow("Start", ["sagemaker:StartPipelineExecution"], resources)
+    resources = Names(settings).sagemaker(*(f"pipeline/{name}" for name in started))
+    yield allow("Start", ["sagemaker:StartPipelineExecution"], resources)
     if settings.notify.webhook:
-        called = [_Names(settings).arn("events", f"api-destination/{webhook_name(settings.name)}/*")]
-        yield _allow("Tell", ["events:InvokeApiDestination"], called)
+        called = [Names(settings).arn("events", f"api-destination/{webhook_name(settings.name)}/*")]
+        yield allow("Tell", ["events:InvokeApiDestination"], called)
 
 
 def _topic(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     """Of the topics themselves, not of a role: EventBridge publishes to a topic by the topic's own leave."""
     if not settings.notify.topics:
         raise UsageError("the settings name no topics", hint='put topics = ["arn:aws:sns:..."] into [env.NAME.notify]')
-    statement = _allow("Publish", ["sns:Publish"], settings.notify.topics)
+    statement = allow("Publish", ["sns:Publish"], settings.notify.topics)
     statement["Principal"] = {"Service": "events.amazonaws.com"}
-    rules = [_Names(settings).arn("events", f"rule/{rule_name(settings.name, purpose)}") for purpose in PURPOSES]
+    rules = [Names(settings).arn("events", f"rule/{rule_name(settings.name, purpose)}") for purpose in PURPOSES]
     yield statement | {"Condition": {"ArnEquals": {"aws:SourceArn": rules}}}
 
 
-def _storage(settings: Settings, definition: Mapping[str, Any], names: _Names) -> Iterator[Statement]:
+def _storage(settings: Settings, definition: Mapping[str, Any], names: Names) -> Iterator[Statement]:
     own = names.s3(f"{settings.bucket}/{settings.prefix}/*")
-    yield _allow("ReadAndWrite", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], [own])
+    yield allow("ReadAndWrite", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], [own])
     yield _list_bucket(names, settings.bucket, settings.prefix)
     bucket, _, key = settings.default("InputDataUrl").removeprefix("s3://").partition("/")
     if bucket != settings.bucket:
-        yield _allow("ReadData", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
+        yield allow("ReadData", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
         yield {**_list_bucket(names, bucket, key), "Sid": "ListData"}
 
 
-def _list_bucket(names: _Names, bucket: str, prefix: str) -> Statement:
-    statement = _allow("List", ["s3:ListBucket"], [names.s3(bucket)])
+def _list_bucket(names: Names, bucket: str, prefix: str) -> Statement:
+    statement = allow("List", ["s3:ListBucket"], [names.s3(bucket)])
     statement["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
     return statement
 
 
-def _images(steps: Sequence[Placed], names: _Names) -> Iterator[Statement]:
+def _images(steps: Sequence[Placed], names: Names) -> Iterator[Statement]:
     images = (_IMAGE.match(text) for step in steps for text in texts(step.arguments))
     repositories = [
         names.arn("ecr", f"repository/{image[3]}", region=image[2], account=image[1]) for image in images if image
     ]
     if repositories:
         pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        yield _allow("PullImages", pull, repositories)
-        yield _allow("PullToken", ["ecr:GetAuthorizationToken"], ["*"])
+        yield allow("PullImages", pull, repositories)
+        yield allow("PullToken", ["ecr:GetAuthorizationToken"], ["*"])
 
 
-def _observability(names: _Names) -> Iterator[Statement]:
+def _observability(names: Names) -> Iterator[Statement]:
     write = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    yield _allow("WriteLogs", write, [names.arn("logs", "log-group:/aws/sagemaker/*")])
-    metrics = _allow("WriteMetrics", ["cloudwatch:PutMetricData"], ["*"])
+    yield allow("WriteLogs", write, [names.arn("logs", "log-group:/aws/sagemaker/*")])
+    metrics = allow("WriteMetrics", ["cloudwatch:PutMetricData"], ["*"])
     metrics["Condition"] = {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}}
     yield metrics
 
 
-def _network_and_keys(settings: Settings, names: _Names) -> Iterator[Statement]:
+def _network_and_keys(settings: Settings, names: Names) -> Iterator[Statement]:
     if settings.kms_key:
         actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
         yield _key(actions, settings.kms_key, names)
@@ -345,22 +311,22 @@ def _network_and_keys(settings: Settings, names: _Names) -> Iterator[Statement]:
         describe = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
         interface = ("CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface")
         actions = [f"ec2:{name}" for name in (*interface, "DeleteNetworkInterfacePermission")]
-        yield _allow("Network", actions + [f"ec2:Describe{name}" for name in describe], ["*"])
+        yield allow("Network", actions + [f"ec2:Describe{name}" for name in describe], ["*"])
 
 
 def _pass_role(role: str, service: str) -> Statement:
-    statement = _allow("PassRole", ["iam:PassRole"], [role])
+    statement = allow("PassRole", ["iam:PassRole"], [role])
     statement["Condition"] = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
     return statement
 
 
-def _key(actions: Sequence[str], key: str, names: _Names) -> Statement:
+def _key(actions: Sequence[str], key: str, names: Names) -> Statement:
     """The use of a key that the settings name by ARN, by id or by alias; IAM knows keys, and aliases as a condition."""
     _, is_alias, alias = key.rpartition("alias/")
     if is_alias:
-        statement = _allow("Key", actions, [names.arn("kms", "key/*")])
+        statement = allow("Key", actions, [names.arn("kms", "key/*")])
         return statement | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}}
-    return _allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
+    return allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
 
 
 def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
@@ -369,7 +335,7 @@ def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
     issuer = "token.actions.githubusercontent.com"
     statement = {
         "Effect": "Allow",
-        "Principal": {"Federated": _Names(settings).arn("iam", f"oidc-provider/{issuer}", region="")},
+        "Principal": {"Federated": Names(settings).arn("iam", f"oidc-provider/{issuer}", region="")},
         "Action": "sts:AssumeRoleWithWebIdentity",
         "Condition": {
             "StringEquals": {
@@ -381,14 +347,23 @@ def _github_trust(settings: Settings, repository: str, branch: str) -> Document:
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _allow(sid: str, actions: Sequence[str], resources: Sequence[str]) -> Statement:
-    return {"Sid": sid, "Effect": "Allow", "Action": sorted(actions), "Resource": sorted(set(resources))}
-
-
-def _sagemaker(actions: Iterable[str]) -> list[str]:
-    return [f"sagemaker:{action}" for action in actions]
-
-
 def text(document: Document) -> str:
     """A document as it is pasted into IAM."""
     return json.dumps(document, indent=2)
+
+
+def parts(document: Document) -> list[Document]:
+    """The document in as few as IAM takes: a managed policy has 6,144 characters at most, and a role ten of them."""
+    found: list[Document] = []
+    for statement in document["Statement"]:
+        longer = {**document, "Statement": [*(found[-1]["Statement"] if found else []), statement]}
+        if found and _length(longer) <= MOST_CHARACTERS:
+            found[-1] = longer
+        else:
+            found.append({**document, "Statement": [statement]})
+    return found
+
+
+def _length(document: Document) -> int:
+    """How IAM counts: without white space."""
+    return len(re.sub(r"\s", "", text(document)))

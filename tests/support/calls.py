@@ -105,6 +105,33 @@ def refusing(client: Any, operation: str, code: str, message: str = "no") -> Ite
 
 
 @contextmanager
+def recording(client: Any, operation: str, answer: dict[str, Any]) -> Iterator[list[Any]]:
+    """The requests of an operation that the emulator lacks, each answered with `answer`; what is sent fits AWS's model,
+    as botocore checks it before."""
+    from botocore.validate import validate_parameters
+
+    sent: list[Any] = []
+
+    def answered(params: dict[str, Any], model: Any, **_: object) -> Any:
+        return type("Response", (), {"status_code": 200})(), answer
+
+    def given(params: dict[str, Any], model: Any, **_: object) -> None:
+        validate_parameters(params, model.input_shape)
+        sent.append(dict(params))
+
+    events = client.meta.events
+    service = client.meta.service_model.service_id.hyphenize()
+    names = (f"provide-client-params.{service}.{operation}", f"before-call.{service}.{operation}")
+    events.register(names[0], given)
+    events.register(names[1], answered)
+    try:
+        yield sent
+    finally:
+        events.unregister(names[0], given)
+        events.unregister(names[1], answered)
+
+
+@contextmanager
 def refused(*refusals: Refusal) -> Iterator[Refusing]:
     """Every client that is made meanwhile, by whatever session, gets these answers to these operations."""
     from botocore import handlers

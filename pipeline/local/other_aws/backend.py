@@ -11,6 +11,7 @@ import io
 import json
 import os
 import re
+import sys
 import threading
 import time
 from typing import Any, Final
@@ -52,6 +53,10 @@ _TOKEN_SECONDS: Final = 12 * 3600
 _REFUSED: Final = ("lambda", "batch")
 _WITH_POLICIES: Final = ("iam", "cloudformation")
 _LARGEST_NAME: Final = 120
+_NONE: Final = {
+    "DescribeScalableTargets": b'{"ScalableTargets": []}',
+    "DescribeScalingPolicies": b'{"ScalingPolicies": []}',
+}
 _TRUST: Final = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"sagemaker.amazonaws.com"},'
     '"Action":"sts:AssumeRole"}]}'
@@ -98,6 +103,9 @@ class Moto:
             return failure(
                 wire, "UnsupportedOperation", "localhost cannot answer glue GetTables with an Expression.", 400
             )
+        if service == "application-autoscaling" and not _scales() and (empty := _NONE.get(_action(request, body))):
+            # moto takes seconds to load for it, and every plan asks
+            return HttpAnswer(200, [("content-type", "application/x-amz-json-1.1")], empty)
         if service == "iam" and iam.is_simulation(body):
             return iam.allowed(body)
         application = self.load()
@@ -173,6 +181,11 @@ def _read_policies_of_aws(account: str) -> None:
         ]
         backend.managed_policies |= {policy.arn: policy for policy in policies}
         backend.aws_managed_policies = policies
+
+
+def _scales() -> bool:
+    """Whether anything may have been registered to scale."""
+    return "moto.applicationautoscaling.models" in sys.modules
 
 
 def _valid(answer: HttpAnswer) -> HttpAnswer:

@@ -127,6 +127,8 @@ def test_the_ci_role_of_pipeline_policy_may_make_every_call_that_they_make(state
     called = {operation for operation, _ in sent} - {"GetCallerIdentity"}
     assert "pricing:GetProducts" in allowed
     called -= {"GetProducts"}
+    assert "application-autoscaling:DescribeScalableTargets" in allowed
+    called -= {"DescribeScalableTargets"}
     assert {"CreatePipeline", "UpdatePipeline", "DeleteTags"} < called
     of_events = ("Rule", "Target", "ApiDestination", "Connection")
     rules = {operation for operation in called if any(part in operation for part in of_events)}

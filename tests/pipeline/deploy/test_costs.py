@@ -153,10 +153,16 @@ def test_a_dearer_endpoint_than_the_ceiling_is_refused_with_both_figures(there: 
         costs.within_ceiling(found, SETTINGS.model_copy(update={"monthly_ceiling": 100.0}), local=False)
 
 
-def test_of_a_serverless_endpoint_a_ceiling_says_that_nobody_knows_its_month(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(costs, "_serverless", lambda _: True)
+def test_of_a_serverless_endpoint_a_ceiling_says_that_nobody_knows_its_month() -> None:
+    settings = Settings(serverless={"memory_mb": 2048}, monthly_ceiling=100)
     with pytest.raises(SettingsError, match="a serverless endpoint is paid by request"):
-        costs.within_ceiling(costs.Costs(), SETTINGS.model_copy(update={"monthly_ceiling": 100.0}), local=False)
+        costs.within_ceiling(costs.Costs(), settings, local=False)
+
+
+def test_an_endpoint_that_scales_is_priced_by_the_most_that_it_may_come_to(there: tuple[PriceList, Clients]) -> None:
+    rollout = {"min_instances": 1, "max_instances": 3, "invocations_per_instance": 700}
+    found = costs.costs(there[1], Settings(rollout=rollout), cache=None, now=NOW)
+    assert "251.85 USD a month, 3 x ml.m5.large all day, the most it scales to" in found.lines[0]
 
 
 def test_an_execution_is_priced_by_what_the_jobs_of_the_last_one_used(

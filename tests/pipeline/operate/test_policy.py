@@ -37,7 +37,8 @@ EVERY_TYPE = {
 
 def allows(document: dict[str, Any], action: str, resource: str) -> bool:
     return any(
-        action in statement["Action"] and any(fnmatch.fnmatchcase(resource, wanted) for wanted in statement["Resource"])
+        any(fnmatch.fnmatchcase(action, given) for given in statement["Action"])
+        and any(fnmatch.fnmatchcase(resource, wanted) for wanted in statement["Resource"])
         for statement in document["Statement"]
     )
 
@@ -122,6 +123,23 @@ def test_an_engineer_may_do_what_the_commands_do(action: str, resource: str) -> 
     assert allows(policy.policy("engineer", settings(), EVERY_TYPE), action, resource)
 
 
+def test_who_has_an_endpoint_scale_may_do_what_application_auto_scaling_asks_of_its_caller() -> None:
+    target = "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/0a1b"
+    alarm = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:TargetTracking-endpoint/{}/variant/AllTraffic-AlarmHigh-1"
+    for of in ("pipeline", "ci", "engineer"):
+        document = policy.policy(of, settings(**EVERYTHING), EVERY_TYPE)
+        for verb in ("RegisterScalableTarget", "DeregisterScalableTarget", "PutScalingPolicy", "DeleteScalingPolicy"):
+            assert allows(document, f"application-autoscaling:{verb}", target)
+        assert allows(document, "application-autoscaling:DescribeScalingPolicies", "*")
+        assert allows(document, "sagemaker:UpdateEndpointWeightsAndCapacities", sagemaker("endpoint/demo"))
+        assert not allows(document, "sagemaker:UpdateEndpointWeightsAndCapacities", sagemaker("endpoint/another"))
+        assert allows(document, "cloudwatch:DeleteAlarms", alarm.format("Demo"))
+        assert not allows(document, "cloudwatch:DeleteAlarms", alarm.format("another"))
+    assert not allows(
+        policy.policy("pipeline", settings(), EVERY_TYPE), "application-autoscaling:PutScalingPolicy", target
+    )
+
+
 @pytest.mark.parametrize(
     ("action", "resource"),
     [
@@ -191,11 +209,30 @@ def test_the_scheduler_may_start_and_nothing_more() -> None:
     assert [statement["Action"] for statement in document["Statement"]] == [["sagemaker:StartPipelineExecution"]]
 
 
+EVERYTHING: dict[str, Any] = {
+    "kms_key": "arn:aws:kms:us-east-1:123456789012:key/1",
+    "subnets": ("s-1",),
+    "security_groups": ("sg-1",),
+    "rollout": {
+        "kind": "canary",
+        "max_error_percent": 1,
+        "capture_percent": 10,
+        "min_instances": 2,
+        "max_instances": 6,
+        "invocations_per_instance": 700,
+    },
+    "parameters": {"EndpointInstanceCount": 2},
+    "watch": {"labels": "s3://bucket/labels", "retrain": True},
+    "notify": {"topics": ["arn:aws:sns:us-east-1:123456789012:people"], "webhook": "slack"},
+}
+
+
 @pytest.mark.parametrize("of", policy.ROLES)
 def test_policies_fit_iams_limits(of: str) -> None:
-    extra = {"kms_key": "arn:aws:kms:us-east-1:123456789012:key/1", "subnets": ("s-1",), "security_groups": ("sg-1",)}
-    document = policy.policy(of, settings(**extra), EVERY_TYPE)
-    assert len(re.sub(r"\s", "", policy.text(document))) <= 6144
+    document = policy.policy(of, settings(**EVERYTHING), EVERY_TYPE)
+    parts = policy.parts(document)
+    assert all(len(re.sub(r"\s", "", policy.text(part))) <= 6144 for part in parts) and len(parts) <= 2
+    assert [statement for part in parts for statement in part["Statement"]] == document["Statement"]
     sids = [statement["Sid"] for statement in document["Statement"]]
     assert len(set(sids)) == len(sids)
     assert all(re.fullmatch(r"[A-Za-z0-9]+", sid) for sid in sids)
