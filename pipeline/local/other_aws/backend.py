@@ -94,20 +94,8 @@ class Moto:
     def answer(self, request: HttpRequest, service: str, body: bytes, *, own_key: bool) -> HttpAnswer:
         """Moto's answer to a request whose body has been read, for the service of its credential scope."""
         wire = _wire(request, service)
-        if service in _REFUSED:
-            return failure(
-                wire, "UnsupportedOperation", f"localhost does not run {service}; see the parity table.", 400
-            )
-        if service == "glue" and _action(request, body) == "GetTables" and b'"Expression"' in body:
-            # moto would follow any regular expression, and hold the whole service up meanwhile
-            return failure(
-                wire, "UnsupportedOperation", "localhost cannot answer glue GetTables with an Expression.", 400
-            )
-        if service == "application-autoscaling" and not _scales() and (empty := _NONE.get(_action(request, body))):
-            # moto takes seconds to load for it, and every plan asks
-            return HttpAnswer(200, [("content-type", "application/x-amz-json-1.1")], empty)
-        if service == "iam" and iam.is_simulation(body):
-            return iam.allowed(body)
+        if (known := _without_moto(wire, request, service, body)) is not None:
+            return known
         application = self.load()
         if service in _WITH_POLICIES:
             _read_policies_of_aws(self._account)
@@ -181,6 +169,21 @@ def _read_policies_of_aws(account: str) -> None:
         ]
         backend.managed_policies |= {policy.arn: policy for policy in policies}
         backend.aws_managed_policies = policies
+
+
+def _without_moto(wire: Wire, request: HttpRequest, service: str, body: bytes) -> HttpAnswer | None:
+    """What needs no moto, or must not reach it."""
+    if service in _REFUSED:
+        return failure(wire, "UnsupportedOperation", f"localhost does not run {service}; see the parity table.", 400)
+    if service == "glue" and _action(request, body) == "GetTables" and b'"Expression"' in body:
+        # moto would follow any regular expression, and hold the whole service up meanwhile
+        return failure(wire, "UnsupportedOperation", "localhost cannot answer glue GetTables with an Expression.", 400)
+    if service == "application-autoscaling" and not _scales() and (empty := _NONE.get(_action(request, body))):
+        # moto takes seconds to load for it, and every plan asks
+        return HttpAnswer(200, [("content-type", "application/x-amz-json-1.1")], empty)
+    if service == "iam" and iam.is_simulation(body):
+        return iam.allowed(body)
+    return None
 
 
 def _scales() -> bool:
