@@ -6,31 +6,49 @@ Said before anything is written, in one message that names the settings and what
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from pipeline.config.parameters import Value
-from pipeline.config.rollout import RolloutKind
-
-if TYPE_CHECKING:
-    from pipeline.config.settings import Settings
+from pipeline.config.rollout import Rollout, RolloutKind
+from pipeline.config.serverless import Serverless
+from pipeline.config.watch import Watch
 
 INSTANCES: Final = ("EndpointInstanceType", "EndpointInstanceCount")
 """The parameters of an endpoint that has instances."""
 
 
-def problems(settings: Settings) -> Iterator[str]:
+class EndpointSettings(Protocol):
+    """The settings that have a say in the endpoint."""
+
+    @property
+    def rollout(self) -> Rollout | None: ...
+    @property
+    def serverless(self) -> Serverless | None: ...
+    @property
+    def watch(self) -> Watch | None: ...
+    @property
+    def features(self) -> str: ...
+    @property
+    def subnets(self) -> tuple[str, ...]: ...
+    @property
+    def security_groups(self) -> tuple[str, ...]: ...
+    @property
+    def parameters(self) -> Mapping[str, Value]: ...
+
+
+def problems(settings: EndpointSettings) -> Iterator[str]:
     """What cannot be, each as a sentence."""
     if bool(settings.subnets) != bool(settings.security_groups):
         yield "subnets and security_groups go together: give both or neither"
     if settings.serverless is not None:
         yield from _serverless(settings)
     elif settings.rollout is not None:
-        yield from _fleet(settings, settings.parameters)
+        yield from _fleet(settings.rollout, int(settings.parameters.get("EndpointInstanceCount", 1)))
     if settings.watch is not None and (settings.rollout is None or not settings.rollout.capture_percent):
         yield "a watch looks at what the endpoint captures: set capture_percent, such as 100, in [env.NAME.rollout]"
 
 
-def _serverless(settings: Settings) -> Iterator[str]:
+def _serverless(settings: EndpointSettings) -> Iterator[str]:
     """What AWS does with instances alone."""
     if settings.rollout is not None:
         yield (
@@ -45,10 +63,8 @@ def _serverless(settings: Settings) -> Iterator[str]:
         yield f"a serverless endpoint has no instances: take {' and '.join(given)} out of the parameters"
 
 
-def _fleet(settings: Settings, given: Mapping[str, Value]) -> Iterator[str]:
+def _fleet(rollout: Rollout, count: int) -> Iterator[str]:
     """How many instances there must be for a rollout, and may be for autoscaling."""
-    rollout, count = settings.rollout, int(given.get("EndpointInstanceCount", 1))
-    assert rollout is not None
     if rollout.max_instances is not None and not rollout.least <= count <= rollout.max_instances:
         yield (
             f"the endpoint begins with {count} instances, and autoscaling keeps it within {rollout.least} to "
