@@ -32,6 +32,8 @@ from scripts.slices import slice_section
 from scripts.targets import TASKS
 
 ARTIFACT: Final = "model.tar.gz"
+CODE: Final = "code"
+"""The input of the job that its own scripts come by."""
 _MOST_FILES: Final = 3
 
 
@@ -115,7 +117,7 @@ def digests(folders: Mapping[str, Path | None]) -> dict[str, Any]:
 
 
 def heading(inspection: Path, now: datetime, job: Path | None) -> dict[str, str]:
-    """What was evaluated, as far as the inspection and the job say it: data, label, rows, date, job."""
+    """What was evaluated, as far as the inspection and the job say it: data, label, rows, date, job, code."""
     described = inspection / "inspection.json"
     data = json.loads(described.read_text(encoding="utf-8")) if described.exists() else {}
     files = data.get("files", [])
@@ -127,8 +129,11 @@ def heading(inspection: Path, now: datetime, job: Path | None) -> dict[str, str]
         "Rows": ", ".join(rows),
     }
     if job is not None and job.exists():
-        name = json.loads(job.read_text(encoding="utf-8"))["ProcessingJobName"]
-        found["Evaluated"] = f"{now:%Y-%m-%d %H:%M} UTC by {name}"
+        told = json.loads(job.read_text(encoding="utf-8"))
+        found["Evaluated"] = f"{now:%Y-%m-%d %H:%M} UTC by {told['ProcessingJobName']}"
+        # A commit would be another job each time; the code's own hash is that of every commit which has this code.
+        uris = {given["InputName"]: given["S3Input"]["S3Uri"] for given in told.get("ProcessingInputs") or []}
+        found["Code"] = uris.get(CODE, "").rstrip("/").rpartition("/")[2]
     return {name: text for name, text in found.items() if text}
 
 

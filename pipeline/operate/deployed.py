@@ -1,7 +1,8 @@
 """What the model behind an endpoint was made from: the names of its features and classes, its label, its units.
 
 Found by going back from the endpoint: its model's artefact names the training job, whose channel names the conversion,
-whose inspection holds the words. Where that chain is broken, as for a model made elsewhere, there are none.
+whose inspection holds the words. Where that chain is broken, as for a version that came from another account, what was
+registered with the version names features and classes; for a model made elsewhere there are none.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final
 from pipeline.clients import Clients, translated
 from pipeline.executions.results import split
 
+_NAMELESS: Final = re.compile(r"feature \d+")
 _LABEL: Final = re.compile(r"^(?:'(?P<name>.*)' )?\(column (?P<place>\d+) of (?P<fields>\d+)")
 
 
@@ -42,26 +44,57 @@ def deployed_data(clients: Clients, endpoint: str) -> DeployedData | None:
 
     with translated():
         config = clients.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    package: dict[str, Any] = {}
     try:
-        containers = _containers(clients, config)
+        containers, package = _containers(clients, config)
         job = containers[-1]["ModelDataUrl"].split("/")[-3]
         channel = clients.sagemaker.describe_training_job(TrainingJobName=job)["InputDataConfig"][0]
         converted = channel["DataSource"]["S3DataSource"]["S3Uri"].rstrip("/").rpartition("/")[0]
-        bucket, key = split(f"{converted}/inspection/inspection.json")
-        found = json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
-        return _read(found, raw=len(containers) > 1)
+        return _read(_json(clients, f"{converted}/inspection/inspection.json"), raw=len(containers) > 1)
+    except (ClientError, LookupError, TypeError, ValueError):
+        return _registered(clients, package)
+
+
+def _json(clients: Clients, uri: str) -> Any:
+    bucket, key = split(uri)
+    return json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+
+def _registered(clients: Clients, package: dict[str, Any]) -> DeployedData | None:
+    """What the registered version says by itself: its columns and classes."""
+    from botocore.exceptions import ClientError
+
+    from scripts.classes import FILE
+
+    try:
+        statistics = package["ModelMetrics"]["ModelDataQuality"]["Statistics"]["S3Uri"]
+        names = tuple(str(feature["name"]) for feature in _json(clients, statistics)["features"])
+        labels = package["CustomerMetadataProperties"]["TestLabels"]
+        regression = package["CustomerMetadataProperties"].get("Task") == "regressor"
+        classes = () if regression else tuple(_json(clients, f"{labels.rstrip('/')}/{FILE}"))
     except (ClientError, LookupError, TypeError, ValueError):
         return None
+    return DeployedData(
+        features=() if all(map(_NAMELESS.fullmatch, names)) else names,
+        width=len(names),
+        classes=classes,
+        label="",
+        place=None,
+        scale=1.0,
+        raw=len(package["InferenceSpecification"]["Containers"]) > 1,
+    )
 
 
-def _containers(clients: Clients, config: str) -> list[Any]:
+def _containers(clients: Clients, config: str) -> tuple[list[Any], dict[str, Any]]:
+    """The containers that serve, and the version of the registry that they are of, if they are of one."""
     variants = clients.sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"]
     model = clients.sagemaker.describe_model(ModelName=variants[0]["ModelName"])
     containers: list[Any] = model.get("Containers") or [model["PrimaryContainer"]]
+    package: dict[str, Any] = {}
     if "ModelPackageName" in containers[0]:
-        package = clients.sagemaker.describe_model_package(ModelPackageName=containers[0]["ModelPackageName"])
+        package |= clients.sagemaker.describe_model_package(ModelPackageName=containers[0]["ModelPackageName"])
         containers = list(package["InferenceSpecification"]["Containers"])
-    return containers
+    return containers, package
 
 
 def _read(found: dict[str, Any], *, raw: bool) -> DeployedData:

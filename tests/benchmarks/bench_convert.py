@@ -42,20 +42,20 @@ def write_table(folder: Path, rows: int) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def together(commands: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Run the scripts at once: seconds until all have ended, and the most megabytes that one of them had."""
+def together(commands: Sequence[Sequence[str]]) -> tuple[float, float, float]:
+    """Run the scripts at once: seconds until all have ended, and the most CPU seconds and megabytes that one took."""
     start = time.perf_counter()
     running = [
         subprocess.Popen([sys.executable, "-m", *words], cwd=ROOT, stdout=subprocess.DEVNULL) for words in commands
     ]
-    peak = 0
+    peak, worked = 0, 0.0
     for process in running:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise SystemExit(f"{commands[0][0]} ended with {process.returncode}")
-        peak = max(peak, usage.ru_maxrss)
-    return time.perf_counter() - start, peak / 1024
+        peak, worked = max(peak, usage.ru_maxrss), max(worked, usage.ru_utime + usage.ru_stime)
+    return time.perf_counter() - start, worked, peak / 1024
 
 
 def instances_of(folder: Path, data: Path, count: int) -> list[list[str]]:
@@ -80,17 +80,20 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[50_000, 200_000])
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    print(f"{'rows':>12} {'MB':>6}  {'script':<14} {'instances':>9} {'seconds':>8} {'peak MB':>8}")
+    print(f"{'rows':>12} {'MB':>6}  {'script':<14} {'instances':>9} {'seconds':>8} {'CPU':>8} {'peak MB':>8}")
     for rows in options.rows:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             size = write_table(folder / "data", rows) / 1e6
             words = ["scripts.inspect_data", "--data", str(folder / "data"), "--output", str(folder / "baseline")]
-            seconds, peak = together([words])
-            print(f"{rows:>12,} {size:>6.0f}  {'inspect_data':<14} {1:>9} {seconds:>8.1f} {peak:>8.0f}", flush=True)
+            _show(rows, size, "inspect_data", 1, *together([words]))
             for count in options.instances:
-                seconds, peak = together(instances_of(folder, folder / "data", count))
-                print(f"{rows:>12,} {size:>6.0f}  {'convert':<14} {count:>9} {seconds:>8.1f} {peak:>8.0f}", flush=True)
+                _show(rows, size, "convert", count, *together(instances_of(folder, folder / "data", count)))
+
+
+def _show(rows: int, size: float, script: str, count: int, seconds: float, worked: float, peak: float) -> None:
+    found = f"{seconds:>8.1f} {worked:>8.1f} {peak:>8.0f}"
+    print(f"{rows:>12,} {size:>6.0f}  {script:<14} {count:>9} {found}", flush=True)
 
 
 if __name__ == "__main__":

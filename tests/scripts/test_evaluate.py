@@ -183,7 +183,9 @@ def test_the_heading_says_what_was_evaluated_and_by_which_job(tmp_path: Path) ->
     splits = {"train": {"rows": 4000}, "test": {"rows": 300}}
     described = {"files": ["a.csv", "b.csv", "c.csv", "d.csv"], "label": "of column 'sick'", "splits": splits}
     (tmp_path / "inspection" / "inspection.json").write_text(json.dumps(described))
-    (tmp_path / "job.json").write_text('{"ProcessingJobName": "pipelines-4qnyg0c8m279-EvaluateModel-x"}')
+    code = {"InputName": "code", "S3Input": {"S3Uri": "s3://bucket/name/code/5eed47"}}
+    job = {"ProcessingJobName": "pipelines-4qnyg0c8m279-EvaluateModel-x", "ProcessingInputs": [code]}
+    (tmp_path / "job.json").write_text(json.dumps(job))
     assert case.run("--job", str(tmp_path / "job.json")) == 0
     about = re.search("<dl>(.*?)</dl>", (case.output / "report.html").read_text())
     assert about is not None
@@ -191,6 +193,7 @@ def test_the_heading_says_what_was_evaluated_and_by_which_job(tmp_path: Path) ->
     assert told["Data"] == "a.csv, b.csv, c.csv and 1 more"
     assert told["Label"] == "column &#x27;sick&#x27;"
     assert told["Rows"] == "train 4,000, test 300"
+    assert told["Code"] == "5eed47"
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC by pipelines-4qnyg0c8m279-EvaluateModel-x", told["Evaluated"])
 
 

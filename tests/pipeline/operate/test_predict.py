@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 import numpy as np
@@ -185,6 +185,47 @@ class Endpoint(Clients):
         ]
         text = "".join(json.dumps(answer) + "\n" for answer in answers).encode() if self._reply is None else self._reply
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
+
+
+class ReleasedEndpoint(Endpoint):
+    """One that serves a version which came from another account: the job that trained it is not there."""
+
+    objects: ClassVar[dict[str, Any]] = {
+        "/p/data/statistics.json": {"features": [{"name": "width"}, {"name": "height"}]},
+        "/p/labels/_classes.json": ["frog", "newt"],
+    }
+
+    def _describe(self, model: Any, **_: Any) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse
+
+        quality = {"Statistics": {"S3Uri": "s3://b/p/data/statistics.json", "ContentType": "application/json"}}
+        known: dict[str, Any] = {
+            "DescribeEndpoint": {"EndpointConfigName": "c"},
+            "DescribeEndpointConfig": {"ProductionVariants": [{"ModelName": "m"}]},
+            "DescribeModel": {"Containers": [{"ModelPackageName": "arn:aws:sagemaker:us-east-1:1:model-package/g/1"}]},
+            "DescribeModelPackage": {
+                "InferenceSpecification": {"Containers": [{"ModelDataUrl": "s3://b/p/promoted/model.tar.gz"}]},
+                "ModelMetrics": {"ModelDataQuality": quality},
+                "CustomerMetadataProperties": {"Task": "binary_classifier", "TestLabels": "s3://b/p/labels"},
+            },
+        }
+        missing = {"Error": {"Code": "ValidationException", "Message": "gone"}, "ResponseMetadata": {}}
+        status = 200 if model.name in known else 400
+        return AWSResponse("http://127.0.0.1", status, {}, None), known.get(model.name, missing)  # type: ignore[arg-type]
+
+    def _object(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
+        from botocore.awsrequest import AWSResponse
+
+        text = json.dumps(self.objects[params["url_path"].removeprefix("/b")]).encode()
+        http = AWSResponse("http://127.0.0.1", 200, {}, None)  # type: ignore[arg-type]
+        return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
+
+
+def test_a_version_whose_training_is_elsewhere_names_its_columns_and_classes_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("height,extra,width\n2,x,1\n4,y,3\n")
+    endpoint = ReleasedEndpoint()
+    assert [answer.name for answer in predict(endpoint, "demo", tmp_path / "a.csv")] == ["newt", "newt"]
+    assert endpoint.asked == [b"1,2\n3,4\n"]
 
 
 def csv(folder: Path, count: int) -> Path:
