@@ -43,19 +43,19 @@ PARITY: Final = (
         area="linear-learner",
         subject="artefact of hinge and of regression losses other than squared",
         here="the output head is LinearRegressionOutput, which passes the raw output through",
-        aws="not established; logistic and squared loss are as seen in real artefacts",
+        aws="not established: no such artefact is public; logistic and squared loss are as seen in real ones",
     ),
     Row(
         area="linear-learner",
         subject="artefact of a multiclass model",
         here="SoftmaxOutput over weights (features, classes); additional parameters as for the other types",
-        aws="not established",
+        aws="not established: no such artefact is public",
     ),
     Row(
         area="linear-learner",
         subject="artefact with use_bias=false, or with bias_lr_mult or bias_wd_mult",
         here="fc0_bias is written as zeros, so that every reader finds it; the graph always says `__lr_mult__` 10.0",
-        aws="not established",
+        aws="not established: no such artefact is public",
     ),
 )
 

@@ -1,9 +1,9 @@
 """Training rows as an optimizer sees them: whole mini-batches of normalised features, and the bias.
 
 Dense rows are normalised some megabytes at a time, for all models at once, so the data are held once and as they were
-read. Sparse rows are never centred: the means are accounted for in the products. The bias is added, and the slopes are
-summed up for it, apart from the products: it learns ten times as fast as the weights, so that rounding shows most
-there, and MXNet sums it up with what rounding leaves.
+read; sparse rows are never centred. The bias is added, and the slopes are summed up for it, apart from the products: it
+learns ten times as fast as the weights, so that rounding shows most there, and MXNet sums it up with what rounding
+leaves.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def chunks(rows: Rows, scaler: Scaler, parameters: Hyperparameters) -> Chunks:
 def batches(rows: Rows, scaler: Scaler, parameters: Hyperparameters, columns: int) -> Batches:
     """Products of the mini-batches of such rows with weights of so many columns."""
     if rows.is_sparse:
-        return SparseBatches(scaler, use_bias=parameters.use_bias)
+        return SparseBatches(rows.feature_dim, use_bias=parameters.use_bias)
     room = room_for_outputs(parameters, parameters.mini_batch_size, columns)
     return DenseBatches(rows.feature_dim, room, use_bias=parameters.use_bias)
 
@@ -130,26 +130,24 @@ class SparseChunks:
 class SparseBatches:
     """Mini-batches of a scaled SciPy CSR matrix; nothing is ever made of the weights' size."""
 
-    def __init__(self, scaler: Scaler, *, use_bias: bool) -> None:
-        self._shift = (scaler.mean / scaler.stdev).astype(np.float32)
+    def __init__(self, width: int, *, use_bias: bool) -> None:
+        self._width = width
         self._use_bias = use_bias
         self._transposed: Any = None
 
     def outputs(self, batch: Any, weights: Floats) -> Floats:
         self._transposed = batch.tocsc().T
-        return np.asarray(batch @ weights[:-1] + (weights[-1] - self._shift @ weights[:-1]), dtype=np.float32)
+        return np.asarray(batch @ weights[:-1] + weights[-1], dtype=np.float32)
 
     def gradient(self, slopes: Floats) -> Gradient:
         return partial(self._rows, slopes, slopes.sum(axis=0))
 
     def _rows(self, slopes: Floats, total: Floats, part: slice) -> Floats:
-        shift = self._shift[part]
         gradient = np.empty((part.stop - part.start, slopes.shape[1]), np.float32)
-        rows = gradient[: len(shift)]
-        np.multiply(shift[:, np.newaxis], total, out=rows)
-        np.subtract(row_view(self._transposed, part.start, len(shift)) @ slopes, rows, out=rows)
+        count = min(part.stop, self._width) - part.start
+        gradient[:count] = row_view(self._transposed, part.start, count) @ slopes
         # The bias comes after the last feature.
-        gradient[len(shift) :] = total if self._use_bias else 0.0
+        gradient[count:] = total if self._use_bias else 0.0
         return gradient
 
 

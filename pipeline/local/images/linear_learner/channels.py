@@ -33,7 +33,7 @@ PARITY: Final = (
         area="linear-learner",
         subject="channels other than train, validation and test",
         here="ignored",
-        aws="not established",
+        aws="not established: no job that has one is public",
     ),
 )
 

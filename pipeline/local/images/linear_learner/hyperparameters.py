@@ -25,8 +25,9 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="positive_example_weight_mult=auto",
-        here="every candidate is trained twice, with weight 1 and balanced, and the selection criterion decides",
-        aws='documented only as "the weight that optimizes performance"',
+        here="every candidate is trained twice, with weight 1 and balanced, and the selection criterion decides. By "
+        "loss_function it is 1 where positives are the fewer, since the loss of the others counts them more often",
+        aws='documented only as "the weight that optimizes performance"; no log of such a job is public',
     ),
     Row(
         area="linear-learner",

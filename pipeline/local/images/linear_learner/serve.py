@@ -35,7 +35,7 @@ PARITY: Final = (
         area="linear-learner",
         subject="NaN or infinity in a request",
         here="400 `unable to evaluate payload provided`, the reason in the log",
-        aws="not established",
+        aws="not established: no answer to such a request is public",
     ),
     Row(
         area="linear-learner",
@@ -47,7 +47,7 @@ PARITY: Final = (
         area="linear-learner",
         subject="recordIO requests whose features are not float32",
         here="400, as training refuses them",
-        aws="not established for requests",
+        aws="not established for requests: training is documented to take float32 only",
     ),
 )
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.local.images.linear_learner.early_stopping import EarlyStopping
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import KeptRows
 from pipeline.local.images.linear_learner.scaler import fit
@@ -36,6 +37,11 @@ class Run:
             for line in self.ours.log.splitlines()
             if "#early_stopping_criteria_metric" in line
         ]
+
+    def improved(self) -> list[int]:
+        """The epochs that were better than all before, of which the last is the one kept."""
+        lines = self.ours.log.splitlines()
+        return [int(line.split("Epoch ")[1].split(":")[0]) for line in lines if "Updating best model" in line]
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,9 @@ def test_the_best_loss_falls_as_on_aws(name: str, jobs: dict[str, Run]) -> None:
     watched, real = jobs[name].watched(), jobs[name].real["watched"]
     assert len(watched) == len(real)
     assert watched[:4] == pytest.approx(real[:4], rel=0.01)
+    stopping = EarlyStopping(patience=3, tolerance=0.001, maximise=False)
+    better = [epoch for epoch, value in enumerate(real) if stopping.improves(value)]
+    assert jobs[name].improved() == better
 
 
 @pytest.mark.parametrize("name", ["bike13", "bike15", "ufo"])

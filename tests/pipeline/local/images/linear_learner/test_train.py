@@ -144,11 +144,13 @@ def test_csv_gives_the_model_that_recordio_gives(tmp_path: Path, eights: Channel
     assert (models[0].weight == models[1].weight).all() and models[0].threshold == models[1].threshold
 
 
-def test_sparse_records_give_nearly_the_same_model(tmp_path: Path, eights: Channels) -> None:
+def test_sparse_records_give_nearly_the_model_of_dense_ones_that_are_not_shifted(
+    tmp_path: Path, eights: Channels
+) -> None:
     from scipy.sparse import csr_matrix
 
     given = {**BINARY, "epochs": "2", "num_models": "4"}
-    dense = train(tmp_path / "dense", given, eights).model
+    dense = train(tmp_path / "dense", {**given, "unbias_data": "false"}, eights).model
     job = Job(tmp_path / "sparse")
     job.configure(given, {name: {} for name in eights})
     for name, (features, labels) in eights.items():
@@ -157,6 +159,22 @@ def test_sparse_records_give_nearly_the_same_model(tmp_path: Path, eights: Chann
     outcome = job.run()
     assert outcome.exit_code == 0, outcome.failure
     assert np.allclose(outcome.model.weight, dense.weight, atol=2e-3)
+
+
+@pytest.mark.parametrize(("criterion", "weights"), [("loss_function", {1.0}), ("f_beta", {1.0, 9.0})])
+def test_auto_takes_positives_as_they_are_where_the_loss_decides(
+    tmp_path: Path, criterion: str, weights: set[float]
+) -> None:
+    source = np.random.default_rng(4)
+    chosen = set()
+    for number in range(4):
+        labels = (np.arange(2000) % 10 == 0).astype(np.float32)
+        features = (source.normal(0, 1, (2000, 3)) + labels[:, np.newaxis]).astype(np.float32)
+        given = {**BINARY, "positive_example_weight_mult": "auto", "epochs": "2"}
+        given["binary_classifier_model_selection_criteria"] = criterion
+        outcome = train(tmp_path / f"{number}", given, {"train": (features, labels)})
+        chosen.add(outcome.model.metrics_params["positive_example_weight_mult"])
+    assert chosen == weights
 
 
 def test_without_validation_the_train_channel_decides(tmp_path: Path, eights: Channels) -> None:
