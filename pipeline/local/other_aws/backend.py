@@ -30,7 +30,7 @@ ROLE: Final = "pipeline"
 PARITY: Final = (
     Row(
         area="other services",
-        subject="state of STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch",
+        subject="state of STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch, Application Auto Scaling",
         here=f"in memory, gone after a restart; the role `{ROLE}` exists at every start",
         aws="durable",
     ),

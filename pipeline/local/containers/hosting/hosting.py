@@ -47,7 +47,8 @@ PARITY: Final = (
     Row(
         area="hosting",
         subject="instances",
-        here="one process a container, whatever the instance type and count",
+        here="one process a container, whatever the instance type and count; autoscaling is registered and described,"
+        " and nothing scales",
         aws="as many instances as the configuration says",
     ),
     Row(
