@@ -24,9 +24,10 @@ PARITY: Final = (
     Row(
         area="linear-learner",
         subject="passes over a channel",
-        here="a channel whose rows take up to some 256 MB, four bytes a number, is read once and kept in memory. Of a "
-        "larger one, recordIO is read anew for every pass, in Pipe mode from the next FIFO; the rows of CSV are "
-        "written once as numbers to a file in the job's temporary folder, and its files or its first FIFO read once",
+        here="rows of up to some 256 MB in all channels, four bytes a number, are read once and kept in memory. Of a "
+        "channel that does not fit, recordIO is read anew for every pass, in Pipe mode from the next FIFO; the rows of "
+        "CSV are written once as numbers to a file in the job's temporary folder, and its files or its first FIFO read "
+        "once",
         aws="the data are streamed anew for every epoch",
     ),
     Row(
