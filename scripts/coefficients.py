@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from scripts.classes import shown_names
 from scripts.errors import ScriptError
+from scripts.featurizer import Featurizer
 from scripts.inspection import read_statistics
 from scripts.linear_model import LinearModel, read_model
 from scripts.pictures import image_side
@@ -60,9 +61,14 @@ class Coefficients:
         order = np.argsort(-np.abs(self.effects).max(axis=1), kind="stable")
         return [int(index) for index in order[:count]]
 
-    def beside(self) -> list[tuple[int, str]]:
-        """The features whose values explain a row best."""
-        return [(index, self.names[index]) for index in self.strongest(_BESIDE)]
+    def beside(self, featurizer: Featurizer | None = None) -> list[tuple[int, str]]:
+        """The features whose values explain a row best, or the columns that they are made of; each with its place."""
+        strongest = self.strongest(len(self.names))
+        if featurizer is None:
+            return [(index, self.names[index]) for index in strongest[:_BESIDE]]
+        made_of = [place for place, column in enumerate(featurizer.columns) for _ in column.features]
+        places = list(dict.fromkeys(made_of[index] for index in strongest))[:_BESIDE]
+        return [(place, featurizer.columns[place].name) for place in places]
 
 
 def read_coefficients(model: Path, inspection: Path) -> Coefficients | None:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from scripts.coefficients import Coefficients
 from scripts.errors import ScriptError
-from scripts.featurizer import FILE, Featurizer
+from scripts.featurizer import Featurizer
+from scripts.featurizer_archive import read_featurizer
 from scripts.figures import single
 from scripts.linear_model import LinearModel, batches
 from scripts.pictures import image_side
@@ -42,8 +43,7 @@ def worth_section(
     """What the strongest features are worth, those first whose loss moves the figure most; nothing for pixels."""
     if image_side(len(found.weights)) is not None:
         return []
-    saved = inspection / FILE
-    featurizer = Featurizer.load(saved.read_bytes()) if saved.exists() else None
+    featurizer = read_featurizer(inspection)
     chosen = found.strongest(_MOST_FEATURES)
     try:
         whole, worths = drop_each(

@@ -21,6 +21,7 @@ from scripts.classes import read_classes
 from scripts.coefficients import read_coefficients
 from scripts.drop_one import worth_section
 from scripts.errors import conclude
+from scripts.featurizer_archive import read_featurizer
 from scripts.figures import compute
 from scripts.gates import compare, verdict
 from scripts.metrics import HEADLINES
@@ -102,6 +103,7 @@ def evaluate(
             mean=mean.read_bytes() if mean.exists() else None,
             details=details,
             heading=heading(inspection, now, job),
+            featurizer=read_featurizer(inspection),
         )
     return summary(metrics)
 

@@ -27,6 +27,12 @@ def archive(fitted: Featurizer) -> bytes:
     return packed.getvalue()
 
 
+def read_featurizer(inspection: Path) -> Featurizer | None:
+    """What was fitted, as the conversion left it beside its inspection; None where rows are numbers alone."""
+    saved = inspection / FILE
+    return Featurizer.load(saved.read_bytes()) if saved.exists() else None
+
+
 def fitted(content: bytes) -> Featurizer:
     """What was fitted, from the content of model.tar.gz. Raises `ScriptError` where it holds no such thing."""
     try:

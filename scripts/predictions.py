@@ -6,6 +6,7 @@ multiclass model's a list of scores.
 
 from __future__ import annotations
 
+import csv
 import json
 from array import array
 from collections.abc import Iterator, Sequence
@@ -122,6 +123,13 @@ def feature_rows(folder: Path, rows: Sequence[int]) -> dict[int, npt.NDArray[np.
         return {number: np.array(line.split(b","), np.float32) for number, line in chosen.items()}
     except ValueError:
         return {}
+
+
+def cell_rows(folder: Path, rows: Sequence[int]) -> dict[int, list[str]]:
+    """The cells of the chosen rows of a table."""
+    wanted = set(rows)
+    chosen = {number: line.decode() for number, line in enumerate(feature_lines(folder)) if number in wanted}
+    return dict(zip(chosen, csv.reader(chosen.values()), strict=True))
 
 
 def aligned(answers: Answers, labels: npt.NDArray[np.float64]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.coefficients import Coefficients, coefficient_section
+from scripts.featurizer import Featurizer
 from scripts.gates import Gate
 from scripts.metrics import BINARY_GROUP, HEADLINES, MULTICLASS_GROUP
 from scripts.outputs import Outputs
@@ -77,13 +78,14 @@ def write_report(
     mean: bytes | None = None,
     details: Sequence[Section] = (),
     heading: Mapping[str, str] | None = None,
+    featurizer: Featurizer | None = None,
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
     `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means; `details`
-    are more sections, and `heading` says what was evaluated, by name.
+    are more sections, and `heading` says what was evaluated, by name; `featurizer` is what treats the rows of a table.
     """
-    beside = [] if coefficients is None else coefficients.beside()
+    beside = [] if coefficients is None else coefficients.beside(featurizer)
     ((group, figures),) = metrics.items()
     if group == BINARY_GROUP:
         sections = binary_sections(answers, labels, features, classes, beside)

@@ -18,7 +18,7 @@ from scripts.confusion_picture import confusion_chart
 from scripts.curves import sweep
 from scripts.metrics import confusion, per_class
 from scripts.pictures import bars, image_grid, image_side
-from scripts.predictions import Answers, class_count, feature_rows
+from scripts.predictions import Answers, cell_rows, class_count, feature_rows
 from scripts.report_section import Section, amount
 
 Array = npt.NDArray[Any]
@@ -175,8 +175,10 @@ def _mistakes(
     if side is None:
         lone = len(groups) == 1
         head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]
-        head += [name for _, name in beside if found]
+        head += [name for _, name in beside]
         own = {row: [f"{values[index]:.6g}" for index, _ in beside] for row, values in found.items()}
+        if not found:
+            own = {row: [cells[index] for index, _ in beside] for row, cells in cell_rows(features, rows).items()}
         table = [
             [str(row + 1), *([] if lone else [heading.partition(" (")[0]]), caption, *own.get(row, ())]
             for heading, chosen, captions in groups

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.featurizer import FILE, Featurizer
+from scripts.featurizer_archive import read_featurizer
 from scripts.figures import single
 from scripts.metrics import HEADLINES
 from scripts.predictions import Answers, feature_lines
@@ -55,8 +55,8 @@ def slice_section(
 
 def _names(inspection: Path) -> list[str]:
     """The columns of the test rows: raw ones where a featurizer treats them."""
-    if (saved := inspection / FILE).exists():
-        return list(Featurizer.load(saved.read_bytes()).names)
+    if featurizer := read_featurizer(inspection):
+        return list(featurizer.names)
     found = json.loads((inspection / "inspection.json").read_text(encoding="utf-8"))
     return list(found["features"]["names"])
 

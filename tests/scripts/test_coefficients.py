@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from scripts.coefficients import coefficient_section, read_coefficients
 from scripts.errors import ScriptError
+from scripts.featurizer import Category, Featurizer, LeftOut, Numeric
 from scripts.inspection import write_statistics
 from scripts.outputs import Outputs
 from scripts.profiles import Moments
@@ -101,3 +102,17 @@ def test_another_algorithms_artefact_has_no_coefficients(tmp_path: Path) -> None
 def test_a_model_of_other_features_is_an_error_not_a_wrong_table(tmp_path: Path) -> None:
     with pytest.raises(ScriptError, match="3 coefficients for 2 features"):
         read_coefficients(*folders(tmp_path, np.ones((3, 1)), {"names": ["a", "b"]}))
+
+
+def test_of_a_treated_table_the_columns_stand_beside_a_row_not_the_features_made_of_them(tmp_path: Path) -> None:
+    columns = (
+        Category("city", ("Rome", "Oslo"), False),
+        LeftOut("id", "it counts the rows"),
+        Numeric("age", 1.0, True),
+    )
+    featurizer = Featurizer(columns)
+    weight = np.array([[0.1], [3.0], [2.0], [0.2]], np.float32)
+    found = read_coefficients(*folders(tmp_path, weight, {"names": list(featurizer.features)}))
+    assert found is not None
+    assert found.beside(featurizer) == [(0, "city"), (2, "age")]
+    assert found.beside()[0] == (1, "city = Oslo")

@@ -21,7 +21,7 @@ from scripts.gates import compare, verdict
 from scripts.metrics import HEADLINES
 from scripts.predictions import Answers, feature_rows, parse_answers
 from scripts.report import number, page, title
-from scripts.report_sections import multiclass_sections, threshold_of
+from scripts.report_sections import binary_sections, multiclass_sections, threshold_of
 
 INPUTS = ("predictions", "labels", "features", "model", "inspection")
 ARTIFACT = b"another algorithm's"
@@ -416,3 +416,11 @@ def test_answers_are_read_a_piece_at_a_time_and_a_wrong_line_has_its_number_in_t
         (tmp_path / "a.out").write_text("\n".join([*lines[:7], wrong]) + "\n")
         with pytest.raises(ScriptError, match="line 8:"):
             predictions.read_answers(tmp_path, "binary_classifier")
+
+
+def test_worst_mistakes_of_a_table_show_the_rows_own_cells(tmp_path: Path) -> None:
+    (tmp_path / "features.csv").write_text('"Daegu, north",3.5,\nSeoul,,2020-01-01\n')
+    answers = Answers(np.array([0.9, 0.8]), np.array([1, 1]))
+    sections = binary_sections(answers, np.zeros(2), tmp_path, (), [(0, "city"), (2, "joined")])
+    [mistakes] = [section for section in sections if section.title == "Worst mistakes"]
+    assert [row[-2:] for row in mistakes.table] == [["city", "joined"], ["Daegu, north", ""], ["Seoul", "2020-01-01"]]
