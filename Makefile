@@ -25,9 +25,14 @@ install-dev: $(DEVELOPER) ## add what tests, checks and the README's day need: l
 run: $(INSTALLED) ## run the whole pipeline on this machine
 	$(BIN)/pipeline run $(ARGS)
 
-test: $(DEVELOPER) $(IMAGE_INSTALLED) ## run the tests, those of the scripts in the processing image's versions
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts $(ARGS)
+ifdef ARGS
+test: $(DEVELOPER) ## run the tests, those of the scripts in the processing image's versions; ARGS=FILE: those of a file
+	$(BIN)/python -m pytest $(ARGS)
+else
+test: $(DEVELOPER) $(IMAGE_INSTALLED)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts
 	$(IMAGE)/python -m pytest -n 2 --dist loadfile tests/scripts
+endif
 
 test-pipeline: $(DEVELOPER) ## run the tests of the pipeline itself: settings, parameters, steps, definition
 	$(BIN)/python -m pytest $(PIPELINE_TESTS) $(ARGS)
@@ -73,7 +78,7 @@ $(UV):
 
 # Compatible means a path in a .pth file, which is covered for jobs. Setuptools' finder would cost every start of Python 20 ms.
 $(INSTALLED): pyproject.toml $(CONSTRAINTS) | $(UV)
-	@echo "setting up .venv: some 100 packages, a minute or two the first time"
+	@echo "setting up .venv: some 160 packages, a minute or two on an idle machine"
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) .venv
 	VIRTUAL_ENV=.venv $(UV) pip install --compile-bytecode -c $(CONSTRAINTS) -C editable_mode=compat -e .
 	@touch $@

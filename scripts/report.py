@@ -145,11 +145,18 @@ def _card(name: str, figures: dict[str, Any], always: str) -> Card:
     figure = figures[name]
     notes = []
     if not isinstance(figure["standard_deviation"], str):
-        notes.append(f"± {figure['standard_deviation']:.2g}")
+        notes.append(f"± {figure['standard_deviation']:.2g} over samples of 80 %")
     if constant := figures.get(name + _CONSTANT):
-        notes.append(f"{number(constant['value'])} if always {always}")
+        notes.append(_best_constant(name, constant["value"], always))
     shown = title(name)
     return Card(f"{shown[:1].upper()}{shown[1:]}", number(figure["value"]), tuple(notes))
+
+
+def _best_constant(name: str, value: float, always: str) -> str:
+    """What a model reaches that always gives one answer. Model Monitor's is always positive; negative may be better."""
+    if name == "accuracy" and always == _ALWAYS[BINARY_GROUP] and value < 0.5:
+        value, always = 1 - value, "negative"
+    return f"{number(value)} if always {always}"
 
 
 def _card_html(card: Card) -> str:

@@ -32,7 +32,10 @@ def predict(
     ],
     endpoint: Annotated[str, typer.Option(help="The endpoint; the settings' by default.")] = "",
     json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write the answers to this file instead: .csv, or .parquet.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write row, label, its name, the file's own label and score to this .csv or .parquet."),
+    ] = None,
 ) -> None:
     """Send a file of rows to the endpoint and print its answers. Labels that the file has are shown beside them."""
     import json as json_module

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -28,6 +28,12 @@ def register(app: typer.Typer) -> None:
     app.command()(run)
     app.command()(inspect)
     app.command()(definition)
+
+
+_OWN: Final = (
+    "its thresholds, such as MinAccuracy, are those of the digits unless --param sets yours; an environment of its own "
+    "in pipeline.toml keeps them, and this data's versions and endpoint apart (steps/README.md, Another data set)"
+)
 
 
 @composing
@@ -83,6 +89,7 @@ def inspect(
         problems = "".join(f"\n  {problem}" for problem in found.problems)
         raise DataError(f"{len(found.problems)} problems:{problems}", hint="mend the data, then inspect it again")
     out.print(f"next: {visible(found.command)}", markup=False, soft_wrap=True)
+    out.print(f"      {_OWN}", markup=False, soft_wrap=True)
 
 
 @composing

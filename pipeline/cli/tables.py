@@ -52,6 +52,10 @@ def plain_table(headings: Sequence[str], rows: Iterable[Sequence[str | Text]], *
     return table
 
 
+_REASON: Final = 100
+"""The most characters of a reason in a list; `pipeline steps` shows the whole."""
+
+
 def executions_table(summaries: Sequence[Summary]) -> Table:
     """One row an execution: id, status, start, how long it took, name, reason."""
     return plain_table(
@@ -66,6 +70,8 @@ def executions_json(summaries: Sequence[Summary]) -> str:
 
 
 def _execution(item: Summary) -> list[str | Text]:
+    from textwrap import shorten
+
     from rich.text import Text
 
     from pipeline.report.markdown import duration
@@ -73,7 +79,7 @@ def _execution(item: Summary) -> list[str | Text]:
     started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     outcome = Text(item.outcome, OUTCOME_STYLES.get(item.outcome, "cyan"))
     took = "" if item.seconds is None else duration(item.seconds)
-    return [execution_id(item.arn), outcome, started, took, item.name, item.reason]
+    return [execution_id(item.arn), outcome, started, took, item.name, shorten(item.reason, _REASON, placeholder="...")]
 
 
 def steps_table(snapshot: ExecutionSnapshot | None, steps: Sequence[str], now: datetime) -> Table:

@@ -381,10 +381,10 @@ def test_a_class_without_rows_or_predictions_has_no_figures_instead_of_zeros(tmp
     ],
 )
 def test_the_report_says_what_the_constant_classifier_answers(group: str, words: str) -> None:
-    figure = {"value": 0.25, "standard_deviation": "NaN"}
+    figure = {"value": 0.75, "standard_deviation": "NaN"}
     names = HEADLINES[group]
     shown = page(group, {name: figure for name in (*names, f"{names[0]}_best_constant_classifier")}, [], 4)
-    assert f"<small>0.2500 if {words}" in shown
+    assert f"<small>0.7500 if {words}" in shown
     assert f"<th>{words}" in shown
 
 
@@ -424,3 +424,11 @@ def test_worst_mistakes_of_a_table_show_the_rows_own_cells(tmp_path: Path) -> No
     sections = binary_sections(answers, np.zeros(2), tmp_path, (), [(0, "city"), (2, "joined")])
     [mistakes] = [section for section in sections if section.title == "Worst mistakes"]
     assert [row[-2:] for row in mistakes.table] == [["city", "joined"], ["Daegu, north", ""], ["Seoul", "2020-01-01"]]
+
+
+def test_the_card_of_accuracy_shows_what_the_better_of_both_constant_answers_reaches(tmp_path: Path) -> None:
+    case = binary_case(tmp_path)  # one of four is positive
+    assert case.run() == 0
+    page = (case.output / "report.html").read_text()
+    assert "0.7500 if always negative" in page
+    assert "over samples of 80 %" in page

@@ -74,6 +74,9 @@ def test_the_command_shows_the_columns_their_treatment_and_how_to_go_on(
         "rows: 10; label 'y' (column 4 of 4): b 1, a 9",
         "next: pipeline run --data a.tsv --set features=table --param PositiveClass=b --param LabelColumn=y "
         "--param MiniBatchSize=1",
+        "      its thresholds, such as MinAccuracy, are those of the digits unless --param sets yours; an environment "
+        "of its own in pipeline.toml keeps them, and this data's versions and endpoint apart (steps/README.md, Another "
+        "data set)",
     ]
 
 
