@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients, error_code, translated
 from pipeline.config.settings import Settings
 from scripts import scaling
 from scripts.scaling import Scaling
@@ -47,10 +47,17 @@ def wanted(settings: Settings) -> Scaling | None:
     return Scaling(rollout.min_instances, rollout.max_instances, rollout.invocations_per_instance, dict(settings.tags))
 
 
-def read(clients: Clients, endpoint: str) -> Scaling | None:
-    """What there is of ours. Raises ServiceError."""
+def read(clients: Clients, endpoint: str, *, needed: bool = False) -> Scaling | None:
+    """What there is of ours; nothing where it may not be looked at, unless it is `needed`. Raises ServiceError."""
+    from botocore.exceptions import ClientError
+
     with translated():
-        return scaling.read(clients.other(scaling.SERVICE), endpoint)
+        try:
+            return scaling.read(clients.other(scaling.SERVICE), endpoint)
+        except ClientError as error:
+            if needed or not error_code(error).startswith("AccessDenied"):
+                raise
+            return None
 
 
 def plan(clients: Clients, settings: Settings) -> ScalingChange | None:
@@ -58,7 +65,8 @@ def plan(clients: Clients, settings: Settings) -> ScalingChange | None:
 
     Raises ServiceError.
     """
-    wished, there = wanted(settings), read(clients, settings.endpoint)
+    wished = wanted(settings)
+    there = read(clients, settings.endpoint, needed=wished is not None)
     if wished is None:
         return RemoveScaling(settings.endpoint) if there else None
     if wished == there:

@@ -16,6 +16,7 @@ from tests.support.serving import BUCKET, FOREIGN_IMAGE, Deployer, register_fore
 pytestmark = pytest.mark.long
 
 NAME = "digits"
+SCALES = ("--min-instances", "2", "--max-instances", "4", "--invocations-per-instance", "700")
 
 
 @pytest.fixture
@@ -69,7 +70,9 @@ def test_an_endpoint_is_created_moved_turned_back_and_moved_again(local: LocalSe
     described = local.sagemaker.describe_endpoint_config(EndpointConfigName="config-1")
     assert described["DataCaptureConfig"]["InitialSamplingPercentage"] == 100
 
-    code, message, result = roll_out(tmp_path, "green", "config-2", "--max-error-percent", "1")
+    code, message, result = roll_out(tmp_path, "green", "config-2", "--max-error-percent", "1", *SCALES)
+    assert message.endswith("and scales from 2 to 4 instances")
+    scaled(local)
     assert (code, result["from"], result["serves"]) == (0, "config-1", "config-2")
     assert [result["stages"][0]["stage"][:8], result["stages"][-1]["stage"]] == ["Updating", "InService"]
     alarm = local.client("cloudwatch").describe_alarms(AlarmNames=["digits-errors"])["MetricAlarms"][0]
@@ -80,10 +83,22 @@ def test_an_endpoint_is_created_moved_turned_back_and_moved_again(local: LocalSe
         MetricName="x", Namespace="y", Period=60, Statistic="Sum",
     )  # fmt: skip
     local.client("cloudwatch").set_alarm_state(AlarmName="of-others", StateValue="ALARM", StateReason="queue is long")
-    code, message, result = roll_out(tmp_path, "blue", "config-3", "--alarm", "of-others")
+    code, message, result = roll_out(tmp_path, "blue", "config-3", "--alarm", "of-others", *SCALES)
+    scaled(local)
     assert (code, result["serves"]) == (1, "config-2")
     assert "put back to config-2" in message and "queue is long" in message
 
     local.client("cloudwatch").set_alarm_state(AlarmName="of-others", StateValue="OK", StateReason="gone")
     code, message, result = roll_out(tmp_path, "blue", "config-3", "--alarm", "of-others")
     assert (code, result["serves"]) == (0, "config-3"), "a second attempt goes on with the configuration that is there"
+
+
+def scaled(local: LocalService) -> None:
+    """Whatever became of a rollout, the endpoint scales as wished."""
+    found = local.client("application-autoscaling").describe_scalable_targets(ServiceNamespace="sagemaker")
+    (target,) = found["ScalableTargets"]
+    assert (target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) == (
+        "endpoint/digits/variant/AllTraffic",
+        2,
+        4,
+    )

@@ -10,10 +10,11 @@ import pytest
 from pipeline import scaling
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
+from pipeline.errors import ServiceError
 from pipeline.operate.clean import remove_endpoint
 from scripts.deployment import Deployment
 from scripts.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
-from tests.support.calls import recording
+from tests.support.calls import Refusal, recording, refused
 from tests.support.clients import aws_alone
 
 ROLLOUT = {"min_instances": 2, "max_instances": 6, "invocations_per_instance": 700}
@@ -107,6 +108,13 @@ def test_scaling_by_other_hands_is_never_touched(aws: Clients) -> None:
         ScalableDimension="sagemaker:variant:DesiredInstanceCount",
     )
     assert scaling.plan(aws, settings()) is None
+
+
+def test_who_may_not_look_at_scaling_can_do_all_else_unless_the_settings_ask_for_it() -> None:
+    with refused(Refusal("DescribeScalableTargets", "AccessDeniedException", "not authorized")), aws_alone() as aws:
+        assert scaling.plan(aws, settings()) is None
+        with pytest.raises(ServiceError, match="DescribeScalableTargets was refused"):
+            scaling.plan(aws, settings(**ROLLOUT))
 
 
 def test_an_update_finds_no_scaling_and_leaves_what_is_wished(aws: Clients) -> None:
