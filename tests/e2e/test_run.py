@@ -199,8 +199,10 @@ def test_a_named_label_column_and_class_of_a_packed_csv_in_another_region(tmp_pa
     assert "Positive means &#x27;yes&#x27;." in report
 
 
-def test_interrupting_a_run_stops_its_execution(first: Ended, folder: Path) -> None:
-    process = started("run", "--param", "SplitSeed=1", folder=folder)
+def test_a_run_without_the_cache_reuses_nothing_and_an_interrupt_stops_its_execution(
+    first: Ended, folder: Path
+) -> None:
+    process = started("run", "--no-cache", folder=folder)
     assert process.stdout is not None
     for line in process.stdout:
         if re.match("ConvertData +Executing", line):
