@@ -74,11 +74,11 @@ class Claim:
     amz_date: str
     signature: str
 
-    def chunks(self) -> Chunks:
+    def chunks(self) -> SignedChunks:
         """The chain of signatures of a body that is sent in chunks, each signed after the one before."""
         credential = self.credential
         key = _signing_key(self.secret, credential.date, credential.region, credential.service)
-        return Chunks(key, f"{self.amz_date}\n{_scope_text(credential)}", self.signature)
+        return SignedChunks(key, f"{self.amz_date}\n{_scope_text(credential)}", self.signature)
 
     def verified(self, request: SignedRequest) -> Credential:
         """The credential, if the signature is that of the request. Raises SignatureRefused."""
@@ -89,7 +89,7 @@ class Claim:
         return credential
 
 
-class Chunks:
+class SignedChunks:
     """Verifies the chunks of one body in their order, then its trailers."""
 
     def __init__(self, key: bytes, scope: str, seed: str) -> None:

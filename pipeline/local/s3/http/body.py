@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, Final
 
-from pipeline.local.http.signature_v4 import Chunks
+from pipeline.local.http.signature_v4 import SignedChunks
 from pipeline.local.s3.http.checksums import PREFIX, Checks
 from pipeline.local.s3.http.errors import EntityTooLarge, IncompleteBody, InvalidRequest, MissingContentLength
 
@@ -29,7 +29,7 @@ class S3Body:
     def __init__(self, environ: dict[str, Any], headers: Mapping[str, str]) -> None:
         self._headers = headers
         self._raw = _Limited(environ["wsgi.input"], _length(headers), bool(environ.get("wsgi.input_terminated")))
-        self._chunks: Chunks | None = environ.get("pipeline.chunks")
+        self._chunks: SignedChunks | None = environ.get("pipeline.chunks")
         self._trailers: dict[str, str] = {}
         self.checksums: dict[str, str] = {}
         """After the body was read: the checksums that came with it, lower-case algorithm to base64."""
