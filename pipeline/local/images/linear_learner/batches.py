@@ -26,7 +26,7 @@ Gradient = Callable[[slice], Floats]
 """Gives some rows of a gradient (features + 1, columns), to be overwritten."""
 
 
-class Chunks(Protocol):
+class BatchSource(Protocol):
     """Makes ready what the models of all groups share."""
 
     def of(self, features: Any) -> Iterator[tuple[Any, slice]]:
@@ -43,7 +43,7 @@ class Batches(Protocol):
         """Features, transposed, times slopes, of the mini-batch that `outputs` was last asked for."""
 
 
-def chunks(rows: Rows, scaler: Scaler, parameters: Hyperparameters) -> Chunks:
+def chunks(rows: Rows, scaler: Scaler, parameters: Hyperparameters) -> BatchSource:
     """What makes such rows ready."""
     return (SparseChunks if rows.is_sparse else DenseChunks)(scaler, parameters.mini_batch_size)
 
