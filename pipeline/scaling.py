@@ -1,7 +1,7 @@
 """Autoscaling of the endpoint as the settings ask for it: planned as data, then applied, like rules and webhook.
 
-A rollout registers an endpoint that it creates or moves (`scripts.scaling`). What is here gives one that serves already
-its new bounds, or takes them away, without a rollout.
+A rollout registers an endpoint that it creates or moves (`scripts.endpoints.scaling`). What is here gives one that
+serves already its new bounds, or takes them away, without a rollout.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Final
 
 from pipeline.clients import Clients, error_code, translated
 from pipeline.config.settings import Settings
-from scripts import scaling
-from scripts.scaling import Scaling
+from scripts.endpoints import scaling
+from scripts.endpoints.scaling import Scaling
 
 _NAMES: Final = {"least": "min_instances", "most": "max_instances", "invocations": "invocations_per_instance"}
 

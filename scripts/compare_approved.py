@@ -17,18 +17,18 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.classes import read_classes
-from scripts.deployment import reason_of
+from scripts.endpoints.deployment import reason_of
+from scripts.endpoints.registry import Registry, Version, open_registry
 from scripts.errors import ScriptError, conclude
-from scripts.featurizer_archive import fitted
-from scripts.figures import compute
-from scripts.gates import Gate, compare
-from scripts.linear_model import read_model
+from scripts.features.featurizer_archive import fitted
 from scripts.outputs import Outputs
-from scripts.paired import PairedTest, paired_test
-from scripts.predictions import Answers, aligned, read_answers, read_labels
-from scripts.registry import Registry, Version, open_registry
-from scripts.targets import TASKS
+from scripts.scoring.figures import compute
+from scripts.scoring.gates import Gate, compare
+from scripts.scoring.linear_model import read_model
+from scripts.scoring.paired import PairedTest, paired_test
+from scripts.scoring.predictions import Answers, aligned, read_answers, read_labels
+from scripts.splitting.classes import read_classes
+from scripts.splitting.targets import TASKS
 
 FILE: Final = "comparison.json"
 SAME_ROWS: Final = "the same test rows"

@@ -14,28 +14,28 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.classes import write_classes
-from scripts.column_choice import ALL
-from scripts.conversion import Share, convert_rows
-from scripts.csv_head import AUTO, HEADERS
-from scripts.csv_lines import label_lines, raw_lines
 from scripts.errors import ScriptError, conclude
-from scripts.featurizer import FILE
-from scripts.featurizer_archive import archive
-from scripts.files import is_empty
-from scripts.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
+from scripts.features.featurizer import FILE
+from scripts.features.featurizer_archive import archive
+from scripts.features.raw_columns import RawTables, read_raw
+from scripts.features.treatment import fit, kinds_of, left_out, problems_of, raw_rows, treated
+from scripts.formats.column_choice import ALL
+from scripts.formats.csv_head import AUTO, HEADERS
+from scripts.formats.csv_lines import label_lines, raw_lines
+from scripts.formats.files import is_empty
+from scripts.formats.recordio import write_dense
+from scripts.formats.streams import streams
+from scripts.formats.tables import Floats
 from scripts.outputs import Outputs
-from scripts.problems import told
-from scripts.profiles import Moments
-from scripts.raw_columns import RawTables, read_raw
-from scripts.recordio import write_dense
-from scripts.schema import read_schema
-from scripts.splits import Split, divide
-from scripts.streams import streams
-from scripts.survey import NUMERIC, TABLE, survey
-from scripts.tables import Floats
-from scripts.targets import REGRESSOR, TASKS, Targets, make_targets
-from scripts.treatment import fit, kinds_of, left_out, problems_of, raw_rows, treated
+from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
+from scripts.profiling.problems import told
+from scripts.profiling.profiles import Moments
+from scripts.profiling.schema import read_schema
+from scripts.profiling.survey import NUMERIC, TABLE, survey
+from scripts.splitting.classes import write_classes
+from scripts.splitting.conversion import Share, convert_rows
+from scripts.splitting.splits import Split, divide
+from scripts.splitting.targets import REGRESSOR, TASKS, Targets, make_targets
 
 
 def convert(

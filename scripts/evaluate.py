@@ -17,20 +17,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.classes import read_classes
-from scripts.coefficients import read_coefficients
-from scripts.drop_one import worth_section
 from scripts.errors import conclude
-from scripts.featurizer_archive import read_featurizer
-from scripts.figures import compute
-from scripts.gates import compare, verdict
-from scripts.metrics import HEADLINES
+from scripts.features.featurizer_archive import read_featurizer
 from scripts.outputs import Outputs
-from scripts.predictions import aligned, read_answers, read_labels
-from scripts.report import write_report
-from scripts.report_section import Section
-from scripts.slices import slice_section
-from scripts.targets import TASKS
+from scripts.reporting.report import write_report
+from scripts.reporting.report_section import Section
+from scripts.scoring.coefficients import read_coefficients
+from scripts.scoring.drop_one import worth_section
+from scripts.scoring.figures import compute
+from scripts.scoring.gates import compare, verdict
+from scripts.scoring.metrics import HEADLINES
+from scripts.scoring.predictions import aligned, read_answers, read_labels
+from scripts.scoring.slices import slice_section
+from scripts.splitting.classes import read_classes
+from scripts.splitting.targets import TASKS
 
 ARTIFACT: Final = "model.tar.gz"
 CODE: Final = "code"

@@ -12,17 +12,17 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.baseline import constraints, statistics
-from scripts.column_choice import ALL
-from scripts.csv_head import AUTO, HEADERS
 from scripts.errors import ScriptError, conclude
-from scripts.fitness import Purpose
+from scripts.formats.column_choice import ALL
+from scripts.formats.csv_head import AUTO, HEADERS
 from scripts.outputs import Outputs
-from scripts.problems import told
-from scripts.schema import FILE, schema
-from scripts.survey import NUMERIC, TABLE, survey
-from scripts.surveyed import Survey
-from scripts.targets import TASKS
+from scripts.profiling.baseline import constraints, statistics
+from scripts.profiling.fitness import Purpose
+from scripts.profiling.problems import told
+from scripts.profiling.schema import FILE, schema
+from scripts.profiling.survey import NUMERIC, TABLE, survey
+from scripts.profiling.surveyed import Survey
+from scripts.splitting.targets import TASKS
 
 
 def inspect_data(

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from scripts import scaling
-from scripts.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints import scaling
+from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.scaling import VARIANT, Scaling
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
-from scripts.scaling import VARIANT, Scaling
 
 KINDS: Final = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
 _SIZES: Final = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}

@@ -21,17 +21,25 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts import scaling
-from scripts.classes import read_classes, shown_names
-from scripts.confusion_picture import confusion_chart
-from scripts.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints import scaling
+from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.registry import Registry, open_registry
 from scripts.errors import ScriptError, conclude
-from scripts.figures import compute
-from scripts.metrics import HEADLINES, confusion
 from scripts.outputs import Outputs
-from scripts.predictions import Answers, aligned, class_count, feature_lines, parse_answers, read_answers, read_labels
-from scripts.registry import Registry, open_registry
-from scripts.targets import REGRESSOR, TASKS
+from scripts.reporting.confusion_picture import confusion_chart
+from scripts.scoring.figures import compute
+from scripts.scoring.metrics import HEADLINES, confusion
+from scripts.scoring.predictions import (
+    Answers,
+    aligned,
+    class_count,
+    feature_lines,
+    parse_answers,
+    read_answers,
+    read_labels,
+)
+from scripts.splitting.classes import read_classes, shown_names
+from scripts.splitting.targets import REGRESSOR, TASKS
 
 TOLERANCE: Final = 1e-6
 _MOST_BYTES: Final = 5 * 1024 * 1024

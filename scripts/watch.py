@@ -20,20 +20,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.arrived_labels import Quality, judge, read_labels_of
-from scripts.baseline import constraints, statistics
-from scripts.captured import Captured, Window, read_captured
-from scripts.classes import read_classes
-from scripts.deployment import Deployment, open_clients, reason_of
-from scripts.drift import Check, ColumnPair, Compared, DriftBounds, Values, alarms, compare
+from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.registry import Registry, Version, open_registry
 from scripts.errors import ScriptError, conclude
-from scripts.featurizer_archive import fitted
+from scripts.features.featurizer_archive import fitted
+from scripts.features.request_rows import CSV, RowReader, columns_of, is_dates
+from scripts.monitoring.arrived_labels import Quality, judge, read_labels_of
+from scripts.monitoring.captured import Captured, Window, read_captured
+from scripts.monitoring.drift import Check, ColumnPair, Compared, DriftBounds, Values, alarms, compare
+from scripts.monitoring.watch_report import write_watch_report
 from scripts.outputs import Outputs
-from scripts.predictions import Answers, feature_lines, parse_answers, read_answers, read_labels
-from scripts.profiles import ColumnProfile
-from scripts.registry import Registry, Version, open_registry
-from scripts.request_rows import CSV, RowReader, columns_of, is_dates
-from scripts.watch_report import write_watch_report
+from scripts.profiling.baseline import constraints, statistics
+from scripts.profiling.profiles import ColumnProfile
+from scripts.scoring.predictions import Answers, feature_lines, parse_answers, read_answers, read_labels
+from scripts.splitting.classes import read_classes
 
 NAMESPACE: Final = "/aws/sagemaker/Endpoints/data-metric"
 FEWEST_ROWS: Final = 30

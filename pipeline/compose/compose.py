@@ -77,8 +77,8 @@ def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-    from pipeline.compose.build import build
     from pipeline.compose.release import build_release
+    from pipeline.compose.training import build_training
     from pipeline.compose.watch import build_watch
 
     with _sdk_kept_to_itself():
@@ -87,7 +87,11 @@ def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
             default_bucket=settings.bucket,
             sagemaker_config=_SDK_CONFIG,
         )
-        builders = {PipelineKind.TRAINING: build, PipelineKind.RELEASE: build_release, PipelineKind.WATCH: build_watch}
+        builders = {
+            PipelineKind.TRAINING: build_training,
+            PipelineKind.RELEASE: build_release,
+            PipelineKind.WATCH: build_watch,
+        }
         text: str = builders[part](settings, session, code_uri=code_uri).definition()
         return text
 

@@ -10,7 +10,7 @@ from typing import Final
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipeline.compose.build import context_of, variable
+from pipeline.compose.context import context_of, variable
 from pipeline.config.settings import Settings
 from pipeline.config.watch import Watch
 from steps.watch import check_drift, watch

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import rules, scaling, webhooks
+from pipeline import api_destinations, rules, scaling
 from pipeline.clients import Clients, error_code, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
@@ -28,7 +28,7 @@ class DeliveryPlan:
     training: DeployPlan
     others: tuple[DeployPlan, ...]
     rules: tuple[rules.RuleChange, ...]
-    webhook: webhooks.WebhookChange | None = None
+    webhook: api_destinations.WebhookChange | None = None
     retired: tuple[str, ...] = ()
     scaling: scaling.ScalingChange | None = None
 
@@ -49,7 +49,7 @@ class DeliveryPlan:
         """What would be done beside the pipeline that trains, in lines."""
         return (
             *(line for plan in self.others for line in view.brief(plan)),
-            *([webhooks.describe(self.webhook)] if self.webhook else []),
+            *([api_destinations.describe(self.webhook)] if self.webhook else []),
             *(rules.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
             *([scaling.describe(self.scaling)] if self.scaling else []),
@@ -71,8 +71,8 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
         elif apply.read(clients, name := settings.name_of(part)) is not None:
             retired.append(name)
     changes = rules.plan(wanted_rules(settings), there, tags=settings.tags)
-    told = webhooks.wanted(clients, settings.name, settings.notify.webhook)
-    webhook = webhooks.plan(told, webhooks.read(clients, settings.name))
+    told = api_destinations.wanted(clients, settings.name, settings.notify.webhook)
+    webhook = api_destinations.plan(told, api_destinations.read(clients, settings.name))
     return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired), scaling.plan(clients, settings))
 
 
@@ -85,7 +85,7 @@ def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
     pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
     scales = scaling.read(clients, settings.endpoint)
-    return (*pipelines, *rules.read(clients, settings.name), webhooks.read(clients, settings.name), scales)
+    return (*pipelines, *rules.read(clients, settings.name), api_destinations.read(clients, settings.name), scales)
 
 
 def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
@@ -117,12 +117,12 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     for other in what.others:
         if not other.empty:
             _apply(clients, other, progress)
-    if isinstance(what.webhook, webhooks.PutWebhook):
+    if isinstance(what.webhook, api_destinations.PutWebhook):
         _put_webhook(clients, what.webhook, progress)
     for change in what.rules:
         progress(rules.describe(change))
         rules.apply(clients, change)
-    if isinstance(what.webhook, webhooks.RemoveWebhook):
+    if isinstance(what.webhook, api_destinations.RemoveWebhook):
         _put_webhook(clients, what.webhook, progress)
     for name in what.retired:
         progress(f"- pipeline {name}")
@@ -133,9 +133,9 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     return arn
 
 
-def _put_webhook(clients: Clients, change: webhooks.WebhookChange, progress: Callable[[str], None]) -> None:
-    progress(webhooks.describe(change))
-    webhooks.apply(clients, change)
+def _put_webhook(clients: Clients, change: api_destinations.WebhookChange, progress: Callable[[str], None]) -> None:
+    progress(api_destinations.describe(change))
+    api_destinations.apply(clients, change)
 
 
 def _apply(clients: Clients, other: DeployPlan, progress: Callable[[str], None]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import rules, scaling, webhooks
+from pipeline import api_destinations, rules, scaling
 from pipeline.clients import Clients, error_message, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
@@ -169,7 +169,7 @@ def _remove(clients: Clients, item: Item) -> None:
         case RemainsKind.RULE:
             rules.remove(clients.other("events"), item.address)
         case RemainsKind.WEBHOOK:
-            webhooks.remove(clients.other("events"), item.address)
+            api_destinations.remove(clients.other("events"), item.address)
         case RemainsKind.SCHEDULE:
             schedule.apply(clients, "", schedule.Remove(item.address))
         case RemainsKind.SCALING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline import rules, scaling, webhooks
+from pipeline import api_destinations, rules, scaling
 from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
@@ -133,7 +133,7 @@ class _Reader:
         """What acts by itself: rules, the webhook that they tell, schedules, autoscaling."""
         for rule in rules.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.RULE, rule.name, rule.description)
-        if webhook := webhooks.read(self.clients, self.settings.name):
+        if webhook := api_destinations.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.WEBHOOK, webhook.name, "rules tell it")
         for found in schedule.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.SCHEDULE, found.name, found.expression)

@@ -64,7 +64,7 @@ def _registered(clients: Clients, package: dict[str, Any]) -> DeployedData | Non
     """What the registered version says by itself: its columns and classes."""
     from botocore.exceptions import ClientError
 
-    from scripts.classes import FILE
+    from scripts.splitting.classes import FILE
 
     try:
         statistics = package["ModelMetrics"]["ModelDataQuality"]["Statistics"]["S3Uri"]

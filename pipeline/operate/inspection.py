@@ -17,7 +17,7 @@ from pipeline.data import files_at
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
-    from scripts.surveyed import Survey
+    from scripts.profiling.surveyed import Survey
 
 _BATCHES: Final = 10
 _SMALL: Final = 1 << 20
@@ -57,8 +57,8 @@ def inspect(
 ) -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
-    from scripts.problems import told
-    from scripts.survey import NUMERIC, proposed, survey
+    from scripts.profiling.problems import told
+    from scripts.profiling.survey import NUMERIC, proposed, survey
 
     files_at(path)
     try:
@@ -81,7 +81,7 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
     Data that cannot be read is no matter here: ConvertData says what is wrong with it.
     """
     from scripts.errors import ScriptError
-    from scripts.sources import examine
+    from scripts.formats.sources import examine
 
     _, files = files_at(path)
     if sum(file.stat().st_size for file in files) > _SMALL:

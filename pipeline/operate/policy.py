@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from pipeline.api_destinations import webhook_name
 from pipeline.config.settings import Settings
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
@@ -20,7 +21,6 @@ from pipeline.errors import UsageError
 from pipeline.operate.clean import EXECUTIONS, PROMOTED
 from pipeline.operate.policy_statements import LOOKS_AT_SCALING, Names, Statement, allow, sagemaker, scaling, webhook
 from pipeline.rules import PURPOSES, rule_name
-from pipeline.webhooks import webhook_name
 from steps.names import COMPARE_APPROVED
 
 Document = dict[str, Any]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from pipeline.api_destinations import webhook_name
 from pipeline.config.settings import Settings, partition
-from pipeline.webhooks import webhook_name
 
 Statement = dict[str, Any]
 

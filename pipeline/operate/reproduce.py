@@ -25,7 +25,7 @@ from pipeline.operate.promotion import FROM
 from pipeline.operate.registry import RegisteredModel
 
 if TYPE_CHECKING:
-    from scripts.linear_model import LinearModel
+    from scripts.scoring.linear_model import LinearModel
 
 _SHOWN: Final = 9
 
@@ -151,7 +151,7 @@ def _pipeline(clients: Clients, settings: Settings, name: str, definition: Mappi
 
 def _model(clients: Clients, uri: str) -> LinearModel:
     from scripts.errors import ScriptError
-    from scripts.linear_model import read_model
+    from scripts.scoring.linear_model import read_model
 
     bucket, key = split(uri)
     with translated():

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from pipeline.local.containers.sandbox.sandbox import best_isolation
+from pipeline.local.containers.sandbox.container import best_isolation
 from pipeline.local.process import lifecycle
 from tests.support.jobs import IMAGE
 from tests.support.service import ROLE, LocalService, local_service

@@ -23,8 +23,8 @@ import numpy as np
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "scripts")]
 
-from scripts.recordio import encode_dense, encode_sparse, read, write_dense  # noqa: E402
-from scripts.tables import Floats  # noqa: E402
+from scripts.formats.recordio import encode_dense, encode_sparse, read, write_dense  # noqa: E402
+from scripts.formats.tables import Floats  # noqa: E402
 
 COLUMNS = 784
 SDK_ROWS = 4270  # rows a second of the SDK's own loop, from its users' notebooks
@@ -156,7 +156,7 @@ def bench_sparse(rows: int) -> None:
 def bench_csv(features: Floats, folder: Path) -> None:
     import pandas as pd
 
-    from scripts.csv_lines import csv_lines
+    from scripts.formats.csv_lines import csv_lines
 
     pixels = np.floor(features * 256) / 256
     say("CSV written, any numbers", len(features), best(lambda: csv_lines(features)))

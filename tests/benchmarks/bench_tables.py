@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.convert import convert
-from scripts.recordio import read
+from scripts.formats.recordio import read
 from tests.support.linear_learner import train
 
 ROOT: Final = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from scripts.recordio import encode_dense, write_dense
+from scripts.formats.recordio import encode_dense, write_dense
 
 Floats = npt.NDArray[np.float32]
 EPOCHS = 15

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import recordio
+from scripts.formats import recordio
 from tests.support import own_container
 from tests.support.own_container import behaving
 from tests.support.remote_jobs import BUCKET, Remote, error_of, status

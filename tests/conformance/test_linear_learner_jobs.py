@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts.recordio import encode_dense
+from scripts.formats.recordio import encode_dense
 from tests.support.remote_jobs import BUCKET, LINEAR_LEARNER, Remote, channel, status
 from tests.support.service import ROLE, LocalService
 from tests.support.serving import Deployer

@@ -12,8 +12,8 @@ from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import ServiceError
 from pipeline.operate.clean import remove_endpoint
-from scripts.deployment import Deployment
-from scripts.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
+from scripts.endpoints.deployment import Deployment
+from scripts.endpoints.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
 from tests.support.calls import Refusal, recording, refused
 from tests.support.clients import aws_alone
 

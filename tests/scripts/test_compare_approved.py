@@ -11,13 +11,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from scripts.compare_approved import compare_approved
+from scripts.endpoints.registry import Registry
 from scripts.errors import ScriptError
-from scripts.featurizer import Category, Featurizer, LeftOut, Numeric
-from scripts.featurizer_archive import archive
-from scripts.linear_model import read_model
-from scripts.paired import paired_test
-from scripts.predictions import Answers
-from scripts.registry import Registry
+from scripts.features.featurizer import Category, Featurizer, LeftOut, Numeric
+from scripts.features.featurizer_archive import archive
+from scripts.scoring.linear_model import read_model
+from scripts.scoring.paired import paired_test
+from scripts.scoring.predictions import Answers
 from tests.support.artefact import artifact
 
 GROUP = "demo"

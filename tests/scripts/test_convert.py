@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts import conversion, convert
-from scripts.csv_lines import csv_lines, label_lines
+from scripts import convert
 from scripts.errors import ScriptError
-from scripts.inspection import read_statistics
-from scripts.recordio import read
-from scripts.splits import divide
-from scripts.tables import Table
-from scripts.targets import class_names, make_targets
+from scripts.formats.csv_lines import csv_lines, label_lines
+from scripts.formats.recordio import read
+from scripts.formats.tables import Table
+from scripts.profiling.inspection import read_statistics
+from scripts.splitting import conversion
+from scripts.splitting.splits import divide
+from scripts.splitting.targets import class_names, make_targets
 
 SPLITS = ("train", "validation", "test")
 

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts import evaluate, predictions
+from scripts import evaluate
 from scripts.errors import ScriptError
-from scripts.gates import compare, verdict
-from scripts.metrics import HEADLINES
-from scripts.predictions import Answers, feature_rows, parse_answers
-from scripts.report import number, page, title
-from scripts.report_sections import binary_sections, multiclass_sections, threshold_of
+from scripts.reporting.report import number, page, title
+from scripts.reporting.report_sections import binary_sections, multiclass_sections, threshold_of
+from scripts.scoring import predictions
+from scripts.scoring.gates import compare, verdict
+from scripts.scoring.metrics import HEADLINES
+from scripts.scoring.predictions import Answers, feature_rows, parse_answers
 
 INPUTS = ("predictions", "labels", "features", "model", "inspection")
 ARTIFACT = b"another algorithm's"

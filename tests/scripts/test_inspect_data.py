@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scripts import csv_table, inspect_data
-from scripts.profiles import Numbers
+from scripts import inspect_data
+from scripts.formats import csv_table
+from scripts.profiling.profiles import Numbers
 
 
 def run(data: Path, output: Path, *more: str) -> int:

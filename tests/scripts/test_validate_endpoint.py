@@ -14,7 +14,7 @@ import pytest
 
 from scripts import validate_endpoint
 from scripts.errors import ScriptError
-from scripts.predictions import Answers
+from scripts.scoring.predictions import Answers
 from scripts.validate_endpoint import batches_of, compare
 
 ROWS = 250

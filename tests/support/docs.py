@@ -35,7 +35,10 @@ def pages() -> dict[Path, Mapping[str, Callable[[], str]]]:
         ROOT / "pipeline" / "TROUBLESHOOTING.md": {},
         ROOT / "pipeline" / "local" / "LIMITS.md": {"parity": parity, "actions": actions},
         ROOT / "steps" / "README.md": {"steps": partial(modules, "steps")},
-        ROOT / "scripts" / "README.md": {"scripts": partial(modules, "scripts")},
+        ROOT / "scripts" / "README.md": {
+            "scripts": partial(modules, "scripts"),
+            "script-rooms": partial(rooms, "scripts"),
+        },
         ROOT / "tests" / "README.md": {},
     }
 

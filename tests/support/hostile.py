@@ -119,7 +119,7 @@ def _idx() -> list[bytes]:
 
 
 def _recordio() -> list[bytes]:
-    from scripts.recordio import encode_dense, encode_sparse
+    from scripts.formats.recordio import encode_dense, encode_sparse
 
     ones, labels = np.ones(6, np.float32), np.arange(6, dtype=np.float32)
     sparse = encode_sparse(np.arange(7), np.arange(6), ones, (6, 9), labels)
@@ -127,7 +127,7 @@ def _recordio() -> list[bytes]:
 
 
 def _read_recordio(path: Path) -> None:
-    from scripts.recordio import read
+    from scripts.formats.recordio import read
 
     with path.open("rb") as stream:
         for chunk in read(stream):
@@ -186,11 +186,11 @@ def _readers() -> list[Reader]:
     from pipeline.local.images.linear_learner import artifact
     from pipeline.local.images.linear_learner.errors import CustomerError
     from pipeline.local.images.sagemaker_containers.archive import ArchiveError
-    from scripts.array_pickle import read_pickle
-    from scripts.arrays import read_npz
     from scripts.errors import ScriptError
-    from scripts.idx import read_idx
-    from scripts.predictions import parse_answers
+    from scripts.formats.array_pickle import read_pickle
+    from scripts.formats.arrays import read_npz
+    from scripts.formats.idx import read_idx
+    from scripts.scoring.predictions import parse_answers
 
     scripts = (ScriptError,)
     pickles = [pickle.dumps(_arrays(), protocol) for protocol in range(2, 6)]

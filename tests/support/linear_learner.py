@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pipeline.local.images.linear_learner import artifact, program
 from pipeline.local.images.linear_learner.log import Log
 from pipeline.local.images.linear_learner.model import Model
-from scripts.recordio import encode_dense
+from scripts.formats.recordio import encode_dense
 
 RECORDIO = "application/x-recordio-protobuf"
 CSV = "text/csv"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.sources import read_source
-from scripts.tables import Table
+from scripts.formats.sources import read_source
+from scripts.formats.tables import Table
 
 
 def write_idx(path: Path, array: Any, *, packed: bool = False) -> None:

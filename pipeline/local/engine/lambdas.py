@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from pipeline.local.containers.sandbox.sandbox import Container
+    from pipeline.local.containers.sandbox.container import Container
     from pipeline.local.context import ServiceContext
 
 GROUP: Final = "pipeline.local.lambdas"
@@ -123,8 +123,8 @@ def _call(
     timeout: float,
     closing: threading.Event,
 ) -> Any:
+    from pipeline.local.containers.sandbox.container import Container
     from pipeline.local.containers.sandbox.environment import environment
-    from pipeline.local.containers.sandbox.sandbox import Container
 
     asked, answer, opt_ml = folder / "request.json", folder / "answer.json", folder / "ml"
     asked.write_text(request)

@@ -19,7 +19,7 @@ from pipeline.limits import Row
 from pipeline.local.clock import Clock
 from pipeline.local.kinds import Body
 from pipeline.local.other_aws import events, models
-from pipeline.local.other_aws.expressions import At, Expression, Rate, parse
+from pipeline.local.other_aws.schedule_expressions import At, Expression, Rate, parse
 
 PARITY: Final = (
     Row(

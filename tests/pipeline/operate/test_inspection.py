@@ -11,8 +11,8 @@ import pytest
 from pipeline.cli import execute
 from pipeline.errors import DataError
 from pipeline.operate.inspection import Column, fitting_batch, inspect
-from scripts.sources import read_source
-from scripts.splits import divide
+from scripts.formats.sources import read_source
+from scripts.splitting.splits import divide
 
 
 def told(path: Path, label_column: str = "auto") -> tuple[tuple[Column, ...], dict[str, int], str]:

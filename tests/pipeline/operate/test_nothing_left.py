@@ -17,7 +17,7 @@ from pipeline.deploy.delivery import wanted_rules
 from pipeline.operate import clean, endpoint, schedule
 from pipeline.operate.clean_inventory import inventory
 from pipeline.operate.promotion import PromotionPlace, promote
-from scripts import scaling
+from scripts.endpoints import scaling
 from scripts.rollout_endpoint import Wishes, alarms_of
 from tests.pipeline.operate.test_clean import deployed
 from tests.pipeline.operate.test_promotion import DEV, PROD, bucket, contents, registered, versions

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.operate.reproduce import compared, training_alone
-from scripts.linear_model import LinearModel
+from scripts.scoring.linear_model import LinearModel
 
 WAS = LinearModel(np.zeros((3, 2), np.float32), np.zeros((1, 2), np.float32), "binary_classifier", "logistic", 0.5)
 

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local import logs, trees
-from pipeline.local.containers.sandbox import sandbox
+from pipeline.local.containers.sandbox.container import GRACE, Container, Isolation, Limits, visible
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
-from pipeline.local.containers.sandbox.sandbox import Container, Isolation, Limits
 from pipeline.local.context import ServiceContext
 from pipeline.local.images import Image, differences
 from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind, R
@@ -102,7 +101,7 @@ class RunningJob:
     service: ServiceContext
     kind: JobKind
     name: str
-    grace: float = sandbox.GRACE
+    grace: float = GRACE
     isolation: Isolation = Isolation.NONE
     stopping: threading.Event = field(default_factory=threading.Event)
     _news: queue.SimpleQueue[int | Why] = field(default_factory=queue.SimpleQueue)
@@ -169,7 +168,7 @@ class RunningJob:
         root = self.folder / host / "ml"
         trees.remove(self.folder / host)
         root.mkdir(parents=True)
-        return OptMl(root, sandbox.visible(root, self.isolation))
+        return OptMl(root, visible(root, self.isolation))
 
     def start(
         self,

@@ -33,7 +33,7 @@ from pipeline.local.containers.jobs.job import (
     RunningJob,
     job_folder,
 )
-from pipeline.local.containers.sandbox import sandbox
+from pipeline.local.containers.sandbox.container import GRACE, best_isolation
 from pipeline.local.containers.sandbox.environment import environment
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.context import ServiceContext
@@ -77,7 +77,7 @@ RUNNERS: Final[dict[JobKind, Runner]] = {
 class Jobs:
     """Runs the jobs that are in the store."""
 
-    grace: float = sandbox.GRACE
+    grace: float = GRACE
     """Seconds from SIGTERM to SIGKILL when a job is stopped."""
 
     def __init__(self, service: ServiceContext) -> None:
@@ -101,7 +101,7 @@ class Jobs:
 
     def start(self, kind: Kind[Any], name: str) -> None:
         """Run a stored job in a thread."""
-        running = RunningJob(self._service, KINDS[kind], name, grace=self.grace, isolation=sandbox.best_isolation())
+        running = RunningJob(self._service, KINDS[kind], name, grace=self.grace, isolation=best_isolation())
         with self._lock:
             if self._closed:
                 return

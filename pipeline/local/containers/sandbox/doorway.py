@@ -1,6 +1,6 @@
 """The way into a container that has a network of its own, and its way out: to the service, and nowhere else.
 
-A socket belongs to the network that it was made in, whoever holds it. So the container's launcher makes sockets in
+A socket belongs to the network that it was made in, whoever holds it. So the container's first program makes sockets in
 there and hands them out: one that listens at the service's own address, whose connections are relayed to the service,
 and a new one for each connection into the container.
 """

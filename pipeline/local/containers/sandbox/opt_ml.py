@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.local.containers.sandbox.sandbox import re_root
+from pipeline.local.containers.sandbox.container import re_root
 from pipeline.local.kinds import Body, ProcessingJob, TrainingJob
 
 OPT_ML: Final = "/opt/ml"

@@ -21,7 +21,7 @@ from pipeline.limits import Row
 from pipeline.local.images.linear_learner.errors import CustomerError
 from pipeline.local.images.linear_learner.model import Floats, Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
-from scripts.ndarray_list import ARRAY_V2, LIST_MAGIC, decode_params
+from scripts.formats.ndarray_list import ARRAY_V2, LIST_MAGIC, decode_params
 
 FILE_NAME: Final = "model_algo-1"
 MANIFEST: Final = {"mx-mod": "mxnet_module", "additional-params.json": "json", "version": 1}

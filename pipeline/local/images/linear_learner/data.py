@@ -39,7 +39,7 @@ KEPT_BYTES: Final = 256 << 20
 class Part:
     """Some rows as a reader gives them; `first` is the number of the first one in its file, from 1.
 
-    `features` is an array (rows, columns) or a sparse matrix of `scripts.recordio`.
+    `features` is an array (rows, columns) or a sparse matrix of `scripts.formats.recordio`.
     """
 
     features: Any
@@ -206,7 +206,7 @@ def _parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part
 
 
 def _recordio_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
-    from scripts.recordio import RecordIOError, read
+    from scripts.formats.recordio import RecordIOError, read
 
     first = 1
     try:

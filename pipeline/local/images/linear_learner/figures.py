@@ -17,7 +17,7 @@ from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metrics import Metric
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
-from scripts.scores import softmax
+from scripts.scoring.scores import softmax
 
 PARITY: Final = (
     Row(

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.local.images.linear_learner.predictor_types import MULTICLASS, REGRESSOR
-from scripts.scores import activate
+from scripts.scoring.scores import activate
 
 Floats = npt.NDArray[np.float32]
 

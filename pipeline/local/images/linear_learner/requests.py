@@ -120,7 +120,7 @@ def _jsonlines(body: bytes, parameters: Mapping[str, str]) -> Rows:
 
 
 def _recordio(body: bytes, parameters: Mapping[str, str]) -> Rows:
-    from scripts import recordio
+    from scripts.formats import recordio
 
     try:
         read = list(recordio.read(io.BytesIO(body), where="the payload"))

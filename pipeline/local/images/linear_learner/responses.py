@@ -103,7 +103,7 @@ def _cut_exponent(text: str) -> str:
 
 
 def _recordio(prediction: Prediction) -> bytes:
-    from scripts import recordio
+    from scripts.formats import recordio
 
     labels = None if prediction.predicted_label is None else prediction.predicted_label.astype("f4")
     return bytes(recordio.encode_predictions(prediction.score, labels))

@@ -15,7 +15,7 @@ from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
 from pipeline.local.images.linear_learner.weights import RowWeights
-from scripts.scores import sigmoid
+from scripts.scoring.scores import sigmoid
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.containers.sandbox.sandbox import Isolation, best_isolation
+from pipeline.local.containers.sandbox.container import Isolation, best_isolation
 from tests.support.jobs import BUCKET, CODE, IMAGE, Bench, output, prefix
 from tests.support.service import ROLE, local_service
 from tests.support.waiting import PATIENCE, until
@@ -60,7 +60,7 @@ def test_a_script_with_fixed_paths_runs_unchanged(bench: Bench) -> None:
 def test_paths_given_as_arguments_and_environment_work_with_and_without_namespaces(
     bench: Bench, kind: Isolation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.local.containers.sandbox.sandbox.best_isolation", lambda: kind)
+    monkeypatch.setattr("pipeline.local.containers.jobs.jobs.best_isolation", lambda: kind)
     bench.put("raw2/a.csv", "x")
     job = bench.process(
         "import json, os, sys\n"

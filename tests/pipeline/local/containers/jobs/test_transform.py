@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from scripts import recordio
+from scripts.formats import recordio
 from tests.support.damage import shorten
 from tests.support.service import LocalService, local_service
 from tests.support.serving import (

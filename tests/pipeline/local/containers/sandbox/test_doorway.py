@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.local.containers.hosting.connection import Connections, NoAnswer
+from pipeline.local.containers.sandbox.container import Container, Isolation, best_isolation
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.listening import listening_ports
-from pipeline.local.containers.sandbox.sandbox import Container, Isolation, best_isolation
 from tests.support.waiting import PATIENCE, until
 
 KINDS = [kind for kind in (best_isolation(), Isolation.USER) if kind is not Isolation.NONE]
@@ -130,7 +130,7 @@ def test_who_waits_for_a_way_in_waits_no_more_when_it_is_closed() -> None:
     thread = threading.Thread(target=ask)
     thread.start()
     until(door._lock.locked, bool)
-    with door.theirs.dup():  # as the container's launcher has it
+    with door.theirs.dup():  # as the container's first program has it
         door.close()
         assert ended.wait(PATIENCE)
     thread.join()

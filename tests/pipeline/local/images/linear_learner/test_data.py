@@ -14,7 +14,7 @@ from pipeline.local.images.linear_learner.channels import parse_content_type, re
 from pipeline.local.images.linear_learner.errors import CustomerError, LinearLearnerError
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import KeptRows
-from scripts.recordio import encode_dense, encode_sparse
+from scripts.formats.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, as_csv
 
 FEATURES = np.random.default_rng(2).normal(0, 9, (30, 3)).astype(np.float32)
@@ -183,7 +183,7 @@ def test_bytes_that_are_no_records_are_refused(tmp_path: Path, content: bytes) -
 
 @pytest.mark.parametrize(("field", "dtype", "name"), [(3, "<f8", "float64"), (7, "<i4", "int32")])
 def test_tensors_other_than_float32_are_refused(tmp_path: Path, field: int, dtype: str, name: str) -> None:
-    from scripts.wire import delimited
+    from scripts.formats.wire import delimited
 
     numbers = np.array([1, 2, 3], dtype).tobytes() if dtype == "<f8" else b"\x01\x02\x03"
     value = delimited(field, delimited(1, numbers))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipeline.local.images.linear_learner import artifact, train
-from scripts.recordio import encode_dense
+from scripts.formats.recordio import encode_dense
 from tests.support.linear_learner import Job
 from tests.support.waiting import PATIENCE
 

@@ -17,7 +17,7 @@ from pipeline.local.images.linear_learner.requests import (
     UnsupportedContentType,
     read_rows,
 )
-from scripts import recordio
+from scripts.formats import recordio
 
 CSV, JSON, LINES, RECORDIO = "text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf"
 NUMBERS = st.floats(width=32, allow_nan=False, allow_infinity=False)

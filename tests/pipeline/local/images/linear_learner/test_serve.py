@@ -22,7 +22,7 @@ from pipeline.local.http.messages import HttpRequest
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.images.linear_learner.model import Model
 from pipeline.local.images.linear_learner.serve import Application
-from scripts import recordio
+from scripts.formats import recordio
 from tests.support.ports import reserved_port
 from tests.support.serving import JSON_ANSWER, JSONLINES_ANSWER, X1, X2, golden_model
 from tests.support.waiting import PATIENCE

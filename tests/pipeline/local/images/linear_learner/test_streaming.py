@@ -18,7 +18,7 @@ from pipeline.local.images.linear_learner import calibration, data, spill
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import KeptRows, StreamedRows
-from scripts.recordio import encode_dense, encode_sparse
+from scripts.formats.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv
 
 SOURCE = np.random.default_rng(3)

@@ -10,7 +10,7 @@ from sklearn import datasets
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 
 from pipeline.local.images.linear_learner import artifact
-from scripts.recordio import encode_sparse
+from scripts.formats.recordio import encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv, train
 
 Channels = dict[str, tuple[np.ndarray, np.ndarray]]

@@ -1,0 +1,335 @@
+"""One container as a process group: an /opt/ml of its own, an end that leaves nothing behind, bounded resources.
+
+On Linux the container is a mount and process namespace where the kernel allows one (as root, or by a user
+namespace), so programs with hard-coded /opt/ml paths run unchanged. Elsewhere the paths that begin with /opt/ml
+are re-rooted in command line and environment. `first_program.py` is the part that runs inside.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, Final
+
+from pipeline.limits import Row
+from pipeline.local.containers.sandbox.doorway import Doorway
+
+GRACE: Final = 120.0
+"""Seconds between SIGTERM and SIGKILL when a job is stopped, as training has them."""
+
+KILLED: Final = 137
+"""The exit code of a container that was ended by SIGKILL."""
+
+LINE_LIMIT: Final = 262_144 - 26
+"""The bytes of one line that are kept: the largest CloudWatch event without its overhead."""
+
+_FIRST_PROGRAM: Final = Path(__file__).with_name("first_program.py")
+_PATH: Final = Path(__file__).with_name("path")
+_INSTALLED: Final = Path(__file__).parents[4]
+_PACKAGES: Final = ("pipeline", "scripts", "steps")
+_OPT_ML: Final = re.compile(r"(?<![\w/.\-])/opt/ml(?=/|$|[^\w.\-])")
+
+PARITY: Final = (
+    Row(
+        area="jobs",
+        subject="isolation",
+        here="A process group in a mount and process namespace with /opt/ml of its own; the rest of the file system,"
+        " the user and the network are the machine's. ~/.aws and this project's packages are covered, and a job has no"
+        " right to uncover them; started as root, a job is root, without mounts, tracing and raw sockets. Without"
+        " namespaces /opt/ml is re-rooted in the entry point, the arguments, the environment and the configuration"
+        " files, nothing is covered or bounded for good, and the log says so.",
+        aws="A Docker container on an instance of its own.",
+    ),
+    Row(
+        area="jobs",
+        subject="SIGTERM for a program that does not handle it",
+        here="Ends the job at once. The toolkit of script mode does not pass the signal on to the script.",
+        aws="The first process of a container ignores it then, that toolkit too: the job runs on until it is killed.",
+    ),
+    Row(
+        area="jobs",
+        subject="limits",
+        here="At most 2,048 processes and threads a container, no core files, a file no larger than VolumeSizeInGB; no"
+        " memory limit, but the kernel takes a job before the service when memory runs out. Started as root on a kernel"
+        " before 6.14 there is no bound on processes.",
+        aws="The instance's.",
+    ),
+)
+
+
+class Isolation(StrEnum):
+    """What keeps a container apart: namespaces made as root, by a user namespace, or none."""
+
+    ROOT = "root"
+    USER = "user"
+    NONE = ""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one container may use; sizes in bytes, None is no limit."""
+
+    processes: int | None = 2048
+    open_files: int | None = 65_536
+    file_size: int | None = None
+    address_space: int | None = None
+
+
+@functools.cache
+def best_isolation() -> Isolation:
+    """The best that this machine allows; tried once, by starting a container."""
+    if sys.platform != "linux":
+        return Isolation.NONE
+    for candidate in (Isolation.ROOT, Isolation.USER) if os.geteuid() == 0 else (Isolation.USER,):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "here").touch()
+            trial = Container.start(
+                ["/bin/sh", "-c", "test -e /opt/ml/here"], {}, root=Path(folder), isolation=candidate
+            )
+            if trial.wait(10) == 0:
+                return candidate
+            trial.kill()
+    return Isolation.NONE
+
+
+def visible(root: Path, kind: Isolation | None = None) -> str:
+    """The path by which a container sees `root`: /opt/ml, or `root` itself where paths are re-rooted."""
+    kind = best_isolation() if kind is None else kind
+    return str(root.absolute()) if kind is Isolation.NONE else "/opt/ml"
+
+
+class Container:
+    """A running (or ended) container. Threads may share it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], on_lines: Callable[[list[str]], None]) -> None:
+        self._process = process
+        self._on_lines = on_lines
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True, name=f"container-{process.pid}-output")
+        self._reader.start()
+        threading.Thread(target=self._watch, daemon=True, name=f"container-{process.pid}").start()
+
+    @classmethod
+    def start(
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        root: Path,
+        cwd: Path | str = "/",
+        on_line: Callable[[str], None] = lambda line: None,
+        on_lines: Callable[[list[str]], None] | None = None,
+        own_code: bool = False,
+        binds: Mapping[str, Path] | None = None,
+        network: bool = True,
+        doorway: Doorway | None = None,
+        limits: Limits | None = None,
+        isolation: Isolation | None = None,
+    ) -> Container:
+        """Run `argv` with exactly `env`, with the folder `root` as /opt/ml; stdout and stderr go to `on_line`.
+
+        `on_lines` gets as many lines at once as there are, for those who can do more with them than one by one.
+        `binds` puts files of this machine at other paths, and without `network` there is none but the container's own
+        loopback, which has a `doorway` if one is given; all of these where there are namespaces. `own_code` is for
+        stand-ins that are part of this project: all other containers do not see its packages.
+        A program that cannot be found ends with exit code 127, one that cannot be executed with 126, as in Docker.
+        """
+        kind = best_isolation() if isolation is None else isolation
+        argv, env, cwd = list(argv), dict(env), str(cwd)
+        if kind is Isolation.NONE:
+            argv, env, cwd = _re_rooted(argv, env, cwd, root.absolute(), own_code)
+        spec = {
+            "argv": argv,
+            "env": env,
+            "cwd": cwd,
+            "root": str(root.absolute()),
+            "namespace": kind.value,
+            "network": network and doorway is None,
+            "door": doorway.theirs.fileno() if doorway is not None else None,
+            "service_port": doorway.service_port if doorway is not None else 0,
+            "covers": [] if own_code else _covers(),
+            "binds": {target: str(source) for target, source in (binds or {}).items()},
+            "limits": asdict(_bounded(limits or Limits(), kind)),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(_FIRST_PROGRAM)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={},
+            cwd="/",
+            bufsize=0,
+            start_new_session=True,
+            pass_fds=[doorway.theirs.fileno()] if doorway is not None else [],
+        )
+        if doorway is not None:
+            doorway.theirs.close()
+        try:
+            container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
+        except RuntimeError:  # no thread is left to look after it
+            process.kill()
+            process.communicate()
+            raise
+        text = json.dumps(spec).encode()
+        container._say(b"%010d" % len(text) + text)
+        return container
+
+    @property
+    def pid(self) -> int:
+        """The process id of the container's first process; the job's own id may be another."""
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """The job's exit code (128 + signal for a killed one), or None while it runs."""
+        if not self._ended.is_set():
+            return None
+        code: int = self._process.returncode
+        return code if code >= 0 else 128 - code
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until the job and all it started have ended and their output was given; None when time is up."""
+        return self.exit_code if self._ended.wait(timeout) else None
+
+    def stop(self, grace: float = GRACE) -> int:
+        """SIGTERM to the job, SIGKILL to all that is left after `grace` seconds; returns the exit code."""
+        self.terminate()
+        code = self.wait(grace)
+        return self.kill() if code is None else code
+
+    def terminate(self) -> None:
+        """SIGTERM to the job, as `docker stop` sends it: to its first process only."""
+        self._say(b"T")
+
+    def kill(self) -> int:
+        """SIGKILL to the job and all it started; returns the exit code."""
+        with self._lock:
+            self._close(self._process.stdin)
+        if not self._ended.wait(5):
+            self._process.kill()
+            self._ended.wait()
+        return KILLED if self.exit_code is None else self.exit_code
+
+    def _say(self, data: bytes) -> None:
+        with self._lock:
+            stdin = self._process.stdin
+            if stdin is None or stdin.closed:
+                return
+            view = memoryview(data)
+            try:
+                while view:
+                    view = view[os.write(stdin.fileno(), view) :]
+            except BrokenPipeError:
+                pass
+
+    def _read(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        rest = b""
+        try:
+            while data := os.read(stdout.fileno(), 65_536):
+                *lines, rest = (rest + data).split(b"\n")
+                if len(rest) > LINE_LIMIT:
+                    lines, rest = [*lines, rest], b""
+                self._give(lines)
+        except OSError:
+            pass
+        if rest:
+            self._give([rest])
+
+    def _give(self, lines: list[bytes]) -> None:
+        if not lines:
+            return
+        try:
+            self._on_lines([line[:LINE_LIMIT].decode("utf-8", "replace").rstrip("\r") for line in lines])
+        except OSError:
+            # The disk is full, say. The job must not hang on a pipe that nobody reads.
+            pass
+
+    def _watch(self) -> None:
+        self._process.wait()
+        # All writers are dead, so the end of the output is near; on a system without namespaces a process that
+        # got away may hold it open, and is not waited for.
+        self._reader.join(2)
+        with self._lock:
+            self._close(self._process.stdin)
+        if not self._reader.is_alive():
+            self._close(self._process.stdout)
+        self._ended.set()
+
+    @staticmethod
+    def _close(pipe: IO[bytes] | None) -> None:
+        if pipe is not None:
+            pipe.close()
+
+
+def _one_by_one(on_line: Callable[[str], None], lines: list[str]) -> None:
+    for line in lines:
+        on_line(line)
+
+
+def re_root(text: str, root: Path) -> str:
+    """`text` with every path that begins with /opt/ml put below `root`."""
+    return _OPT_ML.sub(lambda _: str(root), text)
+
+
+def _re_rooted(
+    argv: list[str], env: dict[str, str], cwd: str, root: Path, own_code: bool
+) -> tuple[list[str], dict[str, str], str]:
+    env = {key: re_root(value, root) for key, value in env.items()}
+    if not own_code:
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_PATH), env.get("PYTHONPATH"))))
+    return [re_root(argument, root) for argument in argv], env, re_root(cwd, root)
+
+
+def _covers() -> list[str]:
+    """What a job must not see: this project's packages, what puts them on the path, and the user's AWS files."""
+    hidden = [_INSTALLED / package for package in _PACKAGES]
+    return [str(path) for path in (*hidden, *_path_files(), Path.home() / ".aws") if path.exists()]
+
+
+@functools.cache
+def _path_files() -> list[Path]:
+    """The .pth files of an editable install: a covered package that they lead to could be imported, though empty."""
+    files = Path(sysconfig.get_path("purelib")).glob("*.pth")
+    return [file for file in files if str(_INSTALLED) in file.read_text(encoding="utf-8", errors="replace").split("\n")]
+
+
+def _bounded(limits: Limits, kind: Isolation) -> Limits:
+    """Without a namespace of its own the number of processes counts all that the user has."""
+    if kind is not Isolation.NONE or limits.processes is None:
+        return limits
+    there = _tasks_of_user()
+    return Limits(
+        processes=None if there is None else there + limits.processes,
+        open_files=limits.open_files,
+        file_size=limits.file_size,
+        address_space=limits.address_space,
+    )
+
+
+def _tasks_of_user() -> int | None:
+    """How many threads this user has on the machine; None where there is no /proc to tell."""
+    if not os.path.isdir("/proc/self/task"):
+        return None
+    count = 0
+    for process in os.listdir("/proc"):
+        try:
+            if process.isdigit() and os.stat(f"/proc/{process}").st_uid == os.getuid():
+                count += len(os.listdir(f"/proc/{process}/task"))
+        except OSError:
+            # It has ended since.
+            pass
+    return count

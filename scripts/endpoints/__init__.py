@@ -1,0 +1,1 @@
+"""The endpoint and the model registry, as a script sees them."""

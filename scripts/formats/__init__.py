@@ -1,0 +1,1 @@
+"""Formats in and out: from files of any kind to tables of numbers, and recordIO."""

@@ -1,0 +1,198 @@
+"""The rows of a CSV, gzipped or not, once its head is known.
+
+pandas' C parser does the work, in chunks of bounded size. Where it fails, or something is missing, the file is read
+once more by the slow and careful parser of the standard library, to say which lines and columns are wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from scripts.errors import ScriptError
+from scripts.features.featurizer import is_number
+from scripts.formats.csv_delimiter import REMEDY, rows
+from scripts.formats.csv_head import Head
+from scripts.formats.files import opened
+from scripts.formats.tables import CHUNK_ROWS, Array, Table, checked, stacked
+from scripts.profiling.problems import LABEL, Faults, Problem, kind_of
+
+Rows = tuple[Array, Array]
+"""Features and labels of some rows."""
+
+_CHUNK_VALUES: Final = 2_000_000
+_CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
+_FEWEST_COUNTED: Final = 10
+
+
+def read_csv(path: Path, head: Head) -> Table:
+    """All rows of one file. Blank lines are passed over. `ScriptError` names the first line that is wrong."""
+    columns = tuple(head.names[place] for place in head.features) if head.lines else ()
+    table, error = None, None
+    try:
+        table = checked(_table(path, head, columns, csv_rows(path, head)))
+    except ScriptError as reason:
+        error = reason
+    if table is None or table.problems:
+        faults = Faults(path.name, "line")
+        table = _table(path, head, columns, careful_rows(path, head, faults))  # which knows lines, not rows alone
+        if error and not faults:
+            raise error
+        table = checked(replace(table, problems=tuple(csv_problems(head, faults, len(table)))))
+    return table
+
+
+def _table(path: Path, head: Head, columns: tuple[str, ...], parts: Iterable[Rows]) -> Table:
+    features: list[Array] = []
+    labels: list[Array] = [np.empty(0, object)]
+    for part, own in parts:
+        features.append(part)
+        labels.append(own)
+    rows = stacked(features, len(head.features))
+    return Table(path.name, rows, np.concatenate(labels), columns, label=head.described())
+
+
+class _Index:
+    """Whether a column that nobody called the label only counts the rows, as pandas' index does: then it is none."""
+
+    def __init__(self, path: Path, head: Head) -> None:
+        self._path, self._head = path, head
+        self._start = -1
+        self._rows = 0
+        self._counts = not head.given and not head.lines
+
+    def add(self, labels: Array) -> None:
+        if not self._counts or not len(labels):
+            return
+        if not self._rows and labels[0].isdecimal():
+            self._start = int(labels[0])
+        first = self._start + self._rows
+        self._counts = self._start >= 0 and all(own == str(number) for number, own in enumerate(labels, first))
+        self._rows += len(labels)
+
+    def end(self) -> None:
+        """Raises `ScriptError` where it does."""
+        if self._counts and self._rows >= _FEWEST_COUNTED:
+            raise ScriptError(
+                f"{self._path.name}: column {self._head.label + 1}, the label where there is no header, only counts "
+                f"the rows ({self._start}, {self._start + 1}, ...); remove it, or give LabelColumn=first if it is the "
+                "label"
+            )
+
+
+def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
+    """The columns of the features and the labels of some rows at a time, all as text. `ScriptError` as above."""
+    try:
+        for frame in _frames(path, head, dict.fromkeys(_names(head), str), _CHUNK_CELLS):
+            cells = [frame[str(place)].to_numpy(object) for place in range(len(head.names))]
+            if any(not isinstance(cell, str) for cell in cells[-1]):
+                raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
+            yield [cells[place] for place in head.features], cells[head.label]
+    except ScriptError:
+        for _ in careful_rows(path, head, Faults(path.name, "line")):  # which knows the line
+            pass
+        raise
+
+
+def csv_rows(path: Path, head: Head) -> Iterator[Rows]:
+    """Features and labels of some rows at a time, fast; `ScriptError` where one is no number or a line is wrong."""
+    names, index = _names(head), _Index(path, head)
+    wanted = [names[place] for place in head.features]
+    for frame in _frames(path, head, dict.fromkeys(names, str) | dict.fromkeys(wanted, np.float32), _CHUNK_VALUES):
+        labels = frame[names[head.label]].to_numpy(object)
+        index.add(labels)
+        yield frame[wanted].to_numpy(np.float32), labels
+    index.end()
+
+
+def _names(head: Head) -> list[str]:
+    return [str(column) for column in range(len(head.names))]
+
+
+def _frames(path: Path, head: Head, types: dict[str, Any], values: int) -> Iterator[Any]:
+    """Data frames of bounded size, whose columns are called by their place."""
+    import pandas as pd
+
+    names = _names(head)
+    try:
+        with opened(path) as stream, warnings.catch_warnings(), np.errstate(over="ignore"):
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            yield from pd.read_csv(
+                stream,
+                sep=head.delimiter,
+                header=None,
+                skiprows=head.lines,
+                names=names,
+                dtype=types,
+                index_col=False,
+                keep_default_na=False,
+                na_values=dict.fromkeys(names, []),
+                chunksize=max(1, values // len(names)),
+                encoding="utf-8",
+            )
+    except (ValueError, pd.errors.ParserWarning) as error:
+        raise ScriptError(f"{path.name}: no readable CSV ({error}); {REMEDY}") from None
+
+
+def careful_rows(path: Path, head: Head, faults: Faults) -> Iterator[Rows]:
+    """The same rows, each value that is none noted and NaN; `ScriptError` for a line of another width."""
+    labels: list[str] = []
+    block: list[list[str]] = []
+    index = _Index(path, head)
+
+    def taken() -> Rows:
+        part = np.array(block, np.float32).reshape(len(block), len(head.features)), np.array(labels, object)
+        index.add(part[1])
+        block.clear()
+        labels.clear()
+        return part
+
+    with opened(path) as stream:
+        lines = rows(stream, path, head.delimiter)
+        if head.lines:
+            next(lines)
+        for line, cells in lines:
+            if len(cells) != len(head.names):
+                raise ScriptError(
+                    f"{path.name}: line {line} has {len(cells)} fields where the first line has {len(head.names)}; "
+                    "every line needs the same columns"
+                )
+            labels.append(cells[head.label])
+            block.append(_noted(cells, head, line, faults))
+            if len(block) == CHUNK_ROWS:
+                yield taken()
+    if block:
+        yield taken()
+    index.end()
+
+
+def csv_problems(head: Head, faults: Faults, count: int) -> list[Problem]:
+    """What was noted while `count` rows were read with care."""
+    names = [f"column {repr(head.names[place]) if head.lines else place + 1}" for place in range(len(head.names))]
+    features = [names[place] for place in head.features]
+    return list(faults.problems(features, names[head.label], count, [_hint(head, place) for place in head.features]))
+
+
+def _noted(cells: list[str], head: Head, line: int, faults: Faults) -> list[str]:
+    """The features of a line, as what float32 can be made of."""
+    label = cells[head.label].strip()
+    if not label or is_number(label) and not math.isfinite(float(label)):
+        faults.add(-1, LABEL, line, label)
+    values = [cells[place] for place in head.features]
+    for index, value in enumerate(values):
+        if kind := kind_of(value):
+            faults.add(index, kind, line, value)
+            values[index] = "nan"
+    return values
+
+
+def _hint(head: Head, place: int) -> str:
+    """What else may be meant by a feature that is no number, where nobody named the label."""
+    where = "LabelColumn=NAME" if head.lines else "LabelColumn=last" if place == len(head.names) - 1 else ""
+    return f" (if it is the label, give {where})" if where and not head.given else ""

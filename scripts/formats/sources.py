@@ -1,0 +1,165 @@
+"""Raw data of any admitted form, as tables: which files are there decides how they are read.
+
+A folder holds data of one kind: the four IDX files of MNIST, one pickle like mnist.pkl.gz, one .npz, or CSV, Parquet,
+JSON Lines or libsvm files (whose names or folders may say train, validation, test). The result maps split names to
+tables; without a split of its own the data is under "all".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+from scripts.errors import ScriptError
+from scripts.formats.array_pickle import read_pickle
+from scripts.formats.arrays import read_npz
+from scripts.formats.column_choice import ALL, nameless
+from scripts.formats.columnar import JSON_LINES, PARQUET, read_columnar
+from scripts.formats.csv_head import AUTO, read_heads
+from scripts.formats.csv_table import read_csv
+from scripts.formats.files import base_name, found, same_content
+from scripts.formats.idx import is_idx, read_idx_folder
+from scripts.formats.sparse import read_libsvm
+from scripts.formats.tables import Table
+from scripts.profiling.leaks import leaks
+from scripts.profiling.problems import Problem, told
+
+_SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
+CSV: Final = "CSV"
+LIBSVM: Final = "libsvm"
+IDX: Final = "IDX"
+NPZ: Final = "NPZ"
+PICKLE: Final = "pickle"
+SEVERAL_IN_ONE: Final = (IDX, NPZ, PICKLE)
+"""Kinds whose files do not each hold the rows of one split."""
+NAMED: Final = (CSV, PARQUET, JSON_LINES)
+"""Kinds whose columns may have names."""
+
+_Of = TypeVar("_Of")
+_SUFFIXES: Final = {
+    **dict.fromkeys((".pkl", ".pickle"), PICKLE),
+    ".npz": NPZ,
+    **dict.fromkeys((".csv", ".tsv", ".tab"), CSV),
+    **dict.fromkeys((".jsonl", ".jsonlines", ".ndjson"), JSON_LINES),
+    **dict.fromkeys((".parquet", ".pq"), PARQUET),
+    **dict.fromkeys((".libsvm", ".svmlight", ".svm"), LIBSVM),
+}
+
+
+def read_source(
+    place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL
+) -> dict[str, list[Table]]:
+    """The data at `place`, a file or folder, in which nothing is wrong; `ScriptError` names all that is.
+
+    `label_column` matters where columns can be told apart, `header` to CSV.
+    """
+    tables = examine(place, label_column, header, columns)
+    if problems := problems_of(tables):
+        raise ScriptError(told(problems))
+    return tables
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files of a source, which are of one kind, and the place that they were found at."""
+
+    kind: str
+    files: list[Path]
+    place: Path
+
+    def key(self, path: Path) -> str:
+        """What a file is called below the place, whatever machine it lies on."""
+        return path.relative_to(self.place).as_posix() if path != self.place else path.name
+
+    def grouped(self, tables: Mapping[Path, _Of]) -> dict[str, list[_Of]]:
+        """What there is of the files by the split that the names of files or folders say. Raises `ScriptError`."""
+        splits = {path: _split_of(path, self.place) for path in self.files}
+        names = set(splits.values())
+        if "all" in names and len(names) > 1:
+            stray = next(path for path, split in splits.items() if split == "all")
+            raise ScriptError(
+                f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
+                "(train..., validation..., test...), or none"
+            )
+        found: dict[str, list[_Of]] = {}
+        for path, split in splits.items():
+            found.setdefault(split, []).append(tables[path])
+        return found
+
+
+def find(place: Path) -> Found:
+    """The files at `place`, a file or folder. Raises `ScriptError` where they are not of one kind."""
+    kinds: dict[str, list[Path]] = {}
+    paths = found(place)
+    for path in paths:
+        kind = IDX if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    if len(kinds) != 1:
+        raise ScriptError(_unclear(paths, kinds))
+    ((kind, files),) = kinds.items()
+    files = _only_once(files)
+    if kind in (NPZ, PICKLE) and len(files) > 1:
+        raise ScriptError(
+            f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
+        )
+    return Found(kind, files, place)
+
+
+def examine(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> dict[str, list[Table]]:
+    """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
+    source = find(place)
+    files = source.files
+    if source.kind not in NAMED and columns != ALL:
+        raise nameless(files[0].name)
+    if source.kind == IDX:
+        return read_idx_folder(files)
+    if source.kind == NPZ:
+        return read_npz(files[0], label_column)
+    if source.kind == PICKLE:
+        return read_pickle(files[0])
+    if source.kind == CSV:
+        heads = read_heads(files, label_column, header, columns)
+        return source.grouped({path: read_csv(path, head) for path, head in heads.items()})
+    if source.kind == LIBSVM:
+        return source.grouped(read_libsvm(files))
+    return source.grouped({path: read_columnar(path, place, source.kind, label_column, columns) for path in files})
+
+
+def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
+    """All that must be mended before the tables can be learnt."""
+    every = [table for part in tables.values() for table in part]
+    return [problem for table in every for problem in table.problems] + leaks(every)
+
+
+def _only_once(files: list[Path]) -> list[Path]:
+    """The files without those that lie beside themselves packed, as torchvision leaves them; both must be equal."""
+    known: dict[Path, Path] = {}
+    for path in files:  # sorted: a file comes before its packed self
+        other = known.setdefault(path.with_name(path.name.removesuffix(".gz")), path)
+        if other != path and not same_content(other, path):
+            raise ScriptError(f"{other.name} and {path.name} are one file, packed and not, but differ; leave one")
+    return list(known.values())
+
+
+def _split_of(path: Path, place: Path) -> str:
+    inside = path.relative_to(place).parts if path != place else ()
+    for part in inside:
+        if match := _SPLIT.match(part):
+            return {"val": "validation"}.get(match[1].lower(), match[1].lower())
+    return "all"
+
+
+def _unclear(paths: list[Path], kinds: dict[str, list[Path]]) -> str:
+    if kinds:
+        held = " and ".join(f"{kind} ({files[0].name})" for kind, files in sorted(kinds.items()))
+        return f"the data folder holds more than one kind of data, {held}; leave one"
+    many = f"none of the {len(paths)} files ({paths[0].name}, ...) is data"
+    which = many if len(paths) > 1 else f"{paths[0].name}: it is no data"
+    return (
+        f"{which} that can be read: give the four IDX files, a .pkl, an .npz, or .csv, .tsv, .parquet, .jsonl or "
+        ".libsvm files, gz or not"
+    )

@@ -1,0 +1,83 @@
+"""Raw data as streams of rows: a CSV of any size is read a piece at a time, and again for each pass over it.
+
+The other formats are read whole and handed out in pieces, so that whatever comes after knows one kind of source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from scripts.formats.column_choice import ALL
+from scripts.formats.csv_head import AUTO, Head, read_heads
+from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
+from scripts.formats.sources import CSV, SEVERAL_IN_ONE, Found, examine, find
+from scripts.formats.tables import CHUNK_ROWS, Table, same_width
+from scripts.profiling.problems import Faults, Problem
+
+Careful = Callable[[], tuple[Iterator[Rows], Callable[[int], list[Problem]]]]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One file's rows of one split, or a share of it. `table` has its names, but no rows.
+
+    `rows` reads them quickly, and fails where one is no number; `careful` reads them with NaN in such places, and tells
+    the problems once all are read. `key` is the file's path below the data's place.
+    """
+
+    key: str
+    split: str
+    table: Table
+    width: int
+    rows: Callable[[], Iterator[Rows]]
+    careful: Careful
+
+
+def streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> list[Stream]:
+    """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ."""
+    source = find(place)
+    if source.kind == CSV:
+        found = _csv_streams(source, label_column, header, columns)
+    else:
+        tables = examine(place, label_column, header, columns)
+        found = [_of_table(*of) for of in _keyed(source, tables)]
+    for stream in found[1:]:
+        same_width(found[0].table, found[0].width, stream.table, stream.width)
+    return found
+
+
+def _csv_streams(source: Found, label_column: str, header: str, columns: str) -> list[Stream]:
+    heads = read_heads(source.files, label_column, header, columns)
+    paths = source.grouped({path: path for path in source.files})
+    return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
+
+
+def _of_csv(path: Path, head: Head, split: str, key: str) -> Stream:
+    columns = tuple(head.names[place] for place in head.features) if head.lines else ()
+    table = Table.without_rows(path.name, columns, unit="line", label=head.described())
+
+    def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
+        faults = Faults(path.name, "line")
+        return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
+
+    return Stream(key, split, table, len(head.features), lambda: csv_rows(path, head), careful)
+
+
+def _keyed(source: Found, tables: dict[str, list[Table]]) -> Iterator[tuple[Table, str, str]]:
+    """Each table, its split, and the key of its file."""
+    keys = {} if source.kind in SEVERAL_IN_ONE else source.grouped({path: source.key(path) for path in source.files})
+    for split, part in tables.items():
+        for number, table in enumerate(part):
+            yield table, split, keys[split][number] if keys else table.file
+
+
+def _of_table(table: Table, split: str, key: str) -> Stream:
+    def rows() -> Iterator[Rows]:
+        for start in range(0, len(table), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            yield table.features[part], table.labels[part]
+
+    bare = replace(table, features=table.features[:0], labels=table.labels[:0], problems=())
+    return Stream(key, split, bare, table.features.shape[1], rows, lambda: (rows(), lambda _: list(table.problems)))

@@ -1,0 +1,179 @@
+"""A table of examples as its file gave it, what is wrong with it, and the checks that every source shares.
+
+Features keep the type of the source until they are written: `uint8` means pixels, which become k/256 as in
+mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.errors import ScriptError
+from scripts.profiling.problems import INFINITE, LABEL, MISSING, Faults, Problem
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+CHUNK_ROWS: Final = 4096
+PIXEL_SCALE: Final = np.float32(1 / 256)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features (rows, columns), labels (rows,) of numbers or strings; `unit` and `first` say where row 0 was.
+
+    `label` says where the labels are from, for people. `problems` are what must be mended before it can be learnt: a
+    feature that is no number is NaN here.
+    """
+
+    file: str
+    features: Array
+    labels: Array
+    columns: tuple[str, ...] = ()
+    unit: str = "row"
+    first: int = 1
+    label: str = ""
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def without_rows(cls, file: str, columns: tuple[str, ...], *, unit: str, label: str) -> Table:
+        """What a file is called, and its columns, before any row was read."""
+        return cls(file, np.empty((0, 0), np.float32), np.empty(0, object), columns, unit, label=label)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def column(self, index: int) -> str:
+        """What a column is called, for an error: by its header, else by its number from 1."""
+        return f"column {self.columns[index]!r}" if self.columns else f"feature {index + 1}"
+
+
+def checked(table: Table, faults: Faults | None = None) -> Table:
+    """The table, flat, with its problems: those that its reader told, else what it noted in `faults` and all others.
+
+    Raises `ScriptError` for shapes that are none of a table.
+    """
+    features, labels = table.features, table.labels
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if features.ndim < 2 or labels.ndim != 1:
+        raise ScriptError(
+            f"{table.file}: features of shape {features.shape} and labels of shape {labels.shape}, where "
+            "(rows, ...) and (rows,) belong"
+        )
+    if len(features) != len(labels):
+        raise ScriptError(
+            f"{table.file}: {len(features)} rows of features, but {len(labels)} labels; every row needs one"
+        )
+    if not len(features):
+        raise ScriptError(f"{table.file}: no rows; give data with at least one example")
+    if features.dtype.kind not in "biuf":
+        raise ScriptError(f"{table.file}: features of type {features.dtype}, where numbers belong")
+    features = features.reshape(len(features), -1)
+    if not features.shape[1]:
+        raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
+    table = replace(table, features=features, labels=_names(table.file, labels))
+    return table if table.problems else replace(table, problems=_problems(table, faults))
+
+
+def floats(features: Array) -> Floats:
+    """Features as they are written: float32, pixels in [0, 1)."""
+    if features.dtype == np.uint8:
+        return features.astype(np.float32) * PIXEL_SCALE
+    with np.errstate(over="ignore"):  # what is too large is a problem of its own, told elsewhere
+        return features.astype(np.float32, copy=False)
+
+
+def joined(tables: list[Table]) -> tuple[Array, Array]:
+    """All rows of tables that must be equally wide: features, labels."""
+    for table in tables[1:]:
+        same_width(tables[0], tables[0].features.shape[1], table, table.features.shape[1])
+    if len(tables) == 1:
+        return tables[0].features, tables[0].labels
+    labels = [table.labels for table in tables]
+    if any(part.dtype.kind in "OU" for part in labels):
+        labels = [part.astype(object) for part in labels]
+    return np.concatenate([table.features for table in tables]), np.concatenate(labels)
+
+
+def stacked(parts: list[Array], width: int) -> Array:
+    """All rows in one array. The parts are given up one by one, so that there is never twice as much as needed."""
+    rows = np.empty((sum(map(len, parts)), width), np.float32)  # no memory before it is written
+    end = len(rows)
+    while parts:
+        part = parts.pop()
+        rows[end - len(part) : end] = part
+        end -= len(part)
+    return rows
+
+
+def same_width(first: Table, wanted: int, other: Table, width: int) -> None:
+    """`ScriptError` where two tables have not the same columns."""
+    if width != wanted:
+        raise ScriptError(
+            f"{other.file}: {width} features, but {first.file} has {wanted}; all files must have the same columns"
+        )
+    same_columns(first, other)
+
+
+def same_columns(first: Table, other: Table) -> None:
+    """`ScriptError` where both have a header and the headers differ: a model tells columns by their place alone."""
+    if not first.columns or not other.columns or first.columns == other.columns:
+        return
+    pairs = zip(first.columns, other.columns, strict=True)
+    place, (wanted, name) = next((place, pair) for place, pair in enumerate(pairs, 1) if pair[0] != pair[1])
+    raise ScriptError(
+        f"{other.file}: feature {place} is {name!r}, but {wanted!r} in {first.file}; all files must have the same "
+        "columns in the same order"
+    )
+
+
+def _names(file: str, labels: Array) -> Array:
+    """Labels that are numbers or text; `ScriptError` for labels of any other type."""
+    if labels.dtype.kind == "S":
+        try:
+            return np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError as error:
+            raise ScriptError(f"{file}: a label is no UTF-8 text ({error.reason}); give labels as text") from None
+    if labels.dtype.kind not in "biufUO":
+        raise ScriptError(f"{file}: labels of type {labels.dtype}, where numbers or names belong; convert them")
+    return labels
+
+
+def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
+    """Labels that are empty, or numbers and not finite; features that are not finite."""
+    faults = Faults(table.file, table.unit) if faults is None else faults
+    noted = faults.columns()
+    if len(bad := bad_labels(table.labels)):
+        faults.add(-1, LABEL, table.first + int(bad[0]), str(table.labels[bad[0]]).strip(), len(bad))
+    if table.features.dtype.kind == "f":
+        for start in range(0, len(table), CHUNK_ROWS):
+            _find_infinite(faults, table.features[start : start + CHUNK_ROWS], table.first + start, noted)
+    if not faults:
+        return ()
+    names = [table.column(index) for index in range(table.features.shape[1])]
+    return tuple(faults.problems(names, "", len(table)))
+
+
+def bad_labels(labels: Array) -> npt.NDArray[np.intp]:
+    """The rows whose label is none. Labels that are numbers must be finite; names may be any."""
+    try:
+        return np.flatnonzero(~np.isfinite(labels.astype(np.float64)))
+    except (ValueError, TypeError):
+        return np.flatnonzero([label is None or not str(label).strip() for label in labels])
+
+
+def _find_infinite(faults: Faults, part: Array, first: int, noted: Set[int]) -> None:
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(part.astype(np.float32, copy=False))
+    if not bad.any():
+        return
+    for kind, there in ((MISSING, bad & np.isnan(part)), (INFINITE, bad & ~np.isnan(part))):
+        for column in sorted({*np.flatnonzero(there.any(axis=0)).tolist()} - noted):
+            rows = np.flatnonzero(there[:, column])
+            faults.add(column, kind, first + int(rows[0]), part[rows[0], column].item(), len(rows))

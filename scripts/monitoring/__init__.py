@@ -1,0 +1,1 @@
+"""Captured requests held against the baseline."""

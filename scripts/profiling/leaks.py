@@ -1,0 +1,67 @@
+"""Features that are the label once more: a model learns nothing else from such data, and its figures look perfect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from scripts.formats.tables import Array, Table, floats
+from scripts.profiling.problems import LEAK, Faults, Problem
+
+_FEWEST_ROWS: Final = 10
+_STEP: Final = 1 << 10  # few columns are left after the first rows
+
+
+class LeakFinder:
+    """Which features equalled the label in every row so far."""
+
+    def __init__(self, width: int) -> None:
+        self._equal: npt.NDArray[np.intp] = np.arange(width)
+        self._rows = 0
+        self._bounds = (np.inf, -np.inf)
+
+    def add(self, features: Array, labels: Array) -> None:
+        """Some rows more. Labels that are names equal no feature."""
+        if not len(self._equal) or not len(labels):
+            return
+        try:
+            with np.errstate(over="ignore"):
+                own = labels.astype(np.float32)
+        except (ValueError, TypeError):
+            self._equal = self._equal[:0]
+            return
+        self._rows += len(own)
+        self._bounds = min(self._bounds[0], float(own.min())), max(self._bounds[1], float(own.max()))
+        for start in range(0, len(own), _STEP):
+            part = floats(features[start : start + _STEP, self._equal])
+            self._equal = self._equal[(part == own[start : start + _STEP, None]).all(axis=0)]
+            if not len(self._equal):
+                return
+
+    def merge(self, other: LeakFinder) -> None:
+        """The rows that another one saw."""
+        self._equal = np.intersect1d(self._equal, other._equal)
+        self._rows += other._rows
+        self._bounds = min(self._bounds[0], other._bounds[0]), max(self._bounds[1], other._bounds[1])
+
+    def problems(self, file: str, names: Sequence[str]) -> list[Problem]:
+        """Those that leak; none where there are few rows, or where all labels are alike."""
+        if self._rows < _FEWEST_ROWS or not self._bounds[0] < self._bounds[1]:
+            return []
+        faults = Faults(file)
+        for index in self._equal.tolist():
+            faults.add(index, LEAK, 1, "", self._rows)
+        return list(faults.problems(names, "", self._rows))
+
+
+def leaks(tables: Sequence[Table]) -> list[Problem]:
+    """The features that equal the label in every row of all tables."""
+    if len({table.features.shape[1] for table in tables}) != 1:
+        return []
+    finder = LeakFinder(tables[0].features.shape[1])
+    for table in tables:
+        finder.add(table.features, table.labels)
+    return finder.problems(tables[0].file, [tables[0].column(index) for index in range(tables[0].features.shape[1])])

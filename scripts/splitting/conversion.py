@@ -1,0 +1,246 @@
+"""Rows of numbers to channels, as a stream: memory does not grow with the rows, and instances need not know each other.
+
+Each instance reads the files that are its share and divides them by the plan that all of them have. What it writes are
+parts; what is true of all data comes from the plan, and is written by the instance that has the first file.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from scripts.errors import ScriptError
+from scripts.formats.csv_lines import csv_lines, label_lines
+from scripts.formats.csv_table import Rows
+from scripts.formats.recordio import write_dense
+from scripts.formats.streams import Stream
+from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats
+from scripts.outputs import Outputs
+from scripts.profiling.fitness import wanted_of
+from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
+from scripts.profiling.profiles import SAMPLE_CELLS, Moments
+from scripts.profiling.surveyed import Survey
+from scripts.splitting.classes import write_classes
+from scripts.splitting.plan import Places, Plan, block_rows
+from scripts.splitting.shuffle import Shuffle
+from scripts.splitting.splits import SPLITS
+from scripts.splitting.targets import Wanted, class_names, real_labels
+
+_AGAIN: Final = "the data changed since they were inspected; inspect them again"
+
+
+@dataclass(frozen=True)
+class Share:
+    """Which of how many instances this is, and how many parts of train it makes."""
+
+    index: int = 0
+    count: int = 1
+    parts: int = 1
+
+    @classmethod
+    def of(cls, resources: Path | None, parts: int) -> Share:
+        """As `resourceconfig.json` says; the only instance where there is none."""
+        if resources is None or not resources.exists():
+            return cls(parts=parts)
+        held = json.loads(resources.read_bytes())
+        return cls(held["hosts"].index(held["current_host"]), len(held["hosts"]), parts)
+
+    def slice(self, rows: int) -> slice:
+        """The share of so many rows that every instance has."""
+        return slice(rows * self.index // self.count, rows * (self.index + 1) // self.count)
+
+    def name(self, stem: str, ending: str) -> str:
+        """What a file of one part is called: features.csv, or features-00001-of-00004.csv."""
+        return f"{stem}{ending}" if self.count == 1 else f"{stem}-{self.index:05}-of-{self.count:05}{ending}"
+
+
+def convert_rows(
+    streams: list[Stream], output: Path, found: Survey, *, task: str, positive_class: str, seed: int, share: Share
+) -> str:
+    """Write the share's parts of all channels below `output`; a line that says what was taken for what, in all data."""
+    plan = Plan.of(found, seed=seed, task=task)
+    wanted = wanted_of(found, plan, task, positive_class)
+    numbers = {(file.key, file.split): number for number, file in enumerate(plan.files)}
+    first = next(number for number, file in enumerate(plan.files) if file.split == plan.source)
+    facts = _facts(found, plan, wanted, task)
+    output.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".shuffle-", dir=output)))
+        outputs = stack.enter_context(Outputs())
+        writing = _Writing(outputs, output, folder, stack, share, plan, wanted)
+        held = [(numbers[stream.key, stream.split], stream) for stream in streams if _known(stream, numbers, plan)]
+        for number, stream in held:
+            writing.read(number, stream, alone=_is_alone(held, plan))
+        writing.end()
+        if wanted:
+            write_classes(outputs, output / "labels", wanted.classes)
+        if writing.moments.rows:
+            path = output / "inspection" / share.name("statistics", ".json")
+            write_statistics(outputs, path, writing.moments, writing.amounts)
+        if any(number == first for number, _ in held) and writing.moments.rows:
+            inspect(outputs, output / "inspection", facts, writing.sample())
+    return described(facts)
+
+
+def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts:
+    amounts = found.amounts
+    return Facts(
+        task=task,
+        seed=plan.seed,
+        files=tuple(file.key for file in plan.files),
+        label=found.label,
+        classes=wanted.classes if wanted else (),
+        counts=plan.counts(),
+        bounds=(amounts.low or 0.0, amounts.high or 0.0) if amounts else (0.0, 0.0),
+        columns=tuple(column.name for column in found.columns) if found.named else (),
+        width=len(found.columns),
+    )
+
+
+def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -> bool:
+    """Raises `ScriptError` for a file that was not inspected, or whose label is found elsewhere now."""
+    number = numbers.get((stream.key, stream.split))
+    if number is None:
+        raise ScriptError(f"{stream.key}: {_AGAIN}")
+    if plan.files[number].label != stream.table.label:
+        raise ScriptError(
+            f"{stream.key}: its header is in another file, which another instance has; give every file a header, or "
+            "ProcessingInstanceCount=1"
+        )
+    return True
+
+
+def _is_alone(held: list[tuple[int, Stream]], plan: Plan) -> bool:
+    """Whether there is but one file to take train from, and but one part of this."""
+    return sum(plan.files[number].split == plan.source for number, _ in held) == 1
+
+
+@dataclass
+class _Writing:
+    """The files of one instance as they are written."""
+
+    outputs: Outputs
+    output: Path
+    folder: Path
+    stack: ExitStack
+    share: Share
+    plan: Plan
+    wanted: Wanted | None
+    shuffle: Shuffle | None = None
+    moments: Moments = field(default_factory=lambda: Moments(0))
+    amounts: dict[str, Moments] = field(default_factory=dict)
+    _streams: dict[Path, Any] = field(default_factory=dict)
+    _sample: list[tuple[Array, Floats, Array]] = field(default_factory=list)
+    _sampled: int = 0
+
+    def read(self, number: int, stream: Stream, *, alone: bool) -> None:
+        """All rows of one file. `ScriptError` where they are not those that were inspected."""
+        file = self.plan.files[number]
+        if not self.moments.rows:
+            self.moments = Moments(stream.width)
+        starts = self.plan.starts(number)
+        rows = 0
+        for block, (features, labels) in enumerate(_blocks(stream)):
+            if not np.isfinite(features).all():
+                raise ScriptError(f"{file.key}: a feature is no finite number; {_AGAIN}")
+            rows += len(labels)
+            names = class_names(labels, as_numbers=self.plan.as_numbers) if self.wanted else labels
+            divided = {"train" if file.split == "all" else file.split: np.arange(len(labels))}
+            if file.split == self.plan.source:
+                divided = self.plan.divided(number, block, names, starts)
+            at_once = alone and block == 0 and rows == file.rows
+            for name in SPLITS:
+                if name in divided and len(divided[name]):
+                    self._take(name, divided[name], features, labels, names, at_once=at_once)
+        if rows != file.rows:
+            raise ScriptError(f"{file.key}: {rows} rows where {file.rows} were inspected; {_AGAIN}")
+
+    def _take(self, name: str, rows: Places, features: Array, labels: Array, names: Array, *, at_once: bool) -> None:
+        """Some rows of a split, of one block."""
+        values = self.wanted.labels(names[rows]) if self.wanted else real_labels(name, labels[rows])
+        if not self.wanted:
+            self.amounts.setdefault(name, Moments(1)).count(values[:, None].astype(np.float64))
+        if name == "train":
+            self._keep(features, rows, values, names)
+        for start in range(0, len(rows), CHUNK_ROWS):
+            part = slice(start, start + CHUNK_ROWS)
+            chunk = floats(features[rows[part]])
+            if name == "train":
+                self.moments.count(chunk)
+            if name == "train" and not at_once:
+                self._shuffling(features.shape[1]).add(chunk, values[part])
+            else:
+                self._write(name, chunk, values[part])
+
+    def _shuffling(self, width: int) -> Shuffle:
+        if self.shuffle is None:
+            rows = sum(file.rows for file in self.plan.files if file.split == self.plan.source)
+            self.shuffle = Shuffle(self.folder, rows, width, (self.plan.seed, self.share.index, 1))
+            self.stack.callback(self.shuffle.close)
+        return self.shuffle
+
+    def end(self) -> None:
+        """What was shuffled comes last."""
+        if self.shuffle is not None:
+            for features, labels in self.shuffle.shuffled():
+                self._write("train", features, labels)
+
+    def _write(self, name: str, features: Floats, labels: Floats) -> None:
+        parts = self.share.parts if name == "train" else 1
+        pieces = zip(np.array_split(features, parts), np.array_split(labels, parts), strict=True)
+        for number, (piece, own) in enumerate(pieces, self.share.index * parts):
+            if len(own):
+                write_dense(self._open(self.output / name / f"part-{number:05}.recordio"), piece, own)
+        if name == "test":
+            self._open(self.output / "features" / self.share.name("features", ".csv")).write(csv_lines(features))
+            self._open(self.output / "labels" / self.share.name("labels", ".csv")).write(label_lines(labels))
+
+    def _open(self, path: Path) -> Any:
+        if path not in self._streams:
+            self._streams[path] = self.outputs.open(path)
+        return self._streams[path]
+
+    def _keep(self, features: Array, rows: Places, labels: Floats, names: Array) -> None:
+        """The first rows of train, for pictures."""
+        most = min(SAMPLE_ROWS, max(1, 4 * SAMPLE_CELLS // features.shape[1])) - self._sampled
+        if most > 0:
+            chosen = rows[:most]
+            self._sample.append((features[chosen], labels[:most], names[chosen]))
+            self._sampled += len(chosen)
+
+    def sample(self) -> FirstRows:
+        """These rows."""
+        features, labels, names = zip(*self._sample, strict=True)
+        return FirstRows(np.concatenate(features), np.concatenate(labels), np.concatenate(names))
+
+
+def _blocks(stream: Stream) -> Iterator[Rows]:
+    """The rows in blocks of equal size, the last of which may be smaller."""
+    held: list[Rows] = []
+    for features, labels in stream.rows():
+        size = block_rows(stream.width, features.dtype.itemsize)
+        while len(labels):
+            there = sum(len(own) for _, own in held)
+            held.append((features[: size - there], labels[: size - there]))
+            features, labels = features[size - there :], labels[size - there :]
+            if there + len(held[-1][1]) == size:
+                yield _joined(held)
+                held.clear()
+    if held:
+        yield _joined(held)
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    labels = [own for _, own in parts]
+    if any(part.dtype.kind in "OU" for part in labels):
+        labels = [part.astype(object) for part in labels]
+    return np.concatenate([features for features, _ in parts]), np.concatenate(labels)

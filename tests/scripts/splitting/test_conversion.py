@@ -1,0 +1,205 @@
+"""Conversion by several instances: each sees its files alone, and together they make what one would make."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from scripts import convert, inspect_data
+from scripts.formats import csv_table
+from scripts.formats.recordio import read
+from scripts.profiling import profiles
+from scripts.profiling.inspection import read_statistics
+from scripts.splitting import conversion, plan, shuffle
+
+SPLITS = ("train", "validation", "test")
+BINARY = ("--task", "binary_classifier", "--positive-class", "b")
+
+
+def tables(folder: Path, sizes: tuple[int, ...], classes: str = "aaabbc") -> None:
+    """CSV files whose first feature tells rows apart."""
+    folder.mkdir(parents=True)
+    random, row = np.random.default_rng(4), 0
+    for number, size in enumerate(sizes):
+        lines = ["y,row,noise"]
+        for _ in range(size):
+            lines.append(f"{classes[random.integers(len(classes))]},{row},{random.normal():.5f}")
+            row += 1
+        (folder / f"rows-{number}.csv").write_text("\n".join(lines) + "\n")
+
+
+def inspected(data: Path, output: Path, *more: str) -> Path:
+    assert inspect_data.main(["--data", str(data), "--output", str(output), *more]) == 0
+    return output
+
+
+def converted(tmp_path: Path, instances: int, *more: str, parts: int = 1) -> Path:
+    """The outputs of so many instances in one folder, as S3 gathers them; data are dealt out as S3's keys are."""
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    files, hosts = sorted((tmp_path / "data").iterdir()), [f"algo-{number + 1}" for number in range(instances)]
+    gathered = tmp_path / f"out-{instances}-{parts}"
+    for number, host in enumerate(hosts):
+        own = tmp_path / f"instance-{instances}-{number}"
+        (own / "data").mkdir(parents=True, exist_ok=True)
+        for file in files[number::instances]:
+            shutil.copy(file, own / "data")
+        (own / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
+        given = {"data": own / "data", "output": own / "out", "baseline": baseline, "resources": own / "resources.json"}
+        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        words += ["--parts", str(parts), "--seed", "7", "--message", str(own / "message")]
+        assert convert.main([*words, *(more or BINARY)]) == 0
+        assert bool((own / "message").read_text()) == (number == 0), "what is true of all data is said once"
+        shutil.copytree(own / "out", gathered, dirs_exist_ok=True)
+    return gathered
+
+
+def rows(folder: Path) -> Iterator[tuple[float, ...]]:
+    for path in sorted(folder.glob("*.recordio")):
+        with path.open("rb") as stream:
+            for chunk in read(stream):
+                assert chunk.labels is not None
+                yield from map(tuple, np.column_stack([np.asarray(chunk.features), chunk.labels]).tolist())
+
+
+@pytest.mark.parametrize("block", [150, 40_000_000], ids=["many blocks", "one block a file"])
+@pytest.mark.parametrize("task", ["binary_classifier", "multiclass_classifier"])
+def test_one_two_and_four_instances_make_the_same_rows_of_each_split(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, task: str
+) -> None:
+    monkeypatch.setattr(plan, "BLOCK_BYTES", block)
+    monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 7)
+    monkeypatch.setattr(shuffle, "_PILE_BYTES", 2000)
+    tables(tmp_path / "data", (130, 1, 88, 40, 61))
+    made = {count: converted(tmp_path, count, "--task", task, "--positive-class", "b") for count in (1, 2, 4)}
+    found = {count: {name: list(rows(output / name)) for name in SPLITS} for count, output in made.items()}
+    for name in SPLITS:
+        assert sorted(found[1][name]) == sorted(found[2][name]) == sorted(found[4][name])
+    assert sorted(row[0] for name in SPLITS for row in found[1][name]) == list(range(320)), "each row once"
+    classes = json.loads((made[4] / "labels" / "_classes.json").read_text())
+    totals = Counter(row[2] for name in SPLITS for row in found[1][name])
+    for name in SPLITS[1:]:
+        for label, count in Counter(row[2] for row in found[1][name]).items():
+            assert abs(count - totals[label] / 10) <= len(classes), "as many of each class as of the others"
+    for output in made.values():
+        told = json.loads((output / "inspection" / "inspection.json").read_text())
+        assert {name: told["splits"][name]["rows"] for name in SPLITS} == {n: len(found[1][n]) for n in SPLITS}
+        counted = read_statistics(output / "inspection")
+        train = np.array(found[1]["train"])[:, :2]
+        assert counted is not None and counted.rows == len(train)
+        np.testing.assert_allclose(counted.deviation, train.std(axis=0), rtol=1e-6)
+
+
+def test_features_and_labels_of_test_stay_together_in_the_order_of_their_names(tmp_path: Path) -> None:
+    tables(tmp_path / "data", (130, 1, 88, 40, 61))
+    for count in (1, 2):
+        output = converted(tmp_path, count)
+        lines = [
+            np.loadtxt(path, delimiter=",", ndmin=2)
+            for name in ("features", "labels")
+            for path in sorted((output / name).glob("*.csv"))
+        ]
+        assert len(lines) == 2 * count
+        together = np.column_stack([np.concatenate(lines[:count]), np.concatenate(lines[count:])]).astype(np.float32)
+        np.testing.assert_array_equal(together, np.array(list(rows(output / "test")), np.float32))
+
+
+def test_train_comes_in_parts_for_as_many_instances_as_learn(tmp_path: Path) -> None:
+    tables(tmp_path / "data", (130, 88))
+    output = converted(tmp_path, 2, parts=3)
+    sizes = [path.stat().st_size for path in sorted((output / "train").iterdir())]
+    assert len(sizes) == 6
+    for own in (sizes[:3], sizes[3:]):
+        assert min(own) > 0.9 * max(own)
+    assert [path.name for path in sorted((output / "test").iterdir())] == ["part-00000.recordio", "part-00001.recordio"]
+
+
+def test_more_instances_than_files_leave_some_without_work(tmp_path: Path) -> None:
+    tables(tmp_path / "data", (130,))
+    one, three = converted(tmp_path, 1), converted(tmp_path, 3)
+    assert list(rows(one / "train")) == list(rows(three / "train"))
+
+
+def test_of_a_table_each_instance_treats_its_share_by_the_same_treatment(tmp_path: Path) -> None:
+    """Each has all files, so that they are not dealt out."""
+    tables(tmp_path / "data", (130, 88))
+    text = (tmp_path / "data" / "rows-0.csv").read_text().replace(",5,", ",,").replace(",6,", ",,")
+    (tmp_path / "data" / "rows-0.csv").write_text(text)
+    made = []
+    for count in (1, 3):
+        hosts = [f"algo-{number + 1}" for number in range(count)]
+        for number, host in enumerate(hosts):
+            (tmp_path / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
+            given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / f"{count}-{number}")]
+            more = ["--features", "table", "--parts", "2", "--resources", str(tmp_path / "resources.json")]
+            assert convert.main([*given, *more, *BINARY]) == 0
+            shutil.copytree(tmp_path / f"{count}-{number}", tmp_path / f"out-{count}", dirs_exist_ok=True)
+        made.append(tmp_path / f"out-{count}")
+    one, three = made
+    for name in SPLITS:
+        assert sorted(rows(one / name)) == sorted(rows(three / name))
+    assert len(list((three / "train").iterdir())) == 6
+    for name in ("features", "labels"):
+        joined = ["".join(path.read_text() for path in sorted((of / name).glob("*.csv"))) for of in made]
+        assert joined[0] == joined[1]
+    assert len({(of / "inspection" / "featurizer.json").read_text() for of in made}) == 1
+
+
+def test_train_is_truly_shuffled_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 50)
+    monkeypatch.setattr(shuffle, "_PILE_BYTES", 5000)
+    tables(tmp_path / "data", (4000,))
+    order = np.array([row[0] for row in rows(converted(tmp_path, 1) / "train")])
+    assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.06
+    quarters = np.histogram2d(order, np.arange(len(order)), bins=4)[0]
+    assert quarters.min() > 140 and quarters.max() < 260, "every part of the data is in every part of train"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data: (data / "more.csv").write_text("y,row,noise\na,1,2\n"), "more.csv: the data changed since"),
+        (lambda data: (data / "rows-0.csv").write_text("y,row,noise\na,1,2\n"), "rows-0.csv: 1 rows where 90 were"),
+        (lambda data: (data / "rows-0.csv").write_text("y,row,noise\nz,1,2\n"), "the label 'z' was not there when"),
+        (lambda data: (data / "rows-0.csv").write_text("y,row,noise\na,1,inf\n"), "no finite number"),
+    ],
+    ids=["more", "fewer rows", "another class", "infinite"],
+)
+def test_data_that_changed_after_they_were_inspected_are_refused(tmp_path: Path, change: Any, reason: str) -> None:
+    tables(tmp_path / "data", (90, 20))
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    change(tmp_path / "data")
+    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    assert convert.main([*given, *BINARY, "--message", str(tmp_path / "message")]) == 1
+    assert reason in (tmp_path / "message").read_text()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+@pytest.mark.long
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(shuffle, "_PILE_BYTES", 50_000)
+    monkeypatch.setattr(csv_table, "_CHUNK_VALUES", 10_000)
+    monkeypatch.setattr(profiles, "_SAMPLE_ROWS", (10, 10))
+    monkeypatch.setattr(conversion, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(conversion, "inspect", lambda *_: None)
+    peaks = []
+    for count in (20_000, 20_000, 80_000):  # what is loaded once counts in the first
+        (tmp_path / "rows.csv").write_text(
+            "".join(f"{row % 2},{row},{row % 7},1,2,3,4,5,6,7\n" for row in range(count))
+        )
+        tracemalloc.start()
+        baseline = inspected(tmp_path / "rows.csv", tmp_path / f"baseline-{count}", "--label-column", "first")
+        given = ["--data", str(tmp_path / "rows.csv"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+        assert convert.main([*given, "--label-column", "first", "--task", "binary_classifier"]) == 0
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.5 * peaks[1], peaks
