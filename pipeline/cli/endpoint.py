@@ -53,7 +53,7 @@ def delete(
     endpoint: Name = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete the endpoint, the alarms of its rollouts and its autoscaling."""
+    """Delete the endpoint with its alarms and autoscaling."""
     from pipeline.operate import endpoint as api
 
     settings, clients = where.opened()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import rules, webhooks
+from pipeline import api_destinations, rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.delivery import wanted_rules
@@ -46,9 +46,11 @@ WISHES = Wishes("canary", 50, 60, 3600, max_error_percent=1, max_latency_ms=500,
 def made(clients: Clients) -> None:
     """What upsert, schedule and a rollout make."""
     clients.other("secretsmanager").create_secret(Name="hook", SecretString="https://hooks.example.com/x")
-    hook = webhooks.plan(webhooks.wanted(clients, "demo", "hook"), webhooks.read(clients, "demo"))
+    hook = api_destinations.plan(
+        api_destinations.wanted(clients, "demo", "hook"), api_destinations.read(clients, "demo")
+    )
     assert hook is not None
-    webhooks.apply(clients, hook)
+    api_destinations.apply(clients, hook)
     for rule in rules.plan(wanted_rules(SETTINGS), rules.read(clients, "demo")):
         rules.apply(clients, rule)
     nightly = schedule.plan(schedule.PipelineSchedule("demo-nightly", "rate(1 day)", SETTINGS.role), ())

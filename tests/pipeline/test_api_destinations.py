@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import rules, webhooks
+from pipeline import api_destinations, rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings, load
 from pipeline.deploy.delivery import wanted_rules
@@ -37,10 +37,12 @@ def put(clients: Clients, url: str = URL) -> list[str]:
     names = [item["Name"] for item in secrets.list_secrets()["SecretList"]]
     (secrets.put_secret_value if "demo/hook" in names else _created(secrets))(SecretId="demo/hook", SecretString=url)
     said = []
-    change = webhooks.plan(webhooks.wanted(clients, "demo", "demo/hook"), webhooks.read(clients, "demo"))
+    change = api_destinations.plan(
+        api_destinations.wanted(clients, "demo", "demo/hook"), api_destinations.read(clients, "demo")
+    )
     if change:
-        said.append(webhooks.describe(change))
-        webhooks.apply(clients, change)
+        said.append(api_destinations.describe(change))
+        api_destinations.apply(clients, change)
     for rule in rules.plan(wanted_rules(settings()), rules.read(clients, "demo")):
         said.append(rules.describe(rule))
         rules.apply(clients, rule)
@@ -74,7 +76,7 @@ def test_the_destination_and_its_connection_are_made_changed_and_never_show_the_
         assert json.loads(target["InputTransformer"]["InputTemplate"])["text"].startswith("demo: step <step> failed")
         again = put(clients, URL + "2")
         assert again == ["~ webhook demo-notify: another address"]
-        shown = [*first, *again, repr(webhooks.wanted(clients, "demo", "demo/hook"))]
+        shown = [*first, *again, repr(api_destinations.wanted(clients, "demo", "demo/hook"))]
         assert not any("hooks.example.com" in line for line in shown)
 
 
@@ -97,7 +99,7 @@ def test_an_address_that_is_none_and_a_sixth_target_are_refused() -> None:
     with aws_alone() as clients:
         clients.other("secretsmanager").create_secret(Name="demo/hook", SecretString="people")
         with pytest.raises(UsageError, match="demo/hook does not hold the address of a webhook"):
-            webhooks.wanted(clients, "demo", "demo/hook")
+            api_destinations.wanted(clients, "demo", "demo/hook")
     with pytest.raises(SettingsError, match="at most 5 targets"):
         load(flags={"notify": ",".join(["webhook=x", *(f"{TOPIC}{at}" for at in range(5))])}, variables={})
 
@@ -120,7 +122,7 @@ def told(tmp_path: Path) -> Iterator[tuple[Any, Clients]]:
         yield local, clients
         for item in clients.other("events").list_rules()["Rules"]:
             rules.remove(clients.other("events"), item["Name"])
-        webhooks.remove(clients.other("events"), "demo-notify")
+        api_destinations.remove(clients.other("events"), "demo-notify")
 
 
 def test_on_localhost_the_console_shows_what_topic_and_webhook_are_told(told: tuple[Any, Clients]) -> None:
