@@ -63,7 +63,7 @@ docs: $(DEVELOPER) ## write the parts of the documentation that are made from th
 	$(BIN)/python -m tests.support.docs
 
 torture: $(DEVELOPER) ## kill, soak and fuzz tests and examples at full length, all that is long, the scripts in the newest versions
-	PIPELINE_TORTURE=full $(BIN)/python -m pytest -m "torture or long or hypothesis" $(ARGS)
+	PIPELINE_TORTURE=full $(BIN)/python -m pytest -n 2 --dist loadfile -m "torture or long or hypothesis" $(ARGS)
 	$(BIN)/python -m pytest -m "not hypothesis" tests/scripts
 
 bench: $(DEVELOPER) ## measure speed and memory beside a peer
