@@ -7,6 +7,7 @@ files of a model that stays, an execution that runs, an approved version. An end
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -46,6 +47,9 @@ class RemainsKind(IntEnum):
     MODEL = 2
     MODEL_PACKAGE = 3
     EXECUTION_FILES = 4
+    PIPELINE = 5
+    MODEL_PACKAGE_GROUP = 6
+    FOLDER = 7
 
     @property
     def title(self) -> str:
@@ -164,7 +168,6 @@ def _way_out(item: Item, stay: Sequence[Item]) -> str:
 
 
 def _remove(clients: Clients, item: Item) -> None:
-    sagemaker = clients.sagemaker
     match item.kind:
         case RemainsKind.RULE:
             rules.remove(clients.other("events"), item.address)
@@ -176,14 +179,26 @@ def _remove(clients: Clients, item: Item) -> None:
             scaling.apply(clients, scaling.RemoveScaling(item.address))
         case RemainsKind.ENDPOINT:
             remove_endpoint(clients, item.address)
+        case RemainsKind.EXECUTION_FILES | RemainsKind.FOLDER:
+            _remove_files(clients, item.address)
+        case _:
+            _delete(clients, item)
+
+
+def _delete(clients: Clients, item: Item) -> None:
+    """What one request to SageMaker deletes."""
+    sagemaker = clients.sagemaker
+    match item.kind:
         case RemainsKind.ENDPOINT_CONFIG:
             sagemaker.delete_endpoint_config(EndpointConfigName=item.address)
         case RemainsKind.MODEL:
             sagemaker.delete_model(ModelName=item.address)
         case RemainsKind.MODEL_PACKAGE:
             sagemaker.delete_model_package(ModelPackageName=item.address)
-        case RemainsKind.EXECUTION_FILES:
-            _remove_files(clients, item.address)
+        case RemainsKind.PIPELINE:
+            sagemaker.delete_pipeline(PipelineName=item.address, ClientRequestToken=uuid.uuid4().hex)
+        case RemainsKind.MODEL_PACKAGE_GROUP:
+            sagemaker.delete_model_package_group(ModelPackageGroupName=item.address)
 
 
 def remove_endpoint(clients: Clients, name: str) -> None:

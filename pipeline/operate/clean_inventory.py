@@ -1,4 +1,4 @@
-"""Finds what a pipeline's executions made: endpoints, configurations, models, versions, files in S3.
+"""Finds what a pipeline and its executions made: endpoints, models, versions, files in S3, the pipelines themselves.
 
 The service tags what a step makes with the execution's ARN, so that tag decides; where it is missing, as on an
 endpoint that was made by hand for the pipeline, the settings' own tags and the pipeline's name decide together.
@@ -37,6 +37,9 @@ def inventory(clients: Clients, settings: Settings) -> tuple[Item, ...]:
             *reader.packages(),
             *reader.execution_files(),
             *reader.in_force(),
+            *reader.pipelines(),
+            *reader.group(),
+            *reader.folders(),
         )
 
 
@@ -97,6 +100,7 @@ class _Reader:
             status = found.get("ModelApprovalStatus", "")
             members = ("InferenceSpecification", "ModelMetrics", "CustomerMetadataProperties")
             used = self._files([found.get(member, {}) for member in members])
+            used |= {(RemainsKind.MODEL_PACKAGE_GROUP, group)}
             yield Item(
                 RemainsKind.MODEL_PACKAGE,
                 arn.rpartition("model-package/")[2],
@@ -107,23 +111,9 @@ class _Reader:
             )
 
     def execution_files(self) -> Iterator[Item]:
-        from botocore.exceptions import ClientError
-
         bucket, below = self.settings.bucket, f"{self.settings.prefix}/"
         started = self._executions()
-        lists = self.clients.s3.get_paginator("list_objects_v2")
-        try:
-            prefixes = [
-                found["Prefix"]
-                for folder in (EXECUTIONS, PROMOTED)
-                for page in lists.paginate(Bucket=bucket, Prefix=f"{below}{folder}", Delimiter="/")
-                for found in page.get("CommonPrefixes", [])
-            ]
-        except ClientError as error:
-            if error_code(error) == "NoSuchBucket":
-                return
-            raise
-        for prefix in prefixes:
+        for prefix in [found for folder in (EXECUTIONS, PROMOTED) for found in self._folders(f"{below}{folder}")]:
             name = prefix.removeprefix(below).removeprefix(EXECUTIONS).rstrip("/")
             when, status = started.get(name) or (self._newest(bucket, prefix), "")
             running = f"the execution is {status}" if status and status not in TERMINAL else ""
@@ -139,6 +129,60 @@ class _Reader:
             yield _in_force(RemainsKind.SCHEDULE, found.name, found.expression)
         if scales := scaling.read(self.clients, endpoint := self.settings.endpoint):
             yield _in_force(RemainsKind.SCALING, endpoint, scaling.told(scales))
+
+    def pipelines(self) -> Iterator[Item]:
+        """The deployed pipelines, each with its executions' history; their definitions name the code in S3."""
+        for name in map(self.settings.name_of, PipelineKind):
+            if found := self._there("describe_pipeline", PipelineName=name):
+                code = frozenset({(RemainsKind.FOLDER, "code/")})
+                changed = found["LastModifiedTime"]
+                yield Item(RemainsKind.PIPELINE, name, name, changed, code, by_name_only="goes by name only")
+
+    def group(self) -> Iterator[Item]:
+        """The registry's group."""
+        name = self.settings.model_group
+        if found := self._there("describe_model_package_group", ModelPackageGroupName=name):
+            changed = found["CreationTime"]
+            yield Item(RemainsKind.MODEL_PACKAGE_GROUP, name, name, changed, by_name_only="goes by name only")
+
+    def folders(self) -> Iterator[Item]:
+        """What else lies below the prefix: code, raw data, captured requests."""
+        bucket, below = self.settings.bucket, f"{self.settings.prefix}/"
+        for prefix in self._folders(below):
+            name = prefix.removeprefix(below)
+            if name not in (EXECUTIONS, PROMOTED):
+                changed = self._newest(bucket, prefix)
+                yield Item(
+                    RemainsKind.FOLDER, name, f"s3://{bucket}/{prefix}", changed, by_name_only="goes by name only"
+                )
+
+    def _folders(self, below: str) -> list[str]:
+        """The prefixes one level below one, none where there is no bucket."""
+        from botocore.exceptions import ClientError
+
+        pages = self.clients.s3.get_paginator("list_objects_v2")
+        try:
+            return [
+                found["Prefix"]
+                for page in pages.paginate(Bucket=self.settings.bucket, Prefix=below, Delimiter="/")
+                for found in page.get("CommonPrefixes", [])
+            ]
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket":
+                return []
+            raise
+
+    def _there(self, operation: str, **request: str) -> Mapping[str, Any]:
+        """What describes one thing, empty where there is none."""
+        from botocore.exceptions import ClientError
+
+        try:
+            found: Mapping[str, Any] = getattr(self.clients.sagemaker, operation)(**request)
+        except ClientError as error:
+            if is_absent(error):
+                return {}
+            raise
+        return found
 
     def _executions(self) -> dict[str, tuple[datetime, str]]:
         from botocore.exceptions import ClientError

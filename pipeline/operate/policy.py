@@ -18,7 +18,6 @@ from pipeline.config.settings import Settings
 from pipeline.definition.cache_forecast import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
-from pipeline.operate.clean import EXECUTIONS, PROMOTED
 from pipeline.operate.policy_statements import LOOKS_AT_SCALING, Names, Statement, allow, sagemaker, scaling, webhook
 from pipeline.rules import PURPOSES, rule_name
 from steps.names import COMPARE_APPROVED
@@ -230,8 +229,10 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield allow("Clean", sagemaker(["DeleteEndpointConfig", "DeleteModel"]), made)
     alarms = [names.arn("cloudwatch", f"alarm:{settings.endpoint}-*")]
     yield allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
-    files = [names.s3(f"{settings.bucket}/{settings.prefix}/{folder}*") for folder in (EXECUTIONS, PROMOTED)]
-    yield allow("CleanFiles", ["s3:DeleteObject"], files)
+    yield allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/*")])
+    yield allow("CleanPipelines", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.name.lower()}"))
+    group = names.sagemaker(f"model-package-group/{settings.model_group}")
+    yield allow("CleanGroup", ["sagemaker:DeleteModelPackageGroup"], group)
     # What others made is looked at too: it may use what is to be removed.
     listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
     looks = [f"{name}s" if name.startswith("List") else name for name in listed]

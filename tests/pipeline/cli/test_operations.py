@@ -40,6 +40,8 @@ def test_clean_lists_asks_and_removes(demo: Commands, local: LocalService) -> No
         "model package demo/2 0 min",
         f"execution files {first} 0 min the model package demo/1 needs it",
         f"execution files {second} 0 min the model package demo/2 needs it",
+        "pipeline demo 0 min goes by name only",
+        "model package group demo 0 min the model package demo/1 needs it",
         "remove by name, or by age: --older-than 30d",
     ]
     asked = demo("clean", "--older-than", "0d")

@@ -205,6 +205,7 @@ def test_an_approved_version_and_its_files_stay_on_localhost(local: LocalService
     assert {item.name: item.stays for item in plan.stay} == {
         "demo/1": "it is approved",
         kept: "the model package demo/1 needs it",
+        "demo": "the model package demo/1 needs it",
     }
     apply(clients, plan)
     assert [model.version for model in registry.models(clients, "demo")] == [1]
@@ -220,11 +221,12 @@ def test_a_running_execution_keeps_its_files(local: LocalService) -> None:
     execution = arn.rpartition("/")[2]
     wait_step(local, arn, "Work", "Executing")
     local.s3.put_object(Bucket=BUCKET, Key=f"running/executions/{execution}/x", Body=b"")
-    (item,) = inventory(clients_of(local), settings)
+    (item, pipeline) = inventory(clients_of(local), settings)
     assert (item.name, item.stays) == (execution, "the execution is Executing")
+    assert pipeline.key == (RemainsKind.PIPELINE, "running")
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
     wait(local, arn)
-    (item,) = inventory(clients_of(local), settings)
+    (item, _) = inventory(clients_of(local), settings)
     assert item.stays == ""
 
 

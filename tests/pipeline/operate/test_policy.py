@@ -145,7 +145,7 @@ def test_who_has_an_endpoint_scale_may_do_what_application_auto_scaling_asks_of_
     [
         ("sagemaker:DeleteEndpoint", sagemaker("endpoint/another")),
         ("sagemaker:DeleteModel", sagemaker("model/somebody-elses")),
-        ("s3:DeleteObject", "arn:aws:s3:::demo-bucket/demo/code/abc/scripts/convert.py"),
+        ("s3:DeleteObject", "arn:aws:s3:::demo-bucket/another/code/abc/scripts/convert.py"),
         ("sagemaker:UpdateModelPackage", sagemaker("model-package/another/1")),
     ],
 )
