@@ -11,10 +11,12 @@ from pipeline import scaling
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import ServiceError
+from pipeline.operate import policy
 from pipeline.operate.clean import remove_endpoint
 from scripts.endpoints.deployment import Deployment
 from scripts.endpoints.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
-from tests.support.calls import Refusal, recording, refused
+from tests.pipeline.operate.test_policy import allows
+from tests.support.calls import Calls, Refusal, recording, refused
 from tests.support.clients import aws_alone
 
 ROLLOUT = {"min_instances": 2, "max_instances": 6, "invocations_per_instance": 700}
@@ -150,3 +152,19 @@ def test_an_endpoint_that_is_deleted_scales_no_more(aws: Clients) -> None:
     remove_endpoint(aws, "demo")
     assert registered(aws) == ([], [])
     remove(aws.other(SERVICE), "demo")
+
+
+def test_the_policies_allow_each_call_that_scaling_makes(aws: Clients) -> None:
+    deployed(aws, "one")
+    calls, client = Calls(), aws.other(SERVICE)
+    calls.listen(client)
+    put(client, "demo", WISHED)
+    with kept(client, "demo", WISHED):
+        pass
+    made = {f"{SERVICE}:{operation}" for operation in calls.names}
+    assert len(made) == 6
+    target = f"arn:aws:{SERVICE}:us-east-1:123456789012:scalable-target/0123"
+    for role in ("pipeline", "ci", "engineer"):
+        document = policy.policy(role, settings(**ROLLOUT), {"Steps": []})
+        allowed = {call for call in made if allows(document, call, target)}
+        assert allowed == made, role
