@@ -178,6 +178,7 @@ def test_05_a_parameter_is_predicted_to_run_its_step_again_and_no_other_and_so_i
     assert desk.reused() == will_be_reused(predicted)
     assert will_be_reused(desk.plan("--like", "latest")) == ["InspectData", "ConvertData", "TrainModel"]
     assert will_be_reused(desk.plan("--like", "latest", "--param", "Epochs=6")) == ["InspectData", "ConvertData"]
+    assert will_be_reused(desk.plan("--like", "latest", "--no-cache")) == []
     unknown = desk.run("plan", "--local", "--like", "none")
     assert (unknown.code, unknown.err.splitlines()[1]) == (1, f"error: {NAME} has no execution 'none'")
 
