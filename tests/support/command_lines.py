@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tests.support.docs import ROOT
 
-COMMANDS: Final = ("pipeline", ".venv/bin/pipeline")
+COMMANDS: Final = ("pipeline", ".venv/bin/pipeline", "../.venv/bin/pipeline")
 
 
 def targets() -> set[str]:
