@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients, error_code, is_absent, translated
 from pipeline.config.settings import Settings
 from scripts.endpoints import scaling
 from scripts.endpoints.scaling import Scaling
@@ -115,7 +115,7 @@ def _serves(clients: Clients, endpoint: str) -> bool:
         try:
             found: Mapping[str, object] = clients.sagemaker.describe_endpoint(EndpointName=endpoint)
         except ClientError as error:
-            if "Could not find" not in str(error):
-                raise
-            return False
+            if is_absent(error):
+                return False
+            raise
     return found["EndpointStatus"] == "InService"

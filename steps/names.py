@@ -1,4 +1,4 @@
-"""The names of the steps that others look for: rules match them, policies, reports and the follow view read them.
+"""The names that others look for: of steps, which rules match and policies, reports and the follow view read; of a tag.
 
 Nothing of the SDK is imported here, so that who only wants a name need not wait for it.
 """
@@ -13,3 +13,6 @@ COMPARE_APPROVED: Final = "CompareApproved"
 REJECT_MODEL: Final = "RejectModel"
 VALIDATE_ENDPOINT: Final = "ValidateEndpoint"
 REPORT_DRIFT: Final = "ReportDrift"
+
+SCRIPT_TAG: Final = "pipeline-execution"
+"""The tag by which `clean` knows what a script made: SageMaker marks only what a step of its own makes."""

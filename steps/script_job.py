@@ -21,15 +21,13 @@ from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 
 from steps.context import Context
+from steps.names import SCRIPT_TAG
 
 CODE: Final = "/opt/ml/processing/input/code"
 MESSAGE: Final = "/opt/ml/output/message"
 CONFIGURATION: Final = "/opt/ml/config/processingjobconfig.json"
 RESOURCES: Final = "/opt/ml/config/resourceconfig.json"
 """Where the service tells each instance which one it is."""
-
-MADE_BY: Final = "pipeline-execution"
-"""The tag by which `clean` knows what a script made: SageMaker marks only what a step of its own makes."""
 
 Options = Sequence[tuple[str, Any]]
 """Long options in their order, without the dashes, and their values."""
@@ -47,7 +45,7 @@ def output_folder(name: str) -> str:
 
 def tags_of(context: Context) -> Options:
     """The options that tell a script the tags of what it makes."""
-    made_by = Join(on="=", values=[MADE_BY, ExecutionVariables.PIPELINE_EXECUTION_ARN])
+    made_by = Join(on="=", values=[SCRIPT_TAG, ExecutionVariables.PIPELINE_EXECUTION_ARN])
     return [*(("tag", f"{key}={value}") for key, value in context.tags), ("tag", made_by)]
 
 

@@ -19,10 +19,9 @@ from pipeline.config.settings import Settings
 from pipeline.executions.executions import TERMINAL
 from pipeline.operate import schedule
 from pipeline.operate.clean import EXECUTIONS, PROMOTED, Item, RemainsKind
+from steps.names import SCRIPT_TAG
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
-SCRIPT_TAG: Final = "pipeline-execution"
-"""That of what a script made by the API in an execution (`steps.rollout_endpoint`)."""
 _BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 

@@ -230,7 +230,7 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     alarms = [names.arn("cloudwatch", f"alarm:{settings.endpoint}-*")]
     yield allow("CleanAlarms", ["cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms"], alarms)
     yield allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/*")])
-    yield allow("CleanPipelines", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.name.lower()}"))
+    yield allow("CleanPipelines", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.name}"))
     group = names.sagemaker(f"model-package-group/{settings.model_group}")
     yield allow("CleanGroup", ["sagemaker:DeleteModelPackageGroup"], group)
     # What others made is looked at too: it may use what is to be removed.

@@ -94,8 +94,10 @@ def remove(client: Any, endpoint: str) -> None:
 
 @contextmanager
 def kept(client: Any, endpoint: str, wished: Scaling | None) -> Iterator[Mapping[str, Any]]:
-    """No scaling within the block, `wished` after it; gives what UpdateEndpoint is to be told. Nothing is asked where
-    nothing is wished."""
+    """No scaling within the block, `wished` after it; gives what UpdateEndpoint is to be told.
+
+    Nothing is asked where nothing is wished.
+    """
     from botocore.exceptions import ClientError
 
     if wished is None:

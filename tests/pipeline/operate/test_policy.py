@@ -117,6 +117,8 @@ def test_ci_may_start_this_pipeline_and_no_other() -> None:
         ("iam:PassRole", "arn:aws:iam::123456789012:role/pipeline-events"),
         ("events:DeleteRule", "arn:aws:events:us-east-1:123456789012:rule/Demo-release"),
         ("sagemaker:StartPipelineExecution", sagemaker("pipeline/Demo-release")),
+        ("sagemaker:DeletePipeline", sagemaker("pipeline/Demo")),
+        ("sagemaker:DeleteModelPackageGroup", sagemaker("model-package-group/Demo")),
     ],
 )
 def test_an_engineer_may_do_what_the_commands_do(action: str, resource: str) -> None:
