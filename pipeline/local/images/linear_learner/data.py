@@ -245,9 +245,9 @@ def _csv_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[
 def _gather(kept: DenseRows | SparseRows | None, part: Part, source: Source, *, dense: bool) -> DenseRows | SparseRows:
     columns = part.features.shape[1]
     if kept is None:
-        # Of a pipe as much is reserved as may be kept: growing would write to half as much again.
-        size = KEPT_BYTES if source.size is None else source.size
-        capacity = min(int(size / part.bytes_per_row), KEPT_BYTES // (4 * columns + 4)) + 1
+        # As many rows as may be kept, and a part that is one too many: growing would write to half as much again.
+        most = KEPT_BYTES // (4 * columns + 4) + 2 * len(part.labels)
+        capacity = most if source.size is None else min(int(source.size / part.bytes_per_row) + 1, most)
         kept = DenseRows(columns, max(capacity, len(part.labels))) if dense else SparseRows(columns)
     if isinstance(kept, DenseRows):
         kept.append(part.features if isinstance(part.features, np.ndarray) else part.features.dense(), part.labels)

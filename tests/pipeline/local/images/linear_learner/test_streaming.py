@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from scipy.sparse import csr_matrix
 from pipeline.local.images.linear_learner import calibration, data, spill
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
-from pipeline.local.images.linear_learner.rows import KeptRows, StreamedRows
+from pipeline.local.images.linear_learner.rows import DenseRows, KeptRows, StreamedRows
 from scripts.formats.recordio import encode_dense, encode_sparse
 from tests.support.linear_learner import CSV, RECORDIO, Job, Outcome, as_csv
 
@@ -127,6 +128,26 @@ def test_csv_from_pipes_is_parsed_once_and_gives_the_model_of_files_kept(
         outcome = streamed.run()
     same(outcome, kept)
     assert sorted(read) == ["train_0", "validation_0"]
+
+
+def test_rows_of_a_pipe_that_may_not_be_kept_were_given_no_more_memory_than_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data, "KEPT_BYTES", 14_000)
+    monkeypatch.setattr(data, "_CHUNK_NUMBERS", 60)
+    given: list[int] = []
+    append = DenseRows.append
+
+    def noted(rows: DenseRows, features: Any, labels: Any) -> Any:
+        kept = append(rows, features, labels)
+        given.append(rows._features.nbytes)
+        return kept
+
+    monkeypatch.setattr(DenseRows, "append", noted)
+    streamed = job(tmp_path, "csv", "Pipe")
+    with piped(streamed.root, "csv"):
+        streamed.run()
+    assert len(given) > 20 and max(given) < 14_000
 
 
 @pytest.mark.parametrize(("kept_bytes", "kind"), [(20_000, KeptRows), (14_000, StreamedRows)], ids=["room", "no room"])
