@@ -153,6 +153,9 @@ class Front:
                 return protocols.success(log_events(path, asked))
             self._moto.load()
             self._service.logs.deliver(asked)
+        if credential.service == "monitoring":
+            self._moto.load()
+            self._service.hosting.publish_metrics()
         if guard.is_aws(request.headers["host"]):  # moto makes addresses of it, which must lead here
             request = replace(request, headers={**request.headers, "host": urlsplit(self.url).netloc})
         own_key = credential.access_key_id == self._key.access_key_id

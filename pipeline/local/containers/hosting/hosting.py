@@ -77,7 +77,7 @@ class Hosting:
         self._grace = grace
         self._switchboard = Switchboard()
         self._factor = service.configuration.wait_factor
-        self._traffic = Traffic(self._cloudwatch, service.starter, factor=self._factor)
+        self._traffic = Traffic(self._cloudwatch)
         self._starting: set[Fleet] = set()
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
@@ -124,6 +124,10 @@ class Hosting:
                 self._set(name, EndpointStatus="SystemUpdating")
             self._in_thread(self._come_back, name)
 
+    def publish_metrics(self) -> None:
+        """Give CloudWatch what the requests to the endpoints have measured since the last time."""
+        self._traffic.publish()
+
     def close(self) -> None:
         """End all containers; what is stored says that they are to come back."""
         self._closing.set()
@@ -134,7 +138,6 @@ class Hosting:
         side_by_side([functools.partial(served.end, 5.0, keep_files=True) for served in ending])
         for thread in threads:
             join(thread, 15)
-        self._traffic.close()
 
     # deploying
 

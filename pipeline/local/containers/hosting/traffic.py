@@ -1,13 +1,12 @@
 """What the endpoints' real requests measured: CloudWatch's metrics of the namespace AWS/SageMaker.
 
-Each request adds to the sums of its period, which a thread gives to moto's CloudWatch once the period is over. While a
-rollout is watched its single values are kept too, so that alarms see them before the period ends.
+Each request adds to the sums of its period, and moto's CloudWatch gets the periods when somebody asks it: to load it
+for nobody costs half a second. While a rollout is watched its single values are kept too, which alarms look at.
 """
 
 from __future__ import annotations
 
 import datetime
-import logging
 import threading
 import time
 from collections import defaultdict, deque
@@ -16,14 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipeline.local.threads import Starter, join
-
-_log: Final = logging.getLogger(__name__)
-
 NAMESPACE: Final = "AWS/SageMaker"
 PERIOD_SECONDS: Final = 60.0
 _KEPT: Final = 200_000
-_SHORTEST: Final = 0.2
+_MOST_PERIODS: Final = 1440
+"""A day of requests in every minute; then CloudWatch gets them unasked, and so the memory stays bounded."""
 
 VALUES: Final[Mapping[str, Callable[[int, float], float]]] = {
     "Invocations": lambda status, seconds: 1.0,
@@ -59,6 +55,19 @@ class _Sum:
         self.least, self.most = min(self.least, value), max(self.most, value)
 
 
+def _utc_now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+
+
+@dataclass
+class _Period:
+    ends: float
+    """A monotonic time."""
+    began: datetime.datetime = field(default_factory=_utc_now)
+    """In UTC without saying so, as moto keeps its times."""
+    sums: dict[tuple[str, str, str, str], _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+
+
 @dataclass
 class _Watch:
     requests: deque[Observed] = field(default_factory=lambda: deque(maxlen=_KEPT))
@@ -67,27 +76,33 @@ class _Watch:
 class Traffic:
     """The requests of all endpoints. Threads may share it."""
 
-    def __init__(self, cloudwatch: Callable[[], Any], starter: Starter, *, factor: float) -> None:
-        """`cloudwatch` gives moto's state, which takes a while the first time; `factor` shortens the periods."""
+    def __init__(self, cloudwatch: Callable[[], Any]) -> None:
+        """`cloudwatch` gives moto's state, which takes a while the first time."""
         self._cloudwatch = cloudwatch
-        self._starter = starter
-        self._period = max(_SHORTEST, PERIOD_SECONDS * factor)
         self._lock = threading.Lock()
-        self._sums: dict[tuple[str, str, str, str], _Sum] = defaultdict(_Sum)
+        self._periods: list[_Period] = []
         self._watches: dict[str, _Watch] = {}
-        self._closing = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def record(self, endpoint: str, config: str, variant: str, status: int, seconds: float) -> None:
         """Add a request that a container of `variant` answered with `status` after `seconds`."""
+        now = time.monotonic()
         with self._lock:
+            if not self._periods or now >= self._periods[-1].ends:
+                self._periods.append(_Period(now + PERIOD_SECONDS))
             for metric, value in VALUES.items():
-                self._sums[endpoint, config, variant, metric].add(value(status, seconds))
+                self._periods[-1].sums[endpoint, config, variant, metric].add(value(status, seconds))
             if (watch := self._watches.get(endpoint)) is not None:
-                watch.requests.append(Observed(time.monotonic(), config, variant, status, seconds))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._publish, name="metrics", daemon=True)
-                self._starter.start(self._thread)
+                watch.requests.append(Observed(now, config, variant, status, seconds))
+            full = len(self._periods) > _MOST_PERIODS
+        if full:
+            self.publish()
+
+    def publish(self) -> None:
+        """Give CloudWatch what was measured since the last time, the period that has not ended included."""
+        with self._lock:
+            periods, self._periods = self._periods, []
+        for period in periods:
+            self._cloudwatch().put_metric_data(NAMESPACE, [*_data(period)])
 
     @contextmanager
     def watched(self, endpoint: str) -> Iterator[Callable[[float], list[Observed]]]:
@@ -112,33 +127,15 @@ class Traffic:
             with self._lock:
                 self._watches.pop(endpoint, None)
 
-    def close(self) -> None:
-        """Publish nothing more."""
-        self._closing.set()
-        if self._thread is not None:
-            join(self._thread, 5)
 
-    def _publish(self) -> None:
-        while not self._closing.wait(self._period):
-            with self._lock:
-                sums, self._sums = self._sums, defaultdict(_Sum)
-            if not sums:
-                continue
-            now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-            try:
-                self._cloudwatch().put_metric_data(NAMESPACE, [*_data(sums, now)])
-            except Exception as error:  # nothing that goes wrong in moto may end the thread
-                _log.error("metrics of endpoints were not published: %s", error)
-
-
-def _data(sums: Mapping[tuple[str, str, str, str], _Sum], now: datetime.datetime) -> Iterator[dict[str, Any]]:
+def _data(period: _Period) -> Iterator[dict[str, Any]]:
     """Each sum under all three dimensions: moto answers a question that names fewer by the same data."""
-    for (endpoint, config, variant, metric), found in sums.items():
+    for (endpoint, config, variant, metric), found in period.sums.items():
         dimensions = {"EndpointName": endpoint, "VariantName": variant, "EndpointConfigName": config}
         yield {
             "MetricName": metric,
             "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
-            "Timestamp": now,
+            "Timestamp": period.began,
             "Unit": "Microseconds" if metric == "ModelLatency" else "Count",
             "StatisticValues": {
                 "SampleCount": found.count,

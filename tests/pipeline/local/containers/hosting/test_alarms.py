@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.local.containers.hosting.alarms import Alarms, judge, metric_of
 from pipeline.local.containers.hosting.traffic import Observed, Traffic
-from pipeline.local.threads import Starter
 
 
 def alarm(**given: Any) -> Any:
@@ -81,11 +80,26 @@ def test_another_alarm_counts_by_the_state_that_it_was_set_to(given: dict[str, A
 def test_only_what_the_alarms_look_at_is_kept() -> None:
     backend = SimpleNamespace(alarms={"a": alarm(), "b": alarm(period=300)})
     assert Alarms(["a", "b", "gone"], "e", lambda: backend, factor=0.5).window == 300.0
-    starter = Starter()
-    traffic = Traffic(lambda: None, starter, factor=1.0)
+    traffic = Traffic(lambda: None)
     with traffic.watched("e") as requests:
         traffic.record("e", "c", "v", 200, 0.1)
         assert [seen.status for seen in requests(60.0)] == [200]
         assert requests(0.0) == [] and requests(60.0) == [], "what is too old is forgotten"
-    traffic.close()
-    starter.close()
+
+
+def test_metrics_that_nobody_asks_for_are_kept_for_a_bounded_time_and_none_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    published: list[float] = []
+    backend = SimpleNamespace(
+        put_metric_data=lambda namespace, data: published.extend(
+            one["StatisticValues"]["Sum"] for one in data if one["MetricName"] == "Invocations"
+        )
+    )
+    monkeypatch.setattr("pipeline.local.containers.hosting.traffic.PERIOD_SECONDS", 0.0)
+    traffic = Traffic(lambda: backend)
+    for _ in range(2000):
+        traffic.record("e", "c", "v", 200, 0.1)
+    assert 1000 < len(published) < 2000, "a day of periods was enough to wait"
+    traffic.publish()
+    assert sum(published) == 2000.0
