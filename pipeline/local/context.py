@@ -20,6 +20,7 @@ from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
 from pipeline.local.other_aws.due import Due
 from pipeline.local.other_aws.events import Events
+from pipeline.local.other_aws.kept import KeptState
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
 from pipeline.local.store import Store
@@ -68,7 +69,8 @@ class ServiceContext(ABC):
         self.starter = Starter()
         self.logs = Logs(state.root, configuration.account, configuration.region)
         self.events = Events(configuration.account, configuration.region, self.call)
-        self.due = Due(configuration.account, configuration.region, configuration.clock)
+        self.kept = KeptState(self.store, configuration.account, configuration.region)
+        self.due = Due(configuration.account, configuration.region, configuration.clock, self.kept, self.store)
 
     @abstractmethod
     def call(self, operation: str, request: Mapping[str, Any]) -> Body:

@@ -72,7 +72,7 @@ class Front:
         self._now = now
         self._service = service
         self._key = service.configuration.key
-        self._moto = Moto(service.configuration.account)
+        self._moto = Moto(service.configuration.account, service.kept)
         self._socket = bind(port)
         self._listener = Listener(self._socket, self.answer)
         bound = self._socket.getsockname()[1]

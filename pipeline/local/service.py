@@ -60,13 +60,16 @@ class Service(ServiceContext):
     def recover(self, *, hold: bool = False) -> None:
         """After a restart: make true again, or end with a reason, whatever was running when the service went down.
 
-        With `hold` only jobs are ended; executions and endpoints stay as they are.
+        With `hold` only jobs are ended; executions and endpoints stay as they are, and no rule or schedule acts.
         """
+        if not hold:  # before whatever an execution or an endpoint that goes on has to say
+            self.kept.restore()
         self.jobs.recover()
         if not hold:
             self.hosting.recover()
         self.engine.recover(hold=hold)
-        self.due.start()
+        if not hold:
+            self.due.start()
 
     def close(self) -> None:
         """Stop executions, jobs and endpoints of this process and close the state; what was acknowledged stays."""

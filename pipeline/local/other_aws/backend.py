@@ -1,7 +1,7 @@
 """Moto as the rest of AWS: STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch and its Logs.
 
 It is imported when first needed (0.4 s) or in the background after the start. What moto cannot answer is 400 with the
-name of the action, never 500 and never a page of HTML. Its state is in memory and gone after a restart.
+name of the action, never 500 and never a page of HTML. Its state is in memory; `kept` makes some of it durable.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from pipeline.local.http.protocols import Wire, failure
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.other_aws import iam
 from pipeline.local.other_aws.events import complete_moto
+from pipeline.local.other_aws.kept import KeptState
 from pipeline.local.other_aws.models import IMPORTING
 
 ROLE: Final = "pipeline"
@@ -30,8 +31,15 @@ ROLE: Final = "pipeline"
 PARITY: Final = (
     Row(
         area="other services",
-        subject="state of STS, IAM, KMS, ECR, SQS, SNS, EventBridge, CloudWatch, Application Auto Scaling",
+        subject="state of STS, IAM, KMS, ECR, SQS, SNS, Secrets Manager, metrics",
         here=f"in memory, gone after a restart; the role `{ROLE}` exists at every start",
+        aws="durable",
+    ),
+    Row(
+        area="other services",
+        subject="EventBridge rules, API destinations, schedules, alarms, scaling targets",
+        here="durable, in the service's own region; another version of moto that cannot read them sets them aside and"
+        " says so in the log",
         aws="durable",
     ),
     Row(
@@ -66,8 +74,9 @@ _TRUST: Final = (
 class Moto:
     """The rest of AWS for one account."""
 
-    def __init__(self, account: str) -> None:
+    def __init__(self, account: str, kept: KeptState) -> None:
         self._account = account
+        self._kept = kept
         self._application: Any = None
 
     def load(self) -> Any:
@@ -109,7 +118,8 @@ class Moto:
         if own_key:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
         try:
-            answer = run(application, environ)
+            with self._kept.changing(service, _action(request, body)):
+                answer = run(application, environ)
         except Exception as error:  # moto raises whatever it likes for what it lacks
             return _lacking(wire, request, service, body, f"{type(error).__name__}: {error}")
         if answer.status >= 500 or _is_html(answer):

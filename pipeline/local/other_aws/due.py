@@ -1,7 +1,7 @@
 """Schedules that become due: EventBridge rules with a schedule, and EventBridge Scheduler's, which moto only keeps.
 
-A thread looks at moto's records by the service's clock, twice a second. What was missed, while a laptop slept or a
-test turned the clock, is made good once.
+A thread looks at moto's records by the service's clock, twice a second. What was missed, while a laptop slept, the
+service was down or a test turned the clock, is made good once.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.clock import Clock
-from pipeline.local.kinds import Body
+from pipeline.local.kinds import Body, Kind
 from pipeline.local.other_aws import events, models
+from pipeline.local.other_aws.kept import KeptState
 from pipeline.local.other_aws.schedule_expressions import At, Expression, Rate, parse
+from pipeline.local.store import Store
 
 PARITY: Final = (
     Row(
         area="events",
         subject="schedules of EventBridge rules and of EventBridge Scheduler",
-        here="due by the machine's clock, within a second; gone after a restart, like all of moto's state; what was"
-        " missed is made good once; no flexible windows, no retries, no dead-letter queues",
+        here="due by the machine's clock, within a second; what was missed, while the service was down too, is made"
+        " good once; no flexible windows, no retries, no dead-letter queues",
         aws="due within a minute; durable",
     ),
     Row(
@@ -41,6 +43,11 @@ _log: Final = logging.getLogger(__name__)
 _PAUSE: Final = 0.5
 _RULES: Final = "moto.events.models"
 _SCHEDULES: Final = "moto.scheduler.models"
+
+DUE: Final = Kind[Body]("due")
+
+_Counted = tuple[tuple[str, str], datetime, datetime | None]
+"""The expression with its time zone, since when it counts, and when it is due next."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,19 @@ class _Kept:
 class Due:
     """The schedules of one account and region. One thread has it."""
 
-    def __init__(self, account: str, region: str, clock: Clock) -> None:
+    def __init__(self, account: str, region: str, clock: Clock, kept: KeptState, store: Store) -> None:
         self._account, self._region, self._clock = account, region, clock
-        self._next: dict[str, tuple[tuple[str, str], datetime, datetime | None]] = {}
+        self._kept_state, self._store = kept, store
+        self._next: dict[str, _Counted] = {}
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="due", daemon=True)
 
     def start(self) -> None:
-        """Look from now on."""
+        """Look from now on, and first of all at what became due since the service last ran."""
+        for row in self._store.list(DUE):
+            when = datetime.fromisoformat(row["When"]) if row["When"] else None
+            told = (row["Expression"], row["Zone"])
+            self._next[row["Schedule"]] = told, datetime.fromisoformat(row["Begun"]), when
         self._thread.start()
 
     def close(self) -> None:
@@ -84,6 +96,7 @@ class Due:
         found = {kept.key: kept for kept in self._kept()}
         for gone in self._next.keys() - found.keys():
             del self._next[gone]
+            self._store.delete(DUE, gone)
         for kept in found.values():
             self._look(kept, now)
 
@@ -97,7 +110,7 @@ class Due:
             except (ValueError, KeyError, OverflowError) as error:
                 _log.error("%s is never due: %s", kept.key, error)
                 first = None
-            self._next[kept.key] = known = (told, now, first)
+            known = self._count(kept.key, (told, now, first))
         _, begun, when = known
         if when is None or now < when:
             return
@@ -105,11 +118,22 @@ class Due:
         if end is None or when <= datetime.fromtimestamp(float(end), UTC):
             self._send(kept, when)
         expression = parse(*told)
-        self._next[kept.key] = (told, begun, expression.after(now, begun))
+        self._count(kept.key, (told, begun, expression.after(now, begun)))
         if isinstance(expression, At) and getattr(kept.entry, "action_after_completion", None) == "DELETE":
             models.backend("scheduler", self._account, self._region).delete_schedule(
                 kept.entry.group_name, kept.entry.name
             )
+            self._kept_state.keep("scheduler")
+
+    def _count(self, key: str, counted: _Counted) -> _Counted:
+        """Remember when a schedule is due next, through a restart too."""
+        self._next[key] = counted
+        (expression, zone), begun, when = counted
+        row = {"Schedule": key, "Expression": expression, "Zone": zone, "Begun": begun.isoformat()}
+        with self._store.transaction():
+            self._store.delete(DUE, key)
+            self._store.insert(DUE, key, row | {"When": when.isoformat() if when else ""})
+        return counted
 
     def _kept(self) -> Iterator[_Kept]:
         """What moto has, if it is loaded: as long as no client spoke to it there is nothing."""
