@@ -100,17 +100,20 @@ def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
 def _sdk_kept_to_itself() -> Iterator[None]:
     """The SDK without three of its habits, none of which decides anything here.
 
-    It validates its configuration against a JSON schema at every look-up, a hundred times in one composition, which
-    takes five seconds; it makes a session for local mode, with clients and the user's `~/.sagemaker`, at every step
-    to learn the name of a function; and in SageMaker Studio it tags jobs with the project that the folder lies in.
+    It validates its configuration, which is a constant here, against a JSON schema at every session and look-up, a
+    hundred times in one composition, which takes five seconds; it makes a session for local mode, with clients and the
+    user's `~/.sagemaker`, at every step to learn the name of a function; and in SageMaker Studio it tags jobs with the
+    project that the folder lies in.
     """
     from sagemaker.core import _studio
     from sagemaker.core.config.config_manager import SageMakerConfig
+    from sagemaker.core.helper import session_helper
     from sagemaker.mlops.workflow import steps
 
     client = steps.LocalSagemakerClient
     with ExitStack() as stack:
         stack.enter_context(_replaced(SageMakerConfig, "validate_sagemaker_config", lambda *_: None))
+        stack.enter_context(_replaced(session_helper, "validate_sagemaker_config", lambda _: None))
         stack.enter_context(_replaced(steps, "LocalSagemakerClient", lambda: client.__new__(client)))
         stack.enter_context(_replaced(_studio, "_find_config", lambda *_: None))
         yield

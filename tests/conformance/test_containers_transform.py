@@ -135,6 +135,7 @@ def test_lines_are_sent_as_they_are(batch: Batch, body: bytes, single: bool, exp
     assert status(job) == "Completed" and batch.bodies(name) == expected
 
 
+@pytest.mark.long
 def test_multirecord_fills_requests_with_whole_records(batch: Batch) -> None:
     size = 400 * 1024
     rows = [str(number) * (size - 1) + "\n" for number in range(5)]
@@ -160,6 +161,7 @@ def test_without_a_limit_the_whole_object_is_one_request(batch: Batch) -> None:
     assert status(job) == "Failed", "6 MB are the default"
 
 
+@pytest.mark.long
 def test_records_of_recordio_come_and_go_in_their_frames(batch: Batch) -> None:
     data = recordio.encode_dense(np.array(FEATURES, np.float32), None)
     given = {"ContentType": RECORDS, "SplitType": "RecordIO"}
@@ -176,12 +178,14 @@ def test_records_of_recordio_come_and_go_in_their_frames(batch: Batch) -> None:
     assert answer.count(b"predicted_label") == answer.count(b"score") == 2
 
 
+@pytest.mark.long
 def test_a_damaged_recordio_object_is_the_clients_fault(batch: Batch) -> None:
     given = {"ContentType": RECORDS, "SplitType": "RecordIO"}
     name, job = batch.run({"a": b"\x0a\x23\xd7\xce\x08\0\0\0abc"}, given=given)
     assert job["FailureReason"] == "ClientError: See job logs for more information" and not batch.outputs(name)
 
 
+@pytest.mark.long
 def test_a_broken_gzip_fails_its_object_only(batch: Batch) -> None:
     good = gzip.compress(ROWS.encode())
     objects: dict[str, bytes | str] = {"good.gz": good, "cut.gz": good[:-9], "plain": ROWS}
@@ -193,6 +197,7 @@ def test_a_broken_gzip_fails_its_object_only(batch: Batch) -> None:
 # how answers become objects
 
 
+@pytest.mark.long
 def test_answers_are_put_together_as_they_are_or_as_lines(batch: Batch) -> None:
     for body, assembly, expected in (
         ("1\n2\n3", "None", b"1\n2\n3"),
@@ -208,6 +213,7 @@ def test_answers_are_put_together_as_they_are_or_as_lines(batch: Batch) -> None:
     assert batch.outputs(name)["a.out"] == b'{"score":1}{"score":1}'
 
 
+@pytest.mark.long
 def test_csv_without_accept_gives_one_json_document_a_request(batch: Batch) -> None:
     name, _ = batch.run({"a": ROWS}, given=line())
     assert batch.outputs(name) == {"a.out": JSON_ANSWER}
@@ -224,6 +230,7 @@ def test_json_is_sent_whole(batch: Batch) -> None:
     assert stored["ContentType"] == JSON
 
 
+@pytest.mark.long
 def test_outputs_are_named_after_their_inputs(batch: Batch) -> None:
     keys = ["part-0", "part-1.csv", "part/x", "ä b+c%.csv", "deep/er/y.csv"]
     name, job = batch.run(dict.fromkeys(keys, "1\n"), model="echo", given=line(), instances=2)
@@ -232,6 +239,7 @@ def test_outputs_are_named_after_their_inputs(batch: Batch) -> None:
     assert sorted(batch.outputs(name)) == ["part-0.out", "part-1.out"]
 
 
+@pytest.mark.long
 def test_the_output_path_may_be_a_whole_bucket_or_end_in_a_slash(batch: Batch) -> None:
     batch.local.s3.create_bucket(Bucket="transformed")
     for path in ("s3://transformed", "s3://transformed/", "s3://transformed/a/", "s3://transformed/a"):
@@ -278,6 +286,7 @@ def test_a_container_is_told_of_the_batch_and_of_what_was_asked_for(batch: Batch
     assert told["headers"]["accept"] == JSON
 
 
+@pytest.mark.long
 def test_the_request_goes_before_the_container_and_that_before_the_defaults(batch: Batch) -> None:
     batch.own(
         "wishes", parameters={"MaxConcurrentTransforms": 3, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 2}
@@ -415,35 +424,43 @@ def test_what_is_beyond_the_documented_limits_is_refused(batch: Batch) -> None:
 # filters and joins
 
 
+# What a path picks is held in process, by the tests of filters: these are whole jobs.
+FILTERS: list[tuple[str, str, str, dict[str, str], str]] = [
+    (CSV, CSV, "a,1,2\nb,3,4\n", {"InputFilter": "$[1:]"}, "1,2\n3,4\n"),
+    (CSV, CSV, "a,1,2\n", {"InputFilter": "$[0,-1]"}, "a,2\n"),
+    (CSV, CSV, "a,1,2\n", {"InputFilter": "$[2]"}, "2\n"),
+    (CSV, CSV, "a,1,2\n", {"InputFilter": "$[0,2:]"}, "a,2\n"),
+    (CSV, CSV, "a,1\n", {"JoinSource": "Input"}, "a,1,a,1\n"),
+    (CSV, CSV, "a,1,2\n", {"InputFilter": "$[1]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}, "a,1\n"),
+    (CSV, CSV, '"x, ""y""",1\n', {"JoinSource": "Input", "OutputFilter": "$[0]"}, '"x, ""y"""\n'),
+    (CSV, CSV, '"x, y",007,1e3\n', {"InputFilter": "$[0:]"}, '"x, y",007,1e3\n'),
+    (LINES, LINES, '{"a":{"b":[1,2]},"c":3}\n', {"InputFilter": "$.a.b"}, "[1,2]\n"),
+    (LINES, LINES, '{"a":1,"b":2,"c":3}\n', {"InputFilter": "$['a','c']"}, '{"a":1,"c":3}\n'),
+    (LINES, LINES, '{"a":1}\n', {"JoinSource": "Input"}, '{"SageMakerOutput":{"a":1},"a":1}\n'),
+    (LINES, LINES, "[1]\n", {"JoinSource": "Input"}, '{"SageMakerInput":[1],"SageMakerOutput":[1]}\n'),
+    (
+        LINES,
+        LINES,
+        '{"id":1,"x":2}\n{"id":3,"x":4}\n',
+        {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
+        '{"SageMakerOutput":2,"id":1}\n{"SageMakerOutput":4,"id":3}\n',
+    ),
+    (
+        LINES,
+        LINES,
+        '{"id":1,"x":{"y":2}}\n',
+        {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$.SageMakerOutput.y"},
+        "2\n",
+    ),
+]
+BRIEF = (5, 12)
+
+
 @pytest.mark.parametrize(
     ("content_type", "accept", "body", "processing", "expected"),
     [
-        (CSV, CSV, "a,1,2\nb,3,4\n", {"InputFilter": "$[1:]"}, "1,2\n3,4\n"),
-        (CSV, CSV, "a,1,2\n", {"InputFilter": "$[0,-1]"}, "a,2\n"),
-        (CSV, CSV, "a,1,2\n", {"InputFilter": "$[2]"}, "2\n"),
-        (CSV, CSV, "a,1,2\n", {"InputFilter": "$[0,2:]"}, "a,2\n"),
-        (CSV, CSV, "a,1\n", {"JoinSource": "Input"}, "a,1,a,1\n"),
-        (CSV, CSV, "a,1,2\n", {"InputFilter": "$[1]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}, "a,1\n"),
-        (CSV, CSV, '"x, ""y""",1\n', {"JoinSource": "Input", "OutputFilter": "$[0]"}, '"x, ""y"""\n'),
-        (CSV, CSV, '"x, y",007,1e3\n', {"InputFilter": "$[0:]"}, '"x, y",007,1e3\n'),
-        (LINES, LINES, '{"a":{"b":[1,2]},"c":3}\n', {"InputFilter": "$.a.b"}, "[1,2]\n"),
-        (LINES, LINES, '{"a":1,"b":2,"c":3}\n', {"InputFilter": "$['a','c']"}, '{"a":1,"c":3}\n'),
-        (LINES, LINES, '{"a":1}\n', {"JoinSource": "Input"}, '{"SageMakerOutput":{"a":1},"a":1}\n'),
-        (LINES, LINES, "[1]\n", {"JoinSource": "Input"}, '{"SageMakerInput":[1],"SageMakerOutput":[1]}\n'),
-        (
-            LINES,
-            LINES,
-            '{"id":1,"x":2}\n{"id":3,"x":4}\n',
-            {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$['id','SageMakerOutput']"},
-            '{"SageMakerOutput":2,"id":1}\n{"SageMakerOutput":4,"id":3}\n',
-        ),
-        (
-            LINES,
-            LINES,
-            '{"id":1,"x":{"y":2}}\n',
-            {"InputFilter": "$.x", "JoinSource": "Input", "OutputFilter": "$.SageMakerOutput.y"},
-            "2\n",
-        ),
+        pytest.param(*row, id=f"{row[0]} {number}", marks=() if number in BRIEF else pytest.mark.long)
+        for number, row in enumerate(FILTERS)
     ],
 )
 def test_filters_and_joins(
@@ -475,6 +492,7 @@ def test_a_whole_json_document_is_filtered_and_joined(batch: Batch) -> None:
     assert json.loads(batch.outputs(name)["a.out"]) == {"id": 7, "SageMakerOutput": json.loads(JSON_ANSWER)}
 
 
+@pytest.mark.long
 def test_predictions_of_linear_learner_beside_their_keys(batch: Batch) -> None:
     """An id column that the model does not see: features as JSON Lines, the answer beside the input's id."""
     rows = [{"id": f"r{n}", "features": row} for n, row in enumerate(FEATURES * 50)]

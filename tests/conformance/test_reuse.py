@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from tests.support.executions import IMAGE, check, create, run, start, steps, token, wait, work, writes
 from tests.support.service import LocalService
 from tests.support.serving import BUCKET, Deployer
+from tests.support.torture import length
 
 Body = dict[str, Any]
 CACHED: Body = {"CacheConfig": {"Enabled": True, "ExpireAfter": "p30d"}}
@@ -246,6 +247,7 @@ def test_a_selective_execution_can_be_the_source_of_another_and_be_retried(local
     assert taken["A"]["Metadata"] == steps(local, first["PipelineExecutionArn"])["A"]["Metadata"]
 
 
+@pytest.mark.torture
 def test_a_stop_at_any_moment_leaves_nothing_running_and_a_retry_ends_well(local: LocalService) -> None:
     name = create(
         local,
@@ -260,7 +262,7 @@ def test_a_stop_at_any_moment_leaves_nothing_running_and_a_retry_ends_well(local
         work("E", DependsOn=["D", "B"]),
     )
     chance, stopped = random.Random(7), 0
-    for _ in range(8):
+    for _ in range(length(2, 8)):
         arn = start(local, name)
         time.sleep(chance.uniform(0, 0.6))
         try:

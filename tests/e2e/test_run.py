@@ -99,6 +99,7 @@ def test_the_report_the_model_and_the_pictures_lie_as_plain_files(first: Ended, 
         assert f"{title:<9} {path}\n" in first.out
 
 
+@pytest.mark.long
 def test_a_second_run_reuses_what_did_not_change_and_the_registry_grows(first: Ended, folder: Path) -> None:
     second = pipeline("run", folder=folder)
     assert second.code == 0, second
@@ -117,6 +118,8 @@ def test_a_gate_that_rejects_has_its_own_exit_code_and_shows_figures_and_thresho
         rejected.err,
     ), rejected
     assert re.search(r"accuracy +0\.\d{4} +at least 0\.9999 +MinAccuracy +missed", rejected.out), rejected
+    reused = [line.split()[0] for line in rejected.out.splitlines() if "reused from" in line]
+    assert reused == ["InspectData", "ConvertData", "TrainModel"], "what did not change"
     assert "RegisterModel" not in rejected.out
     assert "DeployEndpoint" not in rejected.out
 
@@ -161,8 +164,18 @@ class _Runs:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("digits.npz", b"PK\x03\x04 cut off", "digits.npz: it is no .npz archive, or one that is cut short"),
-        ("mnist.pkl.gz", gzip.compress(pickle.dumps(_Runs())), "mnist.pkl.gz: the pickle asks for posix.system"),
+        pytest.param(
+            "digits.npz",
+            b"PK\x03\x04 cut off",
+            "digits.npz: it is no .npz archive, or one that is cut short",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "mnist.pkl.gz",
+            gzip.compress(pickle.dumps(_Runs())),
+            "mnist.pkl.gz: the pickle asks for posix.system",
+            marks=pytest.mark.long,
+        ),
         ("rows.csv", b"0,7,2\n" * 20 + b"0,1\n", "rows.csv: line 21 has 2 fields where the first line has 3"),
     ],
     ids=["damaged", "dangerous", "ragged"],
@@ -199,6 +212,7 @@ def test_a_named_label_column_and_class_of_a_packed_csv_in_another_region(tmp_pa
     assert "Positive means &#x27;yes&#x27;." in report
 
 
+@pytest.mark.long
 def test_a_run_without_the_cache_reuses_nothing_and_an_interrupt_stops_its_execution(
     first: Ended, folder: Path
 ) -> None:

@@ -77,6 +77,7 @@ def log(deployer: Deployer, name: str) -> list[str]:
     return [event["message"] for event in events]
 
 
+@pytest.mark.long
 def test_one_script_trains_serves_and_predicts_in_batch(deployer: Deployer) -> None:
     bench = Bench(deployer.local)
     bench.put("train/train.csv", "".join(f"{int(x > 5)},{x},{-x}\n" for x in range(11)))

@@ -108,6 +108,7 @@ def hold(state: Path, seconds: float) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_users_that_start_at_once_share_one_service_which_ends_with_the_last(state: Path) -> None:
     users = [hold(state, seconds) for seconds in (0.0, 0.5, 1.0, 1.5)]
     printed = []
@@ -134,7 +135,7 @@ def test_a_service_that_does_not_answer_is_stopped_all_the_same(state: Path) -> 
     assert locks.holder(StateFolder(state)) is None
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals, request: pytest.FixtureRequest) -> None:
     # These tests may run under nohup themselves, and who starts a service leaves it what is ignored.
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -240,6 +241,7 @@ def test_a_taken_port_is_one_line_with_a_remedy(state: Path) -> None:
     assert "--port" in caught.value.hint
 
 
+@pytest.mark.long
 def test_a_fixed_port_is_used_again_at_once(state: Path) -> None:
     with lifecycle.ensure(state) as found:
         port = int(found.address.rpartition(":")[2])
@@ -262,9 +264,9 @@ def test_a_damaged_database_is_one_line_with_a_remedy(state: Path) -> None:
     ("part", "words"),
     [
         ("", "it cannot be written"),
-        ("state.db", "its state.db cannot be written"),
-        ("lock", "its lock cannot be written"),
-        ("s3", "its s3 cannot be written"),
+        pytest.param("state.db", "its state.db cannot be written", marks=pytest.mark.long),
+        pytest.param("lock", "its lock cannot be written", marks=pytest.mark.long),
+        pytest.param("s3", "its s3 cannot be written", marks=pytest.mark.long),
         ("version", "Permission denied"),
     ],
 )

@@ -501,6 +501,7 @@ def test_a_script_is_told_that_xgboost_is_not_here(bench: Bench) -> None:
     )
 
 
+@pytest.mark.long
 def test_pip_installs_into_the_job_only(bench: Bench) -> None:
     """By a subprocess, for the very process that asks for it: also what the interpreter has itself, and sources."""
     bench.put("wheels/tiny_thing-1.0-py3-none-any.whl", wheel("tiny_thing"))

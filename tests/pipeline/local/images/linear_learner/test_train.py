@@ -56,6 +56,7 @@ def test_a_binary_classifier_is_as_good_as_logistic_regression(tmp_path: Path, e
     assert outcome.score("binary_classification_accuracy", "test") == pytest.approx(accuracy)
 
 
+@pytest.mark.long
 def test_a_multiclass_classifier_is_as_good_as_softmax_regression(tmp_path: Path, digits: Channels) -> None:
     given = {"predictor_type": "multiclass_classifier", "num_classes": "10", "mini_batch_size": "50"}
     outcome = train(tmp_path, given, digits)

@@ -226,6 +226,7 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.long
 def test_the_aws_cli_makes_lists_copies_syncs_and_removes(service: LocalService, bucket: str, tmp_path: Path) -> None:
     source, back = tmp_path / "source", tmp_path / "back"
     (source / "sub").mkdir(parents=True)
