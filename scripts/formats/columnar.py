@@ -6,9 +6,11 @@ a CSV with a header. Folders called `name=value`, as Spark and Hive write them, 
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -18,8 +20,8 @@ from scripts.errors import ScriptError
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import Head, named_head
 from scripts.formats.files import opened
-from scripts.formats.tables import Array, Table, checked, stacked
-from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, kind_of
+from scripts.formats.tables import Array, Table, checked, note_values, stacked
+from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, Problem, kind_of
 
 PARQUET: Final = "Parquet"
 JSON_LINES: Final = "JSON Lines"
@@ -27,7 +29,8 @@ JSON_LINES: Final = "JSON Lines"
 _INDEX: Final = re.compile(r"__index_level_\d+__")
 _PARTITION: Final = re.compile(r"([^=]+)=(.*)")
 _ROWS: Final = 65536
-_JSON_BLOCK: Final = 1 << 26
+_CELLS: Final = 2_000_000
+_JSON_BYTES: Final = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,51 @@ class Batch:
 
 
 def read_columnar(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Table:
-    """One file at or below `place`. `ScriptError` for what Arrow cannot read."""
-    features: list[Array] = []
-    labels: list[Array] = []
-    faults = Faults(path.name)
-    batch: Batch | None = None
-    for batch in read_batches(path, place, kind, label_column, columns):
-        first = 1 + sum(map(len, labels))
-        found = [_numbers(part, at, first, faults) for at, part in enumerate(batch.features.values())]
-        features.append(np.column_stack(found) if found else np.empty((0, 0), np.float32))
-        labels.append(batch.labels)
-    if batch is None:
+    """All rows of one file at or below `place`. `ScriptError` for what Arrow cannot read."""
+    table = columnar_head(path, place, kind, label_column, columns)
+    faults, features, labels = Faults(path.name), [], []
+    for part, own in columnar_rows(path, place, kind, label_column, columns, table.columns, faults):
+        features.append(part)
+        labels.append(own)
+    table = replace(table, features=stacked(features, len(table.columns)), labels=np.concatenate(labels))
+    return checked(replace(table, problems=columnar_problems(table, faults, len(table))))
+
+
+def columnar_head(path: Path, place: Path, kind: str, label_column: str, columns: str) -> Table:
+    """The same without rows. Raises `ScriptError` where there are none."""
+    first = next(read_batches(path, place, kind, label_column, columns), None)
+    if first is None:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-    if len({part.shape[1] for part in features}) > 1:
-        raise ScriptError(f"{path.name}: its lists are not equally long; a model needs as many features in every row")
-    names = tuple(batch.features)
-    rows = stacked(features, len(names))
-    return checked(Table(path.name, rows, np.concatenate(labels), names, label=batch.head.described()), faults)
+    if not first.features:
+        raise ScriptError(f"{path.name}: no features beside the label; give at least one more column")
+    return Table.without_rows(path.name, tuple(first.features), unit="row", label=first.head.described())
+
+
+def columnar_problems(table: Table, faults: Faults, count: int) -> tuple[Problem, ...]:
+    """What was noted while `count` rows were read."""
+    return tuple(faults.problems([table.column(index) for index in range(len(table.columns))], "", count))
+
+
+def columnar_rows(
+    path: Path, place: Path, kind: str, label_column: str, columns: str, names: tuple[str, ...], faults: Faults
+) -> Iterator[tuple[Array, Array]]:
+    """Features and labels of some rows of one file at a time; what is no number is noted in `faults`, and NaN.
+
+    `names` are the features' that the first rows have. Raises `ScriptError` as below.
+    """
+    row, noted = 1, set[int]()
+    for batch in read_batches(path, place, kind, label_column, columns):
+        if tuple(batch.features) != names:
+            raise ScriptError(
+                f"{path.name}: its lists are not equally long; a model needs as many features in every row"
+            )
+        found = Faults(path.name)
+        features = np.column_stack([_numbers(part, at, row, found) for at, part in enumerate(batch.features.values())])
+        noted |= found.columns()
+        faults.include(found)
+        note_values(faults, features, batch.labels, row, noted)
+        yield features, batch.labels
+        row += len(batch.labels)
 
 
 def read_batches(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Iterator[Batch]:
@@ -67,7 +98,7 @@ def read_batches(path: Path, place: Path, kind: str, label_column: str, columns:
     head: Head | None = None
     try:
         with opened(path) as stream:
-            for batch in _batches(stream, kind):
+            for batch in _parquet(stream) if kind == PARQUET else _json_lines(stream, path):
                 there = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
                 there |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
                 head = head or named_head(tuple(there), path.name, label_column, columns)
@@ -78,15 +109,52 @@ def read_batches(path: Path, place: Path, kind: str, label_column: str, columns:
         raise ScriptError(f"{path.name}: no readable {kind} ({error}); write the file again") from None
 
 
-def _batches(stream: IO[bytes], kind: str) -> Iterator[Any]:
-    if kind == PARQUET:
-        from pyarrow.parquet import ParquetFile
+def _parquet(stream: IO[bytes]) -> Iterator[Any]:
+    """Batches of bounded size. What a list holds counts too."""
+    from pyarrow.parquet import ParquetFile
 
-        yield from ParquetFile(stream).iter_batches(batch_size=_ROWS)
-    else:
-        from pyarrow.json import ReadOptions, read_json
+    file = ParquetFile(stream)
+    cells = 1
+    if file.metadata.num_row_groups:
+        group = file.metadata.row_group(0)
+        values = sum(group.column(at).num_values for at in range(group.num_columns))
+        cells = max(1, values // max(1, group.num_rows))
+    yield from file.iter_batches(batch_size=max(1, min(_ROWS, _CELLS // cells)))
 
-        yield from read_json(stream, ReadOptions(block_size=_JSON_BLOCK)).to_batches(max_chunksize=_ROWS)
+
+def _json_lines(stream: IO[bytes], path: Path) -> Iterator[Any]:
+    """Batches of bounded size with the same columns of the same types, which all rows decide, as if read at once."""
+    from pyarrow.json import ParseOptions
+
+    state = path.stat()
+    schema = _json_schema(path, state.st_size, state.st_mtime_ns)
+    for block in _blocks(stream):
+        yield from _json(block, ParseOptions(explicit_schema=schema)).to_batches(max_chunksize=_ROWS)
+
+
+@lru_cache(maxsize=64)
+def _json_schema(path: Path, size: int, changed: int) -> Any:
+    """The columns of all rows of a file, which is known by its size and the time of its last change."""
+    import pyarrow as pa
+
+    schema = None
+    with opened(path) as stream:
+        for block in _blocks(stream):
+            found = _json(block).schema
+            schema = found if schema is None else pa.unify_schemas([schema, found], promote_options="permissive")
+    return schema
+
+
+def _json(block: bytes, parse: Any = None) -> Any:
+    from pyarrow.json import ReadOptions, read_json
+
+    return read_json(io.BytesIO(block), ReadOptions(block_size=len(block) + 1), parse)
+
+
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
+    """Whole lines, some megabytes at a time; the whole of what is smaller."""
+    while block := stream.read(_JSON_BYTES):
+        yield block + stream.readline()
 
 
 def _partitions(path: Path, place: Path) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Raw data as streams of rows: a CSV of any size is read a piece at a time, and again for each pass over it.
+"""Raw data as streams of rows: CSV, Parquet and JSON Lines are read a piece at a time, and again for each pass.
 
 The other formats are read whole and handed out in pieces, so that whatever comes after knows one kind of source.
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.formats.column_choice import ALL
+from scripts.formats.columnar import JSON_LINES, PARQUET, columnar_head, columnar_problems, columnar_rows
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.formats.sources import CSV, SEVERAL_IN_ONE, Found, examine, find
@@ -40,6 +41,8 @@ def streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: 
     source = find(place)
     if source.kind == CSV:
         found = _csv_streams(source, label_column, header, columns)
+    elif source.kind in (PARQUET, JSON_LINES):
+        found = _columnar_streams(source, label_column, columns)
     else:
         tables = examine(place, label_column, header, columns)
         found = [_of_table(*of) for of in _keyed(source, tables)]
@@ -63,6 +66,25 @@ def _of_csv(path: Path, head: Head, split: str, key: str) -> Stream:
         return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
 
     return Stream(key, split, table, len(head.features), lambda: csv_rows(path, head), careful)
+
+
+def _columnar_streams(source: Found, label_column: str, columns: str) -> list[Stream]:
+    paths = source.grouped({path: path for path in source.files})
+    return [_of_columnar(source, path, split, label_column, columns) for split, part in paths.items() for path in part]
+
+
+def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> Stream:
+    of = (path, source.place, source.kind, label_column, columns)
+    table = columnar_head(*of)
+
+    def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
+        faults = Faults(path.name)
+        return columnar_rows(*of, table.columns, faults), lambda count: [*columnar_problems(table, faults, count)]
+
+    def rows() -> Iterator[Rows]:
+        return columnar_rows(*of, table.columns, Faults(path.name))
+
+    return Stream(source.key(path), split, table, len(table.columns), rows, careful)
 
 
 def _keyed(source: Found, tables: dict[str, list[Table]]) -> Iterator[tuple[Table, str, str]]:

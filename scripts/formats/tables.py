@@ -148,16 +148,20 @@ def _names(file: str, labels: Array) -> Array:
 def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
     """Labels that are empty, or numbers and not finite; features that are not finite."""
     faults = Faults(table.file, table.unit) if faults is None else faults
-    noted = faults.columns()
-    if len(bad := bad_labels(table.labels)):
-        faults.add(-1, LABEL, table.first + int(bad[0]), str(table.labels[bad[0]]).strip(), len(bad))
-    if table.features.dtype.kind == "f":
-        for start in range(0, len(table), CHUNK_ROWS):
-            _find_infinite(faults, table.features[start : start + CHUNK_ROWS], table.first + start, noted)
+    note_values(faults, table.features, table.labels, table.first, faults.columns())
     if not faults:
         return ()
     names = [table.column(index) for index in range(table.features.shape[1])]
     return tuple(faults.problems(names, "", len(table)))
+
+
+def note_values(faults: Faults, features: Array, labels: Array, first: int, noted: Set[int]) -> None:
+    """The same of some rows, of which the first has this number, but for features that were `noted` before."""
+    if len(bad := bad_labels(labels)):
+        faults.add(-1, LABEL, first + int(bad[0]), str(labels[bad[0]]).strip(), len(bad))
+    if features.dtype.kind == "f":
+        for start in range(0, len(features), CHUNK_ROWS):
+            _find_infinite(faults, features[start : start + CHUNK_ROWS], first + start, noted)
 
 
 def bad_labels(labels: Array) -> npt.NDArray[np.intp]:

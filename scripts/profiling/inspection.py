@@ -177,9 +177,8 @@ def _examples(sample: FirstRows, side: int) -> bytes:
 def _means(sample: FirstRows, names: npt.NDArray[Any], side: int) -> bytes:
     """The mean image of each class, at most as many as the grid of examples."""
     known, which = np.unique(names.astype(str), return_inverse=True)
-    members = np.zeros((len(known), len(names)), np.float32)
-    members[which, np.arange(len(names))] = 1
-    sums = members @ floats(sample.features)
+    features = floats(sample.features)
+    sums = np.stack([features[which == index].sum(axis=0) for index in range(len(known))])
     counts = np.bincount(which)
     order = sorted(range(len(known)), key=lambda index: _number_first(str(known[index])))[:_EXAMPLES]
     means: Floats = (sums / counts[:, None]).reshape(-1, side, side)[order].astype(np.float32)

@@ -82,6 +82,11 @@ class Faults:
         self._first.setdefault(key, (number, value))
         self._counts[key] = self._counts.get(key, 0) + count
 
+    def include(self, other: Faults) -> None:
+        """What another one noted of rows that come after."""
+        for (index, kind), count in other._counts.items():
+            self.add(index, kind, *other._first[index, kind], count)
+
     def problems(self, names: Sequence[str], label: str, rows: int, hints: Sequence[str] = ()) -> Iterator[Problem]:
         """All that was noted, by column; `names` and `label` as in "column 'a'", `hints` end a feature's remedy."""
         for (index, kind), count in sorted(self._counts.items()):

@@ -48,7 +48,7 @@ section{padding:18px 20px;margin:16px 0;overflow-x:auto}
 .pictures img{max-width:100%;height:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:5px 14px;text-align:right;border-bottom:1px solid var(--line)}
-th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:600}
+th:first-child,td:first-child{text-align:left}td{white-space:nowrap}td:first-child,.long{white-space:normal}th{color:var(--soft);font-weight:600}
 @media screen and (max-width:600px){
 main{padding:20px 10px 40px}section{padding:14px 12px}.cards{grid-template-columns:1fr 1fr;gap:10px}
 th,td{padding:5px 6px}.pictures{justify-content:flex-start}.pictures img.wide{max-width:none}}
@@ -60,6 +60,8 @@ th,td{padding:5px 6px}.pictures{justify-content:flex-start}.pictures img.wide{ma
 section{overflow:visible}.card,img,tr,section{break-inside:avoid}.pictures img{max-width:49%}
 .pictures img.wide{max-width:100%}.cards{grid-template-columns:repeat(5,1fr)}}
 """
+_LONG: Final = 32
+"""A cell of more letters may be broken."""
 _WIDE: Final = 560
 """Pictures wider than this are grids, too small to read where they are shrunk to the width of a phone."""
 
@@ -200,6 +202,11 @@ def _picture(name: str, data: bytes) -> str:
     )
 
 
+def _cell(text: str) -> str:
+    """A cell; all but names and long texts stay in one line, however narrow the page."""
+    return f"<td{' class=long' if len(text) > _LONG else ''}>{text}</td>"
+
+
 def _section(section: Section) -> str:
     pictures = "".join(_picture(name, data) for name, data in section.pictures.items())
     table = ""
@@ -207,7 +214,7 @@ def _section(section: Section) -> str:
         head, *rows = ([html.escape(cell) for cell in row] for row in section.table)
         table = (
             f"<table><tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"
-            + "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+            + "".join(f"<tr>{''.join(map(_cell, row))}</tr>" for row in rows)
             + "</table>"
         )
     return (

@@ -86,7 +86,17 @@ def convert_rows(
             write_statistics(outputs, path, writing.moments, writing.amounts)
         if any(number == first for number, _ in held) and writing.moments.rows:
             inspect(outputs, output / "inspection", facts, writing.sample())
-    return described(facts)
+    return described(facts) + _idle(len({file.key for file in plan.files}), share)
+
+
+def _idle(files: int, share: Share) -> str:
+    """A word on instances for which there is no file: S3's keys are dealt out, and none is divided."""
+    if files >= share.count:
+        return ""
+    many = f"{files} file{'s are' if files > 1 else ' is'} shared by {share.count} instances"
+    return (
+        f"; {many}, so {share.count - files} had no work: a file is never divided, so give as many files as instances"
+    )
 
 
 def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts:
@@ -109,6 +119,11 @@ def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -
     number = numbers.get((stream.key, stream.split))
     if number is None:
         raise ScriptError(f"{stream.key}: {_AGAIN}")
+    if plan.width != stream.width:
+        raise ScriptError(
+            f"{stream.key}: {stream.width} features where {plan.width} were inspected: its width is that of another "
+            "file, which another instance has; give ProcessingInstanceCount=1, or inspect the data again"
+        )
     if plan.files[number].label != stream.table.label:
         raise ScriptError(
             f"{stream.key}: its header is in another file, which another instance has; give every file a header, or "

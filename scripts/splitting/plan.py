@@ -44,6 +44,7 @@ class Plan:
     source: str
     offset: int
     as_numbers: bool
+    width: int
 
     @classmethod
     def of(cls, found: Survey, *, seed: int, task: str) -> Plan:
@@ -58,7 +59,16 @@ class Plan:
         strata = () if task == REGRESSOR else found.names
         random = np.random.default_rng(seed)
         random.permutation(min(rows, _SHUFFLED))  # as the first block is, so that its offset comes after
-        return cls(found.files, strata or ("",), seed, missing, source, int(random.integers(TURNS)), found.as_numbers)
+        return cls(
+            found.files,
+            strata or ("",),
+            seed,
+            missing,
+            source,
+            int(random.integers(TURNS)),
+            found.as_numbers,
+            len(found.columns),
+        )
 
     def counts(self) -> dict[str, dict[str, int]]:
         """The rows of each stratum in each split."""

@@ -14,7 +14,9 @@ import scipy.sparse
 from sklearn.datasets import dump_svmlight_file
 
 from scripts.errors import ScriptError
-from scripts.formats.sources import read_source
+from scripts.formats import columnar
+from scripts.formats.sources import examine, read_source
+from scripts.formats.streams import streams
 from scripts.formats.tables import Table
 
 FRAME = pd.DataFrame(
@@ -84,6 +86,35 @@ def test_parquet_folder_with_partitions_and_splits(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_that_is_read_in_pieces_is_the_table_that_it_is_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of JSON Lines each piece alone would have other columns, or others' types: whole numbers first, a late key."""
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({"y": random.integers(0, 2, 300), "a": random.normal(size=300), "b": random.normal(size=300)})
+    frame.to_parquet(tmp_path / "a.parquet")
+    head = "".join(f'{{"y": {row % 2}, "a": {row}}}\n' for row in range(50))
+    (tmp_path / "a.jsonl").write_text(head + frame.to_json(orient="records", lines=True))
+    whole = [examine(tmp_path / name)["all"][0] for name in ("a.parquet", "a.jsonl")]
+    monkeypatch.setattr(columnar, "_CELLS", 30)
+    monkeypatch.setattr(columnar, "_JSON_BYTES", 500)
+    columnar._json_schema.cache_clear()
+    for table, name in zip(whole, ("a.parquet", "a.jsonl"), strict=True):
+        (stream,) = streams(tmp_path / name)
+        parts = list(stream.rows())
+        assert len(parts) > 20
+        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), table.features)
+        np.testing.assert_array_equal(np.concatenate([own for _, own in parts]), table.labels)
+        rows, problems = stream.careful()
+        assert sum(len(own) for _, own in rows) == len(table)
+        assert tuple(problems(len(table))) == table.problems
+        assert [problem.text for problem in table.problems] == (
+            []
+            if name == "a.parquet"
+            else ["row 1, column 'b': nan is no finite float32, as in 50 of 350 rows; fill it in or remove the row"]
+        )
+
+
 def test_lists_become_a_feature_for_each_item(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"features": [1, 2.5], "label": 3}\n\n{"features": [4, 5], "label": 6}\n')
     table = only(tmp_path)
@@ -136,7 +167,7 @@ def test_sparse_data_too_large_to_be_dense_is_refused(tmp_path: Path, monkeypatc
         ("a.parquet", b"PAR1", r"no readable Parquet \(.*; write the file again"),
         ("a.jsonl", b'{"y": 1, "a": 2}\n{"y": 1', r"no readable JSON Lines \(JSON parse error: .* in row 1\)"),
         ("a.jsonl", b'{"y": 1, "a": 2}\n{"y": 1, "a": "x"}', r"Column\(/a\) changed from number to string in row 1"),
-        ("a.jsonl", b"", r"no readable JSON Lines \(Empty JSON file\)"),
+        ("a.jsonl", b"", "no rows; give data with at least one example"),
         ("a.jsonl", b'{"a": 1, "b": 2}', "none of its columns is called label, target, class or y"),
         ("a.libsvm", b"1 a:b\n", "no readable libsvm"),
         ("a.libsvm", b"", "no rows"),

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -11,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scripts import convert, inspect_data
@@ -20,6 +24,7 @@ from scripts.profiling import profiles
 from scripts.profiling.inspection import read_statistics
 from scripts.splitting import conversion, plan, shuffle
 
+ROOT = Path(__file__).parents[3]
 SPLITS = ("train", "validation", "test")
 BINARY = ("--task", "binary_classifier", "--positive-class", "b")
 
@@ -125,6 +130,19 @@ def test_more_instances_than_files_leave_some_without_work(tmp_path: Path) -> No
     tables(tmp_path / "data", (130,))
     one, three = converted(tmp_path, 1), converted(tmp_path, 3)
     assert list(rows(one / "train")) == list(rows(three / "train"))
+    assert "1 file is shared by 3 instances, so 2 had no work" in (tmp_path / "instance-3-0" / "message").read_text()
+
+
+def test_a_file_whose_width_is_that_of_another_is_refused_by_an_instance_that_has_it_alone(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.libsvm").write_text("".join(f"{row % 2} 1:{row} 3:1\n" for row in range(20)))
+    (tmp_path / "data" / "b.libsvm").write_text("".join(f"{row % 2} 1:{row}\n" for row in range(20)))
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    (tmp_path / "data" / "a.libsvm").unlink()
+    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    message = tmp_path / "message"
+    assert convert.main([*given, "--task", "binary_classifier", "--message", str(message)]) == 1
+    assert "b.libsvm: 1 features where 3 were inspected" in message.read_text()
 
 
 def test_of_a_table_each_instance_treats_its_share_by_the_same_treatment(tmp_path: Path) -> None:
@@ -203,3 +221,39 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.5 * peaks[1], peaks
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_peak_memory_of_formats_that_arrow_reads_does_not_grow_with_the_files(tmp_path: Path, kind: str) -> None:
+    """Arrow's memory is seen by the system alone, so each script is a process."""
+    random, names = np.random.default_rng(0), [f"x{column}" for column in range(20)]
+    frame = pd.DataFrame(random.normal(size=(60_000, 20)).round(4), columns=names).assign(y=np.arange(60_000) % 2)
+    (tmp_path / "1").mkdir()
+    first = tmp_path / "1" / f"0.{kind}"
+    if kind == "parquet":
+        frame.to_parquet(first, row_group_size=20_000)
+    else:
+        frame.to_json(first, orient="records", lines=True)
+    (tmp_path / "8").mkdir()
+    for number in range(8):
+        (tmp_path / "8" / f"{number}.{kind}").hardlink_to(first)
+    peaks = {}
+    for files in ("1", "8"):
+        base, more = tmp_path / f"base-{files}", ["--task", "binary_classifier", "--positive-class", "1"]
+        given = ["--data", str(tmp_path / files)]
+        peaks[files] = max(
+            peak("scripts.inspect_data", *given, "--output", str(base), *more),
+            peak("scripts.convert", *given, "--output", str(tmp_path / f"out-{files}"), "--baseline", str(base), *more),
+        )
+    assert peaks["8"] < 500
+    assert peaks["8"] < 1.3 * peaks["1"], peaks
+
+
+def peak(module: str, *words: str) -> float:
+    """The most megabytes that a script took."""
+    process = subprocess.Popen([sys.executable, "-m", module, *words], cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss / 1024

@@ -122,9 +122,45 @@ def test_batch_prediction_answers_row_by_row_as_the_endpoint(deployer: Deployer,
     np.testing.assert_allclose(scores(batch), wanted, rtol=1e-5, atol=1e-5)
 
 
-def test_a_row_that_cannot_be_treated_is_refused_in_words(deployer: Deployer) -> None:
+def test_gaps_in_any_spelling_and_columns_that_the_model_does_not_know_change_nothing(
+    deployer: Deployer, splits: dict[str, pd.DataFrame]
+) -> None:
+    row = json.loads(splits["test"].drop(columns="churn").iloc[:1].to_json(orient="records"))[0]
+
+    def answer(body: str, kind: str) -> bytes:
+        return bytes(deployer.invoke("table", body, kind, Accept="application/jsonlines")["Body"])
+
+    gap = answer(json.dumps(row | {"age": None, "city": None}), "application/json")
+    for spelling in ("NaN", "null", "", "N/A", " ? "):
+        assert answer(json.dumps(row | {"age": spelling, "city": spelling}), "application/json") == gap, spelling
+    assert answer(json.dumps(row | {"age": float("nan"), "city": "nan"}), "application/json") == gap
+    assert answer(json.dumps({"more": [1, {}]} | row | {"age": None, "city": None}), "application/json") == gap
+    extra = {"more": "x", **row, "age": "NaN", "city": ""}
+    table = "".join(",".join("" if v is None else str(v) for v in line) + "\n" for line in (extra, extra.values()))
+    assert answer(table, "text/csv") == gap
+    assert answer("\ufeff" + table.replace("\n", "\r\n"), "text/csv; charset=utf-8") == gap
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "reason"),
+    [
+        ("1,old,3,Seoul,,true,KR,\n", "text/csv", "row 1, column 'age': 'old' is no number"),
+        ("\n", "text/csv", "the request has no rows"),
+        ("[]", "application/json", "the request has no rows"),
+        ("1,2\n", "text/csv", "row 1 has 2 columns, where 8 belong"),
+        ("age,city\n1,Seoul\n", "text/csv", "row 1 has 2 columns, where 8 belong"),
+        ('{"age": Infinity}', "application/json", "row 1 has no "),
+        ('{"age": ' + "9" * 5000 + "}", "application/json", "the request is neither JSON nor JSON Lines"),
+        ("[" * 50_000, "application/json", "the request is neither JSON nor JSON Lines"),
+        ("x" * 200_000 + "\n", "text/csv", "the request is no readable CSV"),
+    ],
+    ids=["text", "no csv", "no json", "few", "few with names", "key", "digits", "deep", "long"],
+)
+def test_a_request_that_cannot_be_treated_is_refused_in_words(
+    deployer: Deployer, body: str, kind: str, reason: str
+) -> None:
     with pytest.raises(ClientError) as refused:
-        deployer.invoke("table", "1,old,3,Seoul,,true,KR,\n")
+        deployer.invoke("table", body, kind)
     answer: Any = refused.value.response
     assert answer["OriginalStatusCode"] == 400
-    assert "row 1, column 'age': 'old' is no number" in answer["OriginalMessage"]
+    assert reason in answer["OriginalMessage"]
