@@ -196,6 +196,7 @@ def laid_out(deployer: Deployer, name: str, **container: Any) -> list[str]:
     return files
 
 
+@pytest.mark.long
 def test_models_come_as_archives_of_all_kinds_and_as_objects(deployer: Deployer) -> None:
     put = deployer.local.s3.put_object
     files = behaving() | {"code/inference.py": b"pass", "sub/deep/weights": b"w"}
@@ -352,6 +353,7 @@ def test_the_stream_of_an_endpoint_is_named_by_variant_and_instance(deployer: De
     assert [lines[0] for lines in streams.values()] == ["container starts with ['serve']"]
 
 
+@pytest.mark.long
 def test_a_variant_of_weight_zero_gets_nothing_unless_it_is_named(deployer: Deployer) -> None:
     for name in ("one", "two", "three"):
         deployer.model(f"w-{name}", own_container.IMAGE, behaving(answer=name))

@@ -277,6 +277,7 @@ def test_an_execution_is_updated_and_deleted_with_its_pipeline(local: LocalServi
     assert [version["PipelineVersionId"] for version in versions] == [1]
 
 
+@pytest.mark.long
 def test_ten_executions_at_once_do_not_see_each_other(local: LocalService) -> None:
     name = create(
         local,
