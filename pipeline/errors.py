@@ -13,7 +13,7 @@
         |-- ExecutionStopped      5   somebody stopped it
         `-- FollowTimeout         6   it was still running when the time was up
 
-Exit code 2 belongs to `plan --detailed-exitcode` alone: there are changes.
+Exit code 2 belongs to `plan --detailed-exitcode` alone: there are changes. Ctrl-C ends a command with 130.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from difflib import get_close_matches
 from typing import ClassVar, Final
 
 CHANGES_EXIT_CODE: Final = 2
+INTERRUPTED_EXIT_CODE: Final = 130
 
 
 class PipelineError(Exception):

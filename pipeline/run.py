@@ -27,6 +27,7 @@ from pipeline.deploy.plan import DeployPlan, Desired
 from pipeline.errors import ExecutionError, UsageError
 from pipeline.executions import control, executions, outcome, results, telling
 from pipeline.executions.executions import ExecutionSnapshot
+from pipeline.executions.follow import follow
 from pipeline.executions.logs import JobLogs
 from steps.names import CONVERT_DATA, PREDICT_TEST
 
@@ -154,7 +155,7 @@ def _execute(
     arn = control.start(clients, wanted.name, parameters)
     observer.say(f"execution {executions.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
-    snapshots = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+    snapshots = follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
     snapshots = telling.telling(clients, snapshots, CONVERT_DATA, lambda text: observer.say(f"data: {text}"))
     snapshots = telling.telling_retries(clients, snapshots, observer.say, monotonic=time.monotonic)
     try:
@@ -164,7 +165,7 @@ def _execute(
         observer.say(f"stopping execution {executions.execution_id(arn)}")
         with suppress(UsageError):  # it is over already
             control.stop(clients, arn)
-        for _ in executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):
+        for _ in follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):
             pass
         raise
 

@@ -26,7 +26,7 @@ from scripts.endpoints.deployment import Deployment, open_clients, reason_of
 from scripts.endpoints.registry import Registry, open_registry
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs
-from scripts.reporting.confusion_picture import confusion_chart
+from scripts.reporting.confusion_chart import confusion_chart
 from scripts.scoring.figures import compute
 from scripts.scoring.metrics import HEADLINES, confusion
 from scripts.scoring.predictions import (

@@ -1,4 +1,7 @@
-"""Every test runs with no network beyond loopback, and sees nothing of the AWS account of who runs it."""
+"""Every test runs with no network beyond loopback, and sees nothing of the AWS account of who runs it.
+
+A running service is `tests.support.service.local_service`.
+"""
 
 from __future__ import annotations
 

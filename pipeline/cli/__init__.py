@@ -12,7 +12,7 @@ import typer
 
 from pipeline.cli import deploy, endpoint, executions, local, models, operations, promote, run, schedules, start
 from pipeline.cli.needed import needed
-from pipeline.errors import PipelineError
+from pipeline.errors import INTERRUPTED_EXIT_CODE, PipelineError
 from pipeline.terminal import shown_safely
 
 app: Final = typer.Typer(
@@ -52,8 +52,6 @@ executions.register(app)
 operations.register(app)
 promote.register(app)
 
-INTERRUPTED: Final = 130
-
 # Typer has a click of its own and exports only some of its errors; this is the base of all of them.
 _CommandLineError: Final[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
@@ -76,13 +74,13 @@ def _execute(arguments: list[str]) -> int:
         print(error.show(), file=sys.stderr)
         return error.exit_code
     except typer.Abort:
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE
     except _CommandLineError as error:
         error.show(sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return INTERRUPTED_EXIT_CODE
     except BrokenPipeError:
         # The reader (`| head`) has gone; nothing more can be said to it.
         sys.stderr.close()

@@ -91,7 +91,7 @@ def steps(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
-    from pipeline.cli.follow import utc_now
+    from pipeline.cli.progress import utc_now
     from pipeline.cli.tables import steps_json, steps_table
     from pipeline.executions.executions import find, snapshot
     from pipeline.executions.outcome import with_causes
@@ -176,7 +176,7 @@ def describe(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Describe an execution: parameters, steps, figures, outputs."""
-    from pipeline.cli.follow import utc_now
+    from pipeline.cli.progress import utc_now
     from pipeline.executions.executions import find
     from pipeline.report.report import gather
 
@@ -195,7 +195,7 @@ def report(
     ] = False,
 ) -> None:
     """Report an execution: figures, thresholds, graph and pictures. The approved model's figures stand beside."""
-    from pipeline.cli.follow import utc_now
+    from pipeline.cli.progress import utc_now
     from pipeline.executions.executions import find
     from pipeline.report.html import html as page
     from pipeline.report.html import pictures, write
@@ -224,7 +224,7 @@ def graph(
     """Print the graph, with an execution's statuses if one is named."""
     import json
 
-    from pipeline.cli.follow import utc_now
+    from pipeline.cli.progress import utc_now
     from pipeline.deploy.desired import desired
     from pipeline.executions import executions as api
     from pipeline.report import graph as drawing
@@ -260,7 +260,7 @@ def follow_to_end(where: Where, clients: Clients, arn: str, timeout: float | Non
 
 
 def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> None:
-    from pipeline.cli.follow import show_figures
+    from pipeline.cli.progress import show_figures
     from pipeline.errors import ServiceError
     from pipeline.executions import results
 
@@ -275,19 +275,20 @@ def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> Non
 
 
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:
-    from pipeline.cli.follow import show
+    from pipeline.cli.progress import show
     from pipeline.definition.check import steps
-    from pipeline.executions import executions as api
+    from pipeline.executions import follow as asked
     from pipeline.executions import telling
+    from pipeline.executions.executions import definition_of
     from pipeline.executions.logs import JobLogs
     from steps.names import CONVERT_DATA
 
-    names = list(steps(api.definition_of(clients, arn)))
+    names = list(steps(definition_of(clients, arn)))
 
     def say(text: str) -> None:
         out.print(visible(text), markup=False, soft_wrap=True)
 
-    moments = api.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
+    moments = asked.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
     moments = telling.telling(clients, moments, CONVERT_DATA, lambda text: say(f"data: {text}"))
     moments = telling.telling_retries(clients, moments, say, monotonic=time.monotonic)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

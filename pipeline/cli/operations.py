@@ -107,7 +107,7 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
-    from pipeline.cli.follow import utc_now
+    from pipeline.cli.progress import utc_now
     from pipeline.cli.tables import stays_table
     from pipeline.deploy import apply
     from pipeline.operate import clean as api

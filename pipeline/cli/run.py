@@ -117,13 +117,13 @@ class _Observer:
             self.say(f"updating the pipeline: {changed} steps and parameters differ")
 
     def follow(self, snapshots: Iterable[ExecutionSnapshot], steps: Sequence[str], logs: JobLogs) -> ExecutionSnapshot:
-        from pipeline.cli.follow import show
+        from pipeline.cli.progress import show
 
         return show(snapshots, self._out, steps=steps, logs=logs if self._out.is_terminal else None)
 
 
 def _show_results(finished: Finished, out: Console) -> None:
-    from pipeline.cli.follow import show_figures
+    from pipeline.cli.progress import show_figures
 
     show_figures(out, finished.gates, finished.metrics, finished.classes)
     if finished.files:

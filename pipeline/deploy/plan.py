@@ -1,7 +1,7 @@
 """The plan of an `upsert`, as plain data: the differences for a reader, the instructions for an executor.
 
 `make` compares what is built with what is deployed and decides; it asks nobody. Printing a plan and applying it are
-two executors of the same instructions (`pipeline.plan_view`, `pipeline.deploy`), so a dry run is no special case.
+two executors of the same instructions (`deploy.view`, `deploy.apply`), so a dry run is no special case.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from pipeline.clients import Clients, error_code, translated
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import TERMINAL, StepView, may_pass
+from pipeline.executions.executions import TERMINAL, StepView
+from pipeline.executions.follow import may_pass
 
 _GROUPS: Final = {
     "ProcessingJob": "/aws/sagemaker/ProcessingJobs",

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.reporting import charts
-from scripts.reporting.confusion_picture import confusion_chart
+from scripts.reporting.confusion_chart import confusion_chart
 from scripts.reporting.pictures import bars, image_grid, image_side
 from scripts.reporting.report_section import Section, amount
 from scripts.scoring.curves import sweep

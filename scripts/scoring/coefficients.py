@@ -20,7 +20,7 @@ from scripts.features.featurizer import Featurizer
 from scripts.profiling.inspection import read_statistics
 from scripts.reporting.pictures import image_side
 from scripts.reporting.report_section import Section
-from scripts.reporting.weights_picture import coefficient_bars, coefficient_map, weight_grid
+from scripts.reporting.weights_chart import coefficient_bars, coefficient_map, weight_grid
 from scripts.scoring.linear_model import LinearModel, read_model
 from scripts.splitting.classes import shown_names
 from scripts.splitting.targets import MULTICLASS, REGRESSOR

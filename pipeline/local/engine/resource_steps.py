@@ -15,13 +15,13 @@ from pipeline.definition import cache_key
 from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
 from pipeline.local import names
-from pipeline.local.engine import experiments, retries
+from pipeline.local.engine import experiments, retries, reuse
 from pipeline.local.engine.resources import RESOURCES, Resource
 from pipeline.local.engine.retries import Retries
 from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
-from pipeline.local.kinds import CACHE, ENDPOINT_CONFIG, MODEL_PACKAGE, TUNING_JOB, Body, CachedStep, StepChanges
+from pipeline.local.kinds import ENDPOINT_CONFIG, MODEL_PACKAGE, TUNING_JOB, Body, StepChanges
 from pipeline.local.patient_calls import patiently
 
 PARITY: Final = (
@@ -104,7 +104,7 @@ class Creation:
         arguments = evaluate(self.run.arguments, scope)
         arguments = shaped(self.resource.create, arguments)
         key = cache_key.key(self.run.node.type, arguments)
-        if attempt == 1 and (hit := self._cached(key)) is not None:
+        if attempt == 1 and (hit := reuse.earlier(self.run, self.resource, key)) is not None:
             return hit
         self.run.note(_name=name, _cache_key=key)
         request = self._request(arguments, name)
@@ -151,26 +151,6 @@ class Creation:
             experiments.join(request, self.run.execution)
         return request
 
-    def _cached(self, key: str | None) -> Ended | None:
-        now = self.service.clock.now()
-        oldest = cache_key.oldest(self.run.node.step, now)
-        if key is None or oldest is None:
-            return None
-        found = self.service.store.get(CACHE, self._cache_name(key))
-        if found is None or found["ended"] < oldest:
-            return None
-        if self.service.store.get(self.resource.kind, found["resource"]) is None:
-            return None
-        members: StepChanges = {
-            "CacheHitResult": {"SourcePipelineExecutionArn": found["execution"]},
-            "Metadata": found["metadata"],
-            "_resource": found["resource"],
-        }
-        return Ended("Succeeded", members=members)
-
-    def _cache_name(self, key: str) -> str:
-        return f"{self.run.execution['_pipeline']}/{self.run.node.name}/{key}"
-
     def _made(self, name: str, arn: str) -> None:
         """Executing from now on: who sees this status finds the resource in the step's Metadata."""
         resource = arn if self.resource.kind == MODEL_PACKAGE else name
@@ -186,7 +166,7 @@ class Creation:
         body = self._wait(name)
         status = body.get(self.resource.status)
         if status == "Completed":
-            self._remember(name)
+            reuse.remember(self.run, name)
             return Ended("Succeeded")
         if status == "Stopped":
             return Ended("Stopped", None if self.run.stopping else "The job was stopped.")
@@ -215,22 +195,6 @@ class Creation:
                 patiently(self.service, self.resource.stop, {self.resource.name: name})
             except ApiError:
                 pass  # it ended at the same moment; the next look sees it
-
-    def _remember(self, name: str) -> None:
-        """Let later executions find this run; what a run under the same key left before is replaced."""
-        row, store = self.run.row, self.service.store
-        if (key := row.get("_cache_key")) is None:
-            return
-        body: CachedStep = {
-            "execution": self.run.arn,
-            "ended": self.service.clock.now(),
-            "metadata": row["Metadata"],
-            "resource": name,
-            "_name": self._cache_name(key),
-        }
-        with store.transaction():
-            store.delete(CACHE, self._cache_name(key))
-            store.insert(CACHE, self._cache_name(key), body, parent=str(self.run.execution["_pipeline"]))
 
     def _rejected(self, rejected: Rejected) -> Ended:
         reason = f"ClientError: Failed to invoke sagemaker:{rejected.action}. Error Details: {rejected.error.message}"

@@ -15,6 +15,7 @@ from pipeline.errors import FollowTimeout, ServiceError, UsageError
 from pipeline.executions import executions, telling
 from pipeline.executions.control import start, stop
 from pipeline.executions.executions import ExecutionSnapshot, StepView
+from pipeline.executions.follow import follow
 from pipeline.executions.outcome import verdict
 from pipeline.local.faults import InjectedFaults
 from tests.support.clients import aws_alone, clients_of
@@ -99,7 +100,7 @@ class Time:
 
 def followed(service: Service, **arguments: Any) -> list[str]:
     time = Time()
-    moments = executions.follow(
+    moments = follow(
         service,  # type: ignore[arg-type]
         ARN,
         sleep=time.sleep,
@@ -121,7 +122,7 @@ def test_on_this_machine_it_asks_less_often_while_nothing_changes() -> None:
     """Each question takes CPU from the jobs that it asks about."""
     service, time = Service(*["Executing"] * 8, "Stopping", "Stopped"), Time()
     service.target = Target("us-east-1", "123456789012", "http://127.0.0.1:1")
-    list(executions.follow(service, ARN, sleep=time.sleep, monotonic=time.monotonic))  # type: ignore[arg-type]
+    list(follow(service, ARN, sleep=time.sleep, monotonic=time.monotonic))  # type: ignore[arg-type]
     assert time.slept[:2] == [0.1, pytest.approx(0.15)]
     assert time.slept[5:] == [0.5, 0.5, 0.5, 0.1]
 
@@ -160,7 +161,7 @@ def test_a_step_that_waits_for_instances_says_so_while_it_waits(tmp_path: Path) 
         clients = clients_of(local)
         arn = start(clients, "demo", {})
         said: list[str] = []
-        moments = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+        moments = follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
         told = telling.telling_retries(clients, moments, said.append, monotonic=time.monotonic, interval=0.01)
         assert any(said or snapshot.done for snapshot in told)
         assert said == [

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from scripts.reporting import charts, pictures
-from scripts.reporting.confusion_picture import confusion_chart
+from scripts.reporting.confusion_chart import confusion_chart
 from scripts.reporting.pictures import bars, binned, histograms, image_grid, image_side, short
 from scripts.scoring.curves import sweep
 
@@ -152,7 +152,7 @@ def test_the_confusion_matrix_colours_each_cell_by_its_share_of_the_actual_class
 
 def test_the_confusion_matrix_needs_no_matplotlib_which_takes_long_to_load() -> None:
     code = (
-        "import sys, numpy as np\nfrom scripts.reporting.confusion_picture import confusion_chart\n"
+        "import sys, numpy as np\nfrom scripts.reporting.confusion_chart import confusion_chart\n"
         "confusion_chart(np.eye(2, dtype=int), ['a', 'b'])\nsys.exit('matplotlib' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

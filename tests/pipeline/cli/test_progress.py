@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from pipeline.cli.follow import show
+from pipeline.cli.progress import show
 from pipeline.clients import Clients
 from pipeline.executions import executions
 from pipeline.executions.executions import ExecutionSnapshot, StepView, note
+from pipeline.executions.follow import follow
 from pipeline.executions.logs import JobLogs, plain
 from tests.support.calls import refusing
 from tests.support.clients import aws_alone, clients_of
@@ -91,7 +92,7 @@ def test_the_lines_of_a_real_job_stand_between_its_start_and_its_end(local: Loca
     clients = clients_of(local)
     arn = start(local, name)
     out = io.StringIO()
-    moments = executions.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
+    moments = follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
     end = show(moments, Console(file=out, width=200), steps=["Count"], logs=JobLogs(clients))
     lines = [line for line in out.getvalue().splitlines() if "Starting" not in line]
     assert end.status == "Succeeded"

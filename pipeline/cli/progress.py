@@ -1,6 +1,6 @@
 """Shows an execution while it runs: a live table and the end of the running job's log on a terminal, lines elsewhere.
 
-Both take snapshots as `pipeline.executions.follow` gives them, and write to the console that they are given. Whoever
+Both take snapshots as `executions.follow` gives them, and write to the console that they are given. Whoever
 wants logs passes `JobLogs` and follows with all answers, since a log grows while the steps do not change.
 """
 
