@@ -200,7 +200,8 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     )
     yield allow("LookUp", ["pricing:GetProducts", *LOOKS_AT_SCALING], ["*"])
     below = f"{settings.bucket}/{settings.prefix}"
-    yield allow("Upload", ["s3:PutObject"], [names.s3(f"{below}/code/*"), names.s3(f"{below}/definitions/*")])
+    uploads = [names.s3(f"{below}/{folder}/*") for folder in ("code", "data", "definitions")]
+    yield allow("Upload", ["s3:PutObject"], uploads)
     yield allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
     yield _list_bucket(names, settings.bucket, settings.prefix)
     logs = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
@@ -232,7 +233,7 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     yield allow("CleanFiles", ["s3:DeleteObject"], [names.s3(f"{settings.bucket}/{settings.prefix}/*")])
     yield allow("CleanPipelines", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{settings.name}"))
     group = names.sagemaker(f"model-package-group/{settings.model_group}")
-    yield allow("CleanGroup", ["sagemaker:DeleteModelPackageGroup"], group)
+    yield allow("CleanGroup", sagemaker(["DeleteModelPackageGroup", "DescribeModelPackageGroup"]), group)
     # What others made is looked at too: it may use what is to be removed.
     listed = [f"{action}{kind}" for kind in ("Endpoint", "EndpointConfig", "Model") for action in ("List", "Describe")]
     looks = [f"{name}s" if name.startswith("List") else name for name in listed]

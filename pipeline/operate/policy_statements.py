@@ -49,11 +49,14 @@ def scaling(settings: Settings, names: Names) -> Iterator[Statement]:
     Application Auto Scaling acts by a role of its own, which it makes at the first time, but asks as well whether its
     caller might do as much: look at the endpoint, scale it, watch it by alarms.
     """
-    actions = [f"application-autoscaling:{what}" for what in ("*ScalableTarget", "*ScalingPolicy", "TagResource")]
-    own = allow("Scaling", actions, [names.arn("application-autoscaling", "scalable-target/*")])
+    actions = [f"application-autoscaling:{what}" for what in ("*ScalableTarget", "*ScalingPolicy")]
+    targets = [names.arn("application-autoscaling", "scalable-target/*")]
+    own = allow("Scaling", actions, targets)
     yield own | {"Condition": {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}}
     if settings.rollout is None or not settings.rollout.scaling:
         return
+    # A request for tags says no namespace: under the condition it would be refused.
+    yield allow("ScalingTags", ["application-autoscaling:TagResource"], targets)
     acted = sagemaker(("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities"))
     yield allow("Scaled", acted, names.sagemaker(f"endpoint/{settings.endpoint}", "endpoint-config/*"))
     watched = [f"cloudwatch:{verb}" for verb in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms")]
@@ -74,6 +77,10 @@ def webhook(settings: Settings, names: Names) -> Iterator[Statement]:
     if not secret:
         return
     kept = [f"secretsmanager:{verb}" for verb in ("CreateSecret", "DescribeSecret", "PutSecretValue", "DeleteSecret")]
+    service = "apidestinations.events.amazonaws.com"
+    role = f"role/aws-service-role/{service}/AWSServiceRoleForAmazonEventBridgeApiDestinations"
+    first = allow("WebhookRole", ["iam:CreateServiceLinkedRole"], [names.arn("iam", role, region="")])
+    yield first | {"Condition": {"StringEquals": {"iam:AWSServiceName": service}}}
     yield allow("WebhookKey", kept, [names.arn("secretsmanager", "secret:events!connection/*")])
     held = secret if secret.startswith("arn:") else names.arn("secretsmanager", f"secret:{secret}-??????")
     yield allow("WebhookAddress", ["secretsmanager:GetSecretValue"], [held])

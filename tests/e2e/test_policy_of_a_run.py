@@ -7,10 +7,8 @@ role's name.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,6 +27,7 @@ from pipeline.executions import control, executions
 from pipeline.local.service import Service
 from pipeline.operate import policy, registry
 from pipeline.report.report import Report, gather
+from tests.support.authorization import PIPELINE, VARIABLE, Access, record, refused
 from tests.support.clients import clients_of
 from tests.support.service import local_service
 from tests.support.waiting import PATIENCE
@@ -38,34 +37,13 @@ pytestmark = pytest.mark.long
 SETTINGS = Settings(parameters={"MaxRegression": 0})
 WORSE = {"Epochs": "1", "LearningRate": "0.000001", "NumModels": "1", "Deploy": "false"}
 PARAMETERS = {f"Min{name}": "0" for name in ("Accuracy", "Precision", "Recall", "F1", "Auc")}
-BUCKET_ACTIONS = {"list": "ListBucket"}
-OBJECT_ACTIONS = {"put": "PutObject", "get": "GetObject", "fetch": "GetObject", "head": "GetObject"}
-
-# Action -> the member of its request that names what it is done to, and the ARN's resource type.
-NAMED = {
-    "ProcessingJob": ("ProcessingJobName", "processing-job"),
-    "TrainingJob": ("TrainingJobName", "training-job"),
-    "TransformJob": ("TransformJobName", "transform-job"),
-    "EndpointConfig": ("EndpointConfigName", "endpoint-config"),
-    "Endpoint": ("EndpointName", "endpoint"),
-    "ModelPackageGroup": ("ModelPackageGroupName", "model-package-group"),
-    "ModelPackage": ("ModelPackageGroupName", "model-package"),
-    "ModelPackages": ("ModelPackageGroupName", "model-package-group"),
-    "Model": ("ModelName", "model"),
-    "TrialComponent": ("TrialComponentName", "experiment-trial-component"),
-    "Trial": ("TrialName", "experiment-trial"),
-    "Experiment": ("ExperimentName", "experiment"),
-}
-
-Call = tuple[str, str]
-"""An action with its service, and the ARN it is done to; of ListBucket the prefix is part of it, after a space."""
 
 
 @dataclass(frozen=True)
 class Ran:
     """What two runs did and how they ended."""
 
-    calls: set[Call]
+    calls: set[Access]
     definition: dict[str, Any]
     first: Report
     worse: Report
@@ -82,13 +60,14 @@ class Ran:
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
     folder: Path = tmp_path_factory.mktemp("policy")
     with local_service(folder) as local, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "engineer")
         clients = clients_of(local)
         local.s3.create_bucket(Bucket=SETTINGS.bucket)
         dataset = data.DataSet.of(digits(folder))
         data.upload(dataset, clients, SETTINGS.bucket, SETTINGS.prefix, progress=lambda _: None)
         wanted = desired(SETTINGS, cache=None)
         apply.apply(clients, apply.plan(clients, wanted), progress=lambda _: None)
-        recorded = record(local.service, patch)
+        recorded = record(local, patch)
         given = {"InputDataUrl": dataset.uri(SETTINGS.bucket, SETTINGS.prefix), "Deploy": "true", **PARAMETERS}
         first = control.start(clients, SETTINGS.name, given)
         assert ended(local.service, first) == "Succeeded", local.service.store.list("execution-step", parent=first)
@@ -107,7 +86,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         endpoint = local.sagemaker.describe_endpoint(EndpointName=SETTINGS.endpoint)["EndpointArn"]
         tags = {tag["Key"]: tag["Value"] for tag in local.sagemaker.list_tags(ResourceArn=endpoint)["Tags"]}
         yield Ran(
-            found,
+            {one for one in found if one.role == PIPELINE},
             json.loads(wanted.definition),
             *reports,
             package["CustomerMetadataProperties"],
@@ -141,70 +120,8 @@ def digits(folder: Path) -> Path:
     return path
 
 
-def record(service: Service, patch: pytest.MonkeyPatch) -> set[Call]:
-    """Every SageMaker action, invocation and S3 access from now on, whoever asks for it."""
-    found: set[Call] = set()
-    lock = threading.Lock()
-
-    def note(action: str, resource: str) -> None:
-        with lock:
-            found.add((action, resource))
-
-    call, invoke = service.call, service.hosting.invoke
-
-    def called(operation: str, request: Any, **more: Any) -> Any:
-        if operation != "StartPipelineExecution":
-            note(f"sagemaker:{operation}", resource_of(operation, request))
-        return call(operation, request, **more)
-
-    def invoked(name: str, *rest: Any, **more: Any) -> Any:
-        note("sagemaker:InvokeEndpoint", sagemaker(f"endpoint/{name}"))
-        return invoke(name, *rest, **more)
-
-    patch.setattr(service, "call", called)
-    patch.setattr(service.hosting, "invoke", invoked)
-    for method, action in {**OBJECT_ACTIONS, **BUCKET_ACTIONS}.items():
-        patch.setattr(service.objects, method, noting(getattr(service.objects, method), method, action, note))
-    return found
-
-
-def noting(original: Any, method: str, action: str, note: Any) -> Any:
-    def accessed(bucket: str, key: str = "", *rest: Any, **more: Any) -> Any:
-        place = f"{bucket} {key}" if method in BUCKET_ACTIONS else f"{bucket}/{key}"
-        note(f"s3:{action}", f"arn:aws:s3:::{place}")
-        return original(bucket, key, *rest, **more)
-
-    return accessed
-
-
-def resource_of(operation: str, request: dict[str, Any]) -> str:
-    if "ResourceArn" in request:
-        return str(request["ResourceArn"])
-    kind = next((kind for kind in NAMED if operation.endswith(kind)), "")
-    member, resource = NAMED.get(kind, ("", operation))
-    name = str(request.get(member, request.get("ModelPackageName", "")))
-    return name if name.startswith("arn:") else sagemaker(f"{resource}/{name}" + "/1" * (kind == "ModelPackage"))
-
-
-def sagemaker(resource: str) -> str:
-    return f"arn:aws:sagemaker:{SETTINGS.region}:{SETTINGS.account}:{resource}"
-
-
-def allows(document: dict[str, Any], action: str, resource: str) -> bool:
-    arn, _, prefix = resource.partition(" ")
-    return any(
-        action in statement["Action"]
-        and any(fnmatch.fnmatchcase(arn, wanted) for wanted in statement["Resource"])
-        and any(
-            fnmatch.fnmatchcase(prefix, wanted)
-            for wanted in statement.get("Condition", {}).get("StringLike", {}).get("s3:prefix", ["*"])
-        )
-        for statement in document["Statement"]
-    )
-
-
 def test_the_run_did_what_a_run_does(ran: Ran) -> None:
-    actions = {action for action, _ in ran.calls}
+    actions = {one.action for one in ran.calls}
     assert actions >= {
         "sagemaker:CreateProcessingJob",
         "sagemaker:CreateTrainingJob",
@@ -223,15 +140,14 @@ def test_the_run_did_what_a_run_does(ran: Ran) -> None:
 def test_the_policy_allows_every_call_of_the_run(ran: Ran) -> None:
     found, definition = ran.calls, ran.definition
     document = policy.policy("pipeline", SETTINGS, definition)
-    assert sorted(call for call in found if not allows(document, *call)) == []
+    assert refused(document, found) == []
 
 
 def test_a_policy_for_less_would_not_do(ran: Ran) -> None:
     found, definition = ran.calls, ran.definition
     steps = [step for step in definition["Steps"] if step["Type"] != "Transform"]
     document = policy.policy("pipeline", SETTINGS, definition | {"Steps": steps})
-    refused = {action for action, resource in found if not allows(document, action, resource)}
-    assert "sagemaker:CreateTransformJob" in refused
+    assert "sagemaker:CreateTransformJob" in {one.action for one in refused(document, found)}
 
 
 def test_with_no_approved_version_the_first_model_passes_with_a_note(ran: Ran) -> None:

@@ -19,7 +19,8 @@ from pipeline.config.settings import Settings, load
 from pipeline.deploy.desired import desired
 from pipeline.executions import control
 from pipeline.operate import policy
-from tests.e2e.test_policy_of_a_run import PARAMETERS, allows, digits, ended, record
+from tests.e2e.test_policy_of_a_run import PARAMETERS, digits, ended
+from tests.support.authorization import PIPELINE, Access, record, refused
 from tests.support.clients import clients_of
 from tests.support.commands import Commands, Said
 from tests.support.evaluated import BUCKET
@@ -29,8 +30,7 @@ from tests.support.waiting import PATIENCE
 pytestmark = pytest.mark.long
 
 NAME = "digits"
-ENGINEER = re.compile(r"UpdateModelPackage|CreateModelPackage|Pipeline|List")
-"""What only the commands of the test call."""
+ROLES = {"arn:aws:iam::123456789012:role/pipeline-events": "events"}
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_an_approval_releases_a_wrong_version_is_put_back_and_a_rollback_brings_
     assert run("plan", "--detailed-exitcode").code == 0
     trained(local, tmp_path)
     wrong_version(local)
-    recorded = record(local.service, monkeypatch)
+    recorded = record(local, monkeypatch, roles=ROLES)
 
     first = run("models", "approve", "1", "--follow")
     assert first.code == 0, first
@@ -151,12 +151,12 @@ def heard(local: LocalService, queue: str, count: int) -> set[str]:
     return {text.partition(": AlgorithmError")[0] for text in found}
 
 
-def policies_cover(recorded: set[tuple[str, str]]) -> None:
+def policies_cover(recorded: set[Access]) -> None:
     definition = json.loads(desired(settings(), cache=None).definition)
     document = policy.policy("pipeline", settings(), definition)
-    done = {call for call in recorded if not ENGINEER.search(call[0])}
-    assert {"sagemaker:CreateModel", "sagemaker:UpdateEndpoint", "sagemaker:AddTags"} <= {action for action, _ in done}
-    assert sorted(call for call in done if not allows(document, *call)) == []
+    done = {one for one in recorded if one.role == PIPELINE}
+    assert {"sagemaker:CreateModel", "sagemaker:UpdateEndpoint", "sagemaker:AddTags"} <= {one.action for one in done}
+    assert refused(document, done) == []
 
 
 def nothing_is_left(local: LocalService, run: Commands) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,8 @@ from pipeline.deploy.desired import desired
 from pipeline.executions import control
 from pipeline.local.containers.hosting import capture
 from pipeline.operate import policy
-from tests.e2e.test_policy_of_a_run import PARAMETERS, allows, ended, record
+from tests.e2e.test_policy_of_a_run import PARAMETERS, ended
+from tests.support.authorization import PIPELINE, Access, record, refused
 from tests.support.clients import clients_of
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET
@@ -34,8 +34,7 @@ pytestmark = pytest.mark.long
 
 NAME = "churn"
 ROWS = 400
-ENGINEER = re.compile("Pipeline")
-"""What only the commands of the test call."""
+ROLES = {"arn:aws:iam::123456789012:role/pipeline-events": "events"}
 
 
 @pytest.fixture
@@ -147,7 +146,7 @@ def test_rows_like_those_of_the_training_pass_and_drift_is_named_by_column(
     metrics = {item["MetricName"] for item in local.client("cloudwatch").list_metrics()["Metrics"]}
     assert {f"feature_baseline_drift_{name}" for name in ("age", "income", "city", "active", "score")} <= metrics
 
-    recorded = record(local.service, monkeypatch)
+    recorded = record(local, monkeypatch, roles=ROLES)
     other = customers(ROWS, 3)
     other["income"] *= 3
     other.loc[np.arange(ROWS) % 4 == 0, "age"] = None
@@ -155,11 +154,11 @@ def test_rows_like_those_of_the_training_pass_and_drift_is_named_by_column(
     recorded.clear()
     arn = control.start(clients, f"{NAME}-watch", {})
     assert ended(local.service, arn) == "Failed"
-    done = {call for call in recorded if not ENGINEER.search(call[0])}
+    done = {one for one in recorded if one.role == PIPELINE}
     settings = where()
     document = policy.policy("pipeline", settings, json.loads(desired(settings, cache=None).definition))
-    assert ("s3:GetObject", f"arn:aws:s3:::{BUCKET}/labels/same.jsonl") in done
-    assert sorted(call for call in done if not allows(document, *call)) == []
+    assert Access(PIPELINE, "s3:GetObject", f"arn:aws:s3:::{BUCKET}/labels/same.jsonl") in done
+    assert refused(document, done) == []
     told = until(lambda: [one.text for one in local.service.events.told if "Drift in" in one.text])
     assert told[0].startswith("churn: endpoint churn: Drift in ") and "Look: pipeline report arn:" in told[0]
     said = run("follow", arn.rpartition("/")[2])

@@ -15,7 +15,7 @@ from pipeline.operate import policy
 from pipeline.operate.clean import remove_endpoint
 from scripts.endpoints.deployment import Deployment
 from scripts.endpoints.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
-from tests.pipeline.operate.test_policy import allows
+from tests.support.authorization import allows
 from tests.support.calls import Calls, Refusal, recording, refused
 from tests.support.clients import aws_alone
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline.cli import execute
+from tests.support.authorization import VARIABLE
 from tests.support.clients import environment_of
 from tests.support.evaluated import BUCKET
 from tests.support.service import LocalService
@@ -29,6 +30,7 @@ class Commands:
     ) -> None:
         for variable, value in environment_of(local).items():
             monkeypatch.setenv(variable, value)
+        monkeypatch.setenv(VARIABLE, "engineer")
         self._settings = ["--set", f"name={name}", "--set", f"bucket={BUCKET}"]
         self._capsys = capsys
 

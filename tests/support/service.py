@@ -20,6 +20,8 @@ from tests.support.responses import problems
 from tests.support.waiting import PATIENCE
 
 KEY = AccessKey("AKIATESTTESTTESTTEST", "test-secret")
+TEST_APPLICATION = "test"
+"""What the tests' own clients call themselves, so that what they ask counts as nobody's."""
 ROLE = "arn:aws:iam::123456789012:role/pipeline"
 T = TypeVar("T")
 
@@ -140,5 +142,6 @@ def boto_client(
         max_pool_connections=32,
         connect_timeout=PATIENCE,
         read_timeout=PATIENCE,
+        user_agent_appid=TEST_APPLICATION,  # type: ignore[call-arg]  # the stubs are older
     )
     return session.client(name, endpoint_url=url, config=quick.merge(config) if config else quick)

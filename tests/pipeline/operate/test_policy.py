@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import re
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from pipeline.config.settings import Settings
 from pipeline.errors import UsageError
 from pipeline.operate import policy
+from tests.support.authorization import allows
 
 IMAGE = "382416733822.dkr.ecr.us-east-1.amazonaws.com/linear-learner:1"
 
@@ -33,14 +33,6 @@ EVERY_TYPE = {
         step("Condition", IfSteps=[step("RegisterModel"), step("EndpointConfig"), step("Endpoint")]),
     ]
 }
-
-
-def allows(document: dict[str, Any], action: str, resource: str) -> bool:
-    return any(
-        any(fnmatch.fnmatchcase(action, given) for given in statement["Action"])
-        and any(fnmatch.fnmatchcase(resource, wanted) for wanted in statement["Resource"])
-        for statement in document["Statement"]
-    )
 
 
 def sagemaker(resource: str) -> str:
@@ -140,6 +132,18 @@ def test_who_has_an_endpoint_scale_may_do_what_application_auto_scaling_asks_of_
     assert not allows(
         policy.policy("pipeline", settings(), EVERY_TYPE), "application-autoscaling:PutScalingPolicy", target
     )
+
+
+def test_what_says_no_namespace_and_the_first_webhooks_role_stand_under_no_condition_that_never_holds() -> None:
+    target = "arn:aws:application-autoscaling:us-east-1:123456789012:scalable-target/0a1b"
+    linked = "apidestinations.events.amazonaws.com"
+    role = f"arn:aws:iam::123456789012:role/aws-service-role/{linked}/AWSServiceRoleForAmazonEventBridgeApiDestinations"
+    for of in ("pipeline", "ci", "engineer"):
+        document = policy.policy(of, settings(**EVERYTHING), EVERY_TYPE)
+        assert allows(document, "application-autoscaling:TagResource", target, frozenset())
+        own = frozenset({("iam:AWSServiceName", linked)})
+        assert allows(document, "iam:CreateServiceLinkedRole", role, own) is (of != "pipeline")
+        assert not allows(document, "iam:CreateServiceLinkedRole", role, frozenset())
 
 
 @pytest.mark.parametrize(
