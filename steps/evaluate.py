@@ -11,11 +11,11 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies
+from steps import names, policies
 from steps.context import Context
 from steps.script_job import CONFIGURATION, MESSAGE, Job, input_folder, output_folder, step_arguments
 
-NAME: Final = "EvaluateModel"
+NAME: Final = names.EVALUATE_MODEL
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 GATES: Final = PropertyFile(name="EvaluationGates", output_name="evaluation", path="gates.json")
 ARTIFACTS: Final = PropertyFile(name="EvaluatedArtifacts", output_name="evaluation", path="artifacts.json")

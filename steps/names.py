@@ -9,6 +9,7 @@ from typing import Final
 
 CONVERT_DATA: Final = "ConvertData"
 PREDICT_TEST: Final = "PredictTest"
+EVALUATE_MODEL: Final = "EvaluateModel"
 COMPARE_APPROVED: Final = "CompareApproved"
 REJECT_MODEL: Final = "RejectModel"
 VALIDATE_ENDPOINT: Final = "ValidateEndpoint"

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipeline.cli.options import NoCache, Parameters, Where, located
+from pipeline.cli.options import NoCache, Parameters, Where, announce, located
+from pipeline.errors import CHANGES_EXIT_CODE, UsageError
 
 if TYPE_CHECKING:
     from pipeline.clients import Clients
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 Parallelism = Annotated[int | None, typer.Option(help="How many steps of an execution run at once at most.")]
 Description = Annotated[str | None, typer.Option(help="What the pipeline is for.")]
+
+
+_COMPARING: Final = "composing the pipeline to compare it with what is deployed"
 
 
 def register(app: typer.Typer) -> None:
@@ -52,11 +56,11 @@ def plan(
     ] = False,
 ) -> int:
     """Show what upsert would change and which steps would run again."""
-    from pipeline.deploy import saved, view
-    from pipeline.errors import CHANGES_EXIT_CODE, UsageError
-
     if json and markdown:
         raise UsageError("--json and --markdown exclude each other", hint="give one of them")
+    announce(_COMPARING)
+    from pipeline.deploy import saved, view
+
     settings = where.load(parallelism=parallelism, description=description)
     given = where.given(settings, param)
     clients = where.reach(settings)
@@ -85,8 +89,8 @@ def upsert(
     description: Description = None,
 ) -> None:
     """Show the plan and apply it. The pipeline is created, or what differs is updated."""
+    announce(_COMPARING if file is None else f"comparing {file} with what is deployed")
     from pipeline.deploy import delivery, saved, view
-    from pipeline.errors import UsageError
 
     if file is not None:
         if where.env or where.config or where.settings or parallelism or description:

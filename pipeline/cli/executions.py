@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.options import Where, console, located, reading
+from pipeline.cli.options import Where, announce, console, located, reading
 from pipeline.errors import UsageError
 from pipeline.terminal import visible
 
@@ -154,9 +154,9 @@ def executions(
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the pipeline's executions, newest first."""
+    """List the pipeline's executions with their figures, newest first."""
     from pipeline.cli.tables import executions_json, executions_table
-    from pipeline.executions.executions import latest
+    from pipeline.executions.listing import latest
 
     settings, clients = where.opened()
     found = latest(clients, settings.name, count)
@@ -222,6 +222,8 @@ def graph(
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid instead of SVG.")] = False,
 ) -> None:
     """Print the graph, with an execution's statuses if one is named."""
+    if not which:
+        announce("composing the pipeline")
     import json
 
     from pipeline.cli.progress import utc_now

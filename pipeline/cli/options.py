@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TextIO, TypeVar
 
 import typer
 
@@ -120,6 +120,8 @@ class Where:
         from pipeline.local.process import lifecycle
 
         if self.readers is not None and self._kept():
+            if lifecycle.running(self.state) is None:
+                announce(f"no service runs on {self.state}: starting one to read what it kept")
             service = self.readers.enter_context(lifecycle.starting(self.state, hold=True))()
         else:
             service = lifecycle.require(self.state)
@@ -207,6 +209,11 @@ def _with_flags(command: Callable[..., T], flags: Callable[..., Where]) -> Calla
     run.__signature__ = signature  # type: ignore[attr-defined]
     run.__annotations__ = {name: parameter.annotation for name, parameter in signature.parameters.items()}
     return run
+
+
+def announce(text: str, *, file: TextIO | None = None) -> None:
+    """Say what begins now, on stderr by default: what is slow imports its libraries after it."""
+    print(visible(text), file=file or sys.stderr, flush=True)
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -5,13 +5,14 @@ Neither needs an account, a file of settings or a service that runs already.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from pipeline.cli.options import NoCache, Parameters, Where, composing, console
+from pipeline.cli.options import NoCache, Parameters, Where, announce, composing, console
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def run(
     no_cache: NoCache = False,
 ) -> None:
     """Run the whole pipeline on this machine."""
+    announce("composing the pipeline and preparing SageMaker on this machine", file=sys.stdout)
     from pipeline.run import run as run_pipeline
 
     settings = where.load()
@@ -68,6 +70,7 @@ def inspect(
     param: Parameters = None,
 ) -> None:
     """Show a data set's columns and problems, and how to run on it."""
+    announce(f"reading {data}")
     from pipeline.cli.tables import columns_table, inspection_summary
     from pipeline.errors import DataError
     from pipeline.operate.inspection import inspect as inspect_data
@@ -95,6 +98,7 @@ def inspect(
 @composing
 def definition(where: Where) -> None:
     """Print the pipeline's definition as canonical JSON."""
+    announce("composing the pipeline")
     from pipeline.deploy.desired import desired
 
     print(desired(where.load(), cache=where.definitions).definition)

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.executions.executions import ExecutionSnapshot, Summary, execution_id, note
+from pipeline.executions.executions import ExecutionSnapshot, execution_id, note
+from pipeline.executions.listing import Summary
 from pipeline.executions.results import GateResult, confusion_matrix
 from pipeline.operate.clean import Item, age
 from pipeline.operate.inspection import Inspection
@@ -33,6 +34,9 @@ OUTCOME_STYLES: Final = {
 
 # What a list shows of a model, in this order, as far as the task has it.
 _HEADLINES: Final = ("accuracy", "precision", "recall", "f1", "auc", "weighted_f1", "mae", "rmse", "r2")
+
+# What a list of executions, which has more columns, shows of those.
+_COMPARED: Final = ("accuracy", "f1", "auc", "weighted_f1", "rmse", "r2")
 
 _MOST_CLASSES: Final = 20
 _MOST_COLUMNS: Final = 40
@@ -57,19 +61,27 @@ _REASON: Final = 100
 
 
 def executions_table(summaries: Sequence[Summary]) -> Table:
-    """One row an execution: id, status, start, how long it took, name, reason."""
-    return plain_table(
-        ("execution", "status", "started", "time", "name", ""), map(_execution, summaries), right=("time",)
-    )
+    """One row an execution: id, status, start, how long it took, the figures to compare, name, reason."""
+    shown = [name for name in _COMPARED if any(name in item.figures for item in summaries)]
+    rows = (_execution(item, shown) for item in summaries)
+    return plain_table(("execution", "status", "started", "time", *shown, "name", ""), rows, right=("time", *shown))
 
 
 def executions_json(summaries: Sequence[Summary]) -> str:
     """The same as JSON: `status` is the service's, `outcome` tells Rejected from Failed."""
-    rows = [{"id": execution_id(item.arn), **vars(item), "started": item.started.isoformat()} for item in summaries]
+    rows = [
+        {
+            "id": execution_id(item.arn),
+            **vars(item),
+            "started": item.started.isoformat(),
+            "figures": dict(item.figures),
+        }
+        for item in summaries
+    ]
     return json.dumps(rows, indent=2)
 
 
-def _execution(item: Summary) -> list[str | Text]:
+def _execution(item: Summary, shown: Sequence[str]) -> list[str | Text]:
     from textwrap import shorten
 
     from rich.text import Text
@@ -79,7 +91,12 @@ def _execution(item: Summary) -> list[str | Text]:
     started = item.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     outcome = Text(item.outcome, OUTCOME_STYLES.get(item.outcome, "cyan"))
     took = "" if item.seconds is None else duration(item.seconds)
-    return [execution_id(item.arn), outcome, started, took, item.name, shorten(item.reason, _REASON, placeholder="...")]
+    reason = shorten(item.reason, _REASON, placeholder="...")
+    return [execution_id(item.arn), outcome, started, took, *_cells(item.figures, shown), item.name, reason]
+
+
+def _cells(figures: Mapping[str, float], shown: Sequence[str]) -> list[str]:
+    return [f"{figures[name]:.4f}" if name in figures else "" for name in shown]
 
 
 def steps_table(snapshot: ExecutionSnapshot | None, steps: Sequence[str], now: datetime) -> Table:
@@ -188,9 +205,8 @@ def parameters_table(
 
 
 def _model(model: RegisteredModel, shown: Sequence[str], endpoint: Sequence[str]) -> list[str]:
-    figures = (f"{model.figures[name]:.4f}" if name in model.figures else "" for name in shown)
     created = model.created.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-    return [str(model.version), model.status, created, *figures, *endpoint, model.remark]
+    return [str(model.version), model.status, created, *_cells(model.figures, shown), *endpoint, model.remark]
 
 
 def _compared(name: str, first: RegisteredModel, second: RegisteredModel) -> list[str]:

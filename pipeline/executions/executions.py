@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -18,14 +17,12 @@ from pipeline.errors import UsageError, did_you_mean
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
-    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef, PipelineExecutionSummaryTypeDef
+    from mypy_boto3_sagemaker.type_defs import PipelineExecutionStepTypeDef
 
 REJECTED: Final = "Rejected"
 """How an execution ended, or its Fail step, that a gate ended on purpose; for the service it is Failed."""
 
 TERMINAL: Final = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
-
-_AT_ONCE: Final = 8
 
 # What a step's metadata may hold that has an ARN, in the order of the API's documentation.
 _JOBS: Final = ("ProcessingJob", "TrainingJob", "TransformJob", "TuningJob")
@@ -75,6 +72,8 @@ class ExecutionSnapshot:
     status: str
     steps: tuple[StepView, ...]
     reason: str = ""
+    changed: datetime | None = field(default=None, compare=False)
+    """When the service last noted something of it: of one that is over, its end."""
 
     @property
     def outcome(self) -> str:
@@ -105,7 +104,13 @@ def snapshot(clients: Clients, arn: str) -> ExecutionSnapshot:
             PipelineExecutionArn=arn, SortOrder="Ascending"
         )
         steps = tuple(_step(item) for page in pages for item in page["PipelineExecutionSteps"])
-    return ExecutionSnapshot(arn, described["PipelineExecutionStatus"], steps, described.get("FailureReason", ""))
+    return ExecutionSnapshot(
+        arn,
+        described["PipelineExecutionStatus"],
+        steps,
+        described.get("FailureReason", ""),
+        described.get("LastModifiedTime"),
+    )
 
 
 def find(clients: Clients, pipeline: str, which: str = "") -> str:
@@ -147,50 +152,6 @@ def _fitting(clients: Clients, pipeline: str, which: str) -> list[str]:
         if not (pipeline.endswith((RELEASE_SUFFIX, WATCH_SUFFIX)) and is_absent(error)):
             raise
     return fits
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One execution as a list shows it."""
-
-    arn: str
-    status: str
-    name: str
-    started: datetime
-    reason: str = ""
-    outcome: str = ""
-    """The status, in which Rejected is told from Failed."""
-    seconds: float | None = None
-    """From its start to its end, if it has ended."""
-
-
-def latest(clients: Clients, pipeline: str, count: int) -> tuple[Summary, ...]:
-    """The latest executions of a pipeline, newest first. Raises ServiceError."""
-    with translated(), ThreadPoolExecutor(_AT_ONCE) as pool:
-        pages = clients.sagemaker.get_paginator("list_pipeline_executions").paginate(
-            PipelineName=pipeline,
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"MaxItems": count},
-        )
-        found = [item for page in pages for item in page["PipelineExecutionSummaries"]]
-        return tuple(pool.map(lambda item: _summary(clients, item), found))
-
-
-def _summary(clients: Clients, item: PipelineExecutionSummaryTypeDef) -> Summary:
-    """One execution; the steps of one that failed say whether it was rejected, and why."""
-    status, reason = item["PipelineExecutionStatus"], item.get("PipelineExecutionFailureReason", "")
-    outcome: str = status
-    if status == "Failed":
-        failed = snapshot(clients, item["PipelineExecutionArn"])
-        outcome = failed.outcome
-        if outcome == REJECTED and failed.failed_step:
-            reason = failed.failed_step.reason or reason
-    name, seconds = item.get("PipelineExecutionDisplayName", ""), None
-    if status in TERMINAL:
-        described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=item["PipelineExecutionArn"])
-        seconds = (described["LastModifiedTime"] - item["StartTime"]).total_seconds()
-    return Summary(item["PipelineExecutionArn"], status, name, item["StartTime"], reason, outcome, seconds)
 
 
 def step_of(execution: ExecutionSnapshot, name: str) -> StepView:

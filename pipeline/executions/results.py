@@ -110,6 +110,18 @@ def evaluation(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any] | 
     return _document(clients, found, "evaluation", "evaluation.json")
 
 
+def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
+    """The single figures of an evaluation by their names, those of constant guesses left out."""
+    groups = [group for group in evaluation.values() if isinstance(group, Mapping)]
+    return {
+        name: value
+        for group in groups
+        for name, item in group.items()
+        if isinstance(item, Mapping) and "_best_constant_" not in name
+        if not isinstance(item.get("value"), str) and (value := number(item.get("value"))) is not None
+    }
+
+
 def comparison(clients: Clients, found: tuple[Output, ...]) -> dict[str, Any]:
     """The comparison with the approved version; empty where the pipeline makes none. Raises ServiceError."""
     return _document(clients, found, "comparison", "comparison.json") or {}

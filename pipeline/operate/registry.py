@@ -14,7 +14,7 @@ from pipeline import versions
 from pipeline.clients import Clients, is_absent, translated
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.executions import definition_of, parameters_of
-from pipeline.executions.results import number, read_json
+from pipeline.executions.results import figures_of, read_json
 
 
 @dataclass(frozen=True)
@@ -141,15 +141,3 @@ def _figures(clients: Clients, uri: str) -> dict[str, float]:
         return figures_of(read_json(clients, uri))
     except ServiceError:
         return {}
-
-
-def figures_of(evaluation: Mapping[str, Any]) -> dict[str, float]:
-    """The single figures of an evaluation by their names, those of constant guesses left out."""
-    groups = [group for group in evaluation.values() if isinstance(group, Mapping)]
-    return {
-        name: value
-        for group in groups
-        for name, item in group.items()
-        if isinstance(item, Mapping) and "_best_constant_" not in name
-        if not isinstance(item.get("value"), str) and (value := number(item.get("value"))) is not None
-    }

@@ -150,7 +150,7 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
         failure=error.message if error else "",
         registered=registered,
         approved=approved,
-        figures=figures(registry.figures_of(metrics), gates, approved),
+        figures=figures(results.figures_of(metrics), gates, approved),
         compared=str(comparison.get("verdict", {}).get("value", "")),
         classes=results.classes(clients, outputs),
     )

@@ -50,7 +50,8 @@ def test_a_pipeline_goes_to_aws_and_a_second_plan_has_nothing_to_do(
     assert execute(["plan", "--detailed-exitcode", "--state", str(state)]) == 2
     assert execute(["upsert", "--state", str(state)]) == 0
     told = capsys.readouterr()
-    assert told.err == "linear-learner-dev on AWS account 123456789012, region us-east-1\n" * 2
+    begun = "composing the pipeline to compare it with what is deployed\n"
+    assert told.err == f"{begun}linear-learner-dev on AWS account 123456789012, region us-east-1\n" * 2
     assert told.out.splitlines()[-6:] == [
         "create pipeline linear-learner-dev",
         "record the checksum of the definition",

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.calls import recorded
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET, evaluated
-from tests.support.executions import create, fail, steps, wait, wait_step, work
+from tests.support.executions import create, fail, start, steps, wait, wait_step, work
 from tests.support.service import LocalService, local_service
 
 COMMANDS = ("follow", "stop", "retry", "steps", "executions", "describe", "report")
@@ -274,6 +275,22 @@ def test_lists_tell_what_was_rejected_from_what_crashed_or_was_stopped(commands:
     }
     assert outcomes["gate"][2] == "accuracy 0.9 (at least 0.97)"
     assert re.search("^Reject +Rejected ", commands["gate"]("steps").out, re.MULTILINE)
+
+
+def test_executions_show_the_figures_of_each_by_few_requests(commands: _Of, local: LocalService) -> None:
+    for accuracy in ("0.9", "0.7"):
+        wait(local, start(local, "demo", given={"Accuracy": accuracy}))
+    with recorded() as sent:
+        rows = json.loads(commands["demo"]("executions", "--count", "2", "--json").out)
+    assert [(row["outcome"], row["figures"]) for row in rows] == [
+        ("Rejected", {"accuracy": 0.7, "recall": 0.75}),
+        ("Succeeded", {"accuracy": 0.9, "recall": 0.75}),
+    ]
+    # The list itself, and who is asking; then at most four for each of the two.
+    assert len(sent) <= 2 + 4 * len(rows), [operation for operation, _ in sent]
+    head, *table = commands["demo"]("executions", "--count", "2").out.splitlines()
+    assert head.split() == ["execution", "status", "started", "time", "accuracy", "name"]
+    assert ["0.7000" in table[0], "0.9000" in table[1]] == [True, True]
 
 
 def test_the_tail_of_a_log_is_its_last_lines(commands: _Of) -> None:

@@ -89,6 +89,7 @@ def test_the_command_shows_every_problem_that_is_left(
     shown = capsys.readouterr()
     assert "born    dates         1                  none as it stands" in shown.out
     assert shown.err == (
+        "reading a.tsv\n"
         "error: 3 problems:\n"
         "  a.tsv: line 3: the label is empty; fill it in or remove the line\n"
         "  a.tsv: line 2, column 'age': inf is no finite float32; fill it in or remove the line\n"
