@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from tests.support import command_lines
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -95,6 +97,8 @@ def test_hooks_before_a_commit_fetch_nothing_and_call_what_there_is() -> None:
     for hook in hooks[0]["hooks"]:
         assert hook["language"] == "system"
         assert hook["entry"].split()[0].replace(".venv/bin", "$(BIN)") in makefile
+    validated = [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / ".pre-commit-config.yaml")]
+    subprocess.run(validated, check=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)

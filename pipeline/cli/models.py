@@ -1,6 +1,6 @@
 """`pipeline models`: the registry, listed, compared, approved, rejected.
 
-A version is named by its number within the group.
+A version is named by its number within the group, the newest also as `latest`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ _STARTED_WITHIN: Final = 120.0
 
 app: Final = typer.Typer(help="The versions in the model registry.", no_args_is_help=True, rich_markup_mode=None)
 
-Version = Annotated[int, typer.Argument(help="A version of the group.")]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", help="A version of the group: its number, or 'latest' for the newest.")
+]
 Follow = Annotated[bool, typer.Option("--follow", help="Follow the release to its end, which the exit code tells.")]
 Group = Annotated[str, typer.Option("--group", help="The model package group; the settings' by default.")]
 

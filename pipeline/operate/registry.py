@@ -5,6 +5,7 @@ A version's figures are those of the evaluation that it was registered with; the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,10 +50,14 @@ def models(clients: Clients, group: str, *, count: int = 20, figures: bool = Tru
     return tuple(describe(clients, arn, figures=figures) for arn in arns)
 
 
-def model(clients: Clients, group: str, version: int) -> RegisteredModel:
-    """One version with its figures. Raises UsageError if there is none."""
+def model(clients: Clients, group: str, version: int | str) -> RegisteredModel:
+    """One version with its figures, by its number or, as `latest`, the newest. Raises UsageError if there is none."""
+    if not re.fullmatch(r"latest|[0-9]{1,9}", str(version)):
+        raise UsageError(f"{version!r} is no version", hint="give its number, or `latest`")
     found = models(clients, group, count=1, figures=False)
-    if not found or not 1 <= version <= found[0].version:
+    if found and version == "latest":
+        version = found[0].version
+    if not found or not 1 <= int(version) <= found[0].version:
         there = f"its versions go to {found[0].version}" if found else "it has no versions"
         raise UsageError(
             f"the group {group} has no version {version}: {there}", hint="`pipeline models list` shows them"

@@ -73,6 +73,16 @@ def test_a_version_that_is_not_there_is_said(models: Commands) -> None:
     ]
 
 
+def test_the_newest_version_is_the_latest(models: Commands) -> None:
+    said = models("models", "approve", "latest")
+    assert (said.code, said.out.splitlines()[-1].endswith("model-package/demo/2")) == (0, True)
+    wrong = models("models", "approve", "newest")
+    assert (wrong.code, wrong.err.splitlines()[1:]) == (
+        1,
+        ["error: 'newest' is no version", "hint: give its number, or `latest`"],
+    )
+
+
 def test_a_group_without_versions_says_so(models: Commands) -> None:
     said = models("models", "list", "--group", "nobody")
     assert (said.code, said.out) == (0, "")
