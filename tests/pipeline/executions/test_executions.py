@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
-from pipeline.executions import executions, telling
+from pipeline.executions import executions, listing, telling
 from pipeline.executions.control import start, stop
 from pipeline.executions.executions import ExecutionSnapshot, StepView
 from pipeline.executions.follow import follow
@@ -187,13 +187,14 @@ def test_an_execution_is_found_by_its_arn_its_id_or_the_beginning_of_it(clients:
     identity = executions.execution_id(arn)
     for which in (arn, identity, identity[:6], ""):
         assert executions.find(clients, "demo", which) == arn
-    (found,) = executions.latest(clients, "demo", 5)
-    assert (found.arn, found.name) == (arn, "by-hand")
+    if clients.target.local:  # moto lists no steps
+        (found,) = listing.latest(clients, "demo", 5)
+        assert (found.arn, found.name) == (arn, "by-hand")
     assert executions.definition_of(clients, arn)["Steps"][0]["Name"] == "Stop"
 
 
 def test_a_pipeline_that_never_ran_has_no_execution(clients: Clients) -> None:
-    assert executions.latest(clients, "demo", 5) == ()
+    assert listing.latest(clients, "demo", 5) == ()
     with pytest.raises(UsageError, match="demo has no execution"):
         executions.find(clients, "demo")
 
