@@ -180,7 +180,7 @@ def test_05_a_parameter_is_predicted_to_run_its_step_again_and_no_other_and_so_i
     assert will_be_reused(desk.plan("--like", "latest", "--param", "Epochs=6")) == ["InspectData", "ConvertData"]
     assert will_be_reused(desk.plan("--like", "latest", "--no-cache")) == []
     unknown = desk.run("plan", "--local", "--like", "none")
-    assert (unknown.code, unknown.err.splitlines()[1]) == (1, f"error: {NAME} has no execution 'none'")
+    assert (unknown.code, unknown.err.splitlines()[2]) == (1, f"error: {NAME} has no execution 'none'")
 
 
 def test_06_an_edit_of_the_code_is_planned_with_the_files_and_the_steps_that_run_again(desk: Desk) -> None:
