@@ -154,7 +154,7 @@ def executions(
     count: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the pipeline's executions with their figures, newest first."""
+    """List executions with their figures, newest first."""
     from pipeline.cli.tables import executions_json, executions_table
     from pipeline.executions.listing import latest
 

@@ -107,7 +107,7 @@ def test_an_address_that_is_none_and_a_sixth_target_are_refused() -> None:
 def test_the_policies_cover_the_webhook_and_grow_by_it_alone() -> None:
     with_it = {item["Sid"] for item in policy.policy("ci", settings(), {"Steps": []})["Statement"]}
     without = {item["Sid"] for item in policy.policy("ci", Settings(name="demo"), {"Steps": []})["Statement"]}
-    assert with_it - without == {"WebhookKey", "WebhookAddress"}
+    assert with_it - without == {"WebhookRole", "WebhookKey", "WebhookAddress"}
     called = policy.policy("events", settings(), {"Steps": []})["Statement"][1]
     assert called["Action"] == ["events:InvokeApiDestination"]
     assert called["Resource"] == ["arn:aws:events:us-east-1:123456789012:api-destination/demo-notify/*"]
