@@ -1,6 +1,6 @@
 """What the pipelines have in common before any step: the context of the steps, and the parameters as the SDK has them.
 
-Importing this module imports the SageMaker SDK, as `pipeline.compose.training` says.
+Importing this module imports the SageMaker SDK, as `pipeline.compose.training_pipeline` says.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def desired(settings: Settings, *, cache: Path | None, part: PipelineKind = Pipe
 
     `part` says which of them. Raises DefinitionError, SettingsError, DataError.
     """
-    from pipeline.compose.compose import compose
+    from pipeline.compose.definition_text import compose
 
     bundle = Bundle.of(scripts_folder())
     code_uri = bundle.uri(settings.bucket, settings.prefix)

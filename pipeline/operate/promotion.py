@@ -209,7 +209,7 @@ def _images(source: Settings, target: Settings, images: Sequence[str]) -> Sequen
     """The containers' images in the target's region; each region has AWS's own under other addresses."""
     if source.region == target.region:
         return images
-    from pipeline.compose.compose import compose
+    from pipeline.compose.definition_text import compose
 
     definition = json.loads(compose(target, code_uri=f"{target.root}/code"))
     (registers,) = (step for step in walk(definition) if step.type == "RegisterModel")

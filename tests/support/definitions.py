@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.compose.compose import compose
+from pipeline.compose.definition_text import compose
 from pipeline.config.settings import Settings, load
 from pipeline.definition.check import check
 

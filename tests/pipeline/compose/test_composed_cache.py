@@ -107,7 +107,7 @@ def _run(copy: Path, script: str) -> str:
 def test_edited_code_has_an_entry_of_its_own(copy: Path) -> None:
     names = [_run(copy, "print(Memo.of(Path('x'), 'a').path)")]
     for file in (
-        "pipeline/compose/training.py",
+        "pipeline/compose/training_pipeline.py",
         "pipeline/definition/references.py",
         "pipeline/errors.py",
         "steps/train.py",

@@ -2,7 +2,7 @@
 
 On Linux the container is a mount and process namespace where the kernel allows one (as root, or by a user
 namespace), so programs with hard-coded /opt/ml paths run unchanged. Elsewhere the paths that begin with /opt/ml
-are re-rooted in command line and environment. `first_program.py` is the part that runs inside.
+are re-rooted in command line and environment. `isolation.py` is the part that runs inside.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ KILLED: Final = 137
 LINE_LIMIT: Final = 262_144 - 26
 """The bytes of one line that are kept: the largest CloudWatch event without its overhead."""
 
-_FIRST_PROGRAM: Final = Path(__file__).with_name("first_program.py")
+_ISOLATION: Final = Path(__file__).with_name("isolation.py")
 _PATH: Final = Path(__file__).with_name("path")
 _INSTALLED: Final = Path(__file__).parents[4]
 _PACKAGES: Final = ("pipeline", "scripts", "steps")
@@ -164,7 +164,7 @@ class Container:
             "limits": asdict(_bounded(limits or Limits(), kind)),
         }
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_FIRST_PROGRAM)],
+            [sys.executable, "-I", "-S", str(_ISOLATION)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -53,11 +53,11 @@ def _train(root: Path, log: Log, interruption: Interruption) -> None:
     _announce(channels, log, checkpoints=(root / CHECKPOINTS).exists())
     log.flush()
     # Only now is numpy needed: a bad hyperparameter or channel is refused without it.
-    from pipeline.local.images.linear_learner import artifact, checks, data, train
+    from pipeline.local.images.linear_learner import artifact, checks, data, training_job
 
     rows = data.load_all(channels, parameters)
     checks.check(rows, parameters)
-    model = train.train(rows, parameters, log, interruption)
+    model = training_job.train(rows, parameters, log, interruption)
     target = root / "model" / artifact.FILE_NAME
     target.parent.mkdir(parents=True, exist_ok=True)
     artifact.write(target, model)

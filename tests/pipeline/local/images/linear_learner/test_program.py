@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.local.images.linear_learner import artifact, train
+from pipeline.local.images.linear_learner import artifact, training_job
 from scripts.formats.recordio import encode_dense
 from tests.support.linear_learner import Job
 from tests.support.waiting import PATIENCE
@@ -59,7 +59,7 @@ def test_a_fault_of_ours_ends_with_1_and_a_traceback_in_the_log(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a fault")
 
-    monkeypatch.setattr(train, "train", fail)
+    monkeypatch.setattr(training_job, "train", fail)
     outcome = job(tmp_path).run()
     assert outcome.exit_code == 1
     assert outcome.failure == "Algorithm Error: ZeroDivisionError: a fault"
@@ -70,7 +70,7 @@ def test_too_little_memory_is_said_as_the_container_says_it(tmp_path: Path, monk
     def fail(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(train, "train", fail)
+    monkeypatch.setattr(training_job, "train", fail)
     outcome = job(tmp_path).run()
     assert outcome.exit_code == 2
     assert outcome.failure.startswith("Customer Error: Out of Memory. Please use a larger instance type or reduce")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.compose.compose import compose
+from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings, load
 from pipeline.definition.check import check, steps

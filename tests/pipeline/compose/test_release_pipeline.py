@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pipeline.compose.compose import compose
+from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.definition.check import check, steps
 from tests.support.definitions import CODE_URI, settings

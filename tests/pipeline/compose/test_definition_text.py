@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import pytest
 
-from pipeline.compose.compose import compose
+from pipeline.compose.definition_text import compose
 from pipeline.definition.check import canonical, check
 from pipeline.errors import SettingsError
 from tests.support.definitions import CASES, CODE_URI, GOLDEN, composed, settings
@@ -34,7 +34,7 @@ def shut(*args, **kwargs):
 socket.socket.__init__ = shut
 socket.getaddrinfo = shut
 
-from pipeline.compose.compose import compose
+from pipeline.compose.definition_text import compose
 from pipeline.config.settings import load
 
 settings = load(environment="full", flags={"task": "binary"}, variables={}, file=Path(sys.argv[1]))
@@ -126,7 +126,7 @@ def test_image_of_ones_own_is_taken_as_it_is() -> None:
 def test_second_composition_comes_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path)
     assert first == composed("binary")
-    monkeypatch.setattr("pipeline.compose.compose._composed", lambda *_: pytest.fail("composed again"))
+    monkeypatch.setattr("pipeline.compose.definition_text._composed", lambda *_: pytest.fail("composed again"))
     assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == first
 
 
@@ -137,14 +137,14 @@ def test_nothing_is_kept_that_was_composed_while_code_was_edited(
         monkeypatch.setattr("pipeline.compose.composed_cache._LOADED", "other code")
         return "text"
 
-    monkeypatch.setattr("pipeline.compose.compose._composed", edited_meanwhile)
+    monkeypatch.setattr("pipeline.compose.definition_text._composed", edited_meanwhile)
     assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == "text"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_cache_tells_settings_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "pipeline.compose.compose._composed", lambda given, uri, release: f"{given.task} {given.tags} {uri}"
+        "pipeline.compose.definition_text._composed", lambda given, uri, release: f"{given.task} {given.tags} {uri}"
     )
     binary = settings("binary")
     variants = [

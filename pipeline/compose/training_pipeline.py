@@ -1,7 +1,7 @@
 """Settings and parameters to the SageMaker pipeline: the one place that knows every step, and how they join.
 
 Importing this module imports the SageMaker SDK, which takes seconds and needs a region set; go through
-`pipeline.compose.compose`, which sees to both.
+`pipeline.compose.definition_text`, which sees to both.
 """
 
 from __future__ import annotations

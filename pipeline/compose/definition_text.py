@@ -77,9 +77,9 @@ def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-    from pipeline.compose.release import build_release
-    from pipeline.compose.training import build_training
-    from pipeline.compose.watch import build_watch
+    from pipeline.compose.release_pipeline import build_release
+    from pipeline.compose.training_pipeline import build_training
+    from pipeline.compose.watch_pipeline import build_watch
 
     with _sdk_kept_to_itself():
         session = PipelineSession(
