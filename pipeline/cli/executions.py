@@ -279,9 +279,9 @@ def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> Non
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:
     from pipeline.cli.progress import show
     from pipeline.definition.check import steps
-    from pipeline.executions import follow as asked
     from pipeline.executions import telling
     from pipeline.executions.executions import definition_of
+    from pipeline.executions.follow import follow as snapshots
     from pipeline.executions.logs import JobLogs
     from steps.names import CONVERT_DATA
 
@@ -290,7 +290,7 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
     def say(text: str) -> None:
         out.print(visible(text), markup=False, soft_wrap=True)
 
-    moments = asked.follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
+    moments = snapshots(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
     moments = telling.telling(clients, moments, CONVERT_DATA, lambda text: say(f"data: {text}"))
     moments = telling.telling_retries(clients, moments, say, monotonic=time.monotonic)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

@@ -117,11 +117,12 @@ class Moto:
         environ.pop("HTTP_X_MOTO_ACCOUNT_ID", None)
         if own_key:
             environ["HTTP_X_MOTO_ACCOUNT_ID"] = self._account
-        try:
-            with self._kept.changing(service, _action(request, body)):
+        # What cannot be kept is a fault of this service, not something that moto lacks.
+        with self._kept.changing(service, _action(request, body)):
+            try:
                 answer = run(application, environ)
-        except Exception as error:  # moto raises whatever it likes for what it lacks
-            return _lacking(wire, request, service, body, f"{type(error).__name__}: {error}")
+            except Exception as error:  # moto raises whatever it likes for what it lacks
+                return _lacking(wire, request, service, body, f"{type(error).__name__}: {error}")
         if answer.status >= 500 or _is_html(answer):
             return _lacking(wire, request, service, body, "")
         if service == "ecr" and _action(request, body) == "GetAuthorizationToken":

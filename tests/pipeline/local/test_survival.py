@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from pipeline.local.engine import steps as engine_steps
 from pipeline.local.engine.records import Poisonous, Records
@@ -90,6 +91,23 @@ def test_an_endpoint_is_deleted_once_there_is_room(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(local.service.store, "delete", full)
         local.service.hosting.delete("e")
         assert gone(local)
+
+
+def test_a_rule_that_cannot_be_kept_is_not_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with local_service(tmp_path) as local:
+        events = local.client("events")
+        events.put_rule(Name="before", ScheduleExpression="rate(1 day)")
+
+        def full(*_: Any) -> None:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(local.service.store, "put", full)
+            with pytest.raises(ClientError, match="no space left on the disk"):
+                events.put_rule(Name="demo", ScheduleExpression="rate(1 day)")
+        events.put_rule(Name="demo", ScheduleExpression="rate(1 day)")
 
 
 def held_up(monkeypatch: pytest.MonkeyPatch) -> None:

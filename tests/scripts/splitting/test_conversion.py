@@ -250,20 +250,7 @@ def test_peak_memory_of_formats_that_arrow_reads_does_not_grow_with_the_files(tm
 
 
 def peak(module: str, *words: str) -> float:
-    """The most megabytes that a script took.
-
-    The script says so itself: what the system keeps of a child that ended holds what its parent had at the fork, too.
-    """
-    code = (
-        "import re, resource, runpy, sys\nfrom pathlib import Path\n"
-        "sys.argv = sys.argv[1:]\n"
-        "try:\n    runpy.run_module(sys.argv[0], run_name='__main__', alter_sys=True)\n"
-        "except SystemExit as end:\n    assert not end.code\n"
-        "status = Path('/proc/self/status')\n"
-        "if status.exists():\n    peak = int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1])\n"
-        "else:\n    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "print('\\n', peak / 1024)"
-    )
-    command = [sys.executable, "-c", code, module, *words]
+    """The most megabytes that a script took."""
+    command = [sys.executable, "-m", "tests.support.own_peak", module, *words]
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-    return float(done.stdout.splitlines()[-1])
+    return int(done.stdout.splitlines()[-1]) / 1024

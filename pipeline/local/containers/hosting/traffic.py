@@ -7,6 +7,7 @@ for nobody costs half a second. While a rollout is watched its single values are
 from __future__ import annotations
 
 import datetime
+import logging
 import threading
 import time
 from collections import defaultdict, deque
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+_log: Final = logging.getLogger(__name__)
 
 NAMESPACE: Final = "AWS/SageMaker"
 PERIOD_SECONDS: Final = 60.0
@@ -102,7 +105,10 @@ class Traffic:
         with self._lock:
             periods, self._periods = self._periods, []
         for period in periods:
-            self._cloudwatch().put_metric_data(NAMESPACE, [*_data(period)])
+            try:
+                self._cloudwatch().put_metric_data(NAMESPACE, [*_data(period)])
+            except Exception as error:  # nothing that goes wrong in moto may fail the request that met it
+                _log.error("metrics of endpoints were not published: %s", error)
 
     @contextmanager
     def watched(self, endpoint: str) -> Iterator[Callable[[float], list[Observed]]]:

@@ -103,3 +103,16 @@ def test_metrics_that_nobody_asks_for_are_kept_for_a_bounded_time_and_none_is_lo
     assert 1000 < len(published) < 2000, "a day of periods was enough to wait"
     traffic.publish()
     assert sum(published) == 2000.0
+
+
+def test_a_request_is_answered_though_its_metrics_cannot_be_published(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> None:
+        raise ImportError("no moto")
+
+    monkeypatch.setattr("pipeline.local.containers.hosting.traffic.PERIOD_SECONDS", 0.0)
+    traffic = Traffic(broken)
+    for _ in range(1500):
+        traffic.record("e", "c", "v", 200, 0.1)
+    assert "metrics of endpoints were not published: no moto" in caplog.text
