@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from pipeline.local import api, durable
 from pipeline.local.context import AccessKey, Configuration
+from pipeline.local.other_aws import kept, models
 from pipeline.local.process.discover import RunningService
 from pipeline.local.server import Front
 from pipeline.local.service import Service
@@ -90,6 +92,10 @@ class LocalService:
         return self.client("logs")
 
 
+_OPEN: list[LocalService] = []
+"""The services of this process that have not ended."""
+
+
 @contextmanager
 def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **configuration: Any) -> Iterator[LocalService]:
     """A service with its state in `tmp_path / "state"`; use it twice with one folder to test a restart."""
@@ -103,6 +109,7 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
     service = CheckedService(state, settings, address=lambda: fronts[0].url, actions=api.load())
     fronts.append(Front(service, port))
     running = LocalService(service, fronts[0], fronts[0].url)
+    _OPEN.append(running)
     try:
         service.recover(hold=hold)
         running.front.start()
@@ -112,6 +119,16 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
         service.close()
         for client in running._clients.values():
             client.close()
+        _OPEN.remove(running)
+        if not _OPEN:
+            _forget(settings)
+
+
+def _forget(settings: Configuration) -> None:
+    """Take out of moto, whose state is this process's, what a service keeps: the next one has a folder of its own."""
+    for package, _ in kept.TABLES.values():
+        if f"moto.{package}.models" in sys.modules:
+            models.backend(package, settings.account, settings.region).reset()
 
 
 @functools.cache

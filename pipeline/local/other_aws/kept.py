@@ -26,7 +26,7 @@ STATE: Final = Kind[Body]("other-aws-state")
 SET_ASIDE: Final = Kind[Body]("other-aws-state-set-aside")
 
 # The service of the requests' scope -> moto's package, and which of its tables a client fills.
-_TABLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
+TABLES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
     "events": ("events", ("event_buses", "connections", "destinations", "tagger")),
     "scheduler": ("scheduler", ("schedule_groups", "tagger")),
     "monitoring": ("cloudwatch", ("alarms", "tagger")),
@@ -50,7 +50,7 @@ class KeptState:
     def changing(self, service: str, action: str) -> Iterator[None]:
         """Around a request to moto: what it changed is on the disk at the end of the block."""
         self.restore()
-        if service not in _TABLES or action.rpartition("/operation/")[2].startswith(_READING):
+        if service not in TABLES or action.rpartition("/operation/")[2].startswith(_READING):
             yield
             return
         with self._lock:
@@ -74,7 +74,7 @@ class KeptState:
         with self._lock:
             if self._restored:
                 return
-            for service in _TABLES:
+            for service in TABLES:
                 if (found := self._store.get(STATE, service)) is not None:
                     self._restore(service, found)
             self._restored = True
@@ -87,7 +87,7 @@ class KeptState:
             complete_moto()
         try:
             tables = _Reader(io.BytesIO(base64.b64decode(found["Tables"]))).load()
-            for name, table in [(name, tables[name]) for name in _TABLES[service][1]]:
+            for name, table in [(name, tables[name]) for name in TABLES[service][1]]:
                 setattr(backend, name, table)
         except Exception as error:  # whatever another version of moto makes of it
             with self._store.transaction():
@@ -103,14 +103,14 @@ class KeptState:
             )
 
     def _backend(self, service: str) -> Any:
-        return models.backend(_TABLES[service][0], self._account, self._region)
+        return models.backend(TABLES[service][0], self._account, self._region)
 
     def _dumped(self, service: str) -> bytes:
         backend = self._backend(service)
         for attempt in range(_ATTEMPTS):
             content = io.BytesIO()
             try:
-                _Writer(content).dump({name: getattr(backend, name) for name in _TABLES[service][1]})
+                _Writer(content).dump({name: getattr(backend, name) for name in TABLES[service][1]})
             except RuntimeError:  # a thread that delivers or watches changed a table meanwhile
                 if attempt == _ATTEMPTS - 1:
                     raise
