@@ -1,7 +1,8 @@
 """InspectData: the raw data looked at before anything is learnt from it; what must be mended stops the pipeline here.
 
 Out come `schema.json` with rows, label and columns, and `statistics.json` and `constraints.json` as the baseline that
-goes into the registry with the model: the columns as the endpoint will be sent them.
+goes into the registry with the model: the columns as the endpoint will be sent them. For a table that gets a treatment
+`featurizer.json` has it, fitted on the rows that will be train's.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from scripts.errors import ScriptError, conclude
+from scripts.features.featurizer import FILE as FITTED
+from scripts.features.raw_columns import raw_streams
+from scripts.features.treatment import fit
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import AUTO, HEADERS
 from scripts.outputs import Outputs
@@ -22,6 +26,7 @@ from scripts.profiling.problems import told
 from scripts.profiling.schema import FILE, schema
 from scripts.profiling.survey import NUMERIC, TABLE, survey
 from scripts.profiling.surveyed import Survey
+from scripts.splitting.plan import Plan
 from scripts.splitting.targets import TASKS
 
 
@@ -36,11 +41,20 @@ def inspect_data(
     seed: int = 0,
     purpose: Purpose | None = None,
 ) -> str:
-    """Write the three files into `output`; a one-line summary. `ScriptError` tells all problems that the data has."""
-    found = survey(data, label_column, header, columns, features=features, seed=seed, purpose=purpose)
+    """Write the files into `output`; a one-line summary. `ScriptError` tells all problems that the data has.
+
+    For a table that is to be learnt for a purpose, its treatment is fitted here, where all rows are.
+    """
+    chosen = (label_column, header, columns)
+    found = survey(data, *chosen, features=features, seed=seed, purpose=purpose)
     if found.problems:
         raise ScriptError(told(found.problems))
+    featurizer = None
+    if found.treated and purpose:
+        featurizer = fit(raw_streams(data, *chosen), found, Plan.of(found, seed=seed, task=purpose.task), output)
     with Outputs() as outputs:
+        if featurizer:
+            outputs.write(output / FITTED, featurizer.dump())
         outputs.write_json(output / FILE, schema(found, seed))
         baseline = {"statistics": statistics(found.columns, found.profiled), "constraints": constraints(found.columns)}
         for name, content in baseline.items():

@@ -27,6 +27,14 @@ def archive(fitted: Featurizer) -> bytes:
     return packed.getvalue()
 
 
+def read_fit(baseline: Path) -> Featurizer:
+    """What InspectData fitted. Raises `ScriptError` where it did not."""
+    found = read_featurizer(baseline)
+    if found is None:
+        raise ScriptError(f"{FILE}: InspectData fitted no treatment; inspect the data with features=table")
+    return found
+
+
 def read_featurizer(inspection: Path) -> Featurizer | None:
     """What was fitted, as the conversion left it beside its inspection; None where rows are numbers alone."""
     saved = inspection / FILE

@@ -1,31 +1,57 @@
-"""A table as its source wrote it: numbers as numbers, and all other columns as places in a list of their texts.
+"""A table as its source wrote it, as a stream: columns of numbers, and columns of texts with each row's place in them.
 
-What is missing is NaN. Whether a column holds numbers is known only at its end, so a file is read once more where a
-text turns up in a column that was taken for numbers.
+What is missing is NaN, or no place. Whether a column holds numbers is known only at its end, so whoever reads says
+which hold texts, and is told of a text elsewhere. Blocks are of equal size whatever the format, since a row's place
+among them decides its split.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from scripts.errors import ScriptError
 from scripts.features.featurizer import normal, written
 from scripts.formats.column_choice import ALL
-from scripts.formats.columnar import Batch, read_batches
+from scripts.formats.columnar import columnar_head, read_batches
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import read_cells
-from scripts.formats.sources import CSV, NAMED, Found, examine, find
-from scripts.formats.tables import Array, Table, bad_labels, floats
-from scripts.profiling.problems import INFINITE, LABEL, MISSING, Faults, Problem
+from scripts.formats.sources import CSV, NAMED, Found, find
+from scripts.formats.streams import Stream, streams
+from scripts.formats.tables import Array, floats
+from scripts.profiling.problems import MISSING, Problem
+
+BLOCK_CELLS: Final = 500_000
+_FEWEST_BLOCK_ROWS: Final = 1000
 
 Cells = Array
-"""One column of some rows: float64, or an object array of texts and None."""
+"""One column of some rows as the source has it: numbers, or an object array of texts and None."""
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of texts: each row's place in `values`, which are spelled as they are compared; -1 for a gap."""
+
+    places: Places
+    values: list[str]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def of_rows(self, rows: Places) -> Texts:
+        """Some of the rows, and no more values than they have."""
+        used, places = np.unique(self.places[rows], return_inverse=True)
+        gap = int(len(used) > 0 and used[0] < 0)
+        return Texts(places - gap, [self.values[place] for place in used[gap:].tolist()])
+
+
+Column = Array | Texts
 
 
 @dataclass(frozen=True)
@@ -37,83 +63,63 @@ class RawChunk:
 
 
 @dataclass(frozen=True)
-class RawTables:
-    """Tables by split whose features are float64: numbers, or places in the texts of their column."""
+class RawRows:
+    """The same, where it is known which columns are numbers (float64)."""
 
-    tables: dict[str, list[Table]]
+    columns: dict[str, Column]
+    labels: Array
+
+
+class IsTextError(Exception):
+    """Columns that were taken for numbers hold texts."""
+
+    def __init__(self, names: Collection[str]) -> None:
+        super().__init__(", ".join(names))
+        self.names = names
+
+
+@dataclass(frozen=True)
+class RawStream:
+    """One file's rows of one split, read a piece at a time, and again for each pass; row 0 was `unit` number `first`.
+
+    `key` is the file's path below the data's place. `problems` are None where the reader has to find them.
+    """
+
+    key: str
+    split: str
+    file: str
+    unit: str
+    first: int
+    label: str
     names: tuple[str, ...]
-    texts: tuple[tuple[str, ...] | None, ...]
+    chunks: Callable[[], Iterator[RawChunk]]
+    problems: tuple[Problem, ...] | None = None
 
-    def every(self) -> list[Table]:
-        """All tables."""
-        return [table for part in self.tables.values() for table in part]
-
-
-class _IsTextError(Exception):
-    """A column that was taken for numbers holds texts; it is in the set of those that do now."""
-
-
-@dataclass
-class _Reading:
-    """One reading of all files, with the columns that are known to hold texts."""
-
-    texts: set[str]
-    columns: dict[str, dict[str, int] | None] = field(default_factory=dict)
-    """Each column's texts and their places; None as long as it is taken for numbers."""
-
-    def table(self, file: str, unit: str, first: int, label: str, chunks: Iterable[RawChunk]) -> Table:
-        """The rows of one file. Raises `ScriptError`, and `_IsTextError` once the rows of a chunk were looked at."""
-        faults = Faults(file, unit)
-        features: list[Array] = []
-        labels: list[Array] = []
-        row = first
-        for chunk in chunks:
-            if self.columns and list(self.columns) != list(chunk.columns):
-                raise ScriptError(_differs(file, list(self.columns), list(chunk.columns)))
-            found = [self._numbers(name, cells) for name, cells in chunk.columns.items()]
-            if any(values is None for values in found):
-                raise _IsTextError
-            part = np.column_stack([values for values in found if values is not None])
-            _note(faults, part, row, chunk.labels)
-            features.append(part)
-            labels.append(chunk.labels)
-            row += len(part)
-        if not features:
-            raise ScriptError(f"{file}: no rows; give data with at least one example")
-        names = list(self.columns)
-        if len(names) != len(set(names)) or not names:
-            raise ScriptError(f"{file}: no features beside the label; give at least one more column")
-        problems = tuple(faults.problems([f"column {name!r}" for name in names], "", row - first))
-        return Table(file, np.concatenate(features), _joined(labels), tuple(names), unit, first, label, problems)
-
-    def _numbers(self, name: str, cells: Cells) -> Array | None:
-        texts = self.columns.setdefault(name, {} if name in self.texts else None)
-        if texts is not None:
-            return _places(_as_texts(cells), texts)
-        values = cells.astype(np.float64) if cells.dtype.kind in "biuf" else numbers_of(cells)
-        if values is None:
-            self.texts.add(name)
-        return values
+    def rows(self, texts: Collection[str]) -> Iterator[RawRows]:
+        """Blocks of rows. Raises `IsTextError` for texts in a column that is not among `texts`."""
+        for chunk in _blocks(self.chunks(), max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // len(self.names))):
+            if self.names != tuple(chunk.columns):
+                raise ScriptError(_differs(self.file, self.names, tuple(chunk.columns)))
+            found = {name: _column(cells, name in texts) for name, cells in chunk.columns.items()}
+            known = {name: column for name, column in found.items() if column is not None}
+            if len(known) < len(found):
+                raise IsTextError(found.keys() - known.keys())
+            yield RawRows(known, chunk.labels)
 
 
-def read_raw(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> RawTables:
-    """The data at `place`; what of it cannot be learnt in any way is among the tables' problems."""
-    found = find(place)
-    if found.kind not in NAMED:
-        return _of_arrays(examine(place, label_column, header, columns))
-    texts: set[str] = set()
-    while True:
-        reading = _Reading(texts)
-        try:
-            tables = {path: reading.table(*of) for path, of in _files(found, label_column, header, columns)}
-        except _IsTextError:
-            continue
-        known = reading.columns
-        return RawTables(
-            found.grouped(tables),
-            tuple(known),
-            tuple(None if texts is None else tuple(texts) for texts in known.values()),
-        )
+def raw_streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> list[RawStream]:
+    """The data at `place`. `ScriptError` for what is no table, and files of different columns."""
+    source = find(place)
+    if source.kind == CSV:
+        found = _csv_streams(source, label_column, header, columns)
+    elif source.kind in NAMED:
+        found = _columnar_streams(source, label_column, columns)
+    else:
+        found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns)]
+    for stream in found:
+        if stream.names != found[0].names:
+            raise ScriptError(_differs(stream.file, found[0].names, stream.names))
+    return found
 
 
 def numbers_of(cells: Cells) -> Array | None:
@@ -126,31 +132,118 @@ def numbers_of(cells: Cells) -> Array | None:
     return values if all(not normal(str(cell)) for cell in unread) else None
 
 
-def _files(found: Found, label_column: str, header: str, columns: str) -> Iterator[tuple[Path, tuple[Any, ...]]]:
-    if found.kind == CSV:
-        for path, head in read_heads(found.files, label_column, header, columns).items():
-            yield path, (path.name, "line", 1 + head.lines, head.described(), _csv_chunks(path, head))
-        return
-    for path in found.files:
-        batches = read_batches(path, found.place, found.kind, label_column, columns)
-        first = next(batches, None)
-        if first is None:
-            raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-        yield path, (path.name, "row", 1, first.head.described(), _columnar_chunks([first], batches))
+def _csv_streams(source: Found, label_column: str, header: str, columns: str) -> list[RawStream]:
+    heads = read_heads(source.files, label_column, header, columns)
+    paths = source.grouped({path: path for path in source.files})
+    return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
 
 
-def _csv_chunks(path: Path, head: Head) -> Iterator[RawChunk]:
+def _of_csv(path: Path, head: Head, split: str, key: str) -> RawStream:
     names = [head.names[place].strip() if head.lines else f"column {place + 1}" for place in head.features]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ScriptError(f"{path.name}: its header has more than one {twice!r}; rename all but one")
-    for features, labels in read_cells(path, head):
-        yield RawChunk(dict(zip(names, features, strict=True)), labels)
+    _some(path.name, names)
+
+    def chunks() -> Iterator[RawChunk]:
+        for features, labels in read_cells(path, head):
+            yield RawChunk(dict(zip(names, features, strict=True)), labels)
+
+    return RawStream(key, split, path.name, "line", 1 + head.lines, head.described(), tuple(names), chunks)
 
 
-def _columnar_chunks(first: list[Batch], rest: Iterator[Batch]) -> Iterator[RawChunk]:
-    for batch in itertools.chain(first, rest):
-        yield RawChunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
+def _columnar_streams(source: Found, label_column: str, columns: str) -> list[RawStream]:
+    paths = source.grouped({path: path for path in source.files})
+    return [_of_columnar(source, path, split, label_column, columns) for split, part in paths.items() for path in part]
+
+
+def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> RawStream:
+    of = (path, source.place, source.kind, label_column, columns)
+    table = columnar_head(*of)
+
+    def chunks() -> Iterator[RawChunk]:
+        for batch in read_batches(*of):
+            yield RawChunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
+
+    return RawStream(source.key(path), split, path.name, "row", 1, table.label, table.columns, chunks)
+
+
+def _of_numbers(stream: Stream) -> RawStream:
+    """Of formats that hold numbers alone, whose gaps are no problem here."""
+    names = stream.table.columns or tuple(f"feature {index + 1}" for index in range(stream.width))
+
+    def chunks() -> Iterator[RawChunk]:
+        for features, labels in stream.rows():
+            yield RawChunk(dict(zip(names, floats(features).astype(np.float64).T, strict=True)), labels)
+
+    parts, told = stream.careful()
+    rows = sum(len(labels) for _, labels in parts)
+    problems = tuple(problem for problem in told(rows) if problem.kind != MISSING)
+    table = stream.table
+    return RawStream(
+        stream.key, stream.split, table.file, table.unit, table.first, table.label, names, chunks, problems
+    )
+
+
+def _blocks(chunks: Iterator[RawChunk], size: int) -> Iterator[RawChunk]:
+    """The rows in blocks of equal size, the last of which may be smaller."""
+    held: list[RawChunk] = []
+    there = 0
+    for chunk in chunks:
+        while len(chunk.labels):
+            held.append(_cut(chunk, slice(size - there)))
+            chunk = _cut(chunk, slice(size - there, None))
+            there += len(held[-1].labels)
+            if there == size:
+                yield _joined(held)
+                held, there = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _cut(chunk: RawChunk, rows: slice) -> RawChunk:
+    return RawChunk({name: cells[rows] for name, cells in chunk.columns.items()}, chunk.labels[rows])
+
+
+def _joined(parts: list[RawChunk]) -> RawChunk:
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0].columns
+    if any(part.columns.keys() != first.keys() for part in parts):
+        return next(part for part in parts if part.columns.keys() != first.keys())  # it is refused
+    columns = {name: _together([part.columns[name] for part in parts]) for name in first}
+    return RawChunk(columns, _together([part.labels for part in parts]))
+
+
+def _together(parts: Sequence[Array]) -> Array:
+    if any(part.dtype.kind in "OU" for part in parts):
+        parts = [part.astype(object) for part in parts]
+    return np.concatenate(parts)
+
+
+def _column(cells: Cells, text: bool) -> Column | None:
+    """None for texts in a column that is taken for numbers."""
+    if text:
+        return texts_of(cells if cells.dtype.kind == "O" else _spelled(cells))
+    return cells.astype(np.float64) if cells.dtype.kind in "biuf" else numbers_of(cells)
+
+
+def _spelled(cells: Cells) -> Cells:
+    """Texts, as the endpoint is sent them, of a column that elsewhere in the data holds texts."""
+    return np.array([written(float(value)) for value in cells.tolist()], object)
+
+
+def texts_of(cells: Cells) -> Texts:
+    """A column of texts and None."""
+    import pandas as pd
+
+    codes, unique = pd.factorize(cells)  # None is -1
+    known: dict[str, int] = {}
+    places = np.full(len(unique) + 1, -1, np.intp)
+    for index, cell in enumerate(unique.tolist()):
+        if text := normal(str(cell)):
+            places[index] = known.setdefault(text, len(known))
+    return Texts(places[codes], list(known))
 
 
 def _arrow_cells(column: Any) -> Cells:
@@ -172,57 +265,12 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _as_texts(cells: Cells) -> Cells:
-    """Texts, as the endpoint is sent them, of a column that elsewhere in the data holds texts."""
-    if cells.dtype.kind == "O":
-        return cells
-    return np.array([written(float(value)) for value in cells.tolist()], object)
+def _some(file: str, names: Sequence[str]) -> None:
+    if not names:
+        raise ScriptError(f"{file}: no features beside the label; give at least one more column")
 
 
-def _places(cells: Cells, texts: dict[str, int]) -> Array:
-    """Each cell's place in `texts`, which grow; NaN for gaps."""
-    import pandas as pd
-
-    codes, unique = pd.factorize(cells)  # None is -1
-    places = np.full(len(unique) + 1, np.nan)
-    for index, cell in enumerate(unique.tolist()):
-        if text := normal(str(cell)):
-            places[index] = texts.setdefault(text, len(texts))
-    found: Array = places[codes]
-    return found
-
-
-def _note(faults: Faults, part: Array, first: int, labels: Array) -> None:
-    """Infinite values, and labels that are none."""
-    bad = np.abs(part) > np.finfo(np.float32).max
-    for column in np.flatnonzero(bad.any(axis=0)).tolist():
-        rows = np.flatnonzero(bad[:, column])
-        faults.add(column, INFINITE, first + int(rows[0]), float(part[rows[0], column]), len(rows))
-    if len(rows := bad_labels(labels)):
-        faults.add(-1, LABEL, first + int(rows[0]), str(labels[rows[0]]).strip(), len(rows))
-
-
-def _joined(labels: Sequence[Array]) -> Array:
-    if any(part.dtype.kind in "OU" for part in labels):
-        labels = [part.astype(object) for part in labels]
-    return np.concatenate(list(labels))
-
-
-def _differs(file: str, known: list[str], names: list[str]) -> str:
+def _differs(file: str, known: Sequence[str], names: Sequence[str]) -> str:
     missing, more = [name for name in known if name not in names], [name for name in names if name not in known]
     what = f"no column {missing[0]!r}" if missing else f"a column {more[0]!r}" if more else "columns of another order"
     return f"{file}: it has {what}, unlike the files before it; all files must have the same columns in the same order"
-
-
-def _of_arrays(tables: dict[str, list[Table]]) -> RawTables:
-    """Formats that hold numbers alone; their gaps are no problem here."""
-
-    def own(table: Table) -> Table:
-        problems: tuple[Problem, ...] = tuple(p for p in table.problems if p.kind != MISSING)
-        features = floats(table.features).astype(np.float64)
-        return replace(table, features=features, problems=problems)
-
-    made = {split: [own(table) for table in part] for split, part in tables.items()}
-    first = next(iter(made.values()))[0]
-    names = first.columns or tuple(f"feature {index + 1}" for index in range(first.features.shape[1]))
-    return RawTables(made, names, (None,) * len(names))

@@ -1,20 +1,23 @@
-"""Which treatment each column of a table gets, and its fit on train.
+"""The treatments of a table's columns: fitted on train, and applied to any rows, in bounded memory.
 
-The kind of a column follows from all its rows, so that every split agrees; medians, flags and categories are those of
-train alone. What cannot be learnt, such as a column of texts of which nearly every row has its own, is left out, and
-said so; what may be a slip of the pen is a problem.
+Medians, flags and categories are those of the rows of train alone, which the plan of the splits names; so the fit is
+the same whoever makes it.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 
+from scripts.errors import ScriptError
+from scripts.features.column_kinds import ColumnKind
 from scripts.features.featurizer import (
-    ORDERS,
     Category,
     Date,
     Featurizer,
@@ -22,69 +25,44 @@ from scripts.features.featurizer import (
     LeftOut,
     Numeric,
     Treatment,
-    is_number,
     moment,
     written,
 )
-from scripts.features.raw_columns import RawTables
-from scripts.formats.tables import Array
-from scripts.profiling.leaks import leaks
-from scripts.profiling.problems import DATES, LEAK, MIXED, Faults, Problem
-from scripts.splitting.splits import Split
+from scripts.features.medians import Columns, Doubles
+from scripts.features.raw_columns import Column, IsTextError, Places, RawRows, RawStream, Texts
+from scripts.formats.csv_lines import raw_lines
+from scripts.formats.streams import Stream
+from scripts.formats.tables import Array, Table
+from scripts.profiling.problems import LARGEST
+from scripts.profiling.surveyed import Survey
+from scripts.splitting.plan import AGAIN, Plan
+from scripts.splitting.targets import class_names
 
-_MOSTLY: Final = 0.9
-_OWN: Final = 0.5
-_FEWEST_OWN: Final = 20
-_FEWEST_COUNTED: Final = 10
 _MOST_VALUES: Final = 100
-_MOST_LEAKING: Final = 1000
 _MOST_NAMED: Final = 8
 
 
-@dataclass(frozen=True)
-class ColumnKind:
-    """What a column is: number, category, date, or left out, and then why; the order of a date's parts."""
+def fit(source: Sequence[RawStream], found: Survey, plan: Plan, folder: Path) -> Featurizer:
+    """The treatments, fitted on the rows of train, of all files that the plan has; `folder` takes a file meanwhile.
 
-    name: str
-    why: str = ""
-    order: str = ""
-
-
-def kinds_of(raw: RawTables) -> tuple[ColumnKind, ...]:
-    """The kinds of all columns."""
-    return tuple(
-        ColumnKind(LeftOut.kind, "it counts the rows")
-        if texts is None and all(_counts(table.features[:, index]) for table in raw.every())
-        else _kind(_values(raw, index), texts)
-        for index, texts in enumerate(raw.texts)
-    )
-
-
-def problems_of(raw: RawTables, kinds: Sequence[ColumnKind]) -> list[Problem]:
-    """All that is wrong with the tables, whatever the treatment."""
-    found = [problem for table in raw.every() for problem in table.problems]
-    found += [problem for problem in leaks(raw.every()) if raw.texts[problem.index] is None]
-    for index, (kind, texts) in enumerate(zip(kinds, raw.texts, strict=True)):
-        if texts is None:
-            continue
-        values = _values(raw, index)
-        if kind.name == MIXED:
-            found.append(_strangers(raw, index, texts, [is_number(text) for text in texts], MIXED))
-        elif kind.name == DATES:
-            found.append(_strangers(raw, index, texts, [bool(_orders([text])) for text in texts], DATES))
-        elif kind.name == "category" and _leaks(values, texts, raw):
-            faults = Faults(raw.every()[0].file)
-            faults.add(index, LEAK, 1, "", len(values))
-            found += faults.problems([f"column {name!r}" for name in raw.names], "", len(values))
-    return found
-
-
-def fit(raw: RawTables, kinds: Sequence[ColumnKind], train: Split) -> Featurizer:
-    """The treatments, fitted on the rows of train."""
-    columns = []
-    for index, (name, kind, texts) in enumerate(zip(raw.names, kinds, raw.texts, strict=True)):
-        columns.append(_fitted(name, kind, train.features[train.rows, index], texts or ()))
-    return Featurizer(tuple(columns))
+    Raises `ScriptError` where no feature comes out.
+    """
+    names = source[0].names
+    fits = [_Fit(name, kind) for name, kind in zip(names, found.kinds, strict=True)]
+    folder.mkdir(parents=True, exist_ok=True)
+    measured = [of.name for of in fits if of.kind.name in (Numeric.kind, Date.kind)]
+    with tempfile.TemporaryFile(dir=folder, prefix=".medians-") as file:
+        amounts = Columns(file, len(measured))
+        for rows in _train(source, found.texts, plan):
+            parts = [of.add(rows.columns[of.name]) for of in fits]
+            if measured:
+                amounts.add(np.column_stack([part for part in parts if part is not None]))
+        medians = {name: amounts.median(index) for index, name in enumerate(measured) if amounts.present[index]}
+        present = dict(zip(measured, amounts.present.tolist(), strict=True))
+    featurizer = Featurizer(tuple(of.treatment(present.get(of.name, 0), medians.get(of.name)) for of in fits))
+    if not featurizer.features:
+        raise ScriptError(f"{source[0].file}: no column is left to learn from; {left_out(featurizer)}")
+    return featurizer
 
 
 def left_out(featurizer: Featurizer) -> str:
@@ -95,124 +73,136 @@ def left_out(featurizer: Featurizer) -> str:
     return f"left out: {named}{more}" if columns else ""
 
 
-def treated(raw: RawTables, featurizer: Featurizer, split: Split) -> Split:
-    """A split whose features are those that the featurizer makes."""
-    rows = len(split)
-    features = np.empty((rows, len(featurizer.features)), np.float32)
-    at = 0
-    for index, (column, texts) in enumerate(zip(featurizer.columns, raw.texts, strict=True)):
-        width = len(column.features)
-        if width:
-            features[:, at : at + width] = _features(column, split.features[split.rows, index], texts)
-        at += width
-    return Split(features, split.labels, np.arange(rows))
+@dataclass(frozen=True)
+class TreatedRows:
+    """Rows of a table whose features are made of them as they are asked for."""
+
+    raw: RawRows
+    featurizer: Featurizer
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and features."""
+        return len(self.raw.labels), len(self.featurizer.features)
+
+    def __getitem__(self, chosen: Places) -> Floats:
+        """The features of the chosen rows."""
+        features = np.empty((len(chosen), self.shape[1]), np.float32)
+        at = 0
+        for column in self.featurizer.columns:
+            width = len(column.features)
+            if width:
+                features[:, at : at + width] = _features(column, self.raw.columns[column.name], chosen)
+            at += width
+        return features
+
+    def lines(self, chosen: Places) -> bytes:
+        """The cells of the chosen rows as CSV, as a client would send them."""
+        return raw_lines(zip(*(_cells(column, chosen) for column in self.raw.columns.values()), strict=True))
 
 
-def raw_rows(raw: RawTables, split: Split) -> Iterator[list[str]]:
-    """The cells of a split's rows, as a client would send them."""
-    for row in split.rows.tolist():
-        yield [
-            written(value) if texts is None else "" if value != value else texts[int(value)]
-            for value, texts in zip(split.features[row].tolist(), raw.texts, strict=True)
-        ]
+def treated_streams(source: Sequence[RawStream], featurizer: Featurizer, texts: frozenset[str]) -> list[Stream]:
+    """The same files, whose rows are treated. Raises `ScriptError` for columns that were not inspected."""
+    return [_treated(stream, featurizer, texts) for stream in source]
 
 
-def _features(column: Treatment, values: Array, texts: Sequence[str] | None) -> Floats:
-    if isinstance(column, Numeric):
-        return column.of_numbers(values)
-    made = column.of_cells([*(texts or ()), ""])
-    return made[np.where(np.isnan(values), len(made) - 1, values).astype(np.intp)]
+def _treated(stream: RawStream, featurizer: Featurizer, texts: frozenset[str]) -> Stream:
+    if stream.names != featurizer.names:
+        raise ScriptError(f"{stream.key}: its columns are others than were inspected; {AGAIN}")
+
+    def rows() -> Iterator[tuple[Any, Array]]:
+        try:
+            for raw in stream.rows(texts):
+                for name, column in raw.columns.items():
+                    if not isinstance(column, Texts) and (np.abs(column) > LARGEST).any():
+                        raise ScriptError(f"{stream.key}: column {name!r} holds no finite number; {AGAIN}")
+                yield TreatedRows(raw, featurizer), raw.labels
+        except IsTextError as error:
+            raise ScriptError(f"{stream.key}: text in a column of numbers ({error}); {AGAIN}") from None
+
+    table = Table.without_rows(stream.file, stream.names, unit=stream.unit, label=stream.label)
+    return Stream(stream.key, stream.split, table, len(stream.names), rows, lambda: (rows(), lambda _: []))
 
 
-def _values(raw: RawTables, index: int) -> Array:
-    """A column of all tables."""
-    return np.concatenate([table.features[:, index] for table in raw.every()])
+def _train(source: Sequence[RawStream], texts: frozenset[str], plan: Plan) -> Iterator[RawRows]:
+    for number, stream in enumerate(source):
+        if stream.split != plan.source:
+            continue
+        starts = plan.starts(number)
+        for block, rows in enumerate(stream.rows(texts)):
+            names = class_names(rows.labels, as_numbers=plan.as_numbers) if len(plan.strata) > 1 else rows.labels
+            chosen = np.sort(plan.divided(number, block, names, starts)["train"])
+            columns = {name: _of_rows(column, chosen) for name, column in rows.columns.items()}
+            yield RawRows(columns, rows.labels[chosen])
 
 
-def _counts(values: Array) -> bool:
-    """Whether the numbers are those from one to another, each once, in any order."""
-    different = len(np.unique(values))
-    return bool(different == len(values) >= _FEWEST_COUNTED and np.ptp(values) == different - 1)
+def _of_rows(column: Column, chosen: Places) -> Column:
+    return column.of_rows(chosen) if isinstance(column, Texts) else column[chosen]
 
 
-def _kind(values: Array, texts: Sequence[str] | None) -> ColumnKind:
-    known = values[~np.isnan(values)]
-    different = len(np.unique(known))
-    if different == 0:
-        return ColumnKind(LeftOut.kind, "every row is empty")
-    if different == 1 and len(known) == len(values):
-        return ColumnKind(LeftOut.kind, "every row is the same")
-    if texts is None:
-        return ColumnKind(Numeric.kind)
-    counts = np.bincount(known.astype(np.intp), minlength=len(texts))
-    total = int(counts.sum())
-    orders = _orders(texts)
-    if orders:
-        return ColumnKind(Date.kind, order=orders[0]) if len(orders) == 1 else ColumnKind(DATES)
-    numbers = int(counts[[is_number(text) for text in texts]].sum())
-    if numbers >= _MOSTLY * total:
-        return ColumnKind(MIXED)
-    if sum(int(count) for text, count in zip(texts, counts, strict=True) if _orders([text])) >= _MOSTLY * total:
-        return ColumnKind(DATES)
-    if different > max(_FEWEST_OWN, _OWN * total):
-        return ColumnKind(LeftOut.kind, "it is text, nearly every row its own")
-    return ColumnKind(Category.kind)
+@dataclass
+class _Fit:
+    """What is known of one column's rows of train."""
+
+    name: str
+    kind: ColumnKind
+    rows: int = 0
+    hours: bool = False
+
+    def __post_init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, column: Column) -> Doubles | None:
+        """Some rows more: their numbers, if there is a median of them."""
+        self.rows += len(column)
+        if self.kind.name == Numeric.kind and not isinstance(column, Texts):
+            return column
+        if self.kind.name == Date.kind and isinstance(column, Texts):
+            days = [found.days if (found := moment(text, self.kind.order)) else np.nan for text in column.values]
+            self.hours = self.hours or any(day % 1 > 0 for day in days)
+            return np.array([*days, np.nan])[column.places]
+        if self.kind.name == Category.kind and isinstance(column, Texts):
+            counts = np.bincount(column.places + 1, minlength=len(column.values) + 1).tolist()
+            self._counts.update(dict(zip(["", *column.values], counts, strict=True)))
+        return None
+
+    def treatment(self, present: int, median: float | None) -> Treatment:
+        """The column's treatment, once all rows were seen."""
+        if self.kind.name == LeftOut.kind:
+            return LeftOut(self.name, self.kind.why)
+        if self.kind.name == Category.kind:
+            return self._category()
+        if median is None:
+            return LeftOut(self.name, _EMPTY)
+        if self.kind.name == Date.kind:
+            return Date(self.name, self.kind.order, median, present < self.rows, self.hours)
+        return Numeric(self.name, median, present < self.rows)
+
+    def _category(self) -> Treatment:
+        """Its values in train but the rare ones: those of fewer rows than 1 %, where that is between 2 and 10."""
+        rows = {value: count for value, count in self._counts.items() if count}
+        if not rows.keys() - {""}:
+            return LeftOut(self.name, _EMPTY)
+        fewest = max(2, min(10, self.rows // 100))
+        frequent = sorted((value for value in rows if rows[value] >= fewest), key=lambda value: (-rows[value], value))
+        kept = frequent[:_MOST_VALUES]
+        return Category(self.name, tuple(sorted(kept)), len(kept) < len(rows))
 
 
-def _orders(texts: Sequence[str]) -> list[str]:
-    """The orders of year, month and day in which all texts are dates; day first where points say so."""
-    orders = [order for order in ORDERS if all(moment(text, order) for text in texts)]
-    return ["dmy"] if len(orders) > 1 and all("." in text[:3] for text in texts) else orders
+_EMPTY: Final = "every row of train is empty"
 
 
-def _fitted(name: str, kind: ColumnKind, values: Array, texts: Sequence[str]) -> Treatment:
-    known = values[~np.isnan(values)]
-    flag = len(known) < len(values)
-    if kind.name == LeftOut.kind:
-        return LeftOut(name, kind.why)
-    if not len(known):
-        return LeftOut(name, "every row of train is empty")
-    if kind.name == Numeric.kind:
-        return Numeric(name, float(np.median(known)), flag)
-    if kind.name == Date.kind:
-        found = [moment(text, kind.order) for text in texts]
-        places = known.astype(np.intp)
-        days = np.array([part.days if part else np.nan for part in found])
-        hours = any((part := found[place]) is not None and part.days % 1 > 0 for place in np.unique(places).tolist())
-        return Date(name, kind.order, float(np.median(days[places])), flag, hours)
-    return _category(name, values, texts)
+def _features(column: Treatment, held: Column, chosen: Places) -> Floats:
+    if not isinstance(held, Texts):
+        assert isinstance(column, Numeric)
+        return column.of_numbers(held[chosen])
+    texts = held.of_rows(chosen)
+    return column.of_cells([*texts.values, ""])[texts.places]
 
 
-def _category(name: str, values: Array, texts: Sequence[str]) -> Category:
-    """Its values in train but the rare ones: those of fewer rows than 1 %, where that is between 2 and 10."""
-    places = np.where(np.isnan(values), len(texts), values).astype(np.intp)
-    counts = np.bincount(places, minlength=len(texts) + 1)
-    rows = {value: int(count) for value, count in zip([*texts, ""], counts, strict=True) if count}
-    fewest = max(2, min(10, len(values) // 100))
-    frequent = sorted((value for value in rows if rows[value] >= fewest), key=lambda value: (-rows[value], value))
-    kept = frequent[:_MOST_VALUES]
-    return Category(name, tuple(sorted(kept)), len(kept) < len(rows))
-
-
-def _strangers(raw: RawTables, index: int, texts: Sequence[str], fit: Sequence[bool], kind: str) -> Problem:
-    """The cells of a column that are not as nearly all others are; where all are alike, the first of them."""
-    strange = ~np.array(fit) if not all(fit) else np.array(fit)
-    for table in raw.every():
-        values = table.features[:, index]
-        places = np.where(np.isnan(values), 0, values).astype(np.intp)
-        rows = np.flatnonzero(strange[places] & ~np.isnan(values))
-        if len(rows):
-            faults = Faults(table.file, table.unit)
-            faults.add(index, kind, table.first + int(rows[0]), texts[places[rows[0]]], len(rows))
-            return next(faults.problems([f"column {name!r}" for name in raw.names], "", len(table)))
-    raise AssertionError("a column is mixed, but no cell is strange")
-
-
-def _leaks(values: Array, texts: Sequence[str], raw: RawTables) -> bool:
-    """Whether every label has one text and every text one label: then the column is the label in other words."""
-    if len(texts) > _MOST_LEAKING or np.isnan(values).any() or len(values) < _FEWEST_COUNTED:
-        return False
-    labels = np.concatenate([table.labels.astype(str) for table in raw.every()])
-    known, which = np.unique(labels, return_inverse=True)
-    pairs = np.unique(which * len(texts) + values.astype(np.intp))
-    return len(known) > 1 and len(pairs) == len(known) == len(np.unique(values))
+def _cells(column: Column, chosen: Places) -> list[str]:
+    if not isinstance(column, Texts):
+        return [written(value) for value in column[chosen].tolist()]
+    texts = column.of_rows(chosen)
+    values = [*texts.values, ""]
+    return [values[place] for place in texts.places.tolist()]

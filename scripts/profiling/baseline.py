@@ -53,7 +53,7 @@ def constraints(columns: Sequence[ColumnProfile]) -> dict[str, Any]:
 
 
 def _type(column: ColumnProfile) -> str:
-    if column.counts:
+    if column.text:
         return "String"
     if column.mean is None:
         return "Unknown"
@@ -64,7 +64,9 @@ def _type(column: ColumnProfile) -> str:
 def _statistics(column: ColumnProfile, items: int) -> dict[str, Any]:
     common = {"num_present": column.present, "num_missing": column.missing}
     found: dict[str, Any] = {"name": column.name, "inferred_type": _type(column)}
-    if column.counts:
+    if column.text and not column.counts:  # of more different texts than were counted, or none
+        return found | {"string_statistics": {"common": common}}
+    if column.text:
         frequent = sorted(column.counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_VALUES]
         buckets = [{"value": value, "count": count} for value, count in frequent]
         return found | {
@@ -125,7 +127,7 @@ def _constraints(column: ColumnProfile) -> dict[str, Any]:
         "inferred_type": _type(column),
         "completeness": column.present / total if total else 0.0,
     }
-    if column.counts:
+    if column.text:
         # Texts of which nearly every row has its own are no domain.
         domain = sorted(column.counts) if column.kind == "category" and len(column.counts) <= _MOST_VALUES else []
         return found | ({"string_constraints": {"domains": domain}} if domain else {})

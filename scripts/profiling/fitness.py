@@ -12,12 +12,11 @@ import numpy as np
 
 from scripts.errors import ScriptError
 from scripts.features.featurizer import is_number
-from scripts.features.raw_columns import RawTables
 from scripts.profiling.problems import LABEL, Problem
 from scripts.profiling.surveyed import Survey
 from scripts.splitting.plan import Plan
-from scripts.splitting.splits import TURNS, divide, missing_of, source_of
-from scripts.splitting.targets import MOST_CLASSES, REGRESSOR, Wanted, make_targets, real_labels
+from scripts.splitting.splits import TURNS, missing_of, source_of
+from scripts.splitting.targets import MOST_CLASSES, REGRESSOR, Wanted, real_labels
 
 
 @dataclass(frozen=True)
@@ -28,10 +27,10 @@ class Purpose:
     positive_class: str
 
 
-def unfit(found: Survey, raw: RawTables | None, purpose: Purpose | None, *, seed: int) -> list[Problem]:
+def unfit(found: Survey, purpose: Purpose | None, *, seed: int) -> list[Problem]:
     """Too few rows to divide, labels that are all alike, and whatever else the purpose cannot use.
 
-    Nothing where labels are missing, since those must be mended first. `raw` are the rows of a table that is treated.
+    Nothing where labels are missing, since those must be mended first.
     """
     if any(problem.index < 0 for problem in found.problems):
         return []
@@ -48,7 +47,7 @@ def unfit(found: Survey, raw: RawTables | None, purpose: Purpose | None, *, seed
             )
         )
     if purpose and not problems:
-        problems += _refusals(found, lambda: _learnt(found, raw, purpose, seed))
+        problems += _refusals(found, lambda: _learnt(found, purpose, seed))
     return problems
 
 
@@ -69,13 +68,9 @@ def wanted_of(found: Survey, plan: Plan, task: str, positive_class: str) -> Want
     return Wanted.of(task, plan.counts(), positive_class)
 
 
-def _learnt(found: Survey, raw: RawTables | None, purpose: Purpose, seed: int) -> None:
+def _learnt(found: Survey, purpose: Purpose, seed: int) -> None:
     """As ConvertData will divide and number the labels. Raises `ScriptError`."""
-    if raw is None:
-        wanted_of(found, Plan.of(found, seed=seed, task=purpose.task), purpose.task, purpose.positive_class)
-    else:
-        splits = divide(raw.tables, seed=seed, stratify=purpose.task != REGRESSOR)
-        make_targets(purpose.task, splits, purpose.positive_class)
+    wanted_of(found, Plan.of(found, seed=seed, task=purpose.task), purpose.task, purpose.positive_class)
 
 
 def _refusals(found: Survey, work: Callable[[], None]) -> list[Problem]:

@@ -25,7 +25,7 @@ DATES: Final = "dates"
 TREATED: Final = (MISSING, TEXT, DATE)
 """What `features=table` has a treatment for."""
 
-_LARGEST: Final = float(np.finfo(np.float32).max)
+LARGEST: Final = float(np.finfo(np.float32).max)
 _MOST_TOLD: Final = 12
 _LONGEST: Final = 40
 _REMEDIES: Final = {
@@ -114,7 +114,7 @@ def kind_of(value: str) -> str:
     """Which kind of fault a value is; empty for a number that a model can take."""
     if is_number(value):
         number = float(value)
-        return "" if abs(number) <= _LARGEST else MISSING if math.isnan(number) else INFINITE
+        return "" if abs(number) <= LARGEST else MISSING if math.isnan(number) else INFINITE
     return MISSING if value.strip().casefold() in GAPS else TEXT
 
 

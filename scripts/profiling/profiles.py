@@ -26,7 +26,8 @@ _SAMPLE_ROWS: Final = (200, 10_000)
 class ColumnProfile:
     """One column: `values` is a sorted sample of its numbers, `counts` the rows of each text it holds.
 
-    The moments are None for a column of texts, or of which every row is empty.
+    The moments are None for a column of texts, or of which every row is empty. `text` says that a treated table's
+    column holds texts, which are not counted where they are too many.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ColumnProfile:
     values: Array | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     treatment: str = ""
+    text: bool = False
 
 
 class Moments:

@@ -40,6 +40,7 @@ def schema(found: Survey, seed: int) -> dict[str, Any]:
                 **_bounds(column),
                 **({"distinct": len(column.counts)} if column.counts else {}),
                 **({"treatment": column.treatment} if column.treatment else {}),
+                **({"text": True} if column.text else {}),
             }
             for column in found.columns
         ],
@@ -57,7 +58,15 @@ def read_schema(folder: Path) -> Survey:
             ColumnProfile("label", "number", 0, 0, low=label["min"], high=label["max"]) if "min" in label else None
         )
         columns = [
-            ColumnProfile(of["name"], of["kind"], of["present"], of["missing"], low=of.get("min"), high=of.get("max"))
+            ColumnProfile(
+                of["name"],
+                of["kind"],
+                of["present"],
+                of["missing"],
+                low=of.get("min"),
+                high=of.get("max"),
+                text=of.get("text", False),
+            )
             for of in found["features"]
         ]
         return Survey(

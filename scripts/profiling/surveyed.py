@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from scripts.features.column_kinds import ColumnKind
 from scripts.profiling.problems import Problem
 from scripts.profiling.profiles import ColumnProfile
 
@@ -28,7 +29,7 @@ class Survey:
     `names` are all that may be classes, in order, though the label may be an amount; `as_numbers` says that all are.
 
     `columns` are profiles of the rows that train is taken from, as many as `profiled`, of which `sampled` show how
-    values spread; `treated` says that columns get a treatment, by which `problems` are fewer.
+    values spread; `treated` says that columns get a treatment, by which `problems` are fewer, and `kinds` which.
     """
 
     files: tuple[FileRows, ...]
@@ -43,6 +44,12 @@ class Survey:
     names: tuple[str, ...] = ()
     as_numbers: bool = True
     named: bool = True
+    kinds: tuple[ColumnKind, ...] = ()
+
+    @property
+    def texts(self) -> frozenset[str]:
+        """The columns of a treated table that hold texts."""
+        return frozenset(column.name for column in self.columns if column.text)
 
     @property
     def rows(self) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Rows of numbers to channels, as a stream: memory does not grow with the rows, and instances need not know each other.
+"""Rows to channels, as a stream: memory does not grow with the rows, and instances need not know each other.
 
 Each instance reads the files that are its share and divides them by the plan that all of them have. What it writes are
 parts; what is true of all data comes from the plan, and is written by the instance that has the first file.
@@ -10,13 +10,16 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from scripts.errors import ScriptError
+from scripts.features.featurizer import FILE, Featurizer
+from scripts.features.featurizer_archive import archive
+from scripts.features.treatment import TreatedRows, left_out
 from scripts.formats.csv_lines import csv_lines, label_lines
 from scripts.formats.csv_table import Rows
 from scripts.formats.recordio import write_dense
@@ -28,12 +31,10 @@ from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, describe
 from scripts.profiling.profiles import SAMPLE_CELLS, Moments
 from scripts.profiling.surveyed import Survey
 from scripts.splitting.classes import write_classes
-from scripts.splitting.plan import Places, Plan, block_rows
+from scripts.splitting.plan import AGAIN, Places, Plan, block_rows
 from scripts.splitting.shuffle import Shuffle
 from scripts.splitting.splits import SPLITS
 from scripts.splitting.targets import Wanted, class_names, real_labels
-
-_AGAIN: Final = "the data changed since they were inspected; inspect them again"
 
 
 @dataclass(frozen=True)
@@ -62,31 +63,54 @@ class Share:
 
 
 def convert_rows(
-    streams: list[Stream], output: Path, found: Survey, *, task: str, positive_class: str, seed: int, share: Share
+    streams: list[Stream],
+    output: Path,
+    found: Survey,
+    *,
+    task: str,
+    positive_class: str,
+    seed: int,
+    share: Share,
+    featurizer: Featurizer | None = None,
 ) -> str:
-    """Write the share's parts of all channels below `output`; a line that says what was taken for what, in all data."""
+    """Write the share's parts of all channels below `output`; a line that says what was taken for what, in all data.
+
+    `featurizer` is what made the features of the streams, if they were raw: it is written too, for whoever serves it.
+    """
     plan = Plan.of(found, seed=seed, task=task)
     wanted = wanted_of(found, plan, task, positive_class)
     numbers = {(file.key, file.split): number for number, file in enumerate(plan.files)}
     first = next(number for number, file in enumerate(plan.files) if file.split == plan.source)
     facts = _facts(found, plan, wanted, task)
+    if featurizer:
+        facts = replace(facts, columns=featurizer.features, width=len(featurizer.features))
     output.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".shuffle-", dir=output)))
         outputs = stack.enter_context(Outputs())
-        writing = _Writing(outputs, output, folder, stack, share, plan, wanted)
+        writing = _Writing(outputs, output, folder, stack, share, plan, wanted, Moments(facts.width))
         held = [(numbers[stream.key, stream.split], stream) for stream in streams if _known(stream, numbers, plan)]
         for number, stream in held:
             writing.read(number, stream, alone=_is_alone(held, plan))
         writing.end()
         if wanted:
             write_classes(outputs, output / "labels", wanted.classes)
+        if featurizer:
+            outputs.write(output / "featurizer" / "model.tar.gz", archive(featurizer))
+            outputs.write(output / "inspection" / FILE, featurizer.dump())
         if writing.moments.rows:
             path = output / "inspection" / share.name("statistics", ".json")
             write_statistics(outputs, path, writing.moments, writing.amounts)
         if any(number == first for number, _ in held) and writing.moments.rows:
             inspect(outputs, output / "inspection", facts, writing.sample())
-    return described(facts) + _idle(len({file.key for file in plan.files}), share)
+    made = f"; {_made_of(featurizer)}" if featurizer else ""
+    return described(facts) + made + _idle(len({file.key for file in plan.files}), share)
+
+
+def _made_of(featurizer: Featurizer) -> str:
+    columns = len(featurizer.columns)
+    said = f"made of {columns} column{'s' * (columns != 1)}"
+    return f"{said}, {out}" if (out := left_out(featurizer)) else said
 
 
 def _idle(files: int, share: Share) -> str:
@@ -118,7 +142,7 @@ def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -
     """Raises `ScriptError` for a file that was not inspected, or whose label is found elsewhere now."""
     number = numbers.get((stream.key, stream.split))
     if number is None:
-        raise ScriptError(f"{stream.key}: {_AGAIN}")
+        raise ScriptError(f"{stream.key}: {AGAIN}")
     if plan.width != stream.width:
         raise ScriptError(
             f"{stream.key}: {stream.width} features where {plan.width} were inspected: its width is that of another "
@@ -148,8 +172,8 @@ class _Writing:
     share: Share
     plan: Plan
     wanted: Wanted | None
+    moments: Moments
     shuffle: Shuffle | None = None
-    moments: Moments = field(default_factory=lambda: Moments(0))
     amounts: dict[str, Moments] = field(default_factory=dict)
     _streams: dict[Path, Any] = field(default_factory=dict)
     _sample: list[tuple[Array, Floats, Array]] = field(default_factory=list)
@@ -158,13 +182,11 @@ class _Writing:
     def read(self, number: int, stream: Stream, *, alone: bool) -> None:
         """All rows of one file. `ScriptError` where they are not those that were inspected."""
         file = self.plan.files[number]
-        if not self.moments.rows:
-            self.moments = Moments(stream.width)
         starts = self.plan.starts(number)
         rows = 0
         for block, (features, labels) in enumerate(_blocks(stream)):
-            if not np.isfinite(features).all():
-                raise ScriptError(f"{file.key}: a feature is no finite number; {_AGAIN}")
+            if not isinstance(features, TreatedRows) and not np.isfinite(features).all():
+                raise ScriptError(f"{file.key}: a feature is no finite number; {AGAIN}")
             rows += len(labels)
             names = class_names(labels, as_numbers=self.plan.as_numbers) if self.wanted else labels
             divided = {"train" if file.split == "all" else file.split: np.arange(len(labels))}
@@ -175,9 +197,11 @@ class _Writing:
                 if name in divided and len(divided[name]):
                     self._take(name, divided[name], features, labels, names, at_once=at_once)
         if rows != file.rows:
-            raise ScriptError(f"{file.key}: {rows} rows where {file.rows} were inspected; {_AGAIN}")
+            raise ScriptError(f"{file.key}: {rows} rows where {file.rows} were inspected; {AGAIN}")
 
-    def _take(self, name: str, rows: Places, features: Array, labels: Array, names: Array, *, at_once: bool) -> None:
+    def _take(
+        self, name: str, rows: Places, features: Array | TreatedRows, labels: Array, names: Array, *, at_once: bool
+    ) -> None:
         """Some rows of a split, of one block."""
         values = self.wanted.labels(names[rows]) if self.wanted else real_labels(name, labels[rows])
         if not self.wanted:
@@ -193,6 +217,10 @@ class _Writing:
                 self._shuffling(features.shape[1]).add(chunk, values[part])
             else:
                 self._write(name, chunk, values[part])
+            if name == "test":
+                lines = features.lines(rows[part]) if isinstance(features, TreatedRows) else csv_lines(chunk)
+                self._open(self.output / "features" / self.share.name("features", ".csv")).write(lines)
+                self._open(self.output / "labels" / self.share.name("labels", ".csv")).write(label_lines(values[part]))
 
     def _shuffling(self, width: int) -> Shuffle:
         if self.shuffle is None:
@@ -213,16 +241,13 @@ class _Writing:
         for number, (piece, own) in enumerate(pieces, self.share.index * parts):
             if len(own):
                 write_dense(self._open(self.output / name / f"part-{number:05}.recordio"), piece, own)
-        if name == "test":
-            self._open(self.output / "features" / self.share.name("features", ".csv")).write(csv_lines(features))
-            self._open(self.output / "labels" / self.share.name("labels", ".csv")).write(label_lines(labels))
 
     def _open(self, path: Path) -> Any:
         if path not in self._streams:
             self._streams[path] = self.outputs.open(path)
         return self._streams[path]
 
-    def _keep(self, features: Array, rows: Places, labels: Floats, names: Array) -> None:
+    def _keep(self, features: Array | TreatedRows, rows: Places, labels: Floats, names: Array) -> None:
         """The first rows of train, for pictures."""
         most = min(SAMPLE_ROWS, max(1, 4 * SAMPLE_CELLS // features.shape[1])) - self._sampled
         if most > 0:
@@ -236,10 +261,13 @@ class _Writing:
         return FirstRows(np.concatenate(features), np.concatenate(labels), np.concatenate(names))
 
 
-def _blocks(stream: Stream) -> Iterator[Rows]:
+def _blocks(stream: Stream) -> Iterator[tuple[Array | TreatedRows, Array]]:
     """The rows in blocks of equal size, the last of which may be smaller."""
     held: list[Rows] = []
     for features, labels in stream.rows():
+        if isinstance(features, TreatedRows):  # which come in blocks
+            yield features, labels
+            continue
         size = block_rows(stream.width, features.dtype.itemsize)
         while len(labels):
             there = sum(len(own) for _, own in held)

@@ -22,6 +22,7 @@ from scripts.splitting.splits import SPLITS, TURN, TURNS, missing_of, source_of
 from scripts.splitting.targets import REGRESSOR
 
 BLOCK_BYTES: Final = 40_000_000
+AGAIN: Final = "the data changed since they were inspected; inspect them again"
 _FEWEST_BLOCK_ROWS: Final = 1000
 _SHUFFLED: Final = 100_000
 
