@@ -36,10 +36,9 @@ def convert(
     baseline: Any,
     parts: Any,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment,
-    which every instance fits to all rows of train.
+    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment.
 
-    `baseline` is the S3 prefix of what InspectData saw. An instance makes so many `parts` of train.
+    `baseline` is the S3 prefix of what InspectData saw and fitted. An instance makes so many `parts` of train.
     """
     job = Job(
         step=NAME,
@@ -53,7 +52,8 @@ def convert(
             ("csv-header", header),
             ("columns", columns),
             ("seed", seed),
-            *([("features", "table")] if table else [("baseline", input_folder("baseline"))]),
+            *([("features", "table")] if table else []),
+            ("baseline", input_folder("baseline")),
             ("resources", RESOURCES),
             ("parts", parts),
             ("message", MESSAGE),
@@ -63,7 +63,7 @@ def convert(
         # All that follows reads what this step wrote, so that its cache key decides for the whole pipeline.
         environment={"CACHE_GENERATION": cache_generation},
         max_runtime_seconds=2 * 3600,
-        sharded=() if table else ("data",),
+        sharded=("data",),
     )
     return ProcessingStep(
         name=NAME,

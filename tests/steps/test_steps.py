@@ -133,8 +133,10 @@ def _distributions(channels: list[dict[str, Any]]) -> dict[str, str]:
     return {of["ChannelName"]: of["DataSource"]["S3DataSource"]["S3DataDistributionType"] for of in channels}
 
 
-def test_what_grows_is_shared_out_among_instances_and_nothing_else() -> None:
-    given = {name: of["S3DataDistributionType"] for name, of in _inputs("ConvertData").items()}
+@pytest.mark.parametrize("variant", ["binary", "table"])
+def test_what_grows_is_shared_out_among_instances_and_nothing_else(variant: str) -> None:
+    inputs = _arguments("ConvertData", variant)["ProcessingInputs"]
+    given = {of["InputName"]: of["S3Input"]["S3DataDistributionType"] for of in inputs}
     assert given == {"code": "FullyReplicated", "data": "ShardedByS3Key", "baseline": "FullyReplicated"}
     trained = _distributions(_arguments("TrainModel")["InputDataConfig"])
     assert {name for name, kind in trained.items() if kind == "ShardedByS3Key"} == {"train"}
@@ -144,11 +146,6 @@ def test_what_grows_is_shared_out_among_instances_and_nothing_else() -> None:
         "ConvertData": {"Get": "Parameters.ProcessingInstanceCount"},
         "EvaluateModel": 1,
     }
-
-
-def test_of_a_table_every_instance_has_all_since_each_fits_the_treatment() -> None:
-    inputs = {of["InputName"]: of["S3Input"] for of in _arguments("ConvertData", "table")["ProcessingInputs"]}
-    assert inputs["data"]["S3DataDistributionType"] == "FullyReplicated"
 
 
 def test_convert_reads_the_raw_data_and_writes_all_channels() -> None:

@@ -45,15 +45,20 @@ def mixed(random: np.random.Generator, first: int, rows: int) -> pd.DataFrame:
         many = 3 + 4 * column if column < 9 else 3000
         chosen = (many * random.random(rows) ** 2).astype(int)
         names = np.array([f"c{column} {value}" for value in range(many)], object)[chosen]
-        found[f"c{column}"] = np.where(random.random(rows) < 0.05, None, names) if column % 3 == 0 else names  # type: ignore[call-overload]
+        if column % 3 == 0:
+            names[random.random(rows) < 0.05] = None
+        found[f"c{column}"] = names
     seconds = pd.to_timedelta(random.integers(0, 300_000_000, rows), unit="s")
-    days = pd.to_timedelta(random.integers(0, 5000, (rows, 2)).ravel(), unit="D").to_numpy().reshape(rows, 2)
+    days = random.integers(0, 5000, (2, rows))
+    opened, born = (pd.to_timedelta(part, unit="D") for part in days)
     found["seen"] = (pd.Timestamp("2012-01-01") + seconds).strftime("%Y-%m-%d %H:%M:%S")
-    found["opened"] = pd.DatetimeIndex(np.datetime64("2010-01-01") + days[:, 0]).strftime("%d.%m.%Y")
-    found["born"] = np.where(holes[:, 0], None, pd.DatetimeIndex(np.datetime64("1970-01-01") + days[:, 1]).strftime("%Y-%m-%d"))  # type: ignore[call-overload]
+    found["opened"] = (pd.Timestamp("2010-01-01") + opened).strftime("%d.%m.%Y")
+    birthdays = (pd.Timestamp("1970-01-01") + born).strftime("%Y-%m-%d").to_numpy(object)
+    birthdays[holes[:, 0]] = None
+    found["born"] = birthdays
     found["active"] = random.random(rows) < 0.4
     found["note"] = [f"what customer {row} said" for row in range(first, first + rows)]
-    score = numbers[:, 5] - numbers[:, 6] + holes[:, 0] + 0.5 * (days[:, 0] > np.timedelta64(2500, "D"))
+    score = numbers[:, 5] - numbers[:, 6] + holes[:, 0] + 0.5 * (days[0] > 2500)
     found["churn"] = np.where(score + random.normal(0, 1, rows) > 0.6, "yes", "no")
     return pd.DataFrame(found)
 

@@ -144,31 +144,6 @@ def test_a_file_whose_width_is_that_of_another_is_refused_by_an_instance_that_ha
     assert "b.libsvm: 1 features where 3 were inspected" in message.read_text()
 
 
-def test_of_a_table_each_instance_treats_its_share_by_the_same_treatment(tmp_path: Path) -> None:
-    """Each has all files, so that they are not dealt out."""
-    tables(tmp_path / "data", (130, 88))
-    text = (tmp_path / "data" / "rows-0.csv").read_text().replace(",5,", ",,").replace(",6,", ",,")
-    (tmp_path / "data" / "rows-0.csv").write_text(text)
-    made = []
-    for count in (1, 3):
-        hosts = [f"algo-{number + 1}" for number in range(count)]
-        for number, host in enumerate(hosts):
-            (tmp_path / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
-            given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / f"{count}-{number}")]
-            more = ["--features", "table", "--parts", "2", "--resources", str(tmp_path / "resources.json")]
-            assert convert.main([*given, *more, *BINARY]) == 0
-            shutil.copytree(tmp_path / f"{count}-{number}", tmp_path / f"out-{count}", dirs_exist_ok=True)
-        made.append(tmp_path / f"out-{count}")
-    one, three = made
-    for name in SPLITS:
-        assert sorted(rows(one / name)) == sorted(rows(three / name))
-    assert len(list((three / "train").iterdir())) == 6
-    for name in ("features", "labels"):
-        joined = ["".join(path.read_text() for path in sorted((of / name).glob("*.csv"))) for of in made]
-        assert joined[0] == joined[1]
-    assert len({(of / "inspection" / "featurizer.json").read_text() for of in made}) == 1
-
-
 def test_train_is_truly_shuffled_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", 400)
     monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 50)

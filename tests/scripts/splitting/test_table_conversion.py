@@ -1,0 +1,176 @@
+"""Tables of mixed columns as a stream: however many instances, the same rows, treated alike, in bounded memory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scripts import convert, inspect_data
+from scripts.features import raw_columns
+from scripts.features.featurizer import Featurizer, transform_fn
+from scripts.formats.recordio import read
+from scripts.splitting import shuffle
+from tests.support.mixed_table import write_mixed
+from tests.support.raw_table import customers
+
+ROOT = Path(__file__).parents[3]
+SPLITS = ("train", "validation", "test")
+GIVEN = ("--task", "binary_classifier", "--positive-class", "yes", "--label-column", "churn", "--features", "table")
+
+
+def write(folder: Path, table: pd.DataFrame, sizes: tuple[int, ...], ending: str) -> None:
+    """The table in files of so many rows."""
+    folder.mkdir()
+    first = 0
+    for number, size in enumerate(sizes):
+        part, path = table.iloc[first : first + size], folder / f"rows-{number}.{ending}"
+        first += size
+        if ending == "parquet":
+            part.to_parquet(path, index=False)
+        elif ending == "jsonl":
+            part.to_json(path, orient="records", lines=True)
+        else:
+            part.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
+
+
+def inspected(data: Path, output: Path) -> Path:
+    assert inspect_data.main(["--data", str(data), "--output", str(output), "--seed", "7", *GIVEN]) == 0
+    return output
+
+
+def converted(tmp_path: Path, instances: int) -> Path:
+    """The outputs of so many instances in one folder, as S3 gathers them; data are dealt out as S3's keys are."""
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    files, hosts = sorted((tmp_path / "data").iterdir()), [f"algo-{number + 1}" for number in range(instances)]
+    for number, host in enumerate(hosts):
+        own = tmp_path / f"instance-{instances}-{number}"
+        (own / "data").mkdir(parents=True)
+        for file in files[number::instances]:
+            shutil.copy(file, own / "data")
+        (own / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
+        given = {"data": own / "data", "output": own / "out", "baseline": baseline, "resources": own / "resources.json"}
+        words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
+        assert convert.main([*words, "--seed", "7", *GIVEN]) == 0
+        shutil.copytree(own / "out", tmp_path / f"out-{instances}", dirs_exist_ok=True)
+    return tmp_path / f"out-{instances}"
+
+
+def rows(folder: Path) -> Iterator[tuple[float, ...]]:
+    for path in sorted(folder.glob("*.recordio")):
+        with path.open("rb") as stream:
+            for chunk in read(stream):
+                assert chunk.labels is not None
+                yield from map(tuple, np.column_stack([np.asarray(chunk.features), chunk.labels]).tolist())
+
+
+def text(folder: Path) -> str:
+    """The parts of features or labels one after the other."""
+    return "".join(path.read_text() for path in sorted(folder.glob("*.csv")))
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "jsonl"])
+def test_one_two_and_four_instances_make_the_same_rows_by_the_same_treatment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(raw_columns, "BLOCK_CELLS", 30 * 8)
+    monkeypatch.setattr(raw_columns, "_FEWEST_BLOCK_ROWS", 7)
+    monkeypatch.setattr(shuffle, "_PILE_BYTES", 20_000)
+    write(tmp_path / "data", customers(500, 3), (130, 60, 250, 60), ending)
+    made = {count: converted(tmp_path, count) for count in (1, 2, 4)}
+    found = {count: {name: sorted(rows(output / name)) for name in SPLITS} for count, output in made.items()}
+    assert found[1] == found[2] == found[4]
+    assert [len(found[1][name]) for name in SPLITS] == [400, 50, 50]
+    fitted = {path.read_bytes() for path in tmp_path.rglob("featurizer.json")}
+    assert len(fitted) == 1, "what InspectData fitted is what every instance serves"
+    for output in made.values():
+        featurizer, lines = Featurizer.load(fitted.copy().pop()), text(output / "features")
+        served = transform_fn(featurizer, lines, "text/csv", "")[0].splitlines()
+        labels = text(output / "labels").splitlines()
+        assert len(served) == len(labels) == 50
+        treated = [(*map(float, line.split(",")), float(label)) for line, label in zip(served, labels, strict=True)]
+        np.testing.assert_array_equal(np.array(sorted(treated), np.float32), np.array(found[1]["test"], np.float32))
+
+
+def test_what_is_fitted_is_fitted_on_the_rows_of_train_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(raw_columns, "BLOCK_CELLS", 30 * 8)
+    monkeypatch.setattr(raw_columns, "_FEWEST_BLOCK_ROWS", 7)
+    table = customers(500, 3).assign(age=np.arange(500) * 1.5)  # which tells rows apart
+    write(tmp_path / "data", table, (130, 370), "csv")
+    output = converted(tmp_path, 1)
+    featurizer = Featurizer.load((output / "inspection" / "featurizer.json").read_bytes())
+    names = list(featurizer.features)
+    train = pd.DataFrame([row[:-1] for row in rows(output / "train")], columns=names)
+    columns = {column.name: column for column in featurizer.columns}
+    own = table[table["age"].isin(train["age"])]
+    assert len(own) == 400
+    assert columns["age"].median == own["age"].median()  # type: ignore[union-attr]
+    assert columns["income"].median == own["income"].median()  # type: ignore[union-attr]
+    days = (pd.to_datetime(own["joined"]) - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+    assert columns["joined"].median == pytest.approx(days.median(), abs=1e-9)  # type: ignore[union-attr]
+    counts = own["city"].fillna("").value_counts()
+    assert columns["city"].values == tuple(sorted(counts[counts >= 4].index))  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda table: table.assign(income="much"), "text in a column of numbers (income); the data changed since"),
+        (lambda table: table.drop(columns="city"), "its columns are others than were inspected; the data changed"),
+        (lambda table: table.assign(income=1e39), "column 'income' holds no finite number; the data changed since"),
+        (lambda table: table.head(20), "20 rows where 40 were inspected; the data changed since"),
+    ],
+    ids=["text", "columns", "infinite", "rows"],
+)
+def test_a_table_that_changed_after_it_was_inspected_is_refused(tmp_path: Path, change: object, reason: str) -> None:
+    table = customers(40, 0)
+    write(tmp_path / "data", table, (40,), "csv")
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    assert callable(change)
+    change(table).to_csv(tmp_path / "data" / "rows-0.csv", index=False)
+    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    assert convert.main([*given, "--seed", "7", *GIVEN, "--message", str(tmp_path / "message")]) == 1
+    assert reason in (tmp_path / "message").read_text()
+    assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+
+
+def test_a_baseline_without_a_treatment_says_how_to_make_one(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.csv").write_text("y,x\n" + "a,1\nb,2\n" * 20)
+    baseline = tmp_path / "baseline"
+    assert inspect_data.main(["--data", str(tmp_path / "data"), "--output", str(baseline)]) == 0
+    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    more = ["--task", "binary_classifier", "--positive-class", "a", "--features", "table"]
+    assert convert.main([*given, *more, "--message", str(tmp_path / "message")]) == 1
+    assert "InspectData fitted no treatment; inspect the data with features=table" in (tmp_path / "message").read_text()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_peak_memory_of_mixed_tables_does_not_grow_with_the_rows(tmp_path: Path, ending: str) -> None:
+    """Arrow's memory is seen by the system alone, so each script is a process."""
+    peaks = {}
+    for count in (1, 4):
+        write_mixed(tmp_path / str(count), 40_000 * count, ending, files=count)
+        given = ["--data", str(tmp_path / str(count)), *GIVEN]
+        base = tmp_path / f"base-{count}"
+        peaks[count] = max(
+            peak("scripts.inspect_data", *given, "--output", str(base)),
+            peak("scripts.convert", *given, "--output", str(tmp_path / f"out-{count}"), "--baseline", str(base)),
+        )
+    assert peaks[4] < 500
+    assert peaks[4] < 1.2 * peaks[1], peaks
+
+
+def peak(module: str, *words: str) -> float:
+    """The most megabytes that a script took."""
+    command = [sys.executable, "-m", "tests.support.own_peak", module, *words]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return int(done.stdout.splitlines()[-1]) / 1024
