@@ -16,9 +16,13 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 
 
+class NoScriptError(Exception):
+    """There is no script of that name."""
+
+
 @dataclass(frozen=True)
 class Context:
-    """`root` is s3://bucket/prefix; `code` the S3 prefix of the scripts; `image` the URI they run in.
+    """`root` is s3://bucket/prefix; `code` are S3 prefixes of code by script; `image` is the URI that scripts run in.
 
     `algorithm` is linear-learner's image, `script_image` the one that serves a script.
     """
@@ -27,7 +31,7 @@ class Context:
     region: str
     role: str
     root: str
-    code: str
+    code: Mapping[str, str]
     image: str
     algorithm: str
     script_image: str
@@ -35,6 +39,13 @@ class Context:
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+
+    def code_of(self, script: str) -> str:
+        """The S3 prefix of the script and what it imports. Raises NoScriptError."""
+        try:
+            return self.code[script]
+        except KeyError:
+            raise NoScriptError(script) from None
 
     def output(self, step: str, name: str) -> Join:
         """The S3 address of one output of one step of one execution."""

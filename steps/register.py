@@ -1,6 +1,6 @@
 """RegisterModel: the model as a version of its group in the registry, with metrics, types and where it came from.
 
-Metrics, test set, code hash and the hash of each artefact that was evaluated go with it, so that a version can be
+Metrics, test set, the hashes of the code and of each artefact that was evaluated go with it, so that a version can be
 judged, released and promoted without the execution that made it.
 """
 
@@ -73,7 +73,7 @@ def register(
                 "TrainingJobName": training_job,
                 **{f"Test{name.capitalize()}": uri for name, uri in test_set.items()},
                 **{f"{name.capitalize()}Sha256": _evaluated(name) for name in _ARTIFACTS[-len(serving) :]},
-                "CodeBundle": context.code.rstrip("/").rsplit("/", 1)[-1],
+                **{f"{script.capitalize()}Code": _hash(context.code_of(script)) for script in ("convert", "evaluate")},
                 **({} if comparison is None else {"Comparison": Join(on="/", values=[comparison, "comparison.json"])}),
             },
             approval_status=approval_status,
@@ -86,6 +86,11 @@ def register(
         description="The model as a version of its group, with its metrics, awaiting approval.",
         retry_policies=policies.CALL_RETRIES,
     )
+
+
+def _hash(code: str) -> str:
+    """The hash of a script's code, which ends its S3 prefix."""
+    return code.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _evaluated(artifact: str) -> JsonGet:

@@ -1,7 +1,8 @@
 """One of our scripts as a processing job: how the code gets in, how it is called, what it reads and writes.
 
-The whole of `scripts` is one S3 prefix mounted as a package, and `python3 -m scripts.<name>` runs from the folder
-above it: the same import name in the container, on a laptop and in the tests. Every path is an argument.
+A script with what it imports of `scripts` is one S3 prefix mounted as a package, and `python3 -m scripts.<name>` runs
+from the folder above it: the same import name in the container, on a laptop and in the tests. Every path is an
+argument.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def step_arguments(context: Context, job: Job, *, instance_type: Any, instance_c
         tags=context.tag_list,
         sagemaker_session=context.session,
     )
-    code = _input("code", context.code, f"{CODE}/scripts")
+    code = _input("code", context.code_of(job.script), f"{CODE}/scripts")
     given = [_input(name, uri, input_folder(name), sharded=name in job.sharded) for name, uri in job.inputs.items()]
     return processor.run(
         inputs=[code, *given],

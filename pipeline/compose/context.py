@@ -5,6 +5,7 @@ Importing this module imports the SageMaker SDK, as `pipeline.compose.training_p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sagemaker.core import image_uris
@@ -33,13 +34,13 @@ def variable(parameter: Parameter) -> Any:
             return ParameterFloat(**common)
 
 
-def context_of(settings: Settings, session: PipelineSession, code_uri: str) -> Context:
+def context_of(settings: Settings, session: PipelineSession, code: Mapping[str, str]) -> Context:
     return Context(
         session=session,
         region=settings.region,
         role=settings.role,
         root=settings.root,
-        code=code_uri,
+        code=code,
         image=_image(settings.processing_image, settings.region),
         algorithm=_image(IMAGE, settings.region),
         script_image=_image(_SCRIPT_IMAGE, settings.region) if settings.features == "table" else "",

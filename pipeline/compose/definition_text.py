@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipeline.compose.composed_cache import Memo
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.definition.check import canonical
+from pipeline.errors import DefinitionError
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
@@ -43,43 +44,49 @@ _SDK_CONFIG: Final = {
 
 
 def compose(
-    settings: Settings, *, code_uri: str, cache: Path | None = None, part: PipelineKind = PipelineKind.TRAINING
+    settings: Settings,
+    *,
+    code: Mapping[str, str],
+    cache: Path | None = None,
+    part: PipelineKind = PipelineKind.TRAINING,
 ) -> str:
-    """The canonical definition of the pipeline; `code_uri` is the S3 prefix of the uploaded scripts.
+    """The canonical definition of the pipeline; `code` are S3 prefixes of uploaded code, by script.
 
     `part` says which of the pipelines that one set of settings describes.
 
     With `cache`, a folder, what was composed before from the very same settings, code and SDK is read from there.
-    Raises `SettingsError` for an image or region that the SDK does not know. Not for several threads at once: the
+    Raises `SettingsError` for an image or region that the SDK does not know, `DefinitionError` for a script that is not
+    there. Not for several threads at once: the
     environment of the process is another while it runs.
     """
     if cache is None:
-        return _composed(settings, code_uri, part)
-    inputs = (settings.model_dump_json(), code_uri, part.value)
+        return _composed(settings, code, part)
+    inputs = (settings.model_dump_json(), json.dumps(code), part.value)
     memo = Memo.of(cache, *inputs)
     text = memo.read() if memo else None
     if text is None:
-        text = _composed(settings, code_uri, part)
+        text = _composed(settings, code, part)
         # The SDK and the steps were loaded meanwhile: what was composed is kept only if no code changed.
         if memo and Memo.of(cache, *inputs) == memo:
             memo.write(text)
     return text
 
 
-def _composed(settings: Settings, code_uri: str, part: PipelineKind) -> str:
+def _composed(settings: Settings, code: Mapping[str, str], part: PipelineKind) -> str:
     with _environment({**_SEEN, "AWS_DEFAULT_REGION": settings.region}), _quiet(), _without_collections():
-        definition: dict[str, Any] = json.loads(_definition(settings, code_uri, part))
+        definition: dict[str, Any] = json.loads(_definition(settings, code, part))
     # The SDK writes null for what is not used, such as MlflowConfig.
     return canonical({name: value for name, value in definition.items() if value is not None})
 
 
-def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
+def _definition(settings: Settings, code: Mapping[str, str], part: PipelineKind) -> str:
     import boto3
     from sagemaker.core.workflow.pipeline_context import PipelineSession
 
     from pipeline.compose.release_pipeline import build_release
     from pipeline.compose.training_pipeline import build_training
     from pipeline.compose.watch_pipeline import build_watch
+    from steps.context import NoScriptError
 
     with _sdk_kept_to_itself():
         session = PipelineSession(
@@ -92,7 +99,10 @@ def _definition(settings: Settings, code_uri: str, part: PipelineKind) -> str:
             PipelineKind.RELEASE: build_release,
             PipelineKind.WATCH: build_watch,
         }
-        text: str = builders[part](settings, session, code_uri=code_uri).definition()
+        try:
+            text: str = builders[part](settings, session, code=code).definition()
+        except NoScriptError as error:
+            raise DefinitionError(f"a step runs scripts/{error}.py, which does not exist") from None
         return text
 
 

@@ -6,6 +6,7 @@ approval starts it (`pipeline.deploy.delivery`), or `pipeline models rollback`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from sagemaker.core.workflow.parameters import ParameterString
@@ -22,9 +23,9 @@ _TAKEN: Final = ("Endpoint", "ProcessingInstanceType")
 """How the names of the parameters begin that both pipelines have."""
 
 
-def build_release(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
-    """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
-    context = context_of(settings, session, code_uri)
+def build_release(settings: Settings, session: PipelineSession, *, code: Mapping[str, str]) -> Pipeline:
+    """The pipeline; `code` are S3 prefixes of uploaded code, by script."""
+    context = context_of(settings, session, code)
     version = ParameterString(name=VERSION_PARAMETER)
     p = {parameter.name: variable(parameter) for parameter in settings.declared if parameter.name.startswith(_TAKEN)}
 

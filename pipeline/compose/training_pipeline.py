@@ -6,6 +6,8 @@ Importing this module imports the SageMaker SDK, which takes seconds and needs a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -28,9 +30,9 @@ from steps.train import CHANNELS, train
 from steps.validate_endpoint import validate_endpoint
 
 
-def build_training(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
-    """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
-    context = context_of(settings, session, code_uri)
+def build_training(settings: Settings, session: PipelineSession, *, code: Mapping[str, str]) -> Pipeline:
+    """The pipeline; `code` are S3 prefixes of uploaded code, by script."""
+    context = context_of(settings, session, code)
     task = settings.task.predictor_type
     table = settings.features == "table"
     p = {parameter.name: variable(parameter) for parameter in settings.declared}

@@ -5,6 +5,7 @@ A rule of EventBridge starts it on a schedule (`pipeline.deploy.delivery`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from sagemaker.core.workflow.pipeline_context import PipelineSession
@@ -19,9 +20,9 @@ _TAKEN: Final = ("ProcessingInstanceType", "ModelPackageGroupName", "EndpointNam
 """The parameters that it has as the pipeline that trains has them."""
 
 
-def build_watch(settings: Settings, session: PipelineSession, *, code_uri: str) -> Pipeline:
-    """The pipeline; `code_uri` is the S3 prefix of the uploaded scripts."""
-    context = context_of(settings, session, code_uri)
+def build_watch(settings: Settings, session: PipelineSession, *, code: Mapping[str, str]) -> Pipeline:
+    """The pipeline; `code` are S3 prefixes of uploaded code, by script."""
+    context = context_of(settings, session, code)
     wished = settings.watch or Watch()
     p = {parameter.name: variable(parameter) for parameter in settings.declared if parameter.name in _TAKEN}
     watched = watch(

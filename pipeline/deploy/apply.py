@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients, error_code, error_message, translated
 from pipeline.deploy import bundle, risks
+from pipeline.deploy.bundle import Bundle
 from pipeline.deploy.plan import (
     CHECKSUM_TAG,
     INLINE_LIMIT,
@@ -55,9 +56,9 @@ def plan(clients: Clients, desired: Desired) -> DeployPlan:
     """
     doubtful = risks.accepted(desired.definition)
     deployed = read(clients, desired.name)
-    uploaded, no_bucket = _code_uploaded(clients, desired)
+    missing, no_bucket = _missing_code(clients, desired)
     found = risks.found(clients, deployed.definition, desired.definition) if deployed else ()
-    return make(desired, deployed, code_uploaded=uploaded, warnings=(*no_bucket, *found, *doubtful))
+    return make(desired, deployed, missing=missing, warnings=(*no_bucket, *found, *doubtful))
 
 
 def read(clients: Clients, name: str) -> Deployed | None:
@@ -224,34 +225,39 @@ def _definition_members(clients: Clients, desired: Desired) -> dict[str, Any]:
     return {"PipelineDefinitionS3Location": {"Bucket": desired.bucket, "ObjectKey": key}}
 
 
-def _code_uploaded(clients: Clients, desired: Desired) -> tuple[bool, tuple[str, ...]]:
-    """Whether the bundle is whole in S3, and a warning if there is not even the bucket."""
+def _missing_code(clients: Clients, desired: Desired) -> tuple[list[Bundle], tuple[str, ...]]:
+    """The bundles that are not whole in S3, and a warning if there is not even the bucket."""
     with translated():
         try:
-            there = bundle.deployed_manifest(clients.s3, desired.bucket, desired.prefix, desired.bundle.sha256)
+            return [
+                one
+                for one in desired.bundles
+                if bundle.deployed_manifest(clients.s3, desired.bucket, desired.prefix, one.sha256) is None
+            ], ()
         except bundle.NoBucketError:
-            return False, (f"there is no bucket {desired.bucket}: create it before the upsert",)
-    return there is not None, ()
+            return list(desired.bundles), (f"there is no bucket {desired.bucket}: create it before the upsert",)
 
 
 def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
-    """The files of the bundle that a deployed definition names, with their hashes; None if there is none to read.
+    """The files of the bundles that a deployed definition names, with their hashes; None if one is not to be read.
 
     That may be in a bucket of before, which is gone, or which whoever plans may not read.
     """
     from botocore.exceptions import ClientError
 
-    found = _CODE_URI.search(json.dumps(parsed(definition)))
-    if found is None:
-        return None
+    named = dict.fromkeys(_CODE_URI.findall(json.dumps(parsed(definition))))
     try:
-        return bundle.deployed_manifest(clients.s3, *found.groups())
+        found = [bundle.deployed_manifest(clients.s3, *one) for one in named]
     except bundle.NoBucketError:
         return None
     except ClientError as error:
         if error_code(error) != "AccessDenied":
             raise
         return None
+    manifests = [manifest for manifest in found if manifest is not None]
+    if not manifests or len(manifests) < len(found):
+        return None
+    return {name: sha256 for manifest in manifests for name, sha256 in manifest.items()}
 
 
 def _missing(error: ClientError) -> bool:

@@ -1,15 +1,17 @@
-"""`scripts/` as one bundle that is named by its content: the same hash on a laptop, in CI and in any clone.
+"""The code of a script as one bundle that is named by its content: the same hash on a laptop, in CI and in any clone.
 
-Only the relative names and the bytes of the Python files count. A bundle goes to S3 once, below a key that holds
-the hash, and is never overwritten; a manifest outside that key is written last, so it tells a whole bundle from
-one whose upload was interrupted, and it tells a later plan which files changed.
+A bundle holds the script and what it imports of `scripts/`, so a step runs again only where its own code changed. Only
+the relative names and the bytes of the files count. It goes to S3 once, below a key that holds the hash, and is never
+overwritten; a manifest outside that key is written last, so it tells a whole bundle from one whose upload was
+interrupted, and it tells a later plan which files changed.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,12 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from pipeline.clients import error_code
+from pipeline.deploy.script_imports import imported
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 _ATTEMPTS: Final = 5
+# As many connections as a client of boto3 keeps.
+_AT_ONCE: Final = 10
 
 
 class NoBucketError(Exception):
@@ -44,21 +49,11 @@ class BundledFile:
 
 @dataclass(frozen=True)
 class Bundle:
-    """The files in the order of their names, and the hash of all of them in hexadecimal."""
+    """The script, its files in the order of their names, and the hash of all of them in hexadecimal."""
 
+    script: str
     files: tuple[BundledFile, ...]
     sha256: str
-
-    @classmethod
-    def of(cls, folder: Path) -> Bundle:
-        """The bundle of a folder's Python files. Raises `DataError` where there are none or one is unreadable."""
-        try:
-            files = tuple(sorted(_files(folder), key=lambda file: file.name))
-        except OSError as error:
-            raise DataError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
-        if not files:
-            raise DataError(f"{folder} holds no Python files", hint="give the folder of the pipeline's scripts")
-        return cls(files, _hash(files))
 
     @property
     def key(self) -> str:
@@ -75,6 +70,22 @@ class Bundle:
         return {file.name: file.sha256 for file in self.files}
 
 
+def bundles(folder: Path) -> Mapping[str, Bundle]:
+    """A bundle for each Python file that lies directly in the folder, by its name without the ending.
+
+    Raises `DataError` where there are none, or one cannot be read.
+    """
+    try:
+        files = {file.name: file for file in _files(folder)}
+    except OSError as error:
+        raise DataError(f"{error.filename or folder} cannot be read: {error.strerror}") from None
+    if not files:
+        raise DataError(f"{folder} holds no Python files", hint="give the folder of the pipeline's scripts")
+    found = imported(folder.name, {name: file.content for name, file in files.items()})
+    scripts = (name for name in sorted(files) if "/" not in name and name != "__init__.py")
+    return {name.removesuffix(".py"): _bundle(name, [files[one] for one in sorted(found(name))]) for name in scripts}
+
+
 def manifest_key(prefix: str, sha256: str) -> str:
     """The key of a bundle's manifest. It does not begin with the bundle's own key, so no job mounts it."""
     return f"{prefix}/code/manifests/{sha256}.json"
@@ -88,9 +99,14 @@ def upload(bundle: Bundle, s3: S3Client, bucket: str, prefix: str, *, kms_key: s
     manifest = manifest_key(prefix, bundle.sha256)
     if _exists(s3, bucket, manifest):
         return 0
-    objects = [(f"{prefix}/{bundle.key}/{file.name}", file.content) for file in bundle.files]
-    objects.append((manifest, json.dumps(bundle.manifest, sort_keys=True, indent=1).encode()))
-    return sum(_create(s3, bucket, key, content, kms_key) for key, content in objects)
+
+    def create(file: BundledFile) -> bool:
+        return _create(s3, bucket, f"{prefix}/{bundle.key}/{file.name}", file.content, kms_key)
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        written = sum(pool.map(create, bundle.files))
+    listed = json.dumps(bundle.manifest, sort_keys=True, indent=1).encode()
+    return written + _create(s3, bucket, manifest, listed, kms_key)
 
 
 def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> dict[str, str] | None:
@@ -122,13 +138,13 @@ def _files(folder: Path) -> Iterator[BundledFile]:
             yield BundledFile(relative.as_posix(), path.read_bytes())
 
 
-def _hash(files: tuple[BundledFile, ...]) -> str:
+def _bundle(script: str, files: list[BundledFile]) -> Bundle:
     """Lengths go before names and bytes, so that no two bundles can run together into the same text."""
     digest = hashlib.sha256()
     for file in files:
         name = file.name.encode()
         digest.update(b"%d:%b%d:%b" % (len(name), name, len(file.content), file.content))
-    return digest.hexdigest()
+    return Bundle(script.removesuffix(".py"), tuple(files), digest.hexdigest())
 
 
 def _exists(s3: S3Client, bucket: str, key: str) -> bool:

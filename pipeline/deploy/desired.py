@@ -1,6 +1,6 @@
 """The desired state, put together from the settings: the definition, the code that it names, role and tags.
 
-The definition names the code by its content's hash, so the two are made together.
+The definition names each script's code by its content's hash, so the two are made together.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
-from pipeline.deploy.bundle import Bundle
+from pipeline.deploy.bundle import bundles
 from pipeline.deploy.plan import Desired
 
 _DESCRIPTIONS: Final = {
@@ -27,15 +27,16 @@ def desired(settings: Settings, *, cache: Path | None, part: PipelineKind = Pipe
     """
     from pipeline.compose.definition_text import compose
 
-    bundle = Bundle.of(scripts_folder())
-    code_uri = bundle.uri(settings.bucket, settings.prefix)
+    found = bundles(scripts_folder())
+    code = {script: bundle.uri(settings.bucket, settings.prefix) for script, bundle in found.items()}
+    definition = compose(settings, code=code, cache=cache, part=part)
     return Desired(
         name=settings.name_of(part),
-        definition=compose(settings, code_uri=code_uri, cache=cache, part=part),
+        definition=definition,
         role=settings.role,
         bucket=settings.bucket,
         prefix=settings.prefix,
-        bundle=bundle,
+        bundles=tuple(bundle for script, bundle in found.items() if f'"{code[script]}"' in definition),
         tags=dict(settings.tags),
         description=_DESCRIPTIONS.get(part, settings.description),
         parallelism=settings.parallelism,
@@ -44,7 +45,7 @@ def desired(settings: Settings, *, cache: Path | None, part: PipelineKind = Pipe
 
 
 def scripts_folder() -> Path:
-    """The folder of the scripts that go into the bundle."""
+    """The folder of the scripts that go into the bundles."""
     spec = importlib.util.find_spec("scripts")
     assert spec is not None and spec.submodule_search_locations, "the distribution ships the scripts"
     return Path(next(iter(spec.submodule_search_locations)))

@@ -111,7 +111,7 @@ def _described(changes: Sequence[Change]) -> str:
     first = changes[0]
     more = f" (and {len(changes) - 1} more)" if len(changes) > 1 else ""
     if "[code]" in first.path or "/code/" in str(first.new):
-        return f"the scripts changed{more}"
+        return f"its code changed{more}"
     if first.path.endswith(MADE_BY):
         return f"the latest run of it read what another execution made{more}"
     return f"{first.path} was {_short(first.old)}, is {_short(first.new)}{more}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -36,7 +36,8 @@ class Desired:
     role: str
     bucket: str
     prefix: str
-    bundle: Bundle
+    bundles: tuple[Bundle, ...]
+    """The code that the definition names."""
     tags: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     parallelism: int | None = None
@@ -46,6 +47,11 @@ class Desired:
     def checksum(self) -> str:
         """The checksum of the definition."""
         return checksum(self.definition)
+
+    @property
+    def code_files(self) -> Mapping[str, str]:
+        """The hash of each code file by its name."""
+        return {name: sha256 for bundle in self.bundles for name, sha256 in sorted(bundle.manifest.items())}
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class Deployed:
 
 @dataclass(frozen=True)
 class UploadCode:
-    """Put the bundle of scripts under its own key, unless it is there."""
+    """Put the bundle of a script under its own key, unless it is there."""
 
     bundle: Bundle
     bucket: str
@@ -132,14 +138,14 @@ class DeployPlan:
 
 
 def make(
-    desired: Desired, deployed: Deployed | None, *, code_uploaded: bool, warnings: tuple[str, ...] = ()
+    desired: Desired, deployed: Deployed | None, *, missing: Sequence[Bundle], warnings: tuple[str, ...] = ()
 ) -> DeployPlan:
-    """The plan that turns `deployed` into `desired`; `code_uploaded` tells whether the bundle is whole in S3.
+    """The plan that turns `deployed` into `desired`; `missing` are those of its bundles that are not whole in S3.
 
     `warnings` are what is known besides; a definition changed by other hands is found here.
     """
     desired = _carried(desired, deployed)
-    upload = () if code_uploaded else (UploadCode(desired.bundle, desired.bucket, desired.prefix, desired.kms_key),)
+    upload = tuple(UploadCode(bundle, desired.bucket, desired.prefix, desired.kms_key) for bundle in missing)
     if deployed is None:
         return DeployPlan(
             desired.name,
@@ -147,7 +153,7 @@ def make(
             parameters=difference.parameters({}, parsed(desired.definition)),
             steps=difference.steps({}, parsed(desired.definition)),
             attributes=tuple(Change(name, ABSENT, value) for name, value in _declared(desired).items() if value),
-            code=tuple(difference.compare({}, desired.bundle.manifest)),
+            code=tuple(difference.compare({}, desired.code_files)),
             tags=tuple(difference.compare({}, dict(desired.tags))),
             warnings=warnings,
             instructions=(*upload, CreatePipeline(desired), RecordChecksum(desired.checksum)),
@@ -164,9 +170,7 @@ def make(
         parameters=parameters,
         steps=steps,
         attributes=attributes,
-        code=()
-        if deployed.code_files is None
-        else tuple(difference.compare(deployed.code_files, desired.bundle.manifest)),
+        code=() if deployed.code_files is None else tuple(difference.compare(deployed.code_files, desired.code_files)),
         tags=tag_changes,
         warnings=(*_drift(desired, deployed), *warnings),
         instructions=(*upload, *update, *_tag_instructions(desired, deployed.tags)),

@@ -80,7 +80,7 @@ def describe(instruction: Instruction) -> str:
     """What an instruction does, in a line."""
     match instruction:
         case UploadCode(bundle, bucket, prefix):
-            return f"upload {len(bundle.files)} code files to {bundle.uri(bucket, prefix)}"
+            return f"upload {bundle.script}, {len(bundle.files)} code files, to {bundle.uri(bucket, prefix)}"
         case CreatePipeline(desired):
             return f"create pipeline {desired.name}"
         case UpdatePipeline(desired):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -211,7 +212,8 @@ def _images(source: Settings, target: Settings, images: Sequence[str]) -> Sequen
         return images
     from pipeline.compose.definition_text import compose
 
-    definition = json.loads(compose(target, code_uri=f"{target.root}/code"))
+    # None of its steps will run, so their code may lie anywhere.
+    definition = json.loads(compose(target, code=defaultdict(lambda: target.root)))
     (registers,) = (step for step in walk(definition) if step.type == "RegisterModel")
     found = [item["Image"] for item in registers.arguments["InferenceSpecification"]["Containers"]]
     if [_name(uri) for uri in found] != [_name(uri) for uri in images]:

@@ -121,8 +121,6 @@ def test_what_failed_for_files_that_others_removed_was_foreseen_and_says_what_to
 
 
 def test_an_upsert_keeps_the_generation_that_is_deployed(local: LocalService, clients: Clients) -> None:
-    from pipeline.deploy.bundle import Bundle
-    from pipeline.deploy.desired import scripts_folder
     from pipeline.deploy.plan import Desired, make
 
     name = cached(local, "kept")
@@ -131,8 +129,8 @@ def test_an_upsert_keeps_the_generation_that_is_deployed(local: LocalService, cl
     assert apply.forget_cache(clients, name)
     deployed = apply.read(clients, name)
     assert deployed is not None and generation(json.loads(deployed.definition)) == 2
-    wanted = Desired(name, before.definition, before.role, BUCKET, "demo", Bundle.of(scripts_folder()))
-    plan = make(wanted, deployed, code_uploaded=True)
+    wanted = Desired(name, before.definition, before.role, BUCKET, "demo", ())
+    plan = make(wanted, deployed, missing=())
     assert (plan.parameters, plan.steps, plan.warnings) == ((), (), ())
     assert generation(json.loads(plan.definition)) == 2
 

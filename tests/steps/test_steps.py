@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.definition.check import steps
-from tests.support.definitions import CASES, CODE_URI, definition
+from tests.support.definitions import CASES, CODE, definition
 from tests.support.docs import ROOT
 
 _SCRIPTS = ("InspectData", "ConvertData", "EvaluateModel", "ValidateEndpoint")
@@ -45,7 +45,7 @@ def test_scripts_run_as_one_package_from_the_bundle(name: str) -> None:
     *program, module = arguments["AppSpecification"]["ContainerEntrypoint"]
     assert program == ["python3", "-m"] and (ROOT / f"{module.replace('.', '/')}.py").is_file()
     code = _inputs(name)["code"]
-    assert (code["S3Uri"], code["S3DataType"]) == (CODE_URI, "S3Prefix")
+    assert (code["S3Uri"], code["S3DataType"]) == (CODE[module.removeprefix("scripts.")], "S3Prefix")
     assert code["LocalPath"] == "/opt/ml/processing/input/code/scripts"
     assert arguments["Environment"]["PYTHONPATH"] == "/opt/ml/processing/input/code"
 
@@ -218,7 +218,8 @@ def test_package_tells_where_it_comes_from_and_how_good_it_is() -> None:
                 "Path": "model.sha256",
             }
         },
-        "CodeBundle": "0123456789abcdef",
+        "ConvertCode": "convert",
+        "EvaluateCode": "evaluate",
         "TestFeatures": _output("features"),
         "TestLabels": _output("labels"),
         "TestPredictions": {"Get": "Steps.PredictTest.TransformOutput.S3OutputPath"},

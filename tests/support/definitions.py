@@ -10,9 +10,10 @@ from typing import Any
 from pipeline.compose.definition_text import compose
 from pipeline.config.settings import Settings, load
 from pipeline.definition.check import check
+from tests.support.docs import ROOT
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
-CODE_URI = "s3://bucket/prefix/code/0123456789abcdef"
+CODE = {path.stem: f"s3://bucket/prefix/code/{path.stem}" for path in sorted((ROOT / "scripts").glob("*.py"))}
 CASES = ("binary", "multiclass", "regression", "full", "rollout", "table")
 
 
@@ -25,7 +26,7 @@ def settings(case: str) -> Settings:
 @functools.cache
 def composed(case: str) -> str:
     """The canonical definition of a case."""
-    return compose(settings(case), code_uri=CODE_URI)
+    return compose(settings(case), code=CODE)
 
 
 def definition(case: str = "binary") -> dict[str, Any]:

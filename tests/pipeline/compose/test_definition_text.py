@@ -16,14 +16,14 @@ import pytest
 
 from pipeline.compose.definition_text import compose
 from pipeline.definition.check import canonical, check
-from pipeline.errors import SettingsError
-from tests.support.definitions import CASES, CODE_URI, GOLDEN, composed, settings
+from pipeline.errors import DefinitionError, SettingsError
+from tests.support.definitions import CASES, CODE, GOLDEN, composed, settings
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("code_as_loaded")
 
 _COMPOSE_WITH_SOCKETS_SHUT = """
-import socket, sys
+import json, socket, sys
 from pathlib import Path
 
 import urllib3  # tries at import, with a socket that goes nowhere, whether the machine has IPv6
@@ -38,7 +38,7 @@ from pipeline.compose.definition_text import compose
 from pipeline.config.settings import load
 
 settings = load(environment="full", flags={"task": "binary"}, variables={}, file=Path(sys.argv[1]))
-sys.stdout.write(compose(settings, code_uri=sys.argv[2]))
+sys.stdout.write(compose(settings, code=json.loads(sys.argv[2])))
 """
 
 
@@ -60,7 +60,7 @@ def test_composing_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "__init__", shut)
     monkeypatch.setattr(socket, "getaddrinfo", shut)
-    assert compose(settings("binary"), code_uri=CODE_URI) == composed("binary")
+    assert compose(settings("binary"), code=CODE) == composed("binary")
 
 
 def test_same_bytes_on_another_machine(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_same_bytes_on_another_machine(tmp_path: Path) -> None:
         "AWS_DEFAULT_REGION": "eu-south-2",
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / ".sagemaker" / "config.yaml"),
     }
-    command = [sys.executable, "-c", _COMPOSE_WITH_SOCKETS_SHUT, str(GOLDEN / "pipeline.toml"), CODE_URI]
+    command = [sys.executable, "-c", _COMPOSE_WITH_SOCKETS_SHUT, str(GOLDEN / "pipeline.toml"), json.dumps(CODE)]
     run = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=home, timeout=PATIENCE)
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout == composed("full")
@@ -98,7 +98,7 @@ def test_environment_logging_and_collector_are_as_they_were(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
     root = logging.getLogger()
     before = (dict(os.environ), list(root.handlers), root.level, root.manager.disable, gc.isenabled())
-    compose(settings("binary"), code_uri=CODE_URI)
+    compose(settings("binary"), code=CODE)
     assert (dict(os.environ), list(root.handlers), root.level, root.manager.disable, gc.isenabled()) == before
     assert capfd.readouterr() == ("", "")
 
@@ -113,21 +113,21 @@ def test_environment_logging_and_collector_are_as_they_were(
 def test_image_that_aws_does_not_have_is_an_error(image: str, message: str, hint: str) -> None:
     wrong = settings("binary").model_copy(update={"processing_image": image})
     with pytest.raises(SettingsError) as caught:
-        compose(wrong, code_uri=CODE_URI)
+        compose(wrong, code=CODE)
     assert caught.value.message == message
     assert hint in caught.value.hint
 
 
 def test_image_of_ones_own_is_taken_as_it_is() -> None:
     own = settings("binary").model_copy(update={"processing_image": "registry.example/team/scripts:7"})
-    assert '"ImageUri":"registry.example/team/scripts:7"' in compose(own, code_uri=CODE_URI)
+    assert '"ImageUri":"registry.example/team/scripts:7"' in compose(own, code=CODE)
 
 
 def test_second_composition_comes_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path)
+    first = compose(settings("binary"), code=CODE, cache=tmp_path)
     assert first == composed("binary")
     monkeypatch.setattr("pipeline.compose.definition_text._composed", lambda *_: pytest.fail("composed again"))
-    assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == first
+    assert compose(settings("binary"), code=CODE, cache=tmp_path) == first
 
 
 def test_nothing_is_kept_that_was_composed_while_code_was_edited(
@@ -138,23 +138,29 @@ def test_nothing_is_kept_that_was_composed_while_code_was_edited(
         return "text"
 
     monkeypatch.setattr("pipeline.compose.definition_text._composed", edited_meanwhile)
-    assert compose(settings("binary"), code_uri=CODE_URI, cache=tmp_path) == "text"
+    assert compose(settings("binary"), code=CODE, cache=tmp_path) == "text"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_whose_script_is_not_there_is_refused() -> None:
+    code = {script: uri for script, uri in CODE.items() if script != "evaluate"}
+    with pytest.raises(DefinitionError, match=r"a step runs scripts/evaluate\.py, which does not exist"):
+        compose(settings("binary"), code=code)
 
 
 def test_cache_tells_settings_and_code_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "pipeline.compose.definition_text._composed", lambda given, uri, release: f"{given.task} {given.tags} {uri}"
+        "pipeline.compose.definition_text._composed", lambda given, code, release: f"{given.task} {given.tags} {code}"
     )
     binary = settings("binary")
     variants = [
-        (binary, CODE_URI),
-        (binary, CODE_URI + "0"),
-        (settings("multiclass"), CODE_URI),
-        (binary.model_copy(update={"tags": {"a": "b"}}), CODE_URI),
+        (binary, CODE),
+        (binary, CODE | {"convert": "s3://bucket/prefix/code/0"}),
+        (settings("multiclass"), CODE),
+        (binary.model_copy(update={"tags": {"a": "b"}}), CODE),
     ]
     for _ in range(2):
-        for given, uri in variants:
-            expected = f"{given.task} {given.tags} {uri}"
-            assert compose(given, code_uri=uri, cache=tmp_path) == expected
+        for given, code in variants:
+            expected = f"{given.task} {given.tags} {code}"
+            assert compose(given, code=code, cache=tmp_path) == expected
     assert len(list(tmp_path.iterdir())) == len(variants)

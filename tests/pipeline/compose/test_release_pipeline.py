@@ -8,12 +8,12 @@ from typing import Any
 from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.definition.check import check, steps
-from tests.support.definitions import CODE_URI, settings
+from tests.support.definitions import CODE, settings
 from tests.support.golden import assert_golden
 
 
 def composed() -> dict[str, Any]:
-    definition: dict[str, Any] = json.loads(compose(settings("full"), code_uri=CODE_URI, part=PipelineKind.RELEASE))
+    definition: dict[str, Any] = json.loads(compose(settings("full"), code=CODE, part=PipelineKind.RELEASE))
     return definition
 
 

@@ -14,7 +14,7 @@ from pipeline.definition.check import check, steps
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
 from steps.names import REPORT_DRIFT
-from tests.support.definitions import CODE_URI
+from tests.support.definitions import CODE
 from tests.support.golden import assert_golden
 
 WATCHED = {
@@ -29,7 +29,7 @@ def settings() -> Settings:
 
 
 def test_one_job_looks_and_a_fail_step_names_what_drifted() -> None:
-    definition: dict[str, Any] = json.loads(compose(settings(), code_uri=CODE_URI, part=PipelineKind.WATCH))
+    definition: dict[str, Any] = json.loads(compose(settings(), code=CODE, part=PipelineKind.WATCH))
     assert check(json.dumps(definition)) == []
     assert {name: step.type for name, step in steps(definition).items()} == {
         "WatchEndpoint": "Processing",

@@ -67,18 +67,24 @@ def _with_bucket(place: Place) -> Place:
 def desired(version: str, *, name: str = "", large: bool = False, **members: Any) -> Desired:
     """A pipeline with the code that it names; another version has other code, arguments and tags."""
     name = name or f"p-{uuid.uuid4().hex[:8]}"
-    files = (BundledFile("convert.py", version.encode()), BundledFile("parts/read.py", b"pass\n"))
-    code = Bundle(files, checksum(json.dumps([version, name])))
+    read = BundledFile("parts/read.py", b"pass\n")
+    code = tuple(
+        Bundle(
+            script, (BundledFile(f"{script}.py", version.encode()), read), checksum(json.dumps([version, name, script]))
+        )
+        for script in ("convert", "evaluate")
+    )
     inputs = [
         {
-            "InputName": "code",
+            "InputName": bundle.script,
             "S3Input": {
-                "S3Uri": code.uri(BUCKET, name),
-                "LocalPath": "/opt/ml/processing/input/code",
+                "S3Uri": bundle.uri(BUCKET, name),
+                "LocalPath": f"/opt/ml/processing/input/{bundle.script}",
                 "S3DataType": "S3Prefix",
                 "S3InputMode": "File",
             },
         }
+        for bundle in code
     ]
     step = work("Convert", "true", arguments={"ProcessingInputs": inputs, "Environment": {"version": version}})
     if large:
@@ -102,13 +108,14 @@ def assert_whole(clients: Clients, wanted: Desired) -> None:
     assert found.definition == wanted.definition
     assert found.tags == {**wanted.tags, CHECKSUM_TAG: wanted.checksum}
     assert found.role == wanted.role
-    assert code_objects(clients, wanted) == {file.name: file.content for file in wanted.bundle.files}
-    assert found.code_files == wanted.bundle.manifest
+    for bundle in wanted.bundles:
+        assert code_objects(clients, wanted, bundle) == {file.name: file.content for file in bundle.files}
+    assert found.code_files == wanted.code_files
     assert apply.plan(clients, wanted).empty
 
 
-def code_objects(clients: Clients, wanted: Desired) -> dict[str, bytes]:
-    prefix = f"{wanted.prefix}/{wanted.bundle.key}/"
+def code_objects(clients: Clients, wanted: Desired, bundle: Bundle) -> dict[str, bytes]:
+    prefix = f"{wanted.prefix}/{bundle.key}/"
     listed = clients.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])
     return {
         item["Key"].removeprefix(prefix): clients.s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
@@ -139,12 +146,12 @@ def test_a_changed_pipeline_gets_new_code_arguments_tags_and_attributes(place: P
     upsert(clients, first)
     second = desired("2", name=first.name, parallelism=5, description="New.")
     made = apply.plan(clients, second)
-    assert [change.path for change in made.code] == ["convert.py"]
+    assert [change.path for change in made.code] == ["convert.py", "evaluate.py"]
     assert {change.path: (change.old, change.new) for change in made.attributes}["parallelism"] == (2, 5)
     assert [(change.path, change.kind) for change in made.tags] == [("only-2", "added"), ("only-1", "removed")]
     upsert(clients, second)
     assert_whole(clients, second)
-    assert code_objects(clients, first), "the code of earlier executions stays"
+    assert code_objects(clients, first, first.bundles[0]), "the code of earlier executions stays"
 
 
 def test_what_is_not_declared_is_left_as_it_is(place: Place) -> None:
@@ -317,7 +324,7 @@ def test_code_and_definition_are_encrypted_with_the_key_of_the_settings(place: P
     wanted = desired("1", large=place.url is not None, kms_key=key)
     upsert(clients, wanted)
     listed = clients.s3.list_objects_v2(Bucket=BUCKET, Prefix=f"{wanted.prefix}/")["Contents"]
-    assert len(listed) == (4 if place.url else 3), "code, manifest, and the definition where it is large"
+    assert len(listed) == (7 if place.url else 6), "code, manifests, and the definition where it is large"
     for item in listed:
         head = clients.s3.head_object(Bucket=BUCKET, Key=item["Key"])
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key), item["Key"]

@@ -1,9 +1,9 @@
-"""The bundle of scripts: a hash of names and bytes alone, an upload that is whole or not there."""
+"""The bundle of a script: what it imports, a hash of names and bytes alone, an upload that is whole or not there."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from pipeline.deploy.bundle import Bundle, NoBucketError, deployed_manifest, manifest_key, upload
+from pipeline.deploy.bundle import Bundle, NoBucketError, bundles, deployed_manifest, manifest_key, upload
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +34,15 @@ def _write(folder: Path, files: Mapping[str, bytes], *, mode: int = 0o644, time:
         os.utime(path, (time, time))
 
 
+def _bundle(folder: Path, names: Iterable[str]) -> Bundle:
+    """The bundle of a script that imports all these files."""
+    lines = (
+        f"from .{'.'.join(above)} import {stem}" for *above, stem in (name[:-3].split("/") for name in sorted(names))
+    )
+    _write(folder, {"all_of_it.py": "\n".join(lines).encode()})
+    return bundles(folder)["all_of_it"]
+
+
 @given(_FOLDERS, st.randoms())
 def test_hash_does_not_know_of_path_order_times_modes_or_caches(files: dict[str, bytes], random: Any) -> None:
     names = list(files)
@@ -43,7 +52,7 @@ def test_hash_does_not_know_of_path_order_times_modes_or_caches(files: dict[str,
         deep = Path(two) / "another" / "checkout"
         _write(deep, {name: files[name] for name in names}, mode=0o600, time=1_700_000_000)
         _write(deep, {"__pycache__/x.py": b"1", ".hidden/y.py": b"2", "notes.txt": b"3", "a.pyc": b"4"})
-        assert Bundle.of(Path(one)) == Bundle.of(deep)
+        assert _bundle(Path(one), files) == _bundle(deep, files)
 
 
 @given(_FOLDERS, _FOLDERS)
@@ -51,18 +60,19 @@ def test_hash_tells_different_folders_apart(one: dict[str, bytes], two: dict[str
     with TemporaryDirectory() as first, TemporaryDirectory() as second:
         _write(Path(first), one)
         _write(Path(second), two)
-        assert (Bundle.of(Path(first)).sha256 == Bundle.of(Path(second)).sha256) == (one == two)
+        assert (_bundle(Path(first), one).sha256 == _bundle(Path(second), two).sha256) == (one == two)
 
 
 def test_bytes_moved_from_one_file_to_the_next_change_the_hash(tmp_path: Path) -> None:
+    names = ("a.py", "b.py")
     _write(tmp_path / "one", {"a.py": b"xy", "b.py": b""})
     _write(tmp_path / "two", {"a.py": b"x", "b.py": b"y"})
-    assert Bundle.of(tmp_path / "one").sha256 != Bundle.of(tmp_path / "two").sha256
+    assert _bundle(tmp_path / "one", names).sha256 != _bundle(tmp_path / "two", names).sha256
 
 
 def test_folder_without_python_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no Python files"):
-        Bundle.of(tmp_path)
+        bundles(tmp_path)
 
 
 @pytest.fixture
@@ -77,8 +87,9 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Client]:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    _write(tmp_path, {"convert.py": b"print(1)\n", "parts/__init__.py": b"", "parts/read.py": b"x = 2\n"})
-    return Bundle.of(tmp_path)
+    files = {"convert.py": b"from scripts.parts import read\n", "parts/__init__.py": b"", "parts/read.py": b"x = 2\n"}
+    _write(tmp_path / "scripts", files)
+    return bundles(tmp_path / "scripts")["convert"]
 
 
 def _objects(s3: S3Client) -> dict[str, bytes]:

@@ -105,7 +105,7 @@ def test_changed_code_is_said_in_one_word() -> None:
             step("A", ProcessingInputs=[{"InputName": "code", "S3Input": {"S3Uri": f"s3://b/code/{sha}"}}])
         )
 
-    assert why(made("2"), ran(made("1"), "A")) == {"A": "the scripts changed"}
+    assert why(made("2"), ran(made("1"), "A")) == {"A": "its code changed"}
 
 
 def test_a_type_without_caching_always_runs() -> None:

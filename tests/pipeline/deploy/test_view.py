@@ -41,7 +41,9 @@ def definition(epochs: int, code: str, **environment: str) -> str:
 
 def _new() -> DeployPlan:
     wanted = replace(WANTED, description="Digits.", parallelism=4)
-    return make(wanted, None, code_uploaded=False, warnings=("there is no bucket bucket: create it before the upsert",))
+    return make(
+        wanted, None, missing=wanted.bundles, warnings=("there is no bucket bucket: create it before the upsert",)
+    )
 
 
 def _changed() -> DeployPlan:
@@ -55,7 +57,7 @@ def _changed() -> DeployPlan:
         code_files={"convert.py": "0", "gone.py": "1"},
         tags={"team": "other", "stale": "1", CHECKSUM_TAG: "0" * 64},
     )
-    return make(replace(WANTED, parallelism=4), deployed, code_uploaded=False)
+    return make(replace(WANTED, parallelism=4), deployed, missing=WANTED.bundles)
 
 
 WANTED = Desired(
@@ -64,17 +66,15 @@ WANTED = Desired(
     ROLE,
     "bucket",
     "demo",
-    Bundle((BundledFile("convert.py", b"pass"), BundledFile("read.py", b"pass")), "a" * 64),
+    (Bundle("convert", (BundledFile("convert.py", b"pass"), BundledFile("read.py", b"pass")), "a" * 64),),
     {"team": "ml"},
 )
-DEPLOYED = Deployed(
-    "arn", WANTED.definition, ROLE, {"team": "ml", CHECKSUM_TAG: WANTED.checksum}, WANTED.bundle.manifest
-)
+DEPLOYED = Deployed("arn", WANTED.definition, ROLE, {"team": "ml", CHECKSUM_TAG: WANTED.checksum}, WANTED.code_files)
 PLANS = {
     "new": _new(),
     "changed": _changed(),
-    "nothing": make(WANTED, DEPLOYED, code_uploaded=True),
-    "record": make(WANTED, replace(DEPLOYED, tags={"team": "ml"}), code_uploaded=True),
+    "nothing": make(WANTED, DEPLOYED, missing=()),
+    "record": make(WANTED, replace(DEPLOYED, tags={"team": "ml"}), missing=()),
 }
 
 
