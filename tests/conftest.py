@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tests.support.torture import length
 
@@ -30,6 +31,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("suite")
+# Examples drawn from the texts and numbers of all modules there are would be others in each worker and each order, and
+# reading those modules takes both workers of a fresh clone ten seconds.
+if length(brief=True, full=False):
+    providers._get_local_constants = lambda: providers._local_constants
 
 _LOOPBACK = ("127.", "::1", "localhost")
 

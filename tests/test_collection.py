@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -14,6 +15,20 @@ from tests.support.waiting import PATIENCE
 ROOT = Path(__file__).parents[1]
 
 
+def test_what_holds_a_time_or_is_no_short_text_is_called_by_the_name_of_its_parameter(
+    request: pytest.FixtureRequest,
+) -> None:
+    """The workers of a run compare what they collect, but at the same moment."""
+    config = request.config
+    ids = {
+        value: config.hook.pytest_make_parametrize_id(config=config, val=value, argname="body")
+        for value in (gzip.compress(b"1,2"), b"\xff\n", "long " * 20)
+    }
+    assert set(ids.values()) == {"body"}
+    assert config.hook.pytest_make_parametrize_id(config=config, val="short", argname="body") == "short"
+
+
+@pytest.mark.long
 def test_another_process_at_another_time_collects_the_same_ids(request: pytest.FixtureRequest) -> None:
     here = [item.nodeid for item in request.session.items]
     selection = [str(argument) for argument in request.config.args]

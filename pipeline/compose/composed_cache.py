@@ -7,6 +7,7 @@ as absent, and a folder that cannot be written costs time and nothing else.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import sys
@@ -97,17 +98,24 @@ def _code() -> Iterator[bytes]:
     """
     package = Path(__file__).parents[1]
     local = package / "local"
-    for file in (*sorted(package.rglob("*.py")), *sorted((package.parent / "steps").rglob("*.py"))):
-        if not file.is_relative_to(local):
-            yield file.relative_to(package.parent).as_posix().encode()
-            yield file.read_bytes()
+    rooms = [place for place in package.iterdir() if place.is_dir() and place != local]
+    files = [
+        *package.glob("*.py"),
+        *(file for room in (*rooms, package.parent / "steps") for file in room.rglob("*.py")),
+    ]
+    for file in sorted(files):
+        yield file.relative_to(package.parent).as_posix().encode()
+        yield file.read_bytes()
 
 
-def _versions() -> Iterator[bytes]:
-    yield sys.version.encode()
+@functools.cache
+def _versions() -> tuple[bytes, ...]:
+    """Those that this process found when it first asked: it goes on with what it has loaded."""
+    found = [sys.version.encode()]
     for package in _PACKAGES:
         with suppress(metadata.PackageNotFoundError):
-            yield f"{package} {metadata.version(package)}".encode()
+            found.append(f"{package} {metadata.version(package)}".encode())
+    return tuple(found)
 
 
 # The code as it is when this process loads it.

@@ -162,6 +162,7 @@ def test_the_answers_of_linear_learner_that_are_no_predictions(deployer: Deploye
     assert deployer.invoke(golden, ROWS)["Body"] == JSON_ANSWER
 
 
+@pytest.mark.long
 def test_a_name_that_never_was_and_one_that_is_gone_are_not_found(deployer: Deployer) -> None:
     own(deployer, "passing")
     deployer.client.delete_endpoint(EndpointName="passing")
@@ -281,6 +282,7 @@ def test_a_body_that_is_too_large_is_told_in_the_words_of_aws(deployer: Deployer
 # its life
 
 
+@pytest.mark.long
 def test_an_endpoint_is_creating_until_its_container_is_healthy(deployer: Deployer) -> None:
     deployer.model("slow", own_container.IMAGE, behaving(ready_after=1.5))
     deployer.configuration("slow", "slow")
@@ -301,6 +303,7 @@ def test_an_endpoint_is_creating_until_its_container_is_healthy(deployer: Deploy
     assert deployer.invoke("slow", b"x")["Body"]
 
 
+@pytest.mark.long
 def test_an_update_shows_both_and_serves_the_old_until_the_new_is_healthy(deployer: Deployer) -> None:
     own(deployer, "moving", answer="old")
     deployer.model("moving-2", own_container.IMAGE, behaving(answer="new", ready_after=1.0))
@@ -324,6 +327,7 @@ def test_an_update_shows_both_and_serves_the_old_until_the_new_is_healthy(deploy
     )
 
 
+@pytest.mark.long
 def test_a_failed_endpoint_can_only_be_deleted(deployer: Deployer) -> None:
     deployer.model("hopeless", own_container.IMAGE, {"nothing": b""})
     found = deployer.endpoint("hopeless", deployer.configuration("hopeless", "hopeless"))
@@ -428,6 +432,7 @@ def test_what_is_captured_and_how(deployer: Deployer) -> None:
     assert len(set(ids)) == 3 and all(re.fullmatch(uuid, one) for one in ids)
 
 
+@pytest.mark.long
 def test_without_lists_of_types_all_is_captured_in_base64(deployer: Deployer) -> None:
     deployer.model("raw", own_container.IMAGE, behaving(echo=True))
     capture = {
@@ -467,6 +472,7 @@ def test_many_clients_at_once_get_their_own_answers(deployer: Deployer) -> None:
     assert not wrong
 
 
+@pytest.mark.long
 def test_the_second_container_of_a_pipeline_may_refuse(deployer: Deployer) -> None:
     deployer.model("first", own_container.IMAGE, behaving(answer="from the first", content_type="text/x-first"))
     deployer.model("second", own_container.IMAGE, behaving())

@@ -123,10 +123,10 @@ def lines(accept: str = LINES) -> dict[str, Any]:
     ("body", "single", "expected"),
     [
         (b"1\n2\n3", True, ["1\n", "2\n", "3"]),
-        (b"1\r\n2\r\n", True, ["1\r\n", "2\r\n"]),
-        (b'"a, b",1\n"c",2\n', False, ['"a, b",1\n"c",2\n']),
+        pytest.param(b"1\r\n2\r\n", True, ["1\r\n", "2\r\n"], marks=pytest.mark.long),
+        pytest.param(b'"a, b",1\n"c",2\n', False, ['"a, b",1\n"c",2\n'], marks=pytest.mark.long),
         ("ä€\nb".encode(), True, ["ä€\n".encode().decode("latin-1"), "b"]),
-        (b"only", False, ["only"]),
+        pytest.param(b"only", False, ["only"], marks=pytest.mark.long),
     ],
 )
 def test_lines_are_sent_as_they_are(batch: Batch, body: bytes, single: bool, expected: list[str]) -> None:
@@ -150,6 +150,7 @@ def test_a_record_above_the_limit_fails_its_object_only(batch: Batch) -> None:
     assert batch.outputs(name) == {"short.out": b"1\n2\n"}
 
 
+@pytest.mark.long
 def test_without_a_limit_the_whole_object_is_one_request(batch: Batch) -> None:
     body = "x" * (7 * 1024**2)
     name, job = batch.run({"a": body}, model="echo", given={"ContentType": CSV}, MaxPayloadInMB=0)
@@ -222,6 +223,7 @@ def test_csv_without_accept_gives_one_json_document_a_request(batch: Batch) -> N
     assert batch.outputs(name) == {"a.out": (first + second).encode()}
 
 
+@pytest.mark.long
 def test_json_is_sent_whole(batch: Batch) -> None:
     body = json.dumps({"instances": [{"features": row} for row in FEATURES]}, indent=1)
     name, job = batch.run({"a.json": body}, given={"ContentType": JSON}, output={"Accept": JSON})
@@ -301,6 +303,7 @@ def test_the_request_goes_before_the_container_and_that_before_the_defaults(batc
     assert "MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD" in batch.data_log(name)
 
 
+@pytest.mark.long
 def test_a_container_may_take_its_time_to_be_ready(batch: Batch) -> None:
     batch.own("late", ready_after=1.5)
     name, job = batch.run({"a": "1"}, model="late")
@@ -345,6 +348,7 @@ def test_what_the_container_refuses_is_the_clients_fault_and_leaves_the_others(b
     assert not [text for text in log if f"{name}/in/1" in text]
 
 
+@pytest.mark.long
 def test_a_header_row_is_a_record_that_linear_learner_refuses(batch: Batch) -> None:
     header = ",".join(f"f{number}" for number in range(14))
     name, job = batch.run({"a.csv": f"{header}\n{ROWS}"}, given=line(), output=lines())
@@ -352,6 +356,7 @@ def test_a_header_row_is_a_record_that_linear_learner_refuses(batch: Batch) -> N
     assert "unable to evaluate payload provided" in batch.data_log(name)
 
 
+@pytest.mark.long
 def test_the_answer_to_a_wish_for_csv_cannot_be_joined(batch: Batch) -> None:
     """Linear-learner has no CSV output: the classical mistake of its users."""
     processing = {"JoinSource": "Input"}
@@ -360,6 +365,7 @@ def test_the_answer_to_a_wish_for_csv_cannot_be_joined(batch: Batch) -> None:
     assert "Failed to parse output from the algorithm as CSV" in batch.data_log(name)
 
 
+@pytest.mark.long
 def test_the_streams_of_a_job(batch: Batch) -> None:
     name, _ = batch.run({"a": "1", "b": "2"}, model="tell", instances=2)
     streams = batch.streams(name)

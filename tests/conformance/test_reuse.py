@@ -109,6 +109,7 @@ def test_what_refers_to_a_job_that_was_deleted_fails_with_the_reason(local: Loca
     assert reason.startswith("ClientError: Could not find") and job in reason
 
 
+@pytest.mark.long
 def test_transforms_are_cached_by_the_name_of_their_model(local: LocalService) -> None:
     Deployer(local).model("cached")
     local.s3.put_object(Bucket="bucket", Key="rows/a.csv", Body=b"28,2,133937,9,13,2,0,0,4,1,15024,0,55,37\n")

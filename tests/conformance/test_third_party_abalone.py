@@ -287,6 +287,7 @@ def test_the_abalone_pipeline(local: LocalService, abalone: str) -> None:
         assert tags["sagemaker:pipeline-execution-arn"].endswith(execution)
 
 
+@pytest.mark.long
 def test_the_abalone_pipeline_rejects(local: LocalService, abalone: str) -> None:
     done = run(local, abalone, given={"Group": "abalone", "Most": "0.125"})
     found = steps(local, done["PipelineExecutionArn"])

@@ -176,7 +176,12 @@ class _Runs:
             "mnist.pkl.gz: the pickle asks for posix.system",
             marks=pytest.mark.long,
         ),
-        ("rows.csv", b"0,7,2\n" * 20 + b"0,1\n", "rows.csv: line 21 has 2 fields where the first line has 3"),
+        pytest.param(
+            "rows.csv",
+            b"0,7,2\n" * 20 + b"0,1\n",
+            "rows.csv: line 21 has 2 fields where the first line has 3",
+            marks=pytest.mark.long,
+        ),
     ],
     ids=["damaged", "dangerous", "ragged"],
 )
@@ -193,6 +198,7 @@ def test_data_that_cannot_be_used_end_the_run_with_file_place_and_remedy(
     assert not Path("/tmp/ran-from-a-pickle").exists()
 
 
+@pytest.mark.long
 def test_a_named_label_column_and_class_of_a_packed_csv_in_another_region(tmp_path: Path, here: Here) -> None:
     """Of a pipeline for one region on a service of another: neither the bucket nor the scripts may mind."""
     random = np.random.default_rng(0)

@@ -198,7 +198,11 @@ def test_the_heading_says_what_was_evaluated_and_by_which_job(tmp_path: Path) ->
     assert re.fullmatch(r"20\d\d-\d\d-\d\d \d\d:\d\d UTC by pipelines-4qnyg0c8m279-EvaluateModel-x", told["Evaluated"])
 
 
-@pytest.mark.parametrize(("step", "shown"), [(4, False), (20, True)], ids=["a quarter", "a twentieth"])
+@pytest.mark.parametrize(
+    ("step", "shown"),
+    [pytest.param(4, False, marks=pytest.mark.long), (20, True)],
+    ids=["a quarter", "a twentieth"],
+)
 def test_where_positives_are_rare_the_area_under_precision_and_recall_stands_on_top(
     tmp_path: Path, step: int, shown: bool
 ) -> None:

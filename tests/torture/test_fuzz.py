@@ -123,7 +123,7 @@ def test_a_mutated_definition_is_accepted_or_refused_with_a_reason(local: LocalS
             if step["Type"] == "Processing":
                 step["Arguments"]["AppSpecification"]["ContainerEntrypoint"] = ["touch", str(canary)]
 
-    @settings(max_examples=length(60, 3000), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=length(30, 3000), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.one_of([mutations(base, 3) for base in bases]), st.integers(0, 10**9))
     def fuzz(definition: Any, number: int) -> None:
         request = {
@@ -176,7 +176,7 @@ def test_a_mutated_body_of_any_action_is_never_a_500(local: LocalService) -> Non
     bases = {name: examples(model["operations"][name]["input"]["shape"]) for name in actions}
     arns = ["arn:aws:sagemaker:us-east-1:123456789012:pipeline/a", "a/b", "..", "arn:", "arn:aws:sagemaker"]
 
-    @settings(max_examples=length(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=length(75, 5000), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.sampled_from(actions), st.data())
     def fuzz(operation: str, data: st.DataObject) -> None:
         base = bases[operation]
@@ -203,7 +203,7 @@ def test_a_request_with_wrong_bytes_is_refused_or_dropped_and_harms_nobody(local
     change = st.tuples(st.integers(0, len(good) - 1), st.integers(0, 3), st.binary(max_size=4))
     port = int(host.rpartition(":")[2])
 
-    @settings(max_examples=length(150, 5000), deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=length(75, 5000), deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(change, min_size=1, max_size=4))
     def fuzz(changes: list[tuple[int, int, bytes]]) -> None:
         sent = good.encode()

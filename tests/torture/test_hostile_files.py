@@ -13,10 +13,13 @@ from tests.support.hostile import READERS
 from tests.support.torture import length
 
 ROOT = Path(__file__).parents[2]
+BRIEF = {"pickle", "recordio", "tar"}
 
 
 @pytest.mark.torture
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize(
+    "reader", [pytest.param(name, marks=() if name in BRIEF else pytest.mark.long) for name in READERS]
+)
 def test_a_reader_bears_any_file(reader: str, tmp_path: Path) -> None:
     for seed in range(length(1, 8)):
         command = [

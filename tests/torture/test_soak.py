@@ -117,7 +117,7 @@ def test_sixteen_clients_at_once_meet_no_error(tmp_path: Path) -> None:
             local.client(name)
         failures: list[str] = []
         clients = [Client(local, number) for number in range(THREADS)]
-        end = time.monotonic() + length(3, 60)
+        end = time.monotonic() + length(2, 60)
 
         def run(client: Client) -> None:
             while not client.operations or time.monotonic() < end:

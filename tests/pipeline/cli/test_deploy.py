@@ -113,6 +113,7 @@ def test_flags_and_settings_give_parallelism_and_description(state: Path, capsys
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.long
 def test_the_ci_role_of_pipeline_policy_may_make_every_call_that_they_make(state: Path) -> None:
     with recorded() as sent:
         for tags in ("a=1,b=2", "a=2,c=3"):
@@ -201,10 +202,14 @@ REFUSALS = {
     "limit": Refusal("CreatePipeline", "ResourceLimitExceeded", "The account-level service limit is 0 Pipelines."),
     "tags": Refusal("AddTags", "AccessDeniedException", f"{CI}: sagemaker:AddTags on it"),
 }
+# One of each moment: before anything is known, at reading, at the upload, at the pipeline itself.
+BRIEF = {"expired", "no_read", "no_listing", "no_writing", "no_create"}
 
 
 @pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in BRIEF else pytest.mark.long) for name in REFUSALS]
+)
 def test_what_aws_refuses_is_one_line_and_a_remedy(name: str, state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with refused(REFUSALS[name]):
         assert execute(["upsert", "--state", str(state)]) == 1

@@ -114,6 +114,7 @@ def test_steps_show_what_a_job_said(commands: _Of) -> None:
     assert "AlgorithmError: , exit code: 3 row 3 is empty" in commands["broken"]("steps").out
 
 
+@pytest.mark.long
 def test_the_times_of_steps_that_a_selective_execution_did_not_run_are_marked(commands: _Of) -> None:
     source = execution_id(commands["two"]("start", "--follow").out.splitlines()[0])
     selected = commands["two"]("start", "--only", "Second", "--source", source, "--follow").out
@@ -172,6 +173,7 @@ def test_the_same_token_starts_no_second_execution(commands: _Of) -> None:
     assert commands["gate"]("start", "--token", "build 18").out != first.out
 
 
+@pytest.mark.long
 def test_only_one_step_runs_of_a_selective_execution(commands: _Of, local: LocalService) -> None:
     commands["demo"]("start", "--follow")
     said = commands["demo"]("start", "--only", "EvaluateModel", "--follow")
@@ -255,6 +257,7 @@ def test_an_execution_that_is_not_there_is_said(commands: _Of) -> None:
     assert "no execution 'zzzz'" in said.err
 
 
+@pytest.mark.long
 def test_lists_tell_what_was_rejected_from_what_crashed_or_was_stopped(commands: _Of, local: LocalService) -> None:
     outcomes = {}
     for name in ("plain", "gate", "broken", "long"):

@@ -41,9 +41,11 @@ execute(sys.argv[2:])
         (["run"], "out", "composing the pipeline and preparing SageMaker on this machine"),
         (["plan", "--json"], "err", "composing the pipeline to compare it with what is deployed"),
         (["upsert"], "err", "composing the pipeline to compare it with what is deployed"),
-        (["upsert", "saved.json"], "err", "comparing saved.json with what is deployed"),
-        (["definition"], "err", "composing the pipeline"),
-        (["graph"], "err", "composing the pipeline"),
+        pytest.param(
+            ["upsert", "saved.json"], "err", "comparing saved.json with what is deployed", marks=pytest.mark.long
+        ),
+        pytest.param(["definition"], "err", "composing the pipeline", marks=pytest.mark.long),
+        pytest.param(["graph"], "err", "composing the pipeline", marks=pytest.mark.long),
         (["inspect", "--data", "rows.csv"], "err", "reading rows.csv"),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, list) else "",

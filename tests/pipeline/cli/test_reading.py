@@ -46,10 +46,10 @@ def _status(client: Any, arn: str) -> str:
     [
         (["steps"], "Reject  Rejected"),
         (["executions"], "too little"),
-        (["describe"], "too little"),
+        pytest.param(["describe"], "too little", marks=pytest.mark.long),
         (["report"], "too little"),
-        (["graph", "--execution", "latest"], "<svg"),
-        (["models", "list", "--json"], "[]"),
+        pytest.param(["graph", "--execution", "latest"], "<svg", marks=pytest.mark.long),
+        pytest.param(["models", "list", "--json"], "[]", marks=pytest.mark.long),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

@@ -63,6 +63,7 @@ def test_composing_opens_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     assert compose(settings("binary"), code=CODE) == composed("binary")
 
 
+@pytest.mark.long
 def test_same_bytes_on_another_machine(tmp_path: Path) -> None:
     """Another hash seed, home, folder and profile; a Studio project, SDK and AWS configuration that would tell."""
     home = tmp_path / "home"

@@ -160,7 +160,7 @@ DEEP = '{"m": ' * 200 + "1" + "}" * 200
     [
         pytest.param(BACKTRACKING, "m[?(@.n =~ '(a+)+$')]", "regular expressions", id="backtracking"),
         pytest.param(BACKTRACKING, "m[0].n.`sub(/(a+)+$/, b)`", "functions", id="function"),
-        pytest.param(DEEP, "$" + "..m" * 30, "takes too long", id="descendants of descendants"),
+        pytest.param(DEEP, "$" + "..m" * 30, "takes too long", id="descendants of descendants", marks=pytest.mark.long),
         pytest.param(json.dumps({"m": ["x" * 200_000] * 8}), "m[*]", "it finds more than", id="large answer"),
     ],
 )

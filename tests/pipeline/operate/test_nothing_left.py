@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pipeline import api_destinations, rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
@@ -110,6 +112,7 @@ def test_after_the_endpoint_is_deleted_and_the_rest_cleaned_nothing_is_listed() 
         assert not any(dict(listed(clients, SETTINGS)).values())
 
 
+@pytest.mark.long
 def test_what_a_promotion_wrote_goes_by_the_clean_of_its_environment(tmp_path: Path) -> None:
     account = {"account": PROD.account, "region": PROD.region}
     with aws_alone() as clients, local_service(tmp_path, **account) as local:

@@ -161,6 +161,7 @@ def test_the_line_says_what_is_left_out_and_why(converted: Path) -> None:
     )
 
 
+@pytest.mark.long
 def test_every_format_gets_the_same_treatment(splits: dict[str, pd.DataFrame], tmp_path: Path) -> None:
     table = splits["train"].assign(joined=pd.to_datetime(splits["train"]["joined"]))
     lines: Any = {"orient": "records", "lines": True, "date_format": "iso", "double_precision": 15}

@@ -73,8 +73,10 @@ def rows(folder: Path) -> Iterator[tuple[float, ...]]:
                 yield from map(tuple, np.column_stack([np.asarray(chunk.features), chunk.labels]).tolist())
 
 
-@pytest.mark.parametrize("block", [150, 40_000_000], ids=["many blocks", "one block a file"])
-@pytest.mark.parametrize("task", ["binary_classifier", "multiclass_classifier"])
+@pytest.mark.parametrize(
+    "block", [150, pytest.param(40_000_000, marks=pytest.mark.long)], ids=["many blocks", "one block a file"]
+)
+@pytest.mark.parametrize("task", [pytest.param("binary_classifier", marks=pytest.mark.long), "multiclass_classifier"])
 def test_one_two_and_four_instances_make_the_same_rows_of_each_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, task: str
 ) -> None:

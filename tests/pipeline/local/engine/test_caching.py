@@ -102,6 +102,7 @@ def test_a_property_file_is_read_from_the_cached_job(local: LocalService) -> Non
     assert cached(found["A"]) and "Yes" in found
 
 
+@pytest.mark.long
 def test_a_cached_pipeline_of_twelve_steps_waits_at_none_of_them(local: LocalService) -> None:
     chain = [
         work(

@@ -130,6 +130,7 @@ def test_a_package_made_just_before_a_kill_is_not_made_again(tmp_path: Path) -> 
         assert len(listed) == 1
 
 
+@pytest.mark.long
 def test_a_training_job_sees_its_own_name_and_later_steps_its_artefact(local: LocalService) -> None:
     lines = "".join(f"{n % 2},{n % 2}.5,{n % 7}\n" for n in range(300))
     local.s3.put_object(Bucket=BUCKET, Key="train/data.csv", Body=lines.encode())

@@ -68,6 +68,7 @@ def test_the_script_gets_its_hyperparameters_and_folders(bench: Bench) -> None:
     assert bench.keys(f"models/{job['TrainingJobName']}/output/model.tar.gz")
 
 
+@pytest.mark.long
 def test_values_are_written_as_the_toolkit_writes_them(bench: Bench) -> None:
     script = (
         "import json, os, sys\n"
@@ -96,6 +97,7 @@ def test_values_are_written_as_the_toolkit_writes_them(bench: Bench) -> None:
     assert whole["resource_config"] == json.loads(found["SM_RESOURCE_CONFIG"])
 
 
+@pytest.mark.long
 def test_a_script_in_a_folder_and_one_beside_a_setup_file(bench: Bench) -> None:
     show = "import os, sys; print(__name__, os.environ['SM_MODULE_NAME'], os.path.relpath(sys.argv[0]), os.getcwd())"
     job = train(bench, {"code/deep.py": show}, "code/deep.py")
@@ -113,6 +115,7 @@ def test_the_failure_of_a_script_is_told_as_the_toolkit_tells_it(bench: Bench) -
     assert "ValueError: no such column" in reason and reason.endswith("exit code: 1")
 
 
+@pytest.mark.long
 def test_a_shell_script_may_be_the_program(bench: Bench) -> None:
     script = '#!/bin/bash\nlist=($SM_MODEL_DIR "$@"); [[ ${#list[@]} == 3 ]] && echo "${list[@]}"; exit 6'
     job = train(bench, {"go.sh": script}, "go.sh", depth="a b")
@@ -125,6 +128,7 @@ def test_an_archive_that_would_leave_its_folder_is_refused(bench: Bench) -> None
     assert "cannot be unpacked" in str(job["FailureReason"])
 
 
+@pytest.mark.long
 def test_a_source_that_is_not_there_is_said(bench: Bench) -> None:
     job = train(bench, {"train.py": ""}, sagemaker_submit_directory=f"s3://{BUCKET}/nowhere.tar.gz")
     assert f"s3://{BUCKET}/nowhere.tar.gz cannot be fetched" in str(job["FailureReason"])

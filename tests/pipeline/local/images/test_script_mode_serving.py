@@ -134,6 +134,7 @@ def test_requests_are_read_and_answered_in_the_default_types(deployer: Deployer)
     assert deployer.invoke("sum", b"1,2\n3,4", Accept="text/csv")["Body"] == b"3.0\n7.0\n"
 
 
+@pytest.mark.long
 def test_a_script_may_read_and_write_by_itself(deployer: Deployer) -> None:
     assert deployed(deployer, "encoded", ENCODED)["EndpointStatus"] == "InService", log(deployer, "encoded")
     as_json = deployer.invoke("encoded", "a,bb", Accept="application/json")
@@ -160,13 +161,14 @@ def test_an_error_of_the_script_is_a_server_error_with_its_traceback_in_the_log(
     [
         ("raises", "def model_fn(folder): return open(folder + '/absent')", None, "No such file or directory"),
         ("broken", "import absent_module", None, "No module named 'absent_module'"),
-        ("without", "x = 1", None, "inference.py has no model_fn"),
-        ("unnamed", SUM, {}, "SAGEMAKER_PROGRAM is not set"),
-        (
+        pytest.param("without", "x = 1", None, "inference.py has no model_fn", marks=pytest.mark.long),
+        pytest.param("unnamed", SUM, {}, "SAGEMAKER_PROGRAM is not set", marks=pytest.mark.long),
+        pytest.param(
             "absent",
             SUM,
             {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/absent.tar.gz"},
             "absent.tar.gz cannot be fetched",
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -105,6 +105,7 @@ def executions(found: RunningService) -> list[str]:
     return [item["PipelineExecutionArn"] for item in summaries]
 
 
+@pytest.mark.long
 def test_after_a_kill_all_is_as_it_was_an_approval_starts_and_what_was_due_is_not_due_again(tmp_path: Path) -> None:
     with process(tmp_path / "state") as (found, child):
         made(found)

@@ -25,7 +25,8 @@ from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local.identity import Identity
 from pipeline.local.process import lifecycle, locks
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder, is_foreign
-from tests.support.service import boto_client_of
+from tests.support.service import boto_client_of, local_service
+from tests.support.torture import length
 from tests.support.waiting import PATIENCE
 
 
@@ -135,7 +136,14 @@ def test_a_service_that_does_not_answer_is_stopped_all_the_same(state: Path) -> 
     assert locks.holder(StateFolder(state)) is None
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.long),
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+    ],
+)
 def test_a_signal_ends_it_in_order(state: Path, number: signal.Signals, request: pytest.FixtureRequest) -> None:
     # These tests may run under nohup themselves, and who starts a service leaves it what is ignored.
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -214,6 +222,7 @@ def test_who_only_looks_whether_a_service_runs_keeps_none_from_starting(state: P
                 pass
 
 
+@pytest.mark.long
 def test_nohup_keeps_it_when_the_terminal_goes(state: Path) -> None:
     command = ["nohup", sys.executable, "-m", "pipeline.local", "--state", state]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -252,7 +261,7 @@ def test_a_fixed_port_is_used_again_at_once(state: Path) -> None:
 
 
 def test_a_damaged_database_is_one_line_with_a_remedy(state: Path) -> None:
-    with lifecycle.ensure(state):
+    with local_service(state.parent):
         pass
     (state / "state.db").write_bytes(b"no database" * 1000)
     with pytest.raises(LocalServiceError, match="cannot be used: file is not a database") as caught:
@@ -267,11 +276,11 @@ def test_a_damaged_database_is_one_line_with_a_remedy(state: Path) -> None:
         pytest.param("state.db", "its state.db cannot be written", marks=pytest.mark.long),
         pytest.param("lock", "its lock cannot be written", marks=pytest.mark.long),
         pytest.param("s3", "its s3 cannot be written", marks=pytest.mark.long),
-        ("version", "Permission denied"),
+        pytest.param("version", "Permission denied", marks=pytest.mark.long),
     ],
 )
 def test_a_state_folder_that_cannot_be_written_is_one_line_with_a_remedy(state: Path, part: str, words: str) -> None:
-    with lifecycle.ensure(state):
+    with local_service(state.parent):
         pass
     (state / part).chmod(0o000 if part == "version" else 0o555)
     done = subprocess.run(
@@ -294,7 +303,7 @@ from pathlib import Path
 from pipeline.local.state_folder import StateFolder
 
 folder, start = Path(sys.argv[1]), float(sys.argv[2])
-for number in range(100):
+for number in range(int(sys.argv[3])):
     while time.time() < start + number / 100:
         pass
     StateFolder.open(folder / str(number)).lock.touch()
@@ -302,7 +311,7 @@ for number in range(100):
 
 
 def test_services_that_begin_a_folder_at_the_same_moment_find_no_fault_with_it(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", _BEGIN, str(tmp_path), str(time.time() + 1)]
+    command = [sys.executable, "-c", _BEGIN, str(tmp_path), str(time.time() + 1), str(length(20, 100))]
     running = [subprocess.Popen(command, stderr=subprocess.PIPE, text=True) for _ in range(3)]
     assert [process.communicate(timeout=PATIENCE)[1] for process in running] == ["", "", ""]
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"lock", "version"}
@@ -321,6 +330,7 @@ def _without_privileges() -> list[str]:
     return [sys.executable, "-c", _WITHOUT_CAPABILITIES] if os.geteuid() == 0 else []
 
 
+@pytest.mark.long
 def test_another_region_than_the_folders_is_refused(state: Path) -> None:
     lifecycle.start(state, detach=True, region="eu-west-1", account="210987654321", out=io.StringIO())
     found = lifecycle.require(state)
@@ -335,7 +345,7 @@ def test_another_region_than_the_folders_is_refused(state: Path) -> None:
     [
         ({"region": "Europe"}, "'Europe' is not a region"),
         ({"account": "12"}, "'12' is not an account"),
-        ({"port": 70000}, "70000 is not a port"),
+        pytest.param({"port": 70000}, "70000 is not a port", marks=pytest.mark.long),
         ({"faults": ["thirst=1"]}, "no fault reads 'thirst=1'"),
     ],
 )

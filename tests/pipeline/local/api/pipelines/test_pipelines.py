@@ -410,6 +410,7 @@ def test_a_pipeline_is_deleted_with_its_executions_but_not_while_one_runs(local:
     assert local.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"] == []
 
 
+@pytest.mark.long
 def test_at_most_twenty_executions_run_at_once(local: LocalService) -> None:
     name = create(local, work("A", "sleep 60"))
     arns = [start(local, name, ParallelismConfiguration={"MaxParallelExecutionSteps": 1}) for _ in range(20)]

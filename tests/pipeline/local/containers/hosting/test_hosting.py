@@ -61,6 +61,7 @@ def test_a_name_can_be_used_once(deployer: Deployer, golden: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_model_that_is_no_model_makes_the_endpoint_fail_at_once(deployer: Deployer) -> None:
     model = deployer.model("broken", files={"model_algo-1": b"not a model"})
     started = time.monotonic()
@@ -149,6 +150,7 @@ def test_an_update_that_fails_keeps_what_served(deployer: Deployer) -> None:
     assert "FailureReason" not in deployer.settled("keeper")
 
 
+@pytest.mark.long
 def test_deleting_model_and_configuration_changes_nothing(deployer: Deployer) -> None:
     deployer.endpoint("orphan", deployer.configuration("orphan", deployer.model("orphan")))
     deployer.client.delete_endpoint_config(EndpointConfigName="orphan")
@@ -202,6 +204,7 @@ def test_endpoints_made_at_the_same_moment_do_not_pass_the_limit(
     assert len(made) == 1
 
 
+@pytest.mark.long
 def test_an_update_can_keep_weights_and_counts(deployer: Deployer) -> None:
     deployer.endpoint("retain", deployer.configuration("retain-1", deployer.model("retain")))
     change = {"VariantName": "retain", "DesiredWeight": 7, "DesiredInstanceCount": 3}

@@ -134,7 +134,7 @@ class Endpoint:
         """Requests one after another within the block; (colour, status) of each is kept."""
 
         def ask() -> None:
-            while not self._ended.is_set():
+            while not self._ended.wait(0.01):
                 try:
                     told = json.loads(self.deployer.invoke(self.name, body)["Body"])
                     self.answers.append((told["model"]["colour"], "200"))
@@ -193,6 +193,7 @@ def test_an_alarm_on_errors_rolls_back_early_and_the_reason_has_the_figures(loca
     assert 0 < failed < len(endpoint.answers) / 2, "more failed than the canary's share"
 
 
+@pytest.mark.long
 def test_an_alarm_on_latency_rolls_back_a_slow_model(local: LocalService) -> None:
     endpoint = Endpoint(local, "slow")
     green = endpoint.configure("green", delay=1.0)
@@ -204,6 +205,7 @@ def test_an_alarm_on_latency_rolls_back_a_slow_model(local: LocalService) -> Non
     assert "Maximum of ModelLatency" in settled["FailureReason"]
 
 
+@pytest.mark.long
 def test_an_alarm_set_by_hand_or_that_is_not_there_rolls_back(local: LocalService) -> None:
     endpoint = Endpoint(local, "byhand")
     cloudwatch = local.client("cloudwatch")
@@ -248,6 +250,7 @@ def test_requests_reach_cloudwatch_as_metrics_of_the_endpoint(local: LocalServic
     assert sums("ModelLatency") > 0
 
 
+@pytest.mark.long
 def test_a_rollout_that_a_restart_interrupts_is_begun_again(tmp_path: Any) -> None:
     register_foreign(tmp_path)
     with local_service(tmp_path) as local:

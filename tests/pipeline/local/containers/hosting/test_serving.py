@@ -97,6 +97,7 @@ def test_a_program_with_a_port_of_its_own_is_found(deployer: Deployer, tmp_path:
         assert deployer.invoke("fixed", "hello")["Body"]
 
 
+@pytest.mark.long
 def test_programs_that_all_want_port_8080_serve_side_by_side_and_replace_one_another(deployer: Deployer) -> None:
     """Each in a network of its own. Without namespaces they see no /opt/ml/model, which says 8080 to them."""
     files = {"model.json": json.dumps({"fixed_port": 8080}).encode()}
@@ -128,6 +129,7 @@ def test_an_image_for_entry_points_only_has_no_serving_program(deployer: Deploye
     assert code == "ValidationException" and "no serving program" in message and "only-jobs=COMMAND" in message
 
 
+@pytest.mark.long
 def test_an_endpoint_whose_image_has_no_program_any_more_fails_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

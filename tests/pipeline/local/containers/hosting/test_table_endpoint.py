@@ -99,6 +99,7 @@ def test_raw_rows_in_any_form_are_answered_alike(
         np.testing.assert_allclose(scores(answer), wanted, rtol=1e-5, atol=1e-5, err_msg=what)
 
 
+@pytest.mark.long
 def test_batch_prediction_answers_row_by_row_as_the_endpoint(deployer: Deployer, wanted: Scores) -> None:
     step = steps(definition("table"))["PredictTest"].arguments
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/raw/"}}

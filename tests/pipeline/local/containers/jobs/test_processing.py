@@ -565,6 +565,7 @@ def wheel(name: str, code: str = "") -> bytes:
     return buffer.getvalue()
 
 
+@pytest.mark.long
 def test_ten_jobs_run_at_once(bench: Bench) -> None:
     script = f"import time; print('up'); time.sleep({PATIENCE})"
     names = [bench.process(script, wait=False)["ProcessingJobName"] for _ in range(10)]

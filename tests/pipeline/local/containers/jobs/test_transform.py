@@ -125,6 +125,7 @@ def test_csv_lines_become_json_lines(batches: Batches) -> None:
     assert "MaxConcurrentTransforms=" in batches.data_log(name)
 
 
+@pytest.mark.long
 def test_each_object_has_its_output_below_the_prefix(batches: Batches) -> None:
     objects = {"a.csv": ROWS, "sub/b.csv": ROWS, "sub/": ""}
     name, job = batches.run(objects, given=csv(), output=lines(), instances=2)
@@ -132,6 +133,7 @@ def test_each_object_has_its_output_below_the_prefix(batches: Batches) -> None:
     assert set(batches.outputs(name)) == {"a.csv.out", "sub/b.csv.out"}
 
 
+@pytest.mark.long
 def test_a_single_object_is_named_by_its_last_part(batches: Batches) -> None:
     batches.local.s3.put_object(Bucket=BUCKET, Key="one/deep/x.csv", Body=ROWS)
     source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/one/deep/x.csv"}}
@@ -139,6 +141,7 @@ def test_a_single_object_is_named_by_its_last_part(batches: Batches) -> None:
     assert set(batches.outputs(name)) == {"x.csv.out"}
 
 
+@pytest.mark.long
 def test_a_manifest_names_the_objects(batches: Batches) -> None:
     batches.local.s3.put_object(Bucket=BUCKET, Key="many/1.csv", Body=ROWS)
     batches.local.s3.put_object(Bucket=BUCKET, Key="many/2.csv", Body=ROWS)
@@ -154,6 +157,7 @@ def test_gzip_is_unpacked(batches: Batches) -> None:
     assert batches.outputs(name) == {"a.csv.gz.out": JSONLINES_ANSWER}
 
 
+@pytest.mark.long
 def test_an_object_that_is_damaged_within_fails_the_job_and_no_other_object(batches: Batches) -> None:
     damaged = bytes.fromhex("1f8b08000000000000ff") + b"\x07" * 20
     objects = {"a.gz": damaged, "b.gz": gzip.compress(ROWS.encode())}
@@ -174,6 +178,7 @@ def test_an_object_that_is_damaged_on_disk_is_not_transformed_in_part(batches: B
     assert batches.outputs(name) == {}
 
 
+@pytest.mark.long
 def test_recordio_is_split_by_its_frames(batches: Batches) -> None:
     rows = np.array([[float(x) for x in row.split(",")] for row in (X1, X2)], np.float32)
     # Sparse records end in padding, which a single one loses on its way to the container.
@@ -199,8 +204,8 @@ def test_tfrecords_stay_whole(batches: Batches) -> None:
     ("strategy", "split_type", "expected"),
     [
         ("SingleRecord", "Line", ["1,2\n", "3,4\n", "5,6"]),
-        ("MultiRecord", "Line", ["1,2\n3,4\n5,6"]),
-        (None, "None", ["1,2\n3,4\n5,6"]),
+        pytest.param("MultiRecord", "Line", ["1,2\n3,4\n5,6"], marks=pytest.mark.long),
+        pytest.param(None, "None", ["1,2\n3,4\n5,6"], marks=pytest.mark.long),
     ],
 )
 def test_strategies_make_requests(batches: Batches, strategy: str | None, split_type: str, expected: list[str]) -> None:
@@ -230,6 +235,7 @@ def test_line_assembly_ends_each_answer_with_one_newline(batches: Batches) -> No
     assert batches.outputs(name)["a.out"] == b"1\n2\n3\n"
 
 
+@pytest.mark.long
 def test_the_container_sees_the_jobs_environment(batches: Batches) -> None:
     name, _ = batches.run(
         {"a": "1"},
@@ -258,6 +264,7 @@ def test_the_container_may_say_how_it_wants_its_requests(batches: Batches) -> No
     assert batches.requests(name) == ["1\n2\n"]
 
 
+@pytest.mark.long
 def test_a_bad_object_fails_the_job_but_not_the_others(batches: Batches) -> None:
     name, job = batches.run({"a.csv": ROWS, "b.csv": "1,2\n", "c.csv": ROWS}, given=csv(), output=lines())
     assert job["TransformJobStatus"] == "Failed"
@@ -285,6 +292,7 @@ def test_a_failing_container_is_an_algorithm_error(batches: Batches) -> None:
     assert "Unable to get response from algorithm" in batches.data_log(name)
 
 
+@pytest.mark.long
 def test_a_model_that_does_not_start(batches: Batches) -> None:
     Deployer(batches.local).model("crash", FOREIGN_IMAGE, {"model.json": b'{"crash": true}'})
     _, job = batches.run({"a": "1"}, model="crash", given=csv())
@@ -302,6 +310,7 @@ def test_no_input_fails_the_job(batches: Batches) -> None:
     assert job["FailureReason"].startswith("ClientError: No S3 objects found under S3 URL")
 
 
+@pytest.mark.long
 def test_csv_rows_are_filtered_and_joined(batches: Batches) -> None:
     processing = {"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"}
     name, job = batches.run(
@@ -315,6 +324,7 @@ def test_csv_rows_are_filtered_and_joined(batches: Batches) -> None:
     assert batches.outputs(name)["a.out"] == b"id1,2\nid2,4\n"
 
 
+@pytest.mark.long
 def test_json_lines_are_filtered_and_joined(batches: Batches) -> None:
     objects = [
         {"id": number, "features": {"features": [float(x) for x in row.split(",")]}}
@@ -336,6 +346,7 @@ def test_json_lines_are_filtered_and_joined(batches: Batches) -> None:
     assert json.loads(second)["id"] == 1
 
 
+@pytest.mark.long
 def test_a_filter_beyond_the_record_fails_the_object(batches: Batches) -> None:
     name, job = batches.run(
         {"a": "1,2\n"},
@@ -348,6 +359,7 @@ def test_a_filter_beyond_the_record_fails_the_object(batches: Batches) -> None:
     assert "index 7 is outside a record of 2 elements" in batches.data_log(name)
 
 
+@pytest.mark.long
 def test_a_stopped_job_stores_nothing_and_waits_for_no_answer(batches: Batches, tmp_path: Path) -> None:
     paused = tmp_path / "paused"
     name, _ = batches.run({"a": f"pause {paused}"}, model="echo", given=csv(), wait=False)

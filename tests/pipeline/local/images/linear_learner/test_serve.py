@@ -165,7 +165,9 @@ def test_what_is_no_request_is_refused_and_closed(port: int, message: bytes) -> 
     assert ask(port, "GET", "/ping")[0] == 200
 
 
-@pytest.mark.parametrize("pause", [0.0, 0.0, 0.0, 0.2])
+@pytest.mark.parametrize(
+    "pause", [0.0, pytest.param(0.0, marks=pytest.mark.long), pytest.param(0.0, marks=pytest.mark.long), 0.2]
+)
 def test_sigterm_ends_it_with_code_0(tmp_path: Path, pause: float) -> None:
     with serving(tmp_path, golden_model()) as (process, port):
         time.sleep(pause)
@@ -180,6 +182,7 @@ def test_a_model_that_cannot_be_read_ends_it_with_code_1(tmp_path: Path) -> None
         assert process.stdout is not None and "model_algo-1" in process.stdout.read()
 
 
+@pytest.mark.long
 def test_the_default_answer_and_the_limit_follow_the_environment(tmp_path: Path) -> None:
     more = {"SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT": "application/jsonlines", "SAGEMAKER_MAX_PAYLOAD_IN_MB": "7"}
     with serving(tmp_path, golden_model(), **more) as (_, port):

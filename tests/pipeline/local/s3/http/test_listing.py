@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.s3_requests import error_of
+from tests.support.torture import length
 
 KEYS = st.sets(st.text("ab/ü", min_size=1, max_size=5), max_size=10)
 
@@ -43,6 +44,7 @@ def paged(s3: Any, operation: str, bucket: str, size: int, **arguments: str) -> 
     return found
 
 
+@settings(max_examples=length(10, 300))
 @given(keys=KEYS, prefix=st.sampled_from(["", "a", "a/", "ü", "b/a"]), delimiter=st.sampled_from(["", "/", "a"]))
 def test_every_way_to_page_lists_the_same(s3: Any, bucket: str, keys: set[str], prefix: str, delimiter: str) -> None:
     fill(s3, bucket, keys)

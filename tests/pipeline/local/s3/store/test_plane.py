@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,12 +90,15 @@ def test_a_listing_longer_than_one_batch_is_whole(objects: Objects) -> None:
 
 
 @pytest.mark.parametrize("key", ["../../../etc/passwd", "/etc/passwd", "a/../../b", "..", "./x", "x\ny", "C:\\x"])
-def test_no_key_reaches_a_path_of_its_own(objects: Objects, tmp_path: Path, key: str) -> None:
-    before = {path for path in tmp_path.parent.rglob("*") if "blobs" not in path.parts}
-    objects.put("bucket", key, b"evil")
-    assert objects.get("bucket", key) == b"evil"
-    assert {path for path in tmp_path.parent.rglob("*") if "blobs" not in path.parts} == before
-    assert [path.read_bytes() for path in files(tmp_path)] == [b"evil"]
+def test_no_key_reaches_a_path_of_its_own(tmp_path: Path, key: str) -> None:
+    deep = tmp_path / "so" / "deep" / "that" / "what" / "leaves" / "is" / "seen"
+    with closing(Objects(deep / "s3", sync=durable.no_sync)) as objects:
+        objects.create_bucket("bucket")
+        before = {path for path in tmp_path.rglob("*") if "blobs" not in path.parts}
+        objects.put("bucket", key, b"evil")
+        assert objects.get("bucket", key) == b"evil"
+        assert {path for path in tmp_path.rglob("*") if "blobs" not in path.parts} == before
+    assert [path.read_bytes() for path in files(deep)] == [b"evil"]
 
 
 @pytest.mark.parametrize("name", ["..", "a", "A-bucket", "a..b", "192.168.1.1", "a/b", "xn--abc", "b-", "x" * 64, "_x"])
