@@ -22,10 +22,10 @@ def test_what_holds_a_time_or_is_no_short_text_is_called_by_the_name_of_its_para
     config = request.config
     ids = {
         value: config.hook.pytest_make_parametrize_id(config=config, val=value, argname="body")
-        for value in (gzip.compress(b"1,2"), b"\xff\n", "long " * 20)
+        for value in (gzip.compress(b"1,2"), "long " * 20)
     }
     assert set(ids.values()) == {"body"}
-    assert config.hook.pytest_make_parametrize_id(config=config, val="short", argname="body") == "short"
+    assert config.hook.pytest_make_parametrize_id(config=config, val="short", argname="body") is None
 
 
 @pytest.mark.long

@@ -24,7 +24,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     with local_service(folder) as running:
         running.s3.create_bucket(Bucket=BUCKET)
         create(running, work("Work", "echo hello; echo world"), name="plain")
-        create(running, work("Long", "echo begun; sleep 30"), name="long")
+        create(running, work("Long", "echo begun; sleep 300"), name="long")
         create(running, work("Work", "echo 'row 3 is empty'; exit 3"), name="broken")
         create(running, fail("Reject", "accuracy 0.9 (at least 0.97)"), name="gate")
         evaluated(running, "demo")

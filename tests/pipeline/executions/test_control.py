@@ -55,7 +55,7 @@ def test_what_a_gate_ended_is_not_retried(local: LocalService, clients: Clients)
 
 
 def test_what_still_runs_is_stopped_and_then_retried(local: LocalService, clients: Clients) -> None:
-    arn = start(local, create(local, work("Work", "sleep 30")))
+    arn = start(local, create(local, work("Work", "sleep 300")))
     wait_step(local, arn, "Work", "Executing")
     with pytest.raises(UsageError, match="is still Executing") as raised:
         control.retry(clients, arn)

@@ -80,7 +80,7 @@ def test_a_gate_that_rejects_is_no_step_that_failed(local: LocalService, clients
 
 
 def test_a_stopped_execution_says_how_to_go_on(local: LocalService, clients: Clients) -> None:
-    arn = start(local, create(local, work("Work", "sleep 30")))
+    arn = start(local, create(local, work("Work", "sleep 300")))
     wait_step(local, arn, "Work", "Executing")
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken="a" * 32)
     wait(local, arn, until=("Stopped",))

@@ -25,6 +25,13 @@ def sleep(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {}
 
 
+def hold(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Wait for a file."""
+    while not os.path.exists(event["until"]):
+        time.sleep(0.02)
+    return {}
+
+
 def tell(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """What the context says."""
     return {

@@ -202,7 +202,7 @@ def test_a_step_on_the_failure_of_another_makes_it_completed_with_failures(local
 
 
 def test_parallelism_limits_the_steps_that_run_and_can_be_changed_meanwhile(local: LocalService) -> None:
-    name = create(local, work("A", "sleep 30"), work("B", "sleep 30"), work("C", "sleep 30"))
+    name = create(local, work("A", "sleep 300"), work("B", "sleep 300"), work("C", "sleep 300"))
     arn = start(local, name, ParallelismConfiguration={"MaxParallelExecutionSteps": 1})
     wait_step(local, arn, "A", "Executing")
     assert list(steps(local, arn)) == ["A"]
@@ -235,7 +235,7 @@ def test_starts_at_the_same_moment_do_not_pass_the_limit(local: LocalService, mo
         really(engine, arn)
 
     monkeypatch.setattr(Engine, "start", start_late)
-    name = create(local, work("Long", "sleep 30"))
+    name = create(local, work("Long", "sleep 300"))
 
     def ask() -> None:
         try:

@@ -22,7 +22,7 @@ PREFIX = "arn:aws:lambda:us-east-1:123456789012:function:"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     folder: Path = tmp_path_factory.mktemp("external")
-    names = ("double", "raise_it", "sleep", "leave", "gone", "tell", "give_a_set", "give_much", "start_another")
+    names = ("double", "raise_it", "sleep", "hold", "leave", "gone", "tell", "give_a_set", "give_much", "start_another")
     known = lambdas.parse(f"{name}=tests.pipeline.local.engine.lambda_functions:{name}" for name in names)
     with local_service(folder, lambdas=known) as running:
         yield running
@@ -104,14 +104,16 @@ def test_a_function_is_found_wherever_the_service_finds_modules(
     assert found["Metadata"]["Lambda"]["OutputParameters"] == [{"Name": "text", "Value": "hello you"}]
 
 
-def test_a_stop_waits_for_the_function(local: LocalService) -> None:
-    arn = start(local, create(local, function("Slow", "sleep")))
+def test_a_stop_waits_for_the_function(local: LocalService, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    arn = start(local, create(local, function("Slow", "hold", until=str(end))))
     wait_step(local, arn, "Slow", "Executing")
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert steps(local, arn)["Slow"]["StepStatus"] == "Stopping"
+    end.touch()
     assert wait(local, arn)["PipelineExecutionStatus"] == "Stopped"
     step = steps(local, arn)["Slow"]
-    assert step["StepStatus"] == "Stopped" and (step["EndTime"] - step["StartTime"]).total_seconds() >= 0.9
+    assert step["StepStatus"] == "Stopped" and step["EndTime"].timestamp() + 0.001 >= end.stat().st_mtime
 
 
 def test_a_function_that_takes_too_long_is_ended(local: LocalService) -> None:

@@ -15,7 +15,7 @@ from tests.support.service import LocalService, local_service
 
 ITEM = {"Get": "ForEach.CurrentItem"}
 # A shell of its own hears no SIGTERM while its child sleeps; the grace decides when it ends.
-DEAF = "trap '' TERM; sleep 30; true"
+DEAF = "trap '' TERM; sleep 300; true"
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_a_restart_goes_on_with_the_children_that_are_left(tmp_path: Path) -> No
         local.s3.put_object(Bucket="bucket", Key="flag/off", Body=b"")
         source = {"S3Uri": "s3://bucket/flag", "LocalPath": "/opt/ml/processing/input/flag"}
         inputs = [{"InputName": "flag", "S3Input": source | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}]
-        command = 'test "$N" = 0 || test -e /opt/ml/processing/input/flag/on || sleep 30'
+        command = 'test "$N" = 0 || test -e /opt/ml/processing/input/flag/on || sleep 300'
         arguments = {"ProcessingInputs": inputs, "Environment": {"N": ITEM}}
         arn = start(local, create(local, for_each([0, 1, 0], work("Do", command, arguments=arguments), most=2)))
         wait_step(local, arn, "Do-0", "Succeeded")

@@ -38,7 +38,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 
 
 def test_a_stop_ends_the_jobs_and_starts_nothing_more(local: LocalService) -> None:
-    name = create(local, work("A", "sleep 30"), work("B", DependsOn=["A"]))
+    name = create(local, work("A", "sleep 300"), work("B", DependsOn=["A"]))
     arn = start(local, name)
     running = wait_step(local, arn, "A", "Executing")
     answer = local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
@@ -56,7 +56,7 @@ def test_a_stop_ends_the_jobs_and_starts_nothing_more(local: LocalService) -> No
 
 
 def test_a_stopped_execution_resumes_where_it_was(local: LocalService) -> None:
-    flag = "test -e /opt/ml/processing/input/flag/on || sleep 30"
+    flag = "test -e /opt/ml/processing/input/flag/on || sleep 300"
     local.s3.put_object(Bucket="bucket", Key="resume/off", Body=b"")
     source = {"S3Uri": "s3://bucket/resume", "LocalPath": "/opt/ml/processing/input/flag"}
     inputs = [{"InputName": "flag", "S3Input": source | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}]
@@ -108,7 +108,7 @@ def test_what_succeeded_runs_or_ended_in_a_fail_step_cannot_be_retried(local: Lo
         arn = run(local, create(local, step))["PipelineExecutionArn"]
         with pytest.raises(ClientError, match="ConflictException"):
             local.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn)
-    arn = start(local, create(local, work("A", "sleep 30")))
+    arn = start(local, create(local, work("A", "sleep 300")))
     with pytest.raises(ClientError, match="ConflictException"):
         local.sagemaker.retry_pipeline_execution(PipelineExecutionArn=arn)
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
@@ -215,7 +215,7 @@ def test_an_execution_goes_on_after_a_restart_and_a_lost_job_is_made_again(tmp_p
         inputs = [{"InputName": "flag", "S3Input": source | {"S3DataType": "S3Prefix", "S3InputMode": "File"}}]
         slow = work(
             "B",
-            "test -e /opt/ml/processing/input/flag/on || sleep 30",
+            "test -e /opt/ml/processing/input/flag/on || sleep 300",
             DependsOn=["A"],
             arguments={"ProcessingInputs": inputs},
         )

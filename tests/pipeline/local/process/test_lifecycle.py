@@ -27,7 +27,7 @@ from pipeline.local.process import lifecycle, locks
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder, is_foreign
 from tests.support.service import boto_client_of, local_service
 from tests.support.torture import length
-from tests.support.waiting import PATIENCE
+from tests.support.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -88,13 +88,16 @@ def test_a_service_of_ones_own_ends_with_the_process_that_started_it(state: Path
         pid = int(owner.stdout.readline())
         assert lifecycle.running(state) is not None
         owner.kill()
-    end = time.monotonic() + PATIENCE
-    while lifecycle.running(state) is not None and time.monotonic() < end:
-        time.sleep(0.02)
-    with pytest.raises(ProcessLookupError):
-        for _ in range(500):
+    until(lambda: lifecycle.running(state) is None)
+
+    def gone() -> bool:
+        try:
             os.kill(pid, 0)
-            time.sleep(0.01)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(gone)
 
 
 def hold(state: Path, seconds: float) -> subprocess.Popen[str]:
@@ -359,11 +362,7 @@ def test_a_dead_service_and_a_stranger_at_its_address_are_not_taken_for_it(state
     found = lifecycle.require(state)
     server = (state / "server.json").read_text()
     os.kill(found.pid, signal.SIGKILL)
-    for _ in range(500):
-        if lifecycle.running(state) is None:
-            break
-        time.sleep(0.01)
-    assert lifecycle.running(state) is None
+    until(lambda: lifecycle.running(state) is None)
     # Another process has the pid, another service the address: its key tells.
     with lifecycle.ensure(state.with_name("other")) as other:
         (state / "server.json").write_text(json.dumps({**json.loads(server), "url": other.address, "pid": other.pid}))

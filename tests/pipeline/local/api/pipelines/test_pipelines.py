@@ -398,7 +398,7 @@ def test_an_execution_has_the_names_that_aws_gives(local: LocalService) -> None:
 
 
 def test_a_pipeline_is_deleted_with_its_executions_but_not_while_one_runs(local: LocalService) -> None:
-    name = create(local, work("A", "sleep 30"))
+    name = create(local, work("A", "sleep 300"))
     arn = start(local, name)
     assert refused(local.sagemaker.delete_pipeline, PipelineName=name)[0] == "ConflictException"
     local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
