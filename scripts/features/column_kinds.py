@@ -69,9 +69,8 @@ class _Spelling:
     def add(self, texts: Iterable[tuple[str, int]]) -> None:
         for text, count in texts:
             self.numbers += count * is_number(text)
-            fitting = orders_of(text)
-            self.dates += count * bool(fitting)
-            self.orders = [order for order in self.orders if order in fitting]
+            self.orders = [order for order in self.orders if moment(text, order)]
+            self.dates += count * bool(self.orders or orders_of(text))
             self.points = self.points and "." in text[:3]
 
     def order(self) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,8 @@ _EPOCH: Final = date(1970, 1, 1).toordinal()
 _TIME: Final = r"(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d+)?)?\s*(?:Z|UTC|[+-]\d{2}:?\d{2})?)?"
 _YEAR_FIRST: Final = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})" + _TIME)
 _YEAR_LAST: Final = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})" + _TIME)
+_PLACES: Final = {"ymd": (1, 3, 4), "dmy": (4, 3, 1), "mdy": (4, 1, 3)}
+_GAPS: Final = frozenset(GAPS)
 _SHOWN: Final = 40
 _MOST_NAMED: Final = 8
 
@@ -46,7 +48,7 @@ def normal(cell: str) -> str:
     """A cell as it is compared: no line breaks, single blanks, true and false in one spelling, gaps empty."""
     text = " ".join(cell.split())
     folded = text.casefold()
-    return "" if folded in GAPS else folded if folded in ("true", "false") else text
+    return "" if folded in _GAPS else folded if folded in ("true", "false") else text
 
 
 def is_number(cell: str) -> bool:
@@ -65,8 +67,7 @@ def written(number: float) -> str:
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A date's parts: days since 1970 with the time as a fraction, month from 1, weekday from 0, hour."""
 
     days: float
@@ -83,16 +84,16 @@ def moment(cell: str, order: str) -> Moment | None:
     match = (_YEAR_FIRST if order == "ymd" else _YEAR_LAST).fullmatch(cell)
     if match is None:
         return None
-    parts = dict(zip(order, (match[1], match[3], match[4]), strict=True))
-    hour, minute, second = (int(match[place] or 0) for place in (5, 6, 7))
+    year, month, day = (int(match[place]) for place in _PLACES[order])
+    hour, minute, second = (int(match[place] or 0) for place in (5, 6, 7)) if match[5] else (0, 0, 0)
     try:
-        day = date(int(parts["y"]), int(parts["m"]), int(parts["d"]))
+        found = date(year, month, day)
     except ValueError:
         return None
     if hour > 23 or minute > 59 or second > 60:
         return None
     fraction = (hour * 3600 + minute * 60 + second) / 86400
-    return Moment(day.toordinal() - _EPOCH + fraction, day.month, day.weekday(), hour)
+    return Moment(found.toordinal() - _EPOCH + fraction, month, found.weekday(), hour)
 
 
 @dataclass(frozen=True)

@@ -92,12 +92,12 @@ class RawStream:
     first: int
     label: str
     names: tuple[str, ...]
-    chunks: Callable[[], Iterator[RawChunk]]
+    chunks: Callable[[Collection[str]], Iterator[RawChunk]]
     problems: tuple[Problem, ...] | None = None
 
     def rows(self, texts: Collection[str]) -> Iterator[RawRows]:
         """Blocks of rows. Raises `IsTextError` for texts in a column that is not among `texts`."""
-        for chunk in _blocks(self.chunks(), max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // len(self.names))):
+        for chunk in _blocks(self.chunks(texts), max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // len(self.names))):
             if self.names != tuple(chunk.columns):
                 raise ScriptError(_differs(self.file, self.names, tuple(chunk.columns)))
             found = {name: _column(cells, name in texts) for name, cells in chunk.columns.items()}
@@ -145,8 +145,9 @@ def _of_csv(path: Path, head: Head, split: str, key: str) -> RawStream:
         raise ScriptError(f"{path.name}: its header has more than one {twice!r}; rename all but one")
     _some(path.name, names)
 
-    def chunks() -> Iterator[RawChunk]:
-        for features, labels in read_cells(path, head):
+    def chunks(texts: Collection[str]) -> Iterator[RawChunk]:
+        held = [place for name, place in zip(names, head.features, strict=True) if name in texts]
+        for features, labels in read_cells(path, head, held):
             yield RawChunk(dict(zip(names, features, strict=True)), labels)
 
     return RawStream(key, split, path.name, "line", 1 + head.lines, head.described(), tuple(names), chunks)
@@ -161,7 +162,7 @@ def _of_columnar(source: Found, path: Path, split: str, label_column: str, colum
     of = (path, source.place, source.kind, label_column, columns)
     table = columnar_head(*of)
 
-    def chunks() -> Iterator[RawChunk]:
+    def chunks(_: Collection[str]) -> Iterator[RawChunk]:
         for batch in read_batches(*of):
             yield RawChunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
 
@@ -172,7 +173,7 @@ def _of_numbers(stream: Stream) -> RawStream:
     """Of formats that hold numbers alone, whose gaps are no problem here."""
     names = stream.table.columns or tuple(f"feature {index + 1}" for index in range(stream.width))
 
-    def chunks() -> Iterator[RawChunk]:
+    def chunks(_: Collection[str]) -> Iterator[RawChunk]:
         for features, labels in stream.rows():
             yield RawChunk(dict(zip(names, floats(features).astype(np.float64).T, strict=True)), labels)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.features.featurizer import is_number
+from scripts.features.featurizer import GAPS, is_number
 from scripts.formats.csv_delimiter import REMEDY, rows
 from scripts.formats.csv_head import Head
 from scripts.formats.files import opened
@@ -29,6 +29,7 @@ Rows = tuple[Array, Array]
 _CHUNK_VALUES: Final = 2_000_000
 _CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
 _FEWEST_COUNTED: Final = 10
+_SPELLED_GAPS: Final = sorted({spelled for gap in GAPS for spelled in (gap, gap.upper(), gap.title(), "NaN")})
 
 
 def read_csv(path: Path, head: Head) -> Table:
@@ -86,18 +87,36 @@ class _Index:
             )
 
 
-def read_cells(path: Path, head: Head) -> Iterator[tuple[list[Array], Array]]:
-    """The columns of the features and the labels of some rows at a time, all as text. `ScriptError` as above."""
-    try:
-        for frame in _frames(path, head, dict.fromkeys(_names(head), str), _CHUNK_CELLS):
-            cells = [frame[str(place)].to_numpy(object) for place in range(len(head.names))]
-            if any(not isinstance(cell, str) for cell in cells[-1]):
-                raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
-            yield [cells[place] for place in head.features], cells[head.label]
-    except ScriptError:
-        for _ in careful_rows(path, head, Faults(path.name, "line")):  # which knows the line
-            pass
-        raise
+def read_cells(path: Path, head: Head, texts: Collection[int] = ()) -> Iterator[tuple[list[Array], Array]]:
+    """The columns of the features and the labels of some rows at a time. `ScriptError` as above.
+
+    Columns are numbers (float64) or, in places of `texts` and where the reader finds what is none, texts.
+    """
+    names = _names(head)
+    # A line that is too short is seen by its last cell, which has to be a text.
+    quick = [names[place] for place in head.features if place not in texts and place < len(names) - 1]
+    done = 0
+    for numbers in (quick, []) if quick else ([],):
+        passed = done
+        try:
+            for frame in _frames(path, head, dict.fromkeys(names, object), _CHUNK_CELLS, numbers):
+                if len(frame) > passed:
+                    yield _cells(path, head, frame[passed:])
+                    done += len(frame) - passed
+                passed = max(0, passed - len(frame))
+            return
+        except ScriptError:
+            if not numbers:
+                for _ in careful_rows(path, head, Faults(path.name, "line")):  # which knows the line
+                    pass
+                raise
+
+
+def _cells(path: Path, head: Head, frame: Any) -> tuple[list[Array], Array]:
+    cells = [frame[name].to_numpy() for name in _names(head)]
+    if any(not isinstance(cell, str) for cell in cells[-1]):
+        raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
+    return [cells[place] for place in head.features], cells[head.label]
 
 
 def csv_rows(path: Path, head: Head) -> Iterator[Rows]:
@@ -115,8 +134,8 @@ def _names(head: Head) -> list[str]:
     return [str(column) for column in range(len(head.names))]
 
 
-def _frames(path: Path, head: Head, types: dict[str, Any], values: int) -> Iterator[Any]:
-    """Data frames of bounded size, whose columns are called by their place."""
+def _frames(path: Path, head: Head, types: dict[str, Any], values: int, doubles: Collection[str] = ()) -> Iterator[Any]:
+    """Data frames of bounded size, whose columns are called by their place; `doubles` are numbers or gaps."""
     import pandas as pd
 
     names = _names(head)
@@ -129,10 +148,10 @@ def _frames(path: Path, head: Head, types: dict[str, Any], values: int) -> Itera
                 header=None,
                 skiprows=head.lines,
                 names=names,
-                dtype=types,
+                dtype=types | dict.fromkeys(doubles, np.float64),
                 index_col=False,
                 keep_default_na=False,
-                na_values=dict.fromkeys(names, []),
+                na_values=dict.fromkeys(names, []) | dict.fromkeys(doubles, _SPELLED_GAPS),
                 chunksize=max(1, values // len(names)),
                 encoding="utf-8",
             )
