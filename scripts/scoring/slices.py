@@ -42,7 +42,9 @@ def slice_section(
             else f"there is no column {column!r} to show slices by, since the features have no names"
         )
     place = names.index(column)
-    cells = np.array([row[place].strip() for row in csv.reader(_text(features))])
+    held: dict[str, str] = {}  # each text once, however many rows and however long
+    found = (row[place].strip() for row in csv.reader(_text(features)))
+    cells = np.array([*(held.setdefault(cell, cell) for cell in found), None], object)[:-1]
     rows = []
     for name, chosen in _parts(cells):
         part = Answers(answers.scores[chosen], None if answers.labels is None else answers.labels[chosen])
