@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients
 from pipeline.errors import UsageError
-from pipeline.rules import rule_name
+from pipeline.event_rules import rule_name
+from pipeline.service_errors import error_code, translated
 
 PURPOSE: Final = "notify"
 _ABSENT: Final = "ResourceNotFoundException"

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import DataError
+from pipeline.service_errors import translated
 from pipeline.user_files import unfit
 
 

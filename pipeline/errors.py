@@ -1,4 +1,4 @@
-"""Every error that a user can see, as one small tree; only `pipeline.cli.main` turns one into an exit.
+"""Every error that a user can see, as one small tree; only a program's own start turns one into an exit.
 
     PipelineError                 1
     |-- UsageError                1   a flag, name or value that cannot be

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from pipeline import data
-from pipeline.clients import Clients, connect_local, error_code, translated
+from pipeline.clients import Clients, connect_local
 from pipeline.config.settings import Settings
 from pipeline.data import DataSet
 from pipeline.definition.step_types import walk
@@ -25,10 +25,11 @@ from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
 from pipeline.deploy.plan import DeployPlan, Desired
 from pipeline.errors import ExecutionError, UsageError
-from pipeline.executions import control, executions, outcome, results, telling
-from pipeline.executions.executions import ExecutionSnapshot
+from pipeline.executions import control, execution_snapshot, follow_notes, outcome, results
+from pipeline.executions.execution_snapshot import ExecutionSnapshot
 from pipeline.executions.follow import follow
 from pipeline.executions.logs import JobLogs
+from pipeline.service_errors import error_code, translated
 from steps.names import CONVERT_DATA, PREDICT_TEST
 
 # What stays in S3 alone: channels and rows are large. Everything else a run leaves as plain files too, whatever step,
@@ -104,7 +105,7 @@ def run(
         parameters = {**_fitted(settings, source, parameters, observer), **parameters}
         given = {"InputDataUrl": dataset.result().uri(settings.bucket, settings.prefix), "Deploy": "true"}
         end = _execute(clients, wanted, {**given, **parameters}, observer, no_cache=no_cache)
-        return _gather(clients, end, state.resolve() / "executions" / executions.execution_id(end.arn))
+        return _gather(clients, end, state.resolve() / "executions" / execution_snapshot.execution_id(end.arn))
 
 
 def _fitted(
@@ -153,16 +154,16 @@ def _execute(
     if no_cache:
         apply.forget_cache(clients, wanted.name)
     arn = control.start(clients, wanted.name, parameters)
-    observer.say(f"execution {executions.execution_id(arn)}")
+    observer.say(f"execution {execution_snapshot.execution_id(arn)}")
     steps = [step.name for step in walk(json.loads(wanted.definition))]
     snapshots = follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
-    snapshots = telling.telling(clients, snapshots, CONVERT_DATA, lambda text: observer.say(f"data: {text}"))
-    snapshots = telling.telling_retries(clients, snapshots, observer.say, monotonic=time.monotonic)
+    snapshots = follow_notes.telling(clients, snapshots, CONVERT_DATA, lambda text: observer.say(f"data: {text}"))
+    snapshots = follow_notes.telling_retries(clients, snapshots, observer.say, monotonic=time.monotonic)
     try:
         return observer.follow(snapshots, steps, JobLogs(clients))
     except KeyboardInterrupt:
         # Who ends a run wants its jobs to end too.
-        observer.say(f"stopping execution {executions.execution_id(arn)}")
+        observer.say(f"stopping execution {execution_snapshot.execution_id(arn)}")
         with suppress(UsageError):  # it is over already
             control.stop(clients, arn)
         for _ in follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic):

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import Settings
+from pipeline.service_errors import error_code, is_absent, translated
 from scripts.endpoints import scaling
 from scripts.endpoints.scaling import Scaling
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from scripts.endpoints.deployment import reason_of
+from scripts.endpoints.endpoint import reason_of
 from scripts.endpoints.registry import Registry, Version, open_registry
 from scripts.errors import ScriptError, conclude
 from scripts.features.featurizer_archive import fitted

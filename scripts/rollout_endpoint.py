@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from scripts.endpoints import scaling
-from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.scaling import VARIANT, Scaling
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs

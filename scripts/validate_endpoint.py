@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.endpoints import scaling
-from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.registry import Registry, open_registry
 from scripts.errors import ScriptError, conclude
 from scripts.outputs import Outputs

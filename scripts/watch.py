@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.endpoints.deployment import Deployment, open_clients, reason_of
+from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.registry import Registry, Version, open_registry
 from scripts.errors import ScriptError, conclude
 from scripts.features.featurizer_archive import fitted

@@ -1,4 +1,4 @@
-"""CompareApproved: the new model against the version approved last, on the same rows; there where MaxRegression is.
+"""CompareApproved: the new model against the version approved last, on the same rows. Only with MaxRegression.
 
 Never cached: what is approved changes without the data. It reads the registry by boto3, since no native step can.
 """

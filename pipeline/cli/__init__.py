@@ -10,8 +10,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from pipeline.cli import deploy, endpoint, executions, local, models, operations, promote, run, schedules, start
-from pipeline.cli.needed import needed
+from pipeline.cli import endpoint, executions, local, models, operations, promote, run, schedules, start, upsert
+from pipeline.cli.lazy_commands import needed
 from pipeline.errors import INTERRUPTED_EXIT_CODE, PipelineError
 from pipeline.terminal import shown_safely
 
@@ -46,7 +46,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(endpoint.app, name="endpoint")
 app.add_typer(schedules.app, name="schedule")
 run.register(app)
-deploy.register(app)
+upsert.register(app)
 start.register(app)
 executions.register(app)
 operations.register(app)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.clients import Clients
-    from pipeline.executions.executions import ExecutionSnapshot, StepView
+    from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView
 
 Which = Annotated[str, typer.Argument(help="An execution: its id, the beginning of it, or ARN; the latest by default.")]
 Execution = Annotated[str, typer.Option("--execution", help="An execution: its id or ARN; the latest by default.")]
@@ -43,7 +43,7 @@ def follow(
     logs: Logs = False,
 ) -> None:
     """Follow an execution to its end, which the exit code tells."""
-    from pipeline.executions.executions import find
+    from pipeline.executions.execution_snapshot import find
 
     settings, clients = where.opened()
     follow_to_end(where, clients, find(clients, settings.name, which), timeout, logs)
@@ -56,7 +56,7 @@ def stop(
 ) -> None:
     """Stop an execution."""
     from pipeline.executions import control
-    from pipeline.executions.executions import find
+    from pipeline.executions.execution_snapshot import find
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, which)
@@ -74,7 +74,7 @@ def retry(
 ) -> None:
     """Run what failed or was stopped again, in the same execution."""
     from pipeline.executions import control
-    from pipeline.executions.executions import find
+    from pipeline.executions.execution_snapshot import find
 
     settings, clients = where.opened()
     arn = find(clients, settings.name, which)
@@ -93,7 +93,7 @@ def steps(
     """List the steps of an execution, with status, time and reason."""
     from pipeline.cli.progress import utc_now
     from pipeline.cli.tables import steps_json, steps_table
-    from pipeline.executions.executions import find, snapshot
+    from pipeline.executions.execution_snapshot import find, snapshot
     from pipeline.executions.outcome import with_causes
 
     settings, clients = where.opened()
@@ -117,7 +117,7 @@ def logs(
     from collections import deque
 
     from pipeline.executions import logs as api
-    from pipeline.executions.executions import find, snapshot, step_of
+    from pipeline.executions.execution_snapshot import find, snapshot, step_of
     from pipeline.executions.logs import plain
 
     if follow and tail is not None:
@@ -177,7 +177,7 @@ def describe(
 ) -> None:
     """Describe an execution: parameters, steps, figures, outputs."""
     from pipeline.cli.progress import utc_now
-    from pipeline.executions.executions import find
+    from pipeline.executions.execution_snapshot import find
     from pipeline.report.report import gather
 
     settings, clients = where.opened()
@@ -196,7 +196,7 @@ def report(
 ) -> None:
     """Report an execution: figures, thresholds, graph and pictures. The approved model's figures stand beside."""
     from pipeline.cli.progress import utc_now
-    from pipeline.executions.executions import find
+    from pipeline.executions.execution_snapshot import find
     from pipeline.report.html import html as page
     from pipeline.report.html import pictures, write
     from pipeline.report.losses import losses
@@ -228,7 +228,7 @@ def graph(
 
     from pipeline.cli.progress import utc_now
     from pipeline.deploy.desired import desired
-    from pipeline.executions import executions as api
+    from pipeline.executions import execution_snapshot as api
     from pipeline.report import graph as drawing
 
     draw = drawing.mermaid if mermaid else drawing.svg
@@ -244,7 +244,7 @@ def graph(
 
 def follow_to_end(where: Where, clients: Clients, arn: str, timeout: float | None, logs: bool) -> None:
     """Show an execution until it is over, then its figures. Raises the error of one that did not succeed."""
-    from pipeline.executions.executions import execution_id
+    from pipeline.executions.execution_snapshot import execution_id
     from pipeline.executions.outcome import explain
 
     out = console()
@@ -279,8 +279,8 @@ def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> Non
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:
     from pipeline.cli.progress import show
     from pipeline.definition.check import steps
-    from pipeline.executions import telling
-    from pipeline.executions.executions import definition_of
+    from pipeline.executions import follow_notes
+    from pipeline.executions.execution_snapshot import definition_of
     from pipeline.executions.follow import follow as snapshots
     from pipeline.executions.logs import JobLogs
     from steps.names import CONVERT_DATA
@@ -291,6 +291,6 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
         out.print(visible(text), markup=False, soft_wrap=True)
 
     moments = snapshots(clients, arn, sleep=time.sleep, monotonic=time.monotonic, timeout=timeout, all_answers=True)
-    moments = telling.telling(clients, moments, CONVERT_DATA, lambda text: say(f"data: {text}"))
-    moments = telling.telling_retries(clients, moments, say, monotonic=time.monotonic)
+    moments = follow_notes.telling(clients, moments, CONVERT_DATA, lambda text: say(f"data: {text}"))
+    moments = follow_notes.telling_retries(clients, moments, say, monotonic=time.monotonic)
     return show(moments, out, steps=names, logs=JobLogs(clients) if logs else None)

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.cli.tables import confusion_table, gate_table, steps_table
-from pipeline.executions.executions import TERMINAL, ExecutionSnapshot, StepView, note
+from pipeline.executions.execution_snapshot import TERMINAL, ExecutionSnapshot, StepView, note
 from pipeline.executions.logs import JobLogs, Line, plain
 from pipeline.executions.results import GateResult
 

@@ -97,8 +97,8 @@ def _target(where: Where, source: Settings, to: str) -> Settings:
 
 def _permitted(source: PromotionPlace, target: PromotionPlace, documents: Mapping[str, Document]) -> None:
     """Raises ServiceError, having printed both policies, where one of the callers lacks something."""
-    from pipeline.clients import translated
     from pipeline.operate.promotion_policy import refused
+    from pipeline.service_errors import translated
 
     for place in (source, target):
         name = place.settings.environment

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.deploy.plan import DeployPlan
-    from pipeline.executions.executions import ExecutionSnapshot
+    from pipeline.executions.execution_snapshot import ExecutionSnapshot
     from pipeline.executions.logs import JobLogs
     from pipeline.run import Finished
 

@@ -79,7 +79,7 @@ def start(
 
 def _started_with(clients: Clients, settings: Settings, which: str) -> dict[str, str]:
     """What an execution was started with, as far as the pipeline still has such parameters. Raises UsageError."""
-    from pipeline.executions.executions import find, parameters_of
+    from pipeline.executions.execution_snapshot import find, parameters_of
 
     arn = find(clients, settings.name, "" if which == "latest" else which)
     there = {parameter.name for parameter in settings.declared}

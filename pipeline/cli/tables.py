@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.executions.executions import ExecutionSnapshot, execution_id, note
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, execution_id, note
 from pipeline.executions.listing import Summary
 from pipeline.executions.results import GateResult, confusion_matrix
 from pipeline.operate.clean import Item, age

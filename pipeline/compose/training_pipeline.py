@@ -1,4 +1,4 @@
-"""Settings and parameters to the SageMaker pipeline: the one place that knows every step, and how they join.
+"""The training pipeline from settings and parameters: which steps it has, and how they join.
 
 Importing this module imports the SageMaker SDK, which takes seconds and needs a region set; go through
 `pipeline.compose.definition_text`, which sees to both.
@@ -13,7 +13,7 @@ from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
 from pipeline.compose.context import context_of, variable
-from pipeline.compose.deployment import deployed_as_wished
+from pipeline.compose.endpoint_steps import deployed_as_wished
 from pipeline.config.algorithm import hyperparameters
 from pipeline.config.settings import Settings
 from steps.check_deploy import check_deploy

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.clients import Clients, error_code, error_message, translated
+from pipeline.clients import Clients
 from pipeline.deploy import bundle, risks
 from pipeline.deploy.bundle import Bundle
 from pipeline.deploy.plan import (
@@ -37,6 +37,7 @@ from pipeline.deploy.plan import (
     with_generation,
 )
 from pipeline.errors import ServiceError
+from pipeline.service_errors import error_code, error_message, translated
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from pipeline.clients import error_code
 from pipeline.deploy.script_imports import imported
 from pipeline.errors import DataError
+from pipeline.service_errors import error_code
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -12,11 +12,12 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.clients import Clients, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.prices import Price, Prices, Use
 from pipeline.errors import SettingsError
-from pipeline.executions.executions import StepView, execution_id, snapshot
+from pipeline.executions.execution_snapshot import StepView, execution_id, snapshot
+from pipeline.service_errors import is_absent, translated
 
 HOURS_A_MONTH: Final = 730
 

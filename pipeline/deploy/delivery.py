@@ -11,14 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import api_destinations, rules, scaling
-from pipeline.clients import Clients, error_code, translated
+from pipeline import api_destinations, event_rules, scaling
+from pipeline.clients import Clients
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
 from pipeline.deploy import apply, view
 from pipeline.deploy.desired import desired
 from pipeline.deploy.notices import notices
 from pipeline.deploy.plan import DeployPlan, UploadCode
+from pipeline.service_errors import error_code, translated
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class DeliveryPlan:
 
     training: DeployPlan
     others: tuple[DeployPlan, ...]
-    rules: tuple[rules.RuleChange, ...]
+    rules: tuple[event_rules.RuleChange, ...]
     webhook: api_destinations.WebhookChange | None = None
     retired: tuple[str, ...] = ()
     scaling: scaling.ScalingChange | None = None
@@ -50,7 +51,7 @@ class DeliveryPlan:
         return (
             *(line for plan in self.others for line in view.brief(plan)),
             *([api_destinations.describe(self.webhook)] if self.webhook else []),
-            *(rules.describe(change) for change in self.rules),
+            *(event_rules.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
             *([scaling.describe(self.scaling)] if self.scaling else []),
         )
@@ -59,7 +60,7 @@ class DeliveryPlan:
 def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> DeliveryPlan:
     """What `upsert` would do now; reads, never writes. Raises ServiceError, DefinitionError, SettingsError."""
     training = apply.plan(clients, desired(settings, cache=cache))
-    there = rules.read(clients, settings.name)
+    there = event_rules.read(clients, settings.name)
     others: list[DeployPlan] = []
     retired: list[str] = []
     for part, wanted in _beside(settings).items():
@@ -70,7 +71,7 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
             others.append(replace(made, instructions=rest, code=(), warnings=_own_warnings(made, training)))
         elif apply.read(clients, name := settings.name_of(part)) is not None:
             retired.append(name)
-    changes = rules.plan(wanted_rules(settings), there, tags=settings.tags)
+    changes = event_rules.plan(wanted_rules(settings), there, tags=settings.tags)
     told = api_destinations.wanted(clients, settings.name, settings.notify.webhook)
     webhook = api_destinations.plan(told, api_destinations.read(clients, settings.name))
     return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired), scaling.plan(clients, settings))
@@ -85,17 +86,22 @@ def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
     pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
     scales = scaling.read(clients, settings.endpoint)
-    return (*pipelines, *rules.read(clients, settings.name), api_destinations.read(clients, settings.name), scales)
+    return (
+        *pipelines,
+        *event_rules.read(clients, settings.name),
+        api_destinations.read(clients, settings.name),
+        scales,
+    )
 
 
-def wanted_rules(settings: Settings) -> tuple[rules.EventRule, ...]:
+def wanted_rules(settings: Settings) -> tuple[event_rules.EventRule, ...]:
     """The rules that the settings ask for."""
     training, release, watch = (_arn(settings, settings.name_of(part)) for part in PipelineKind)
     found = notices(settings, training, release, watch)
     if settings.watch is not None:
-        found = (*rules.watch_rules(settings.name, watch, settings.watch, training, settings.events_role), *found)
+        found = (*event_rules.watch_rules(settings.name, watch, settings.watch, training, settings.events_role), *found)
     if settings.release:
-        starts = rules.release_rule(
+        starts = event_rules.release_rule(
             settings.name, settings.model_group, release, settings.events_role, VERSION_PARAMETER
         )
         found = (starts, *found)
@@ -120,8 +126,8 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     if isinstance(what.webhook, api_destinations.PutWebhook):
         _put_webhook(clients, what.webhook, progress)
     for change in what.rules:
-        progress(rules.describe(change))
-        rules.apply(clients, change)
+        progress(event_rules.describe(change))
+        event_rules.apply(clients, change)
     if isinstance(what.webhook, api_destinations.RemoveWebhook):
         _put_webhook(clients, what.webhook, progress)
     for name in what.retired:

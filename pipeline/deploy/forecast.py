@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pipeline.definition.cache_forecast import ANEW, MADE_BY, Seen, marked, sources
 from pipeline.definition.cache_key import ATTRIBUTES, seconds
 from pipeline.definition.difference import ABSENT, Change, compare
 from pipeline.definition.graph import in_order
+from pipeline.definition.known_values import ANEW, MADE_BY, Seen, marked, sources
 from pipeline.definition.step_types import Placed
 
 _NO_WORK: Final = frozenset({"Condition", "Fail"})

@@ -12,11 +12,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from pipeline.clients import Clients, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.deploy.forecast import Forecast, Past
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions import results
-from pipeline.executions.executions import definition_of, execution_id, find, parameters_of, snapshot
+from pipeline.executions.execution_snapshot import definition_of, execution_id, find, parameters_of, snapshot
+from pipeline.service_errors import is_absent, translated
 
 _LOOKED_AT: Final = 10
 _AT_ONCE: Final = 5

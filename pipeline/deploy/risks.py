@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from pipeline import versions
-from pipeline.clients import Clients, error_code, is_absent, translated
-from pipeline.definition.cache_forecast import Seen
+from pipeline.clients import Clients
 from pipeline.definition.check import check
+from pipeline.definition.known_values import Seen
 from pipeline.definition.parameter_values import values
 from pipeline.deploy.plan import parsed
 from pipeline.errors import DefinitionError
 from pipeline.executions.results import SIDES, comparisons
+from pipeline.service_errors import error_code, is_absent, translated
 
 _RUNNING: Final = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")
 

@@ -12,9 +12,10 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import UsageError
-from pipeline.executions.executions import TERMINAL, execution_id, snapshot
+from pipeline.executions.execution_snapshot import TERMINAL, execution_id, snapshot
+from pipeline.service_errors import translated
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,81}")
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from pipeline.clients import Clients, error_code
+from pipeline.clients import Clients
 from pipeline.errors import FollowTimeout, ServiceError
-from pipeline.executions.executions import ExecutionSnapshot, execution_id, snapshot
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, execution_id, snapshot
+from pipeline.service_errors import error_code
 
 _PASSING: Final = ("ThrottlingException", "Throttling", "RequestLimitExceeded", "ServiceUnavailable", "InternalFailure")
 _PATIENCE: Final = 12
@@ -30,7 +31,7 @@ def follow(
 
     `timeout` and `interval` are seconds; by default there is no timeout, and the interval suits the target: on this
     machine, where asking takes CPU from the jobs, it grows from 0.1 to 0.5 s while nothing changes.
-    `all_answers` gives snapshots without a change too, for who reads logs meanwhile.
+    `all_answers` gives snapshots without a change too, so that the caller can read logs between them.
     Raises FollowTimeout, and ServiceError for what will not pass by itself.
     """
     end = None if timeout is None else monotonic() + timeout

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import results
-from pipeline.executions.executions import REJECTED, ExecutionSnapshot, snapshot
+from pipeline.executions.execution_snapshot import REJECTED, ExecutionSnapshot, snapshot
+from pipeline.service_errors import translated
 from steps.names import EVALUATE_MODEL
 
 if TYPE_CHECKING:

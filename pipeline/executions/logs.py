@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import TERMINAL, StepView
+from pipeline.executions.execution_snapshot import TERMINAL, StepView
 from pipeline.executions.follow import may_pass
+from pipeline.service_errors import error_code, translated
 
 _GROUPS: Final = {
     "ProcessingJob": "/aws/sagemaker/ProcessingJobs",

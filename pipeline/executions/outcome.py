@@ -13,7 +13,7 @@ from typing import Final
 from pipeline.clients import Clients
 from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
 from pipeline.executions import logs, results
-from pipeline.executions.executions import ExecutionSnapshot, StepView, execution_id, exit_message
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView, execution_id, exit_message
 
 _LAST_LINES: Final = 10
 _LONGEST: Final = 300

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import ExecutionSnapshot, StepView, definition_of, parameters_of
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView, definition_of, parameters_of
+from pipeline.service_errors import error_code, translated
 
 # Condition type -> the side of the threshold in words, and the test.
 SIDES: Final = {

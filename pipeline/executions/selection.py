@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.definition.check import upstream
 from pipeline.errors import UsageError, did_you_mean
-from pipeline.executions.executions import find
+from pipeline.executions.execution_snapshot import find
+from pipeline.service_errors import translated
 
 
 @dataclass(frozen=True)

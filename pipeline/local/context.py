@@ -18,9 +18,9 @@ from pipeline.local.faults import InjectedFaults
 from pipeline.local.kinds import Body
 from pipeline.local.logs import Logs
 from pipeline.local.names import ACCOUNT, DEFAULT_REGION, Arns
-from pipeline.local.other_aws.due import Due
 from pipeline.local.other_aws.events import Events
-from pipeline.local.other_aws.kept import KeptState
+from pipeline.local.other_aws.persistence import KeptState
+from pipeline.local.other_aws.schedule_runner import Due
 from pipeline.local.s3.store import Objects
 from pipeline.local.state_folder import StateFolder
 from pipeline.local.store import Store

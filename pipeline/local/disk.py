@@ -1,7 +1,7 @@
 """A disk that is full: how it shows in the many ways that files and SQLite have, and what is said of it.
 
-Each who writes lets the error through; who must answer asks here whether that was the reason, and who must write how
-something ended waits here until there is room.
+Code that writes lets the error through. Code that answers a request asks here whether a full disk was the reason, and
+code that must record how something ended waits here until there is room.
 """
 
 from __future__ import annotations

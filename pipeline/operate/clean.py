@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import api_destinations, rules, scaling
-from pipeline.clients import Clients, error_message, translated
+from pipeline import api_destinations, event_rules, scaling
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
 from pipeline.operate import schedule
+from pipeline.service_errors import error_message, translated
 
 CACHED_FOR: Final = timedelta(days=30)
 """How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
@@ -170,7 +171,7 @@ def _way_out(item: Item, stay: Sequence[Item]) -> str:
 def _remove(clients: Clients, item: Item) -> None:
     match item.kind:
         case RemainsKind.RULE:
-            rules.remove(clients.other("events"), item.address)
+            event_rules.remove(clients.other("events"), item.address)
         case RemainsKind.WEBHOOK:
             api_destinations.remove(clients.other("events"), item.address)
         case RemainsKind.SCHEDULE:

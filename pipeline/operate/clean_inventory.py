@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline import api_destinations, rules, scaling
-from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline import api_destinations, event_rules, scaling
+from pipeline.clients import Clients
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
-from pipeline.executions.executions import TERMINAL
+from pipeline.executions.execution_snapshot import TERMINAL
 from pipeline.operate import schedule
 from pipeline.operate.clean import EXECUTIONS, PROMOTED, Item, RemainsKind
+from pipeline.service_errors import error_code, is_absent, translated
 from steps.names import SCRIPT_TAG
 
 EXECUTION_TAG: Final = "sagemaker:pipeline-execution-arn"
@@ -120,7 +121,7 @@ class _Reader:
 
     def in_force(self) -> Iterator[Item]:
         """What acts by itself: rules, the webhook that they tell, schedules, autoscaling."""
-        for rule in rules.read(self.clients, self.settings.name):
+        for rule in event_rules.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.RULE, rule.name, rule.description)
         if webhook := api_destinations.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.WEBHOOK, webhook.name, "rules tell it")

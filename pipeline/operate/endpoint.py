@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import UsageError
 from pipeline.operate.clean import remove_endpoint
+from pipeline.service_errors import translated
 
 BUSY: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 _ABSENT: Final = "Could not find"

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from pipeline.api_destinations import webhook_name
 from pipeline.config.settings import Settings
-from pipeline.definition.cache_forecast import texts
+from pipeline.definition.known_values import texts
 from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
+from pipeline.event_rules import PURPOSES, rule_name
 from pipeline.operate.policy_statements import LOOKS_AT_SCALING, Names, Statement, allow, sagemaker, scaling, webhook
-from pipeline.rules import PURPOSES, rule_name
 from steps.names import COMPARE_APPROVED
 
 Document = dict[str, Any]

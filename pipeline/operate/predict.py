@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, error_message, translated
+from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
-from pipeline.operate.deployed import DeployedData, deployed_data
+from pipeline.operate.deployed_model import DeployedData, deployed_data
 from pipeline.operate.prediction_csv import Sent, cell, sent_csv, sent_names
 from pipeline.operate.prediction_json import sent_json
+from pipeline.service_errors import error_code, error_message, translated
 from pipeline.user_files import unfit
 
 _ROWS: Final = 500

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.errors import DataError
-from pipeline.operate.deployed import DeployedData
+from pipeline.operate.deployed_model import DeployedData
 
 _SHOWN: Final = 5
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from pipeline.errors import DataError
-from pipeline.operate.deployed import DeployedData
+from pipeline.operate.deployed_model import DeployedData
 from pipeline.operate.prediction_csv import Sent, cell, sent_names
 
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.results import split
 from pipeline.operate.clean import PROMOTED
+from pipeline.service_errors import error_code, is_absent, translated
 
 FROM: Final = "PromotedFrom"
 CONTENT: Final = "PromotedSha256"

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code
+from pipeline.clients import Clients
 from pipeline.config.settings import Settings, partition
 from pipeline.operate.clean import PROMOTED
+from pipeline.service_errors import error_code
 
 Document = dict[str, Any]
 

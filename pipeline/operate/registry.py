@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from pipeline import versions
-from pipeline.clients import Clients, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError, UsageError
-from pipeline.executions.executions import definition_of, parameters_of
+from pipeline.executions.execution_snapshot import definition_of, parameters_of
 from pipeline.executions.results import figures_of, read_json
+from pipeline.service_errors import is_absent, translated
 
 
 @dataclass(frozen=True)

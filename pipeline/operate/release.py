@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from pipeline.clients import Clients, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import VERSION_PARAMETER, Settings
 from pipeline.errors import ServiceError, UsageError
+from pipeline.event_rules import RELEASE, read, rule_name
 from pipeline.executions import control
-from pipeline.executions.executions import parameters_of
+from pipeline.executions.execution_snapshot import parameters_of
 from pipeline.operate import registry
 from pipeline.operate.registry import RegisteredModel
-from pipeline.rules import RELEASE, read, rule_name
+from pipeline.service_errors import is_absent, translated
 
 RELEASED_TAG: Final = "released"
 BEFORE_TAG: Final = "released-before"

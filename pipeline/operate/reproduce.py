@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.clients import Clients, error_code, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import REPRODUCE_SUFFIX, Settings
 from pipeline.definition.graph import dependencies
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions import control
-from pipeline.executions.executions import definition_of, parameters_of, snapshot
+from pipeline.executions.execution_snapshot import definition_of, parameters_of, snapshot
 from pipeline.executions.results import split
 from pipeline.operate.promotion import FROM
 from pipeline.operate.registry import RegisteredModel
+from pipeline.service_errors import error_code, is_absent, translated
 
 if TYPE_CHECKING:
     from scripts.scoring.linear_model import LinearModel

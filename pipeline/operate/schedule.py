@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zoneinfo import available_timezones
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients
 from pipeline.errors import UsageError, did_you_mean
+from pipeline.service_errors import error_code, translated
 
 GROUP: Final = "default"
 

@@ -19,7 +19,7 @@ from pipeline.definition.layout import direct
 from pipeline.definition.step_types import Placed, walk
 
 if TYPE_CHECKING:
-    from pipeline.executions.executions import ExecutionSnapshot
+    from pipeline.executions.execution_snapshot import ExecutionSnapshot
 
 _LABELS: Final = {"IfSteps": "true", "ElseSteps": "false", "ForEachBody": "each"}
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import UsageError
 from pipeline.executions.results import confusion_matrix, split
 from pipeline.report import graph, losses
 from pipeline.report.losses import LossCurve
 from pipeline.report.markdown import duration, number, remark, utc
 from pipeline.report.report import Report
+from pipeline.service_errors import translated
 
 _TEMPLATE: Final = Path(__file__).with_name("report.html")
 _LARGEST_PICTURE: Final = 2 << 20

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from pipeline.clients import Target
 from pipeline.config.settings import partition
-from pipeline.executions.executions import StepView, execution_id
+from pipeline.executions.execution_snapshot import StepView, execution_id
 from pipeline.executions.results import split
 
 _CONSOLES: Final = {

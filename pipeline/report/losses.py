@@ -14,7 +14,7 @@ from typing import Final
 
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import ExecutionSnapshot
+from pipeline.executions.execution_snapshot import ExecutionSnapshot
 from pipeline.executions.logs import lines
 
 _MARK: Final = "#metrics "

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from pipeline.executions.executions import StepView, note
+from pipeline.executions.execution_snapshot import StepView, note
 from pipeline.executions.logs import plain
 from pipeline.executions.results import confusion_matrix
 from pipeline.report import graph

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import results
-from pipeline.executions.executions import (
+from pipeline.executions.execution_snapshot import (
     ExecutionSnapshot,
     StepView,
     definition_of,
@@ -27,6 +27,7 @@ from pipeline.executions.outcome import explain
 from pipeline.operate import registry
 from pipeline.operate.registry import RegisteredModel
 from pipeline.report.links import Links
+from pipeline.service_errors import translated
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""recordIO-protobuf, the training format of SageMaker's built-in algorithms: writing it, and (`read`) reading it.
+"""recordIO-protobuf, the training format of SageMaker's built-in algorithms: writing it. `recordio_read` reads it.
 
 A frame is the magic number, a length, the record and padding to four bytes. All records of a dense table have the
 same bytes apart from the numbers themselves, so a table is written by filling the gaps of a template, and read by

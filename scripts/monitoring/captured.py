@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from scripts.endpoints.deployment import VALIDATION
+from scripts.endpoints.endpoint import VALIDATION
 from scripts.features.request_rows import Block, RowReader, columns_of
 from scripts.monitoring.answered import answer_lines
 from scripts.monitoring.drift import Values

@@ -1,4 +1,4 @@
-"""Rows in an order by chance, however many: they are dealt out to files at random, and each of these fits in memory.
+"""Rows in random order, however many: they are dealt out to files at random, and each of these fits in memory.
 
 Every order of all rows is equally likely, as if they had been shuffled at once.
 """

@@ -23,7 +23,7 @@ from pipeline import data
 from pipeline.config.settings import Settings
 from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
-from pipeline.executions import control, executions
+from pipeline.executions import control, execution_snapshot
 from pipeline.local.service import Service
 from pipeline.operate import policy, registry
 from pipeline.report.report import Report, gather
@@ -99,7 +99,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
 def ended(service: Service, arn: str) -> str:
     """The status of an execution that is over."""
     end = time.monotonic() + PATIENCE
-    while (status := status_of(service, arn)) not in executions.TERMINAL:
+    while (status := status_of(service, arn)) not in execution_snapshot.TERMINAL:
         assert time.monotonic() < end
         time.sleep(0.05)
     return status

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import api_destinations, rules
+from pipeline import api_destinations, event_rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings, load
 from pipeline.deploy.delivery import wanted_rules
@@ -43,9 +43,9 @@ def put(clients: Clients, url: str = URL) -> list[str]:
     if change:
         said.append(api_destinations.describe(change))
         api_destinations.apply(clients, change)
-    for rule in rules.plan(wanted_rules(settings()), rules.read(clients, "demo")):
-        said.append(rules.describe(rule))
-        rules.apply(clients, rule)
+    for rule in event_rules.plan(wanted_rules(settings()), event_rules.read(clients, "demo")):
+        said.append(event_rules.describe(rule))
+        event_rules.apply(clients, rule)
     return said
 
 
@@ -121,7 +121,7 @@ def told(tmp_path: Path) -> Iterator[tuple[Any, Clients]]:
         put(clients)
         yield local, clients
         for item in clients.other("events").list_rules()["Rules"]:
-            rules.remove(clients.other("events"), item["Name"])
+            event_rules.remove(clients.other("events"), item["Name"])
         api_destinations.remove(clients.other("events"), "demo-notify")
 
 
@@ -134,7 +134,7 @@ def test_on_localhost_the_console_shows_what_topic_and_webhook_are_told(told: tu
         "failureReason": 'it said "no"',
         "pipelineExecutionArn": "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo/execution/abc",
     }
-    local.service.events.emit(rules.STEP_EVENT, [detail["pipelineArn"]], detail)
+    local.service.events.emit(event_rules.STEP_EVENT, [detail["pipelineArn"]], detail)
     first, second = until(lambda: list(local.service.events.told), lambda found: len(found) == 2)
     text = 'demo: step TrainModel failed: it said "no" Look: pipeline report ' + detail["pipelineExecutionArn"]
     assert (first.to, first.text) == ("people", f"{text} --env dev")

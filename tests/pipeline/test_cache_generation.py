@@ -15,7 +15,7 @@ from pipeline.config.settings import Settings
 from pipeline.deploy import apply, history
 from pipeline.deploy.forecast import forecast
 from pipeline.deploy.plan import GENERATION, generation
-from pipeline.executions.executions import snapshot
+from pipeline.executions.execution_snapshot import snapshot
 from pipeline.executions.outcome import explain
 from pipeline.operate import clean
 from pipeline.operate.clean_inventory import inventory

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError, WaiterError
 
-from pipeline.clients import connect, translated
+from pipeline.clients import connect
 from pipeline.errors import ServiceError, SettingsError
+from pipeline.service_errors import translated
 
 
 def refused(code: str, message: str, operation: str = "StartPipelineExecution", **more: str) -> ServiceError:

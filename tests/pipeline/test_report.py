@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.clients import Clients, Target
 from pipeline.errors import UsageError
-from pipeline.executions.executions import StepView
+from pipeline.executions.execution_snapshot import StepView
 from pipeline.operate import registry
 from pipeline.report.html import html, pictures, write
 from pipeline.report.links import Links

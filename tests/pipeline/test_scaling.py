@@ -13,7 +13,7 @@ from pipeline.config.settings import Settings
 from pipeline.errors import ServiceError
 from pipeline.operate import policy
 from pipeline.operate.clean import remove_endpoint
-from scripts.endpoints.deployment import Deployment
+from scripts.endpoints.endpoint import Deployment
 from scripts.endpoints.scaling import POLICY, RETAINED, SERVICE, Scaling, kept, put, read, remove
 from tests.support.authorization import allows
 from tests.support.calls import Calls, Refusal, recording, refused

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from pipeline.local import api, durable
 from pipeline.local.context import AccessKey, Configuration
-from pipeline.local.other_aws import kept, models
+from pipeline.local.front import Front
+from pipeline.local.other_aws import models, persistence
 from pipeline.local.process.discover import RunningService
-from pipeline.local.server import Front
 from pipeline.local.service import Service
 from pipeline.local.state_folder import StateFolder
 from tests.support.responses import problems
@@ -126,7 +126,7 @@ def local_service(tmp_path: Path, *, port: int = 0, hold: bool = False, **config
 
 def _forget(settings: Configuration) -> None:
     """Take out of moto, whose state is this process's, what a service keeps: the next one has a folder of its own."""
-    for package, _ in kept.TABLES.values():
+    for package, _ in persistence.TABLES.values():
         if f"moto.{package}.models" in sys.modules:
             models.backend(package, settings.account, settings.region).reset()
 

@@ -17,7 +17,7 @@ from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException
 from pipeline.local.kinds import TRIAL_COMPONENT, Body, ExecutionRecord
-from pipeline.local.patient_calls import patiently
+from pipeline.local.retried_calls import patiently
 
 PARITY: Final = (
     Row(

@@ -8,7 +8,7 @@ from pipeline.definition.expressions import EvaluationError, evaluate
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, StepChanges
-from pipeline.local.patient_calls import patiently
+from pipeline.local.retried_calls import patiently
 
 _ENTITIES: Final = (("Actions", "Action"), ("Artifacts", "Artifact"), ("Contexts", "Context"))
 

@@ -22,7 +22,7 @@ from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import ENDPOINT_CONFIG, MODEL_PACKAGE, TUNING_JOB, Body, StepChanges
-from pipeline.local.patient_calls import patiently
+from pipeline.local.retried_calls import patiently
 
 PARITY: Final = (
     Row(

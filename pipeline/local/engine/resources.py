@@ -22,7 +22,7 @@ from pipeline.local.kinds import (
     Body,
     Kind,
 )
-from pipeline.local.patient_calls import patiently
+from pipeline.local.retried_calls import patiently
 
 
 @dataclass(frozen=True)

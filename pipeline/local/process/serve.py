@@ -27,7 +27,7 @@ from pipeline.local.process.discover import CONSOLE_NOTE, RunningService, runnin
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 if TYPE_CHECKING:
-    from pipeline.local.server import Front
+    from pipeline.local.front import Front
     from pipeline.local.service import Service
 
 _OPEN_FILES: Final = 8192
@@ -128,8 +128,8 @@ def _assembled(folder: StateFolder, identity: Identity, options: Options) -> tup
     from pipeline.local.context import AccessKey, Configuration
     from pipeline.local.engine import lambdas
     from pipeline.local.faults import InjectedFaults
+    from pipeline.local.front import Front
     from pipeline.local.images import parse, register
-    from pipeline.local.server import Front
     from pipeline.local.service import Service
 
     for text in options.images:

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from pipeline.cli.progress import show
 from pipeline.clients import Clients
-from pipeline.executions import executions
-from pipeline.executions.executions import ExecutionSnapshot, StepView, note
+from pipeline.executions import execution_snapshot
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView, note
 from pipeline.executions.follow import follow
 from pipeline.executions.logs import JobLogs, plain
 from tests.support.calls import refusing
@@ -38,7 +38,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 
 
 def step(name: str, status: str, seconds: float = 1.0, **more: object) -> StepView:
-    ended = NOON + timedelta(seconds=seconds) if status in executions.TERMINAL else None
+    ended = NOON + timedelta(seconds=seconds) if status in execution_snapshot.TERMINAL else None
     return StepView(name, status, NOON, ended, **more)  # type: ignore[arg-type]
 
 

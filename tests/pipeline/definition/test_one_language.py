@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition import cache_key, loops
-from pipeline.definition.cache_forecast import Seen, unknowns
 from pipeline.definition.check import errors, upstream
 from pipeline.definition.expressions import evaluate
 from pipeline.definition.graph import in_order
+from pipeline.definition.known_values import Seen, unknowns
 from pipeline.definition.paths import Part, lookup
 from pipeline.local.engine.graph import Decision, ExecutionGraph, StepNode
 from pipeline.local.engine.parameters import resolve

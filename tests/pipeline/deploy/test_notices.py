@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from pipeline import rules
+from pipeline import event_rules
 from pipeline.config.settings import Settings, load
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
@@ -81,12 +81,12 @@ def test_messages_are_short_name_no_path_that_they_lack_and_say_what_to_type() -
 def test_eventbridge_takes_the_rules_and_gives_them_back_whole() -> None:
     with aws_alone() as clients:
         wanted = wanted_rules(SETTINGS)
-        for change in rules.plan(wanted, ()):
-            rules.apply(clients, change)
-        assert rules.plan(wanted, rules.read(clients, "demo")) == ()
-        gone = rules.plan(wanted_rules(Settings(name="demo", release=False)), rules.read(clients, "demo"))
+        for change in event_rules.plan(wanted, ()):
+            event_rules.apply(clients, change)
+        assert event_rules.plan(wanted, event_rules.read(clients, "demo")) == ()
+        gone = event_rules.plan(wanted_rules(Settings(name="demo", release=False)), event_rules.read(clients, "demo"))
         for change in gone:
-            rules.apply(clients, change)
+            event_rules.apply(clients, change)
         assert clients.other("events").list_rules()["Rules"] == []
 
 

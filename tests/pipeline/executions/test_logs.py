@@ -12,7 +12,7 @@ import pytest
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import logs
-from pipeline.executions.executions import StepView, snapshot, step_of
+from pipeline.executions.execution_snapshot import StepView, snapshot, step_of
 from tests.support.calls import refusing
 from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import create, run, start, work

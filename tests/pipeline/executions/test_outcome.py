@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.clients import Clients
 from pipeline.errors import ExecutionStopped, GateRejected, StepFailed
-from pipeline.executions.executions import snapshot
+from pipeline.executions.execution_snapshot import snapshot
 from pipeline.executions.outcome import explain
 from tests.support.calls import refusing
 from tests.support.clients import clients_of

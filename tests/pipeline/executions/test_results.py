@@ -11,7 +11,7 @@ import pytest
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
 from pipeline.executions import results
-from pipeline.executions.executions import ExecutionSnapshot, snapshot
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, snapshot
 from tests.support.clients import aws_alone, clients_of
 from tests.support.definitions import CASES, definition
 from tests.support.evaluated import BUCKET, evaluated

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.hosting.traffic import NAMESPACE, VALUES, Observed
+from pipeline.local.containers.hosting.endpoint_metrics import NAMESPACE, VALUES, Observed
 
 PARITY: Final = (
     Row(

@@ -21,6 +21,7 @@ from pipeline.local.containers.hosting import capture
 from pipeline.local.containers.hosting.alarms import Alarms
 from pipeline.local.containers.hosting.capture import Capture
 from pipeline.local.containers.hosting.connection import ContainerAnswer
+from pipeline.local.containers.hosting.endpoint_metrics import Traffic
 from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
@@ -28,7 +29,6 @@ from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, S
 from pipeline.local.containers.hosting.served import Served
 from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
 from pipeline.local.containers.hosting.switchboard import Green, Switchboard
-from pipeline.local.containers.hosting.traffic import Traffic
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError

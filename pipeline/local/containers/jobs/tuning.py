@@ -1,4 +1,4 @@
-"""A hyperparameter tuning job: training jobs with hyperparameters from the ranges, so many at once, the best one told.
+"""A hyperparameter tuning job: training jobs with values from the ranges, a few at a time, and the best of them.
 
 Candidates are drawn at random (or are all combinations, for Grid) from the ranges, by the seed of the request, so a
 request with a seed tries the same ones each time.
@@ -18,7 +18,7 @@ from pipeline.local.containers.jobs.job import TERMINAL, RunningJob
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob
-from pipeline.local.patient_calls import patiently
+from pipeline.local.retried_calls import patiently
 
 DEFAULT_RUNTIME: Final = 30 * 86_400
 _NONE_SUCCEEDED: Final = (

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.hosting.alarms import Alarms, judge, metric_of
-from pipeline.local.containers.hosting.traffic import Observed, Traffic
+from pipeline.local.containers.hosting.endpoint_metrics import Observed, Traffic
 
 
 def alarm(**given: Any) -> Any:
@@ -96,7 +96,7 @@ def test_metrics_that_nobody_asks_for_are_kept_for_a_bounded_time_and_none_is_lo
             one["StatisticValues"]["Sum"] for one in data if one["MetricName"] == "Invocations"
         )
     )
-    monkeypatch.setattr("pipeline.local.containers.hosting.traffic.PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.local.containers.hosting.endpoint_metrics.PERIOD_SECONDS", 0.0)
     traffic = Traffic(lambda: backend)
     for _ in range(2000):
         traffic.record("e", "c", "v", 200, 0.1)
@@ -111,7 +111,7 @@ def test_a_request_is_answered_though_its_metrics_cannot_be_published(
     def broken() -> None:
         raise ImportError("no moto")
 
-    monkeypatch.setattr("pipeline.local.containers.hosting.traffic.PERIOD_SECONDS", 0.0)
+    monkeypatch.setattr("pipeline.local.containers.hosting.endpoint_metrics.PERIOD_SECONDS", 0.0)
     traffic = Traffic(broken)
     for _ in range(1500):
         traffic.record("e", "c", "v", 200, 0.1)

@@ -134,7 +134,7 @@ def _started(clients: Clients, settings: Settings, which: str, past: Sequence[Pa
 
     Nothing where the latest is asked for and there is none. Raises UsageError for an execution that there is not.
     """
-    from pipeline.executions.executions import find, parameters_of
+    from pipeline.executions.execution_snapshot import find, parameters_of
 
     if which == "latest":
         given = past[0].parameters if past else {}

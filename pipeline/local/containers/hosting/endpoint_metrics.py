@@ -1,7 +1,7 @@
 """What the endpoints' real requests measured: CloudWatch's metrics of the namespace AWS/SageMaker.
 
-Each request adds to the sums of its period, and moto's CloudWatch gets the periods when somebody asks it: to load it
-for nobody costs half a second. While a rollout is watched its single values are kept too, which alarms look at.
+Each request adds to the sums of its period, and moto's CloudWatch gets the periods when somebody asks it: loading it
+takes half a second. While a rollout is watched its single values are kept too, which alarms look at.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.other_aws.kept import SET_ASIDE, STATE, KeptState
+from pipeline.local.other_aws.persistence import SET_ASIDE, STATE, KeptState
 from pipeline.local.process.discover import RunningService
 from pipeline.local.store import Store
 from tests.pipeline.local.other_aws.test_events import FAILING

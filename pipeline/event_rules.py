@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from pipeline.clients import Clients, error_code, translated
+from pipeline.clients import Clients
 from pipeline.config.watch import Watch
 from pipeline.errors import ServiceError
+from pipeline.service_errors import error_code, translated
 from steps.names import REPORT_DRIFT
 
 SOURCE: Final = "aws.sagemaker"

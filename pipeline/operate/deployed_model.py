@@ -12,8 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.executions.results import split
+from pipeline.service_errors import translated
 
 _NAMELESS: Final = re.compile(r"feature \d+")
 _LABEL: Final = re.compile(r"^(?:'(?P<name>.*)' )?\(column (?P<place>\d+) of (?P<fields>\d+)")

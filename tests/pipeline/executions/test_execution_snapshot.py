@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
-from pipeline.executions import executions, listing, telling
+from pipeline.executions import execution_snapshot, follow_notes, listing
 from pipeline.executions.control import start, stop
-from pipeline.executions.executions import ExecutionSnapshot, StepView
+from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView
 from pipeline.executions.follow import follow
 from pipeline.executions.outcome import verdict
 from pipeline.local.faults import InjectedFaults
@@ -164,7 +164,7 @@ def test_a_step_that_waits_for_instances_says_so_while_it_waits(tmp_path: Path) 
         arn = start(clients, "demo", {})
         said: list[str] = []
         moments = follow(clients, arn, sleep=time.sleep, monotonic=time.monotonic, all_answers=True)
-        told = telling.telling_retries(clients, moments, said.append, monotonic=time.monotonic, interval=0.01)
+        told = follow_notes.telling_retries(clients, moments, said.append, monotonic=time.monotonic, interval=0.01)
         assert any(said or snapshot.done for snapshot in told)
         assert said == [
             "Work waits for its next attempt: CapacityError: Unable to provision requested ML compute capacity. "
@@ -186,25 +186,25 @@ def clients(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Clients]
 
 def test_an_execution_is_found_by_its_arn_its_id_or_the_beginning_of_it(clients: Clients) -> None:
     arn = start(clients, "demo", {"Reason": "y"}, name="by-hand")
-    identity = executions.execution_id(arn)
+    identity = execution_snapshot.execution_id(arn)
     for which in (arn, identity, identity[:6], ""):
-        assert executions.find(clients, "demo", which) == arn
+        assert execution_snapshot.find(clients, "demo", which) == arn
     # Moto lists no steps.
     lacking = recording(clients.sagemaker, "ListPipelineExecutionSteps", {"PipelineExecutionSteps": []})
     with nullcontext() if clients.target.local else lacking:
         (found,) = listing.latest(clients, "demo", 5)
     assert (found.arn, found.name) == (arn, "by-hand")
-    assert executions.definition_of(clients, arn)["Steps"][0]["Name"] == "Stop"
+    assert execution_snapshot.definition_of(clients, arn)["Steps"][0]["Name"] == "Stop"
 
 
 def test_a_pipeline_that_never_ran_has_no_execution(clients: Clients) -> None:
     assert listing.latest(clients, "demo", 5) == ()
     with pytest.raises(UsageError, match="demo has no execution"):
-        executions.find(clients, "demo")
+        execution_snapshot.find(clients, "demo")
 
 
 def test_a_beginning_that_fits_several_is_refused(clients: Clients) -> None:
     arns = [start(clients, "demo", {}) for _ in range(40)]
     beginning = next(letter for letter in {arn[-12] for arn in arns} if sum(arn[-12] == letter for arn in arns) > 1)
     with pytest.raises(UsageError, match="fits"):
-        executions.find(clients, "demo", beginning)
+        execution_snapshot.find(clients, "demo", beginning)

@@ -19,7 +19,7 @@ from pipeline.limits import Row
 from pipeline.local.clock import Clock
 from pipeline.local.kinds import Body, Kind
 from pipeline.local.other_aws import events, models
-from pipeline.local.other_aws.kept import KeptState
+from pipeline.local.other_aws.persistence import KeptState
 from pipeline.local.other_aws.schedule_expressions import At, Expression, Rate, parse
 from pipeline.local.store import Store
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from pipeline.clients import Clients, translated
+from pipeline.clients import Clients
 from pipeline.errors import ServiceError
-from pipeline.executions.executions import TERMINAL, ExecutionSnapshot, StepView, exit_message
+from pipeline.executions.execution_snapshot import TERMINAL, ExecutionSnapshot, StepView, exit_message
+from pipeline.service_errors import translated
 
 
 def telling(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.clock import Clock
-from pipeline.local.other_aws import due
+from pipeline.local.other_aws import schedule_runner
 from tests.pipeline.local.other_aws.test_events import FAILING
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.waiting import until
@@ -37,7 +37,7 @@ def clock() -> Turned:
 
 @pytest.fixture
 def local(tmp_path: Path, clock: Turned, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalService]:
-    monkeypatch.setattr(due, "_PAUSE", 0.01)
+    monkeypatch.setattr(schedule_runner, "_PAUSE", 0.01)
     with local_service(tmp_path, clock=clock) as running:
         running.sagemaker.create_pipeline(
             PipelineName="demo", PipelineDefinition=FAILING, RoleArn=ROLE, ClientRequestToken="x" * 32

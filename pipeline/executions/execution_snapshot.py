@@ -1,6 +1,6 @@
-"""Executions: found and listed, with their steps, by boto3 against AWS or localhost alike.
+"""An execution and its steps as the service describes them at one moment, as plain data; and how one is found.
 
-An execution is seen as an `ExecutionSnapshot`: what the service answers at one moment, as plain data.
+The same boto3 calls work against AWS and localhost.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.clients import Clients, is_absent, translated
+from pipeline.clients import Clients
 from pipeline.config.settings import RELEASE_SUFFIX, WATCH_SUFFIX
 from pipeline.errors import UsageError, did_you_mean
+from pipeline.service_errors import is_absent, translated
 from pipeline.terminal import visible
 
 if TYPE_CHECKING:
