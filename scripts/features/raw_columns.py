@@ -97,7 +97,7 @@ class RawStream:
 
     def rows(self, texts: Collection[str]) -> Iterator[RawRows]:
         """Blocks of rows. Raises `IsTextError` for texts in a column that is not among `texts`."""
-        for chunk in _blocks(self.chunks(texts), max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // len(self.names))):
+        for chunk in _blocks(self.chunks(texts), _block_rows(len(self.names))):
             if self.names != tuple(chunk.columns):
                 raise ScriptError(_differs(self.file, self.names, tuple(chunk.columns)))
             found = {name: _column(cells, name in texts) for name, cells in chunk.columns.items()}
@@ -161,10 +161,13 @@ def _columnar_streams(source: Found, label_column: str, columns: str) -> list[Ra
 def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> RawStream:
     of = (path, source.place, source.kind, label_column, columns)
     table = columnar_head(*of)
+    size = _block_rows(len(table.columns))
 
     def chunks(_: Collection[str]) -> Iterator[RawChunk]:
         for batch in read_batches(*of):
-            yield RawChunk({name: _arrow_cells(column) for name, column in batch.features.items()}, batch.labels)
+            for start in range(0, len(batch.labels), size):  # a text takes more here than it does in Arrow
+                part = {name: _arrow_cells(column.slice(start, size)) for name, column in batch.features.items()}
+                yield RawChunk(part, batch.labels[start : start + size])
 
     return RawStream(source.key(path), split, path.name, "row", 1, table.label, table.columns, chunks)
 
@@ -184,6 +187,10 @@ def _of_numbers(stream: Stream) -> RawStream:
     return RawStream(
         stream.key, stream.split, table.file, table.unit, table.first, table.label, names, chunks, problems
     )
+
+
+def _block_rows(columns: int) -> int:
+    return max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // columns)
 
 
 def _blocks(chunks: Iterator[RawChunk], size: int) -> Iterator[RawChunk]:

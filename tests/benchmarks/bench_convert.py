@@ -1,7 +1,8 @@
-"""InspectData and ConvertData on a table of 50 columns: seconds and peak memory as rows and instances grow.
+"""InspectData and ConvertData on a table of 50 numbers, and on one of 30 mixed columns with `features=table`: seconds
+and peak memory as rows and instances grow.
 
-Run as `python tests/benchmarks/bench_convert.py [--rows N ...] [--instances N ...]`. The data lie in eight CSV files,
-which are dealt out to instances as S3's keys are; each instance is a process, and all run at once.
+Run as `python tests/benchmarks/bench_convert.py [--rows N ...] [--mixed N ...] [--instances N ...]`. The data lie in
+eight CSV files, which are dealt out to instances as S3's keys are; each instance is a process, and all run at once.
 """
 
 from __future__ import annotations
@@ -18,10 +19,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support.mixed_table import write_mixed
+
 ROOT = Path(__file__).parents[2]
 COLUMNS = 50
 FILES = 8
 _CHUNK = 50_000
+_NUMBERS = ["--task", "binary_classifier"]
+_MIXED = [*_NUMBERS, "--positive-class", "yes", "--label-column", "churn", "--features", "table"]
 
 
 def write_table(folder: Path, rows: int) -> int:
@@ -58,7 +63,7 @@ def together(commands: Sequence[Sequence[str]]) -> tuple[float, float, float]:
     return time.perf_counter() - start, worked, peak / 1024
 
 
-def instances_of(folder: Path, data: Path, count: int) -> list[list[str]]:
+def instances_of(folder: Path, data: Path, count: int, more: Sequence[str]) -> list[list[str]]:
     """What each of so many instances runs, with its share of the files linked into a folder of its own."""
     hosts = [f"algo-{number + 1}" for number in range(count)]
     commands = []
@@ -70,30 +75,34 @@ def instances_of(folder: Path, data: Path, count: int) -> list[list[str]]:
         (own / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
         given = {"data": own / "data", "output": own / "out", "baseline": folder / "baseline"}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        words += ["--resources", str(own / "resources.json"), "--task", "binary_classifier"]
-        commands.append(["scripts.convert", *words])
+        commands.append(["scripts.convert", *words, "--resources", str(own / "resources.json"), *more])
     return commands
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, nargs="+", default=[50_000, 200_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[50_000, 200_000])
+    parser.add_argument("--mixed", type=int, nargs="*", default=[50_000])
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    print(f"{'rows':>12} {'MB':>6}  {'script':<14} {'instances':>9} {'seconds':>8} {'CPU':>8} {'peak MB':>8}")
-    for rows in options.rows:
-        with tempfile.TemporaryDirectory() as name:
-            folder = Path(name)
-            size = write_table(folder / "data", rows) / 1e6
-            words = ["scripts.inspect_data", "--data", str(folder / "data"), "--output", str(folder / "baseline")]
-            _show(rows, size, "inspect_data", 1, *together([words]))
-            for count in options.instances:
-                _show(rows, size, "convert", count, *together(instances_of(folder, folder / "data", count)))
+    head = f"{'rows':>12} {'columns':>8} {'MB':>6}  {'script':<14} {'instances':>9}"
+    print(f"{head} {'seconds':>8} {'CPU':>8} {'peak MB':>8}")
+    for kind, write, counts, more in (
+        ("numbers", write_table, options.rows, _NUMBERS),
+        ("mixed", write_mixed, options.mixed, _MIXED),
+    ):
+        for rows in counts:
+            with tempfile.TemporaryDirectory() as name:
+                folder = Path(name)
+                what = f"{rows:>12,} {kind:>8} {write(folder / 'data', rows) / 1e6:>6.0f}"
+                words = ["--data", str(folder / "data"), "--output", str(folder / "baseline"), *more]
+                _show(what, "inspect_data", 1, *together([["scripts.inspect_data", *words]]))
+                for count in options.instances:
+                    _show(what, "convert", count, *together(instances_of(folder, folder / "data", count, more)))
 
 
-def _show(rows: int, size: float, script: str, count: int, seconds: float, worked: float, peak: float) -> None:
-    found = f"{seconds:>8.1f} {worked:>8.1f} {peak:>8.0f}"
-    print(f"{rows:>12,} {size:>6.0f}  {script:<14} {count:>9} {found}", flush=True)
+def _show(what: str, script: str, count: int, seconds: float, worked: float, peak: float) -> None:
+    print(f"{what}  {script:<14} {count:>9} {seconds:>8.1f} {worked:>8.1f} {peak:>8.0f}", flush=True)
 
 
 if __name__ == "__main__":
