@@ -19,10 +19,11 @@ from scripts.features.treatment import fit, treated_streams
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import AUTO, HEADERS
 from scripts.formats.files import is_empty
+from scripts.formats.sparse import SPARSE
 from scripts.formats.streams import streams
 from scripts.profiling.problems import told
 from scripts.profiling.schema import read_schema
-from scripts.profiling.survey import NUMERIC, TABLE, survey
+from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
 from scripts.splitting.conversion import Share, convert_rows
 from scripts.splitting.plan import Plan
 from scripts.splitting.targets import TASKS
@@ -59,7 +60,7 @@ def convert(
         featurizer = read_fit(baseline) if baseline else fit(raw, found, Plan.of(found, seed=seed, task=task), output)
         source = treated_streams(raw, featurizer, found.texts)
     else:
-        source = [] if idle else streams(data, *chosen)
+        source = [] if idle else streams(data, *chosen, sparse=features == SPARSE, form=found.form)
     return convert_rows(
         source,
         output,
@@ -81,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
     parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
     parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
-    parser.add_argument("--features", choices=(NUMERIC, TABLE), default=NUMERIC, help="table: fill, encode, take apart")
+    parser.add_argument("--features", choices=(NUMERIC, TABLE, SPARSE), default=NUMERIC, help=FEATURES)
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order of train")
     parser.add_argument("--baseline", type=Path, help="folder of schema.json; else the data are looked at first")
     parser.add_argument("--resources", type=Path, help="resourceconfig.json: which instance of how many this is")

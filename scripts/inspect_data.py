@@ -19,12 +19,13 @@ from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import AUTO, HEADERS
+from scripts.formats.sparse import SPARSE
 from scripts.outputs import Outputs
 from scripts.profiling.baseline import constraints, statistics
 from scripts.profiling.fitness import Purpose
 from scripts.profiling.problems import told
 from scripts.profiling.schema import FILE, schema
-from scripts.profiling.survey import NUMERIC, TABLE, survey
+from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
 from scripts.profiling.surveyed import Survey
 from scripts.splitting.plan import Plan
 from scripts.splitting.targets import TASKS
@@ -65,7 +66,7 @@ def inspect_data(
 def said(found: Survey) -> str:
     """Rows, columns and label in one line."""
     rows = ", ".join(f"{split} {count}" if len(found.rows) > 1 else f"{count}" for split, count in found.rows.items())
-    width = len(found.columns)
+    width = found.width
     label = f"{len(found.classes)} classes" if found.classes else "an amount"
     return f"{rows} rows of {width} column{'s' * (width != 1)} and a label, {label}; nothing to mend"
 
@@ -79,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
     parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
     parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
-    parser.add_argument("--features", choices=(NUMERIC, TABLE), default=NUMERIC, help="table: with a treatment")
+    parser.add_argument("--features", choices=(NUMERIC, TABLE, SPARSE), default=NUMERIC, help=FEATURES)
     parser.add_argument("--seed", type=int, default=0, help="of the sample that shows how values spread")
     parser.add_argument("--message", type=Path, help="file for the exit message")
     options = parser.parse_args(argv)

@@ -33,10 +33,10 @@ from scripts.scoring.predictions import (
     Answers,
     aligned,
     class_count,
-    feature_lines,
     parse_answers,
     read_answers,
     read_labels,
+    sent_rows,
 )
 from scripts.splitting.classes import read_classes, shown_names
 from scripts.splitting.targets import REGRESSOR, TASKS
@@ -163,11 +163,12 @@ def ask(deployment: Deployment, features: Path, *, rows: Rows, there: int, batch
     """One record, then these rows of those that are there. Raises `ScriptError` for a refusal, and too few answers."""
     parts: list[Answers] = []
     seconds: list[float] = []
-    requests = batches_of(_picked(feature_lines(features), rows, there), len(rows), batches)
+    content_type, held = sent_rows(features)
+    requests = batches_of(_picked(held, rows, there), len(rows), batches)
     first = next(requests)
     for place, lines in _numbered(first, requests):
         started = time.perf_counter()
-        reply = deployment.invoke(b"\n".join(lines) + b"\n", place)
+        reply = deployment.invoke(b"".join(lines), place, content_type)
         seconds.append(time.perf_counter() - started)
         answers = parse_answers(reply, task, f"the answer to {place}")
         if len(answers) != len(lines):
@@ -187,11 +188,11 @@ def batches_of(lines: Iterator[bytes], rows: int, batches: int) -> Iterator[list
     batch: list[bytes] = []
     size = done = 0
     for line in lines:
-        if batch and size + len(line) + 1 > _MOST_BYTES:
+        if batch and size + len(line) > _MOST_BYTES:
             yield batch
             batch, size = [], 0
         batch.append(line)
-        size += len(line) + 1
+        size += len(line)
         done += 1
         if done == ends[0]:
             yield batch

@@ -11,6 +11,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import names, policies
 from steps.context import Context
+from steps.names import NUMERIC, TABLE
 from steps.script_job import MESSAGE, RESOURCES, Job, input_folder, step_arguments
 
 NAME: Final = names.CONVERT_DATA
@@ -29,14 +30,14 @@ def convert(
     header: Any,
     columns: Any,
     seed: Any,
-    table: bool,
+    features: str,
     cache_generation: Any,
     instance_type: Any,
     instance_count: Any,
     baseline: Any,
     parts: Any,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment.
+    """The step; `positive_class` is None for a task that has none, `features` is the setting.
 
     `baseline` is the S3 prefix of what InspectData saw and fitted. An instance makes so many `parts` of train.
     """
@@ -52,14 +53,14 @@ def convert(
             ("csv-header", header),
             ("columns", columns),
             ("seed", seed),
-            *([("features", "table")] if table else []),
+            *([("features", features)] if features != NUMERIC else []),
             ("baseline", input_folder("baseline")),
             ("resources", RESOURCES),
             ("parts", parts),
             ("message", MESSAGE),
         ],
         inputs={"data": data, "baseline": baseline},
-        outputs=[*OUTPUTS, FEATURIZER] if table else OUTPUTS,
+        outputs=[*OUTPUTS, FEATURIZER] if features == TABLE else OUTPUTS,
         # All that follows reads what this step wrote, so that its cache key decides for the whole pipeline.
         environment={"CACHE_GENERATION": cache_generation},
         max_runtime_seconds=2 * 3600,

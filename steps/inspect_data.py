@@ -11,6 +11,7 @@ from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
 from steps.context import Context
+from steps.names import NUMERIC
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
 
 NAME: Final = "InspectData"
@@ -28,11 +29,11 @@ def inspect_data(
     header: Any,
     columns: Any,
     seed: Any,
-    table: bool,
+    features: str,
     cache_generation: Any,
     instance_type: Any,
 ) -> ProcessingStep:
-    """The step; `positive_class` is None for a task that has none, `table` says that columns get a treatment."""
+    """The step; `positive_class` is None for a task that has none, `features` is the setting."""
     job = Job(
         step=NAME,
         script="inspect_data",
@@ -45,7 +46,7 @@ def inspect_data(
             ("csv-header", header),
             ("columns", columns),
             ("seed", seed),
-            *([("features", "table")] if table else []),
+            *([("features", features)] if features != NUMERIC else []),
             ("message", MESSAGE),
         ],
         inputs={"data": data},

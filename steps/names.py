@@ -1,4 +1,5 @@
-"""The names that others look for: of steps, which rules match and policies, reports and the follow view read; of a tag.
+"""The names that others look for: of steps, which rules match and policies, reports and the follow view read; of a tag;
+of what rows are.
 
 Nothing of the SDK is imported here, so that who only wants a name need not wait for it.
 """
@@ -17,3 +18,9 @@ REPORT_DRIFT: Final = "ReportDrift"
 
 SCRIPT_TAG: Final = "pipeline-execution"
 """The tag by which `clean` knows what a script made: SageMaker marks only what a step of its own makes."""
+
+NUMERIC: Final = "numeric"
+TABLE: Final = "table"
+SPARSE: Final = "sparse"
+"""What rows are, by the setting `features`."""
+RECORDIO: Final = "application/x-recordio-protobuf"

@@ -12,21 +12,27 @@ from sagemaker.mlops.workflow.steps import TransformStep
 
 from steps import names, policies
 from steps.context import Context
+from steps.names import NUMERIC, RECORDIO, SPARSE
 
 NAME: Final = names.PREDICT_TEST
 
 
 def predict(
-    context: Context, *, model_name: Any, features: Any, raw: bool, instance_type: Any, instance_count: Any
+    context: Context, *, model_name: Any, features: Any, rows: str, instance_type: Any, instance_count: Any
 ) -> TransformStep:
-    """The step: one line of JSON for each line of the features' CSV, in its order; `raw` rows are treated first."""
+    """The step: one line of JSON for each row of the features, in their order.
+
+    `rows` is the setting `features`: those of a table are raw and treated first, sparse ones are no CSV.
+    """
+    content_type, split_type = (RECORDIO, "RecordIO") if rows == SPARSE else ("text/csv", "Line")
     transformer = Transformer(
         model_name=model_name,
         instance_type=instance_type,
         instance_count=1,
         strategy="MultiRecord",
-        # A raw row becomes several times as large before it comes to linear-learner, which takes 6 MB at a time.
-        max_payload=1 if raw else None,
+        # A raw row becomes several times as large before it comes to linear-learner, which takes 6 MB at a time; so
+        # does a sparse one, if the container makes it dense.
+        max_payload=None if rows == NUMERIC else 1,
         assemble_with="Line",
         accept="application/jsonlines",
         output_path=context.output(NAME, "predictions"),
@@ -39,7 +45,7 @@ def predict(
     return _CountedTransformStep(
         instance_count,
         name=NAME,
-        step_args=transformer.transform(data=features, content_type="text/csv", split_type="Line"),
+        step_args=transformer.transform(data=features, content_type=content_type, split_type=split_type),
         display_name="Predict test set",
         description="Batch predictions for the test set, made by the container that will serve the model.",
         cache_config=policies.CACHED,

@@ -45,7 +45,7 @@ def build_training(settings: Settings, session: PipelineSession, *, code: Mappin
         "header": p["CsvHeader"],
         "columns": p["Features"],
         "seed": p["SplitSeed"].to_string(),
-        "table": table,
+        "features": settings.features,
         "cache_generation": p["CacheGeneration"].to_string(),
     }
     script = {"instance_type": p["ProcessingInstanceType"]}
@@ -74,7 +74,7 @@ def build_training(settings: Settings, session: PipelineSession, *, code: Mappin
         context,
         model_name=model.properties.ModelName,
         features=output_uri(converted, "features"),
-        raw=table,
+        rows=settings.features,
         instance_type=p["TransformInstanceType"],
         instance_count=p["TransformInstanceCount"],
     )

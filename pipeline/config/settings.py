@@ -49,8 +49,11 @@ class Settings(BaseSettings):
     environment: Annotated[Name, Field(description="The environment: dev, staging, prod or one of yours.")] = "dev"
     task: Annotated[Task, Field(description="What is learnt: binary, multiclass or regression.")] = Task.BINARY
     features: Annotated[
-        Literal["numeric", "table"],
-        Field(description="What columns may be: numeric for numbers alone, table for categories, dates and gaps too."),
+        Literal["numeric", "table", "sparse"],
+        Field(
+            description="What columns may be: numeric for numbers alone, table for categories, dates and gaps too; "
+            "sparse leaves out zeros, of libsvm files and SciPy's sparse .npz, on the whole way."
+        ),
     ] = "numeric"
     region: Annotated[Region, Field(description="The AWS region.")] = "us-east-1"
     account: Annotated[Account, Field(description="The AWS account, 12 digits.")] = LOCAL_ACCOUNT

@@ -70,12 +70,12 @@ class Deployment:
         self._sleep = sleep
         self._scaling, self._scales = scaling
 
-    def invoke(self, body: bytes, what: str) -> bytes:
-        """The endpoint's JSON Lines for CSV rows; a `ScriptError` names `what` was refused."""
+    def invoke(self, body: bytes, what: str, content_type: str) -> bytes:
+        """The endpoint's JSON Lines for some rows; a `ScriptError` names `what` was refused."""
         with reason_of(f"endpoint {self.name}: {what} was not answered"):
             response = self._runtime.invoke_endpoint(
                 EndpointName=self.name,
-                ContentType="text/csv",
+                ContentType=content_type,
                 Accept="application/jsonlines",
                 InferenceId=VALIDATION,
                 Body=body,

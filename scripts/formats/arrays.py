@@ -13,9 +13,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.formats.csv_head import AUTO
 from scripts.formats.files import opened
-from scripts.formats.sparse import read_sparse_npz
 from scripts.formats.tables import Table, checked
 
 _SPLITS: Final = {
@@ -44,17 +42,11 @@ _PAIRS: Final = {2: ("all",), 4: ("train", "test"), 6: ("train", "validation", "
 Place = tuple[str, str]
 
 
-def read_npz(path: Path, label_column: str = AUTO) -> dict[str, list[Table]]:
-    """Arrays `x` and `y`, or `x_train`, `train_images`, ..., or pairs without names, or a sparse matrix."""
+def read_npz(path: Path) -> dict[str, list[Table]]:
+    """Arrays `x` and `y`, or `x_train`, `train_images`, ..., or pairs without names."""
     arrays: dict[Place, Any] = {}
     names: dict[Place, str] = {}
     with opened(path) as stream, _archive(stream, path) as archive:
-        if {"indices", "indptr"} <= set(archive.files):
-            return {
-                "all": [
-                    read_sparse_npz({name: _member(archive, name, path) for name in archive.files}, path, label_column)
-                ]
-            }
         for name, place in _places(archive.files).items():
             array = _member(archive, name, path)
             if (other := names.setdefault(place, name)) != name and not _same(arrays[place], array):

@@ -59,13 +59,17 @@ def same_content(one: Path, other: Path) -> bool:
                 return True
 
 
+def is_packed(path: Path) -> bool:
+    """Whether the file is gzip."""
+    with path.open("rb") as raw:
+        return raw.read(2) == _GZIP_MAGIC
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[IO[bytes]]:
     """The content of `path`, unpacked if it is gzip whatever its name; a damaged archive is a `ScriptError`."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == _GZIP_MAGIC
     try:
-        with cast(IO[bytes], io.BufferedReader(_Unpacked(path)) if packed else path.open("rb")) as stream:
+        with cast(IO[bytes], io.BufferedReader(_Unpacked(path)) if is_packed(path) else path.open("rb")) as stream:
             yield stream
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ScriptError(f"{path.name}: the gzip archive is damaged or cut short ({error}); fetch it again") from None

@@ -22,14 +22,14 @@ from scripts.formats.csv_head import AUTO, read_heads
 from scripts.formats.csv_table import read_csv
 from scripts.formats.files import base_name, found, same_content
 from scripts.formats.idx import is_idx, read_idx_folder
-from scripts.formats.sparse import read_libsvm
+from scripts.formats.sparse_files import LIBSVM, SPARSE_KINDS, SPARSE_NPZ, sparse_files, whole_table
+from scripts.formats.sparse_npz import is_sparse_npz
 from scripts.formats.tables import Table
 from scripts.profiling.leaks import leaks
 from scripts.profiling.problems import Problem, told
 
 _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
 CSV: Final = "CSV"
-LIBSVM: Final = "libsvm"
 IDX: Final = "IDX"
 NPZ: Final = "NPZ"
 PICKLE: Final = "pickle"
@@ -102,6 +102,8 @@ def find(place: Path) -> Found:
         raise ScriptError(_unclear(paths, kinds))
     ((kind, files),) = kinds.items()
     files = _only_once(files)
+    if kind == NPZ and all(map(is_sparse_npz, files)):
+        kind = SPARSE_NPZ
     if kind in (NPZ, PICKLE) and len(files) > 1:
         raise ScriptError(
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
@@ -118,14 +120,14 @@ def examine(place: Path, label_column: str = AUTO, header: str = AUTO, columns: 
     if source.kind == IDX:
         return read_idx_folder(files)
     if source.kind == NPZ:
-        return read_npz(files[0], label_column)
+        return read_npz(files[0])
     if source.kind == PICKLE:
         return read_pickle(files[0])
     if source.kind == CSV:
         heads = read_heads(files, label_column, header, columns)
         return source.grouped({path: read_csv(path, head) for path, head in heads.items()})
-    if source.kind == LIBSVM:
-        return source.grouped(read_libsvm(files))
+    if source.kind in SPARSE_KINDS:
+        return source.grouped({of.path: whole_table(of) for of in sparse_files(files, source.kind, label_column)})
     return source.grouped({path: read_columnar(path, place, source.kind, label_column, columns) for path in files})
 
 

@@ -1,93 +1,107 @@
-"""Sparse data: libsvm files, and matrices that SciPy saved as .npz.
+"""Sparse rows: SciPy's compressed rows, float32, without zeros, each column once a row.
 
-Everything behind the readers works on dense rows, so they are made dense here, and refused where the machine has no
-memory for that.
+They come from libsvm files and SciPy's `.npz`, some at a time. They stay sparse where the setting `features` says so,
+and are made dense in small pieces where it does not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.formats.csv_head import AUTO, FIRST, LAST
-from scripts.formats.files import memory, opened
-from scripts.formats.tables import Array, Table, checked
+from scripts.formats.tables import Array, note_labels
+from scripts.profiling.problems import INFINITE, MISSING, Faults
 
-_SHARE: Final = 3
-"""The features may take a third of the memory: they are there twice while they are divided into splits."""
+SPARSE: Final = "sparse"
+"""The setting by which rows stay sparse."""
+MOST_COLUMNS: Final = 1_000_000
+MOST_DENSE: Final = 25_000
+"""The columns of rows that are made dense: a thousand rows of them are 100 MB."""
 
+_DENSE_CELLS: Final = 2_000_000
 
-def read_libsvm(paths: Sequence[Path]) -> dict[Path, Table]:
-    """Lines of a label and `index:value` pairs; all files are as wide as the widest."""
-    from sklearn.datasets import load_svmlight_files
-
-    with ExitStack() as stack:
-        streams = [stack.enter_context(opened(path)) for path in paths]
-        for path, stream in zip(paths, streams, strict=True):
-            if not stream.read(1):
-                raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-            stream.seek(0)
-        try:
-            loaded = load_svmlight_files(streams, dtype=np.float32)
-        except ValueError as error:
-            names = ", ".join(path.name for path in paths[:3])
-            raise ScriptError(
-                f"{names}: no readable libsvm ({error}); write lines such as 1 3:0.5 7:2, a number and pairs of an "
-                "index and a value"
-            ) from None
-    return {
-        path: checked(Table(path.name, dense(matrix, path), labels, unit="line", label="(first in each line)"))
-        for path, matrix, labels in zip(paths, loaded[::2], loaded[1::2], strict=True)
-    }
+SparsePart = tuple[Any, Array]
+"""Some rows and their labels."""
 
 
-def read_sparse_npz(archive: Mapping[str, Array], path: Path, label_column: str) -> Table:
-    """What `scipy.sparse.save_npz` wrote; the labels are an array `y` in the archive, or the first or last column."""
-    matrix = dense(_matrix(archive, path), path)
-    if "y" in archive:
-        return checked(Table(path.name, matrix, archive["y"], label="of the array y"))
-    if label_column not in (FIRST, LAST):
+@dataclass(frozen=True)
+class SparseForm:
+    """What all files together say of sparse rows: how many columns, which number is the first one's, 0 or 1, in libsvm,
+    and how many numbers are not 0.
+    """
+
+    width: int
+    first: int = 1
+    entries: int = 0
+
+
+def is_sparse(features: Any) -> bool:
+    """Whether rows are sparse."""
+    return hasattr(features, "indptr")
+
+
+def compressed(values: Array, columns: Array, ends: Array, width: int) -> Any:
+    """Sparse rows, of which row i has `values[ends[i]:ends[i + 1]]` at `columns[...]`; what comes twice is added."""
+    from scipy.sparse import csr_matrix
+
+    with np.errstate(over="ignore"):  # what is too large is told as a problem of its own
+        numbers = np.asarray(values).astype(np.float32)
+    rows = csr_matrix((numbers, columns, ends), shape=(len(ends) - 1, width))
+    rows.sum_duplicates()
+    if not rows.data.all():
+        rows.eliminate_zeros()
+    return rows
+
+
+def stacked_sparse(parts: Sequence[Any]) -> Any:
+    """All rows of parts that are equally wide."""
+    from scipy.sparse import vstack
+
+    return parts[0] if len(parts) == 1 else vstack(parts, format="csr")
+
+
+def dense_pieces(parts: Iterator[SparsePart]) -> Iterator[SparsePart]:
+    """The same rows with their zeros, so few at a time that they are small."""
+    for rows, labels in parts:
+        step = max(1, _DENSE_CELLS // rows.shape[1])
+        for start in range(0, len(labels), step):
+            yield rows[start : start + step].toarray(), labels[start : start + step]
+
+
+def check_dense(file: str, width: int) -> None:
+    """`ScriptError` where rows are too wide to be made dense."""
+    if width > MOST_DENSE:
         raise ScriptError(
-            f"{path.name}: a sparse matrix without labels; add an array y to the archive, or say where in the matrix "
-            f"they are by LabelColumn=first or LabelColumn=last{'' if label_column == AUTO else ': it has no names'}"
+            f"{file}: {width:,} columns, of which {MOST_DENSE:,} are taken as dense numbers; type --set "
+            f"features={SPARSE}, which keeps the rows sparse"
         )
-    place = 0 if label_column == FIRST else matrix.shape[1] - 1
-    label = f"(column {place + 1} of {matrix.shape[1]})"
-    return checked(Table(path.name, np.delete(matrix, place, axis=1), matrix[:, place].copy(), label=label))
 
 
-def dense(matrix: Any, path: Path) -> Array:
-    """The matrix as float32 with its zeros; `ScriptError` where that would not fit."""
-    rows, columns = matrix.shape
-    size, most = 4 * rows * columns, memory() // _SHARE
-    if size > most:
+def check_columns(file: str, width: int) -> None:
+    """`ScriptError` for more columns than a model is made of here."""
+    if width > MOST_COLUMNS:
         raise ScriptError(
-            f"{path.name}: {rows} rows of {columns} features take {size / 1e9:.1f} GB as dense numbers, where there is "
-            f"room for {most / 1e9:.1f} GB; use a larger instance type, or fewer features or rows"
+            f"{file}: {width:,} columns, where {MOST_COLUMNS:,} are taken; number them anew without gaps, or hash them "
+            "into fewer"
         )
-    found: Array = matrix.astype(np.float32).toarray()
-    return found
 
 
-def _matrix(archive: Mapping[str, Array], path: Path) -> Any:
-    """The matrix in an archive of plain arrays, whose indices are checked before anything trusts them."""
-    import scipy.sparse
-
-    try:
-        kind = np.asarray(archive["format"]).item()
-        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
-        makers = {"csr": scipy.sparse.csr_matrix, "csc": scipy.sparse.csc_matrix}
-        parts = (archive["data"], archive["indices"], archive["indptr"])
-        matrix = makers[kind](parts, shape=tuple(archive["shape"].tolist()))
-        matrix.check_format(full_check=True)
-    except (KeyError, ValueError, TypeError, OverflowError) as error:
-        raise ScriptError(
-            f"{path.name}: no sparse matrix that is read ({error}); write it by scipy.sparse.save_npz(path, "
-            "matrix.tocsr())"
-        ) from None
-    return matrix
+def noted(parts: Iterator[SparsePart], faults: Faults) -> Iterator[SparsePart]:
+    """The parts, noting numbers that are not finite, and labels that are none."""
+    first = 1
+    for rows, labels in parts:
+        note_labels(faults, labels, first)
+        bad = np.flatnonzero(~np.isfinite(rows.data))
+        columns = rows.indices[bad]
+        for column in np.unique(columns).tolist():
+            own = bad[columns == column]
+            for kind, chosen in ((MISSING, own[np.isnan(rows.data[own])]), (INFINITE, own[np.isinf(rows.data[own])])):
+                if len(chosen):
+                    row = int(np.searchsorted(rows.indptr, chosen[0], side="right")) - 1
+                    faults.add(column, kind, first + row, rows.data[chosen[0]].item(), len(chosen))
+        yield rows, labels
+        first += len(labels)

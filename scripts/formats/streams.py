@@ -1,4 +1,5 @@
-"""Raw data as streams of rows: CSV, Parquet and JSON Lines are read a piece at a time, and again for each pass.
+"""Raw data as streams of rows: CSV, Parquet, JSON Lines, libsvm and sparse matrices are read a piece at a time, and
+again for each pass.
 
 The other formats are read whole and handed out in pieces, so that whatever comes after knows one kind of source.
 """
@@ -9,11 +10,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts.formats.column_choice import ALL
+from scripts.errors import ScriptError
+from scripts.formats.column_choice import ALL, nameless
 from scripts.formats.columnar import JSON_LINES, PARQUET, columnar_head, columnar_problems, columnar_rows
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.formats.sources import CSV, SEVERAL_IN_ONE, Found, examine, find
+from scripts.formats.sparse import SPARSE, SparseForm, check_dense, dense_pieces, noted
+from scripts.formats.sparse_files import SPARSE_KINDS, SparseFile, sparse_files
 from scripts.formats.tables import CHUNK_ROWS, Table, same_width
 from scripts.profiling.problems import Faults, Problem
 
@@ -25,7 +29,7 @@ class Stream:
     """One file's rows of one split, or a share of it. `table` has its names, but no rows.
 
     `rows` reads them quickly, and fails where one is no number; `careful` reads them with NaN in such places, and tells
-    the problems once all are read. `key` is the file's path below the data's place.
+    the problems once all are read. `key` is the file's path below the data's place, `form` that of sparse rows.
     """
 
     key: str
@@ -34,12 +38,31 @@ class Stream:
     width: int
     rows: Callable[[], Iterator[Rows]]
     careful: Careful
+    form: SparseForm | None = None
 
 
-def streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> list[Stream]:
-    """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ."""
+def streams(
+    place: Path,
+    label_column: str = AUTO,
+    header: str = AUTO,
+    columns: str = ALL,
+    *,
+    sparse: bool = False,
+    form: SparseForm | None = None,
+) -> list[Stream]:
+    """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ.
+
+    `sparse` says that rows stay so, which those of some formats are; `form` is theirs if it is known.
+    """
     source = find(place)
-    if source.kind == CSV:
+    if sparse and source.kind not in SPARSE_KINDS:
+        raise ScriptError(
+            f"{source.files[0].name}: features={SPARSE} takes libsvm and SciPy's sparse .npz, and this is "
+            f"{source.kind}; leave the setting out"
+        )
+    if source.kind in SPARSE_KINDS:
+        found = _sparse_streams(source, label_column, columns, sparse, form)
+    elif source.kind == CSV:
         found = _csv_streams(source, label_column, header, columns)
     elif source.kind in (PARQUET, JSON_LINES):
         found = _columnar_streams(source, label_column, columns)
@@ -85,6 +108,33 @@ def _of_columnar(source: Found, path: Path, split: str, label_column: str, colum
         return columnar_rows(*of, table.columns, Faults(path.name))
 
     return Stream(source.key(path), split, table, len(table.columns), rows, careful)
+
+
+def _sparse_streams(
+    source: Found, label_column: str, columns: str, sparse: bool, form: SparseForm | None
+) -> list[Stream]:
+    if columns != ALL:
+        raise nameless(source.files[0].name)
+    files = source.grouped({file.path: file for file in sparse_files(source.files, source.kind, label_column, form)})
+    return [_of_sparse(file, split, source.key(file.path), sparse) for split, part in files.items() for file in part]
+
+
+def _of_sparse(file: SparseFile, split: str, key: str, sparse: bool) -> Stream:
+    if not sparse:
+        check_dense(file.table.file, file.form.width)
+
+    def shaped(parts: Iterator[Rows]) -> Iterator[Rows]:
+        return parts if sparse else dense_pieces(parts)
+
+    def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
+        faults = Faults(file.table.file, file.table.unit)
+        return shaped(noted(file.rows(), faults)), lambda count: _sparse_problems(file.table, faults, count)
+
+    return Stream(key, split, file.table, file.form.width, lambda: shaped(file.rows()), careful, file.form)
+
+
+def _sparse_problems(table: Table, faults: Faults, count: int) -> list[Problem]:
+    return list(faults.problems({index: table.column(index) for index in faults.columns()}, "", count))
 
 
 def _keyed(source: Found, tables: dict[str, list[Table]]) -> Iterator[tuple[Table, str, str]]:

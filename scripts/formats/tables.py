@@ -77,7 +77,7 @@ def checked(table: Table, faults: Faults | None = None) -> Table:
     features = features.reshape(len(features), -1)
     if not features.shape[1]:
         raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
-    table = replace(table, features=features, labels=_names(table.file, labels))
+    table = replace(table, features=features, labels=label_texts(table.file, labels))
     return table if table.problems else replace(table, problems=_problems(table, faults))
 
 
@@ -95,10 +95,14 @@ def joined(tables: list[Table]) -> tuple[Array, Array]:
         same_width(tables[0], tables[0].features.shape[1], table, table.features.shape[1])
     if len(tables) == 1:
         return tables[0].features, tables[0].labels
-    labels = [table.labels for table in tables]
+    return np.concatenate([table.features for table in tables]), joined_labels([table.labels for table in tables])
+
+
+def joined_labels(labels: list[Array]) -> Array:
+    """All labels, texts where some of them are."""
     if any(part.dtype.kind in "OU" for part in labels):
         labels = [part.astype(object) for part in labels]
-    return np.concatenate([table.features for table in tables]), np.concatenate(labels)
+    return np.concatenate(labels)
 
 
 def stacked(parts: list[Array], width: int) -> Array:
@@ -133,7 +137,7 @@ def same_columns(first: Table, other: Table) -> None:
     )
 
 
-def _names(file: str, labels: Array) -> Array:
+def label_texts(file: str, labels: Array) -> Array:
     """Labels that are numbers or text; `ScriptError` for labels of any other type."""
     if labels.dtype.kind == "S":
         try:
@@ -157,11 +161,16 @@ def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
 
 def note_values(faults: Faults, features: Array, labels: Array, first: int, noted: Set[int]) -> None:
     """The same of some rows, of which the first has this number, but for features that were `noted` before."""
-    if len(bad := bad_labels(labels)):
-        faults.add(-1, LABEL, first + int(bad[0]), str(labels[bad[0]]).strip(), len(bad))
+    note_labels(faults, labels, first)
     if features.dtype.kind == "f":
         for start in range(0, len(features), CHUNK_ROWS):
             _find_infinite(faults, features[start : start + CHUNK_ROWS], first + start, noted)
+
+
+def note_labels(faults: Faults, labels: Array, first: int) -> None:
+    """The same of labels alone."""
+    if len(bad := bad_labels(labels)):
+        faults.add(-1, LABEL, first + int(bad[0]), str(labels[bad[0]]).strip(), len(bad))
 
 
 def bad_labels(labels: Array) -> npt.NDArray[np.intp]:

@@ -6,7 +6,7 @@ Readers note what they find and go on, so that one message can name everything t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -87,7 +87,9 @@ class Faults:
         for (index, kind), count in other._counts.items():
             self.add(index, kind, *other._first[index, kind], count)
 
-    def problems(self, names: Sequence[str], label: str, rows: int, hints: Sequence[str] = ()) -> Iterator[Problem]:
+    def problems(
+        self, names: Sequence[str] | Mapping[int, str], label: str, rows: int, hints: Sequence[str] = ()
+    ) -> Iterator[Problem]:
         """All that was noted, by column; `names` and `label` as in "column 'a'", `hints` end a feature's remedy."""
         for (index, kind), count in sorted(self._counts.items()):
             number, value = self._first[index, kind]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from scripts.formats.sparse import is_sparse, stacked_sparse
 from scripts.formats.tables import Array, floats
 from scripts.splitting.targets import MOST_CLASSES
 
@@ -20,6 +22,7 @@ Doubles = npt.NDArray[np.float64]
 
 SAMPLE_CELLS: Final = 1_000_000
 _SAMPLE_ROWS: Final = (200, 10_000)
+_SPARSE_SAMPLE_ROWS: Final = 2000
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,10 @@ class Moments:
         return deviation
 
     def count(self, part: Array) -> None:
-        """Some rows more."""
+        """Some rows more, which may be sparse."""
+        if is_sparse(part):
+            self._count_sparse(part)
+            return
         if not len(part):
             return
         self.rows += len(part)
@@ -82,6 +88,24 @@ class Moments:
         self.zeros += len(part) - np.count_nonzero(part, axis=0)
         self.low = np.fmin(self.low, np.fmin.reduce(part))
         self.high = np.fmax(self.high, np.fmax.reduce(part))
+
+    def _count_sparse(self, part: Any) -> None:
+        rows, width = part.shape
+        there = ~np.isnan(part.data)
+        columns, values = part.indices[there], part.data[there].astype(np.float64)
+        counts = np.bincount(columns, minlength=width)
+        missing = np.bincount(part.indices[~there], minlength=width)
+        known = rows - missing
+        mean = np.bincount(columns, values, minlength=width) / np.maximum(known, 1)
+        with np.errstate(invalid="ignore", over="ignore"):
+            apart = np.bincount(columns, (values - mean[columns]) ** 2, minlength=width)
+            self._merge(known, mean, apart + (known - counts) * mean**2)
+        self.rows += rows
+        self.zeros += known - counts
+        for bound, extreme in ((self.low, np.fmin), (self.high, np.fmax)):
+            own = np.where(counts < known, 0.0, np.nan)
+            extreme.at(own, columns, values)
+            extreme(bound, own, out=bound)
 
     def include(self, other: Moments) -> None:
         """The rows that another one saw."""
@@ -130,7 +154,7 @@ class Numbers(Moments):
         """Some rows more."""
         part = features if features.dtype == np.float64 else floats(features)
         self.count(part)
-        self._draw(part, self._random.random(len(part)))
+        self._draw(part, self._random.random((part.shape[0],)))
 
     def merge(self, other: Numbers) -> None:
         """The rows that another one saw."""
@@ -153,11 +177,48 @@ class Numbers(Moments):
             chosen = lots < self._lots.max()
             part, lots = part[chosen], lots[chosen]
         lots = np.concatenate([self._lots, lots])
-        sample = np.concatenate([self._sample, part])
+        sample = self._stacked(self._sample, part)
         if len(lots) > self._most:
             kept = np.sort(np.argpartition(lots, self._most)[: self._most])
             lots, sample = lots[kept], sample[kept]
         self._lots, self._sample = lots, sample
+
+    def _stacked(self, above: Array, below: Array) -> Array:
+        return np.concatenate([above, below])
+
+
+class SparseNumbers(Numbers):
+    """The same of sparse rows."""
+
+    def __init__(self, width: int, seed: tuple[int, ...]) -> None:
+        from scipy.sparse import csr_matrix
+
+        super().__init__(width, seed)
+        self._most = _SPARSE_SAMPLE_ROWS
+        self._sample = csr_matrix((0, width), dtype=np.float32)
+
+    def values(self, column: int) -> Array:
+        """The sorted sample of a column."""
+        values = self._turned[:, [column]].toarray()[:, 0]
+        return np.sort(values[np.isfinite(values)])
+
+    @property
+    def sampled(self) -> int:
+        """The rows of the sample."""
+        return int(self._sample.shape[0])
+
+    def frequent(self, count: int) -> list[int]:
+        """The columns that are most often not 0, in their order."""
+        often = np.argsort(self.zeros - self.present, kind="stable")[:count]
+        return sorted(often.tolist())
+
+    @cached_property
+    def _turned(self) -> Any:
+        sample: Any = self._sample
+        return sample.tocsc()
+
+    def _stacked(self, above: Any, below: Any) -> Any:
+        return stacked_sparse([above, below])
 
 
 class Labels:

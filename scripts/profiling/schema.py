@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from scripts.errors import ScriptError
+from scripts.formats.sparse import SparseForm
 from scripts.profiling.profiles import ColumnProfile
 from scripts.profiling.surveyed import FileRows, Survey
 
@@ -46,6 +48,7 @@ def schema(found: Survey, seed: int) -> dict[str, Any]:
         ],
         # What is counted is counted over all rows; how values spread is seen in these.
         "sample": {"rows": found.sampled, "of": found.profiled, "seed": seed},
+        **({"sparse": asdict(found.form)} if found.form else {}),
     }
 
 
@@ -82,6 +85,7 @@ def read_schema(folder: Path) -> Survey:
             names=tuple(found["names"]),
             as_numbers=label["numbers"],
             named=found["named"],
+            form=SparseForm(**found["sparse"]) if "sparse" in found else None,
         )
     except (ValueError, LookupError, TypeError) as error:
         raise ScriptError(f"{FILE}: it is no schema of InspectData ({error}); inspect the data again") from None

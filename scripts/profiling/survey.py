@@ -16,11 +16,12 @@ from scripts.errors import ScriptError
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import AUTO
 from scripts.formats.csv_table import Rows
+from scripts.formats.sparse import SPARSE
 from scripts.formats.streams import Stream, streams
 from scripts.profiling.fitness import Purpose, unfit
-from scripts.profiling.leaks import LeakFinder
+from scripts.profiling.leaks import LeakFinder, SparseLeakFinder
 from scripts.profiling.problems import DATE, MISSING, TEXT, TREATED, Problem
-from scripts.profiling.profiles import ColumnProfile, Labels, Numbers
+from scripts.profiling.profiles import ColumnProfile, Labels, Numbers, SparseNumbers
 from scripts.profiling.summaries import amounts_of, classes_of, column_profile, counted, names_of
 from scripts.profiling.surveyed import FileRows, Survey
 from scripts.profiling.table_survey import survey_table
@@ -29,6 +30,9 @@ from scripts.splitting.targets import in_order
 
 NUMERIC: Final = "numeric"
 TABLE: Final = "table"
+FEATURES: Final = "table: fill, encode, take apart; sparse: leave out zeros on the whole way"
+MOST_PROFILES: Final = 1000
+"""The columns of sparse rows that are described, of which there may be a million."""
 
 
 @dataclass
@@ -40,7 +44,9 @@ class _Seen:
     leaks: LeakFinder
 
     @classmethod
-    def of(cls, stream: Stream, seed: tuple[int, ...]) -> _Seen:
+    def of(cls, stream: Stream, seed: tuple[int, ...], *, sparse: bool) -> _Seen:
+        if sparse:
+            return cls(SparseNumbers(stream.width, seed), Labels(), SparseLeakFinder(stream.width))
         return cls(Numbers(stream.width, seed), Labels(), LeakFinder(stream.width))
 
     def read(self, parts: Iterator[Rows]) -> None:
@@ -66,8 +72,11 @@ def survey(
     purpose: Purpose | None = None,
 ) -> Survey:
     """Look at the data at `place` as it will be read with this setting. `ScriptError` for what is no data."""
-    look = survey_table if features == TABLE else _of_numbers
-    found = look(place, (label_column, header, columns), seed)
+    chosen = (label_column, header, columns)
+    if features == TABLE:
+        found = survey_table(place, chosen, seed)
+    else:
+        found = _of_numbers(place, chosen, seed, sparse=features == SPARSE)
     return replace(found, problems=(*found.problems, *unfit(found, purpose, seed=seed)))
 
 
@@ -79,23 +88,25 @@ def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns:
     return found
 
 
-def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
-    source = streams(place, *chosen)
+def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int, *, sparse: bool) -> Survey:
+    source = streams(place, *chosen, sparse=sparse)
     first = source[0]
     learnt = source_of({stream.split for stream in source})
-    every, train = _Seen.of(first, (seed,)), Numbers(first.width, (seed,))
+    every = _Seen.of(first, (seed,), sparse=sparse)
+    train = every.numbers
     problems: list[Problem] = []
     files = []
     for number, stream in enumerate(source):
-        seen, own = _read(stream, (seed, number))
+        seen, own = _read(stream, (seed, number), sparse=sparse)
         files.append((stream, seen.labels))
         problems += own
         every.labels.merge(seen.labels)
         every.leaks.merge(seen.leaks)
         if stream.split == learnt:
             train.merge(seen.numbers)
-    problems += every.leaks.problems(first.table.file, [first.table.column(index) for index in range(first.width)])
+    problems += every.leaks.problems(first.table.file, first.table.column)
     names = names_of(every.labels)
+    form = first.form and replace(first.form, entries=int((train.rows - train.zeros).sum()))
     return Survey(
         tuple(
             FileRows(stream.key, stream.split, labels.rows, counted(labels, names), stream.table.label)
@@ -112,12 +123,13 @@ def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
         names=tuple(in_order({*names.values()})),
         as_numbers=every.labels.numbers is not None,
         named=bool(first.table.columns),
+        form=form,
     )
 
 
-def _read(stream: Stream, seed: tuple[int, ...]) -> tuple[_Seen, list[Problem]]:
+def _read(stream: Stream, seed: tuple[int, ...], *, sparse: bool) -> tuple[_Seen, list[Problem]]:
     """All rows of a stream, and what is wrong with them. `ScriptError` for what is no table."""
-    seen, error = _Seen.of(stream, seed), None
+    seen, error = _Seen.of(stream, seed, sparse=sparse), None
     try:
         seen.read(stream.rows())
         if not seen.numbers.rows:
@@ -126,7 +138,7 @@ def _read(stream: Stream, seed: tuple[int, ...]) -> tuple[_Seen, list[Problem]]:
             return seen, []
     except ScriptError as reason:
         error = reason
-    seen = _Seen.of(stream, seed)
+    seen = _Seen.of(stream, seed, sparse=sparse)
     parts, problems = stream.careful()
     seen.read(parts)
     found = problems(seen.numbers.rows)
@@ -140,7 +152,8 @@ def _columns(first: Stream, numbers: Numbers, problems: Sequence[Problem]) -> It
     missing: Counter[int] = Counter()
     for problem in problems:
         missing[problem.index] += problem.count if problem.kind == MISSING else 0
-    for index in range(first.width):
+    shown = numbers.frequent(MOST_PROFILES) if isinstance(numbers, SparseNumbers) else range(first.width)
+    for index in shown:
         name = first.table.columns[index] if first.table.columns else f"feature {index + 1}"
         kind = kinds.get(index) or ("constant" if numbers.low[index] == numbers.high[index] else "number")
         found = column_profile(name, kind, numbers, index)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from scripts.features.column_kinds import ColumnKind
+from scripts.formats.sparse import SparseForm
 from scripts.profiling.problems import Problem
 from scripts.profiling.profiles import ColumnProfile
 
@@ -27,6 +28,7 @@ class Survey:
     """What was seen. `classes` count the rows of each class, the rarest first; empty where the label is an amount.
 
     `names` are all that may be classes, in order, though the label may be an amount; `as_numbers` says that all are.
+    `form` is that of sparse rows.
 
     `columns` are profiles of the rows that train is taken from, as many as `profiled`, of which `sampled` show how
     values spread; `treated` says that columns get a treatment, by which `problems` are fewer, and `kinds` which.
@@ -45,6 +47,12 @@ class Survey:
     as_numbers: bool = True
     named: bool = True
     kinds: tuple[ColumnKind, ...] = ()
+    form: SparseForm | None = None
+
+    @property
+    def width(self) -> int:
+        """The columns that there are, of which sparse rows have profiles of those alone that are most often not 0."""
+        return self.form.width if self.form else len(self.columns)
 
     @property
     def texts(self) -> frozenset[str]:

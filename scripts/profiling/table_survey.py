@@ -147,7 +147,7 @@ class _Seen:
         return replace(found, treatment=kind.why or _TREATMENTS[kind.name, found.missing > 0])
 
     def _leaks(self, first: RawStream) -> list[Problem]:
-        return self.leaks.problems(first.file, [f"column {name!r}" for name in self.names])
+        return self.leaks.problems(first.file, lambda index: f"column {self.names[index]!r}")
 
     def _mistakes(self, source: Sequence[RawStream], kinds: Sequence[ColumnKind]) -> list[Problem]:
         """What is wrong with columns of texts."""

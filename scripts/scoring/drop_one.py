@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scripts.errors import ScriptError
 from scripts.features.featurizer import Featurizer
 from scripts.features.featurizer_archive import read_featurizer
+from scripts.formats.sparse import is_sparse
 from scripts.reporting.pictures import image_side
 from scripts.reporting.report_section import Section, number, title
 from scripts.scoring.coefficients import Coefficients
@@ -95,8 +96,8 @@ def _read(
     margins, values, count = [], [], 0
     for rows in batches(features, featurizer):
         margins.append(model.margins(rows))
-        values.append(rows[:, chosen])
-        count += len(rows)
+        values.append(rows[:, chosen].toarray() if is_sparse(rows) else rows[:, chosen])
+        count += rows.shape[0]
         if count >= MOST_ROWS:
             break
     return np.concatenate(margins), np.concatenate(values)

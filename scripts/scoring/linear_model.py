@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from scripts.features.featurizer import Featurizer, RequestError, treated
 from scripts.formats.ndarray_list import Floats, decode_params
 from scripts.scoring.predictions import Answers, feature_lines
 from scripts.scoring.scores import activate
+from scripts.scoring.sparse_rows import are_sparse, sparse_parts
 from scripts.splitting.targets import BINARY, MULTICLASS, REGRESSOR
 
 FILE_NAME: Final = "model_algo-1"
@@ -48,7 +49,7 @@ class LinearModel:
     threshold: float
 
     def predict(self, features: Path, featurizer: Featurizer | None = None) -> Answers:
-        """The answers to the rows of CSV below `features`, raw ones where there is a `featurizer`.
+        """The answers to the rows below `features`, raw ones where there is a `featurizer`.
 
         Raises `ScriptError` for rows of another kind.
         """
@@ -57,11 +58,12 @@ class LinearModel:
             raise ScriptError(f"{features}: there are no rows")
         return self.answers(np.concatenate(parts))
 
-    def margins(self, rows: Floats) -> Floats:
+    def margins(self, rows: Any) -> Floats:
         """The raw outputs (rows, outputs) of treated rows. Raises `ScriptError` for rows of another width."""
         if rows.shape[1] != len(self.weight):
             raise ScriptError(f"it takes {len(self.weight)} features where the test rows have {rows.shape[1]}")
-        return (rows @ self.weight.astype(np.float64)).astype(np.float32) + self.bias
+        margins: Floats = (rows @ self.weight.astype(np.float64)).astype(np.float32) + self.bias
+        return margins
 
     def answers(self, margins: Floats) -> Answers:
         """What the model answers where these are its raw outputs."""
@@ -92,8 +94,11 @@ def read_model(archive: bytes) -> LinearModel:
         raise ScriptError(f"its artefact is not one that linear-learner wrote ({error})") from None
 
 
-def batches(features: Path, featurizer: Featurizer | None) -> Iterator[Floats]:
+def batches(features: Path, featurizer: Featurizer | None) -> Iterator[Any]:
     """The rows below `features` as the model takes them, a few thousand at a time. Raises `ScriptError`."""
+    if are_sparse(features):
+        yield from sparse_parts(features)
+        return
     lines = feature_lines(features)
     while batch := list(islice(lines, _ROWS)):
         try:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from scripts.errors import ScriptError
 from scripts.formats.files import found
+from scripts.scoring.sparse_rows import CONTENT_TYPE, are_sparse, records, sparse_rows
 from scripts.splitting.targets import MOST_CLASSES, REGRESSOR
 
 _LARGEST: Final = float(np.finfo(np.float32).max)
@@ -115,8 +116,17 @@ def feature_lines(folder: Path) -> Iterator[bytes]:
                 yield line.rstrip(b"\r\n")
 
 
+def sent_rows(folder: Path) -> tuple[str, Iterator[bytes]]:
+    """The features as an endpoint is sent them: of which content type, and each row's bytes, end or frame included."""
+    if are_sparse(folder):
+        return CONTENT_TYPE, records(folder)
+    return "text/csv", (line + b"\n" for line in feature_lines(folder))
+
+
 def feature_rows(folder: Path, rows: Sequence[int]) -> dict[int, npt.NDArray[np.float32]]:
     """The features of the chosen rows only; the rest is passed over unparsed. None where they are cells of a table."""
+    if are_sparse(folder):
+        return sparse_rows(folder, rows)
     wanted = set(rows)
     chosen = {number: line for number, line in enumerate(feature_lines(folder)) if number in wanted}
     try:

@@ -20,19 +20,21 @@ from scripts.errors import ScriptError
 from scripts.features.featurizer import FILE, Featurizer
 from scripts.features.featurizer_archive import archive
 from scripts.features.treatment import TreatedRows, left_out
-from scripts.formats.csv_lines import csv_lines, label_lines
+from scripts.formats.csv_lines import label_lines
 from scripts.formats.csv_table import Rows
-from scripts.formats.recordio import write_dense
+from scripts.formats.sparse import is_sparse, stacked_sparse
 from scripts.formats.streams import Stream
-from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats
+from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats, joined_labels
 from scripts.outputs import Outputs
 from scripts.profiling.fitness import wanted_of
 from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.profiling.profiles import SAMPLE_CELLS, Moments
 from scripts.profiling.surveyed import Survey
+from scripts.splitting.channel_rows import ending_of, write_records, write_sent
 from scripts.splitting.classes import write_classes
 from scripts.splitting.plan import AGAIN, Places, Plan, block_rows
 from scripts.splitting.shuffle import Shuffle
+from scripts.splitting.sparse_shuffle import SparseShuffle
 from scripts.splitting.splits import SPLITS
 from scripts.splitting.targets import Wanted, class_names, real_labels
 
@@ -88,7 +90,8 @@ def convert_rows(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=".shuffle-", dir=output)))
         outputs = stack.enter_context(Outputs())
-        writing = _Writing(outputs, output, folder, stack, share, plan, wanted, Moments(facts.width))
+        entries = found.form.entries if found.form else 0
+        writing = _Writing(outputs, output, folder, stack, share, plan, wanted, Moments(facts.width), entries)
         held = [(numbers[stream.key, stream.split], stream) for stream in streams if _known(stream, numbers, plan)]
         for number, stream in held:
             writing.read(number, stream, alone=_is_alone(held, plan))
@@ -134,7 +137,7 @@ def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts
         counts=plan.counts(),
         bounds=(amounts.low or 0.0, amounts.high or 0.0) if amounts else (0.0, 0.0),
         columns=tuple(column.name for column in found.columns) if found.named else (),
-        width=len(found.columns),
+        width=found.width,
     )
 
 
@@ -144,10 +147,7 @@ def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -
     if number is None:
         raise ScriptError(f"{stream.key}: {AGAIN}")
     if plan.width != stream.width:
-        raise ScriptError(
-            f"{stream.key}: {stream.width} features where {plan.width} were inspected: its width is that of another "
-            "file, which another instance has; give ProcessingInstanceCount=1, or inspect the data again"
-        )
+        raise ScriptError(f"{stream.key}: {stream.width} features where {plan.width} were inspected; {AGAIN}")
     if plan.files[number].label != stream.table.label:
         raise ScriptError(
             f"{stream.key}: its header is in another file, which another instance has; give every file a header, or "
@@ -173,7 +173,8 @@ class _Writing:
     plan: Plan
     wanted: Wanted | None
     moments: Moments
-    shuffle: Shuffle | None = None
+    entries: int
+    shuffle: Shuffle | SparseShuffle | None = None
     amounts: dict[str, Moments] = field(default_factory=dict)
     _streams: dict[Path, Any] = field(default_factory=dict)
     _sample: list[tuple[Array, Floats, Array]] = field(default_factory=list)
@@ -185,7 +186,8 @@ class _Writing:
         starts = self.plan.starts(number)
         rows = 0
         for block, (features, labels) in enumerate(_blocks(stream)):
-            if not isinstance(features, TreatedRows) and not np.isfinite(features).all():
+            values: Any = features.data if is_sparse(features) else features  # type: ignore[union-attr]
+            if not isinstance(values, TreatedRows) and not np.isfinite(values).all():
                 raise ScriptError(f"{file.key}: a feature is no finite number; {AGAIN}")
             rows += len(labels)
             names = class_names(labels, as_numbers=self.plan.as_numbers) if self.wanted else labels
@@ -214,18 +216,25 @@ class _Writing:
             if name == "train":
                 self.moments.count(chunk)
             if name == "train" and not at_once:
-                self._shuffling(features.shape[1]).add(chunk, values[part])
+                self._shuffling(chunk).add(chunk, values[part])
             else:
                 self._write(name, chunk, values[part])
             if name == "test":
-                lines = features.lines(rows[part]) if isinstance(features, TreatedRows) else csv_lines(chunk)
-                self._open(self.output / "features" / self.share.name("features", ".csv")).write(lines)
+                stream = self._open(self.output / "features" / self.share.name("features", ending_of(chunk)))
+                if isinstance(features, TreatedRows):
+                    stream.write(features.lines(rows[part]))
+                else:
+                    write_sent(stream, chunk)
                 self._open(self.output / "labels" / self.share.name("labels", ".csv")).write(label_lines(values[part]))
 
-    def _shuffling(self, width: int) -> Shuffle:
+    def _shuffling(self, chunk: Any) -> Shuffle | SparseShuffle:
         if self.shuffle is None:
             rows = sum(file.rows for file in self.plan.files if file.split == self.plan.source)
-            self.shuffle = Shuffle(self.folder, rows, width, (self.plan.seed, self.share.index, 1))
+            width, seed = chunk.shape[1], (self.plan.seed, self.share.index, 1)
+            if is_sparse(chunk):
+                self.shuffle = SparseShuffle(self.folder, rows, self.entries, width, seed)
+            else:
+                self.shuffle = Shuffle(self.folder, rows, width, seed)
             self.stack.callback(self.shuffle.close)
         return self.shuffle
 
@@ -235,12 +244,13 @@ class _Writing:
             for features, labels in self.shuffle.shuffled():
                 self._write("train", features, labels)
 
-    def _write(self, name: str, features: Floats, labels: Floats) -> None:
+    def _write(self, name: str, features: Any, labels: Floats) -> None:
         parts = self.share.parts if name == "train" else 1
-        pieces = zip(np.array_split(features, parts), np.array_split(labels, parts), strict=True)
-        for number, (piece, own) in enumerate(pieces, self.share.index * parts):
+        for number, own in enumerate(np.array_split(np.arange(len(labels)), parts), self.share.index * parts):
             if len(own):
-                write_dense(self._open(self.output / name / f"part-{number:05}.recordio"), piece, own)
+                piece = slice(own[0], own[-1] + 1)
+                stream = self._open(self.output / name / f"part-{number:05}.recordio")
+                write_records(stream, features[piece], labels[piece])
 
     def _open(self, path: Path) -> Any:
         if path not in self._streams:
@@ -258,7 +268,8 @@ class _Writing:
     def sample(self) -> FirstRows:
         """These rows."""
         features, labels, names = zip(*self._sample, strict=True)
-        return FirstRows(np.concatenate(features), np.concatenate(labels), np.concatenate(names))
+        held = stacked_sparse(features).toarray() if is_sparse(features[0]) else np.concatenate(features)
+        return FirstRows(held, np.concatenate(labels), np.concatenate(names))
 
 
 def _blocks(stream: Stream) -> Iterator[tuple[Array | TreatedRows, Array]]:
@@ -283,7 +294,5 @@ def _blocks(stream: Stream) -> Iterator[tuple[Array | TreatedRows, Array]]:
 def _joined(parts: list[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    labels = [own for _, own in parts]
-    if any(part.dtype.kind in "OU" for part in labels):
-        labels = [part.astype(object) for part in labels]
-    return np.concatenate([features for features, _ in parts]), np.concatenate(labels)
+    rows, labels = [features for features, _ in parts], joined_labels([own for _, own in parts])
+    return (stacked_sparse(rows) if is_sparse(rows[0]) else np.concatenate(rows)), labels

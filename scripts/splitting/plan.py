@@ -68,7 +68,7 @@ class Plan:
             source,
             int(random.integers(TURNS)),
             found.as_numbers,
-            len(found.columns),
+            found.width,
         )
 
     def counts(self) -> dict[str, dict[str, int]]:

@@ -13,8 +13,8 @@ import numpy as np
 
 from scripts.formats.tables import CHUNK_ROWS, Floats
 
-_PILE_BYTES: Final = 64_000_000
-_MOST_PILES: Final = 500
+PILE_BYTES: Final = 64_000_000
+MOST_PILES: Final = 500
 """Below the number of files that a process may have open."""
 
 
@@ -24,9 +24,9 @@ class Shuffle:
     def __init__(self, folder: Path, rows: int, width: int, seed: tuple[int, ...]) -> None:
         self._random = np.random.default_rng(seed)
         self._width = width + 1
-        count = -(-4 * rows * self._width // _PILE_BYTES)
+        count = -(-4 * rows * self._width // PILE_BYTES)
         self._piles: list[IO[bytes]] = [
-            (folder / f"pile-{number}").open("w+b", buffering=0) for number in range(max(1, min(_MOST_PILES, count)))
+            (folder / f"pile-{number}").open("w+b", buffering=0) for number in range(max(1, min(MOST_PILES, count)))
         ]
 
     def close(self) -> None:

@@ -14,12 +14,13 @@ from tests.support.docs import ROOT
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "definition"
 CODE = {path.stem: f"s3://bucket/prefix/code/{path.stem}" for path in sorted((ROOT / "scripts").glob("*.py"))}
-CASES = ("binary", "multiclass", "regression", "full", "rollout", "table")
+_OWN = ("full", "rollout", "table", "sparse")
+CASES = ("binary", "multiclass", "regression", *_OWN)
 
 
 def settings(case: str) -> Settings:
     """The settings of a golden definition: a task's with all defaults, or its environment's own."""
-    environment, task = (case, "binary") if case in ("full", "rollout", "table") else ("plain", case)
+    environment, task = (case, "binary") if case in _OWN else ("plain", case)
     return load(environment=environment, flags={"task": task}, variables={}, file=GOLDEN / "pipeline.toml")
 
 

@@ -209,6 +209,22 @@ def test_images_are_those_of_the_region() -> None:
         assert image == f"{registry}.amazonaws.com/sagemaker-xgboost:3.2-0"
 
 
+def test_sparse_rows_are_predicted_as_records_and_else_nothing_differs() -> None:
+    sparse, dense = (steps(definition(case)) for case in ("sparse", "binary"))
+    transform = sparse["PredictTest"].arguments
+    assert transform["TransformInput"]["ContentType"] == "application/x-recordio-protobuf"
+    assert transform["TransformInput"]["SplitType"] == "RecordIO"
+    assert transform["TransformOutput"]["Accept"] == dense["PredictTest"].arguments["TransformOutput"]["Accept"]
+    assert transform["MaxPayloadInMB"] == 1
+    for name in ("InspectData", "ConvertData"):
+        own, other = (found[name].arguments["AppSpecification"]["ContainerArguments"] for found in (sparse, dense))
+        at = own.index("--features")
+        assert [*own[:at], *own[at + 2 :]] == other
+        assert own[at + 1] == "sparse"
+    same = set(sparse) - {"PredictTest", "InspectData", "ConvertData"}
+    assert all(sparse[name].arguments == dense[name].arguments for name in same)
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_a_model_is_served_by_the_image_that_trained_it(case: str) -> None:
     found = steps(definition(case))

@@ -82,7 +82,7 @@ def test_one_two_and_four_instances_make_the_same_rows_of_each_split(
 ) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", block)
     monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 7)
-    monkeypatch.setattr(shuffle, "_PILE_BYTES", 2000)
+    monkeypatch.setattr(shuffle, "PILE_BYTES", 2000)
     tables(tmp_path / "data", (130, 1, 88, 40, 61))
     made = {count: converted(tmp_path, count, "--task", task, "--positive-class", "b") for count in (1, 2, 4)}
     found = {count: {name: list(rows(output / name)) for name in SPLITS} for count, output in made.items()}
@@ -134,22 +134,22 @@ def test_more_instances_than_files_leave_some_without_work(tmp_path: Path) -> No
     assert "1 file is shared by 3 instances, so 2 had no work" in (tmp_path / "instance-3-0" / "message").read_text()
 
 
-def test_a_file_whose_width_is_that_of_another_is_refused_by_an_instance_that_has_it_alone(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "a.libsvm").write_text("".join(f"{row % 2} 1:{row} 3:1\n" for row in range(20)))
-    (tmp_path / "data" / "b.libsvm").write_text("".join(f"{row % 2} 1:{row}\n" for row in range(20)))
+def test_a_file_that_has_become_wider_is_refused(tmp_path: Path) -> None:
+    tables(tmp_path / "data", (130,))
     baseline = inspected(tmp_path / "data", tmp_path / "baseline")
-    (tmp_path / "data" / "a.libsvm").unlink()
-    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    path = tmp_path / "data" / "rows-0.csv"
+    head, *lines = path.read_text().splitlines()
+    path.write_text("\n".join([f"{head},more", *(f"{line},1" for line in lines)]))
     message = tmp_path / "message"
-    assert convert.main([*given, "--task", "binary_classifier", "--message", str(message)]) == 1
-    assert "b.libsvm: 1 features where 3 were inspected" in message.read_text()
+    given = ["--data", str(tmp_path / "data"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    assert convert.main([*given, *BINARY, "--message", str(message)]) == 1
+    assert message.read_text().startswith("rows-0.csv: 3 features where 2 were inspected; the data changed since")
 
 
 def test_train_is_truly_shuffled_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", 400)
     monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 50)
-    monkeypatch.setattr(shuffle, "_PILE_BYTES", 5000)
+    monkeypatch.setattr(shuffle, "PILE_BYTES", 5000)
     tables(tmp_path / "data", (4000,))
     order = np.array([row[0] for row in rows(converted(tmp_path, 1) / "train")])
     assert abs(np.corrcoef(order, np.arange(len(order)))[0, 1]) < 0.06
@@ -180,7 +180,7 @@ def test_data_that_changed_after_they_were_inspected_are_refused(tmp_path: Path,
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", 50_000)
-    monkeypatch.setattr(shuffle, "_PILE_BYTES", 50_000)
+    monkeypatch.setattr(shuffle, "PILE_BYTES", 50_000)
     monkeypatch.setattr(csv_table, "_CHUNK_VALUES", 10_000)
     monkeypatch.setattr(profiles, "_SAMPLE_ROWS", (10, 10))
     monkeypatch.setattr(conversion, "SAMPLE_ROWS", 10)
