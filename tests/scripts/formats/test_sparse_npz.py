@@ -93,7 +93,7 @@ def test_a_packed_archive_is_unpacked_beside(tmp_path: Path) -> None:
         ({"shape": np.array([40])}, "its shape is none"),
         ({"shape": np.array([0, 9])}, "no rows"),
         ({"shape": np.array([40, 10**12])}, "1,000,000,000,000 columns, where 1,000,000 are taken"),
-        ({"format": b"coo"}, "its format is 'coo'"),
+        ({"format": b"bsr"}, "its format is 'bsr'"),
         ({"format": "x" * 100_000}, "the array format cannot be read"),
         ({"y": np.zeros(39)}, r"40 rows of features, but labels of shape (39,); every row needs one"),
         ({"y": np.zeros((40, 2))}, "40 rows of features, but labels of shape (40, 2)"),
