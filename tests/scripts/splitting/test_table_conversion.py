@@ -82,7 +82,7 @@ def test_one_two_and_four_instances_make_the_same_rows_by_the_same_treatment(
 ) -> None:
     monkeypatch.setattr(raw_columns, "BLOCK_CELLS", 30 * 8)
     monkeypatch.setattr(raw_columns, "_FEWEST_BLOCK_ROWS", 7)
-    monkeypatch.setattr(shuffle, "_PILE_BYTES", 20_000)
+    monkeypatch.setattr(shuffle, "PILE_BYTES", 20_000)
     write(tmp_path / "data", customers(500, 3), (130, 60, 250, 60), ending)
     made = {count: converted(tmp_path, count) for count in (1, 2, 4)}
     found = {count: {name: sorted(rows(output / name)) for name in SPLITS} for count, output in made.items()}
