@@ -1,4 +1,4 @@
-"""InspectData: a look at the raw data, which stops what would be learnt wrongly, before anything is made of them.
+"""InspectData: looks at the raw data first, and stops the execution where a model would learn something wrong.
 
 It leaves the baseline that RegisterModel hands on with the model.
 """

@@ -1,7 +1,6 @@
-"""The names that others look for: of steps, which rules match and policies, reports and the follow view read; of a tag;
-of what rows are.
+"""Names that other code looks for, of steps, a tag and kinds of rows: event rules, policies, reports, the follow view.
 
-Nothing of the SDK is imported here, so that who only wants a name need not wait for it.
+Nothing of the SDK is imported here, so a module that only needs a name does not wait seconds for it.
 """
 
 from __future__ import annotations

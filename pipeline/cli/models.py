@@ -1,4 +1,4 @@
-"""`pipeline models`: the registry, listed, compared, approved, rejected.
+"""`pipeline models`: the registry: list, compare, approve, reject, and roll back to the version before.
 
 A version is named by its number within the group, the newest also as `latest`.
 """

@@ -1,6 +1,6 @@
 """`pipeline predict`, `pipeline policy` and `pipeline clean`.
 
-Around executions: who may run them, what they leave, and what the deployed model answers.
+What comes beside executions: the permissions that they need, what they leave behind, and what the endpoint answers.
 """
 
 from __future__ import annotations

@@ -158,7 +158,7 @@ def located(command: Callable[..., T]) -> Callable[..., T]:
 def reading(command: Callable[..., T]) -> Callable[..., T]:
     """As `located`, for a command that only reads: on this machine it needs no service that runs.
 
-    It starts one for its own time, which takes up nothing, so that what `pipeline run` left can be looked at.
+    It starts one for its own time, which resumes no work, so that what `pipeline run` left can be looked at.
     """
 
     @functools.wraps(command)

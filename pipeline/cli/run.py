@@ -1,6 +1,6 @@
-"""`pipeline run` and `pipeline definition`: what a newcomer types first.
+"""`pipeline run`, `pipeline inspect` and `pipeline definition`: what a newcomer types first.
 
-Neither needs an account, a file of settings or a service that runs already.
+None of them needs an account, a file of settings or a service that runs already.
 """
 
 from __future__ import annotations

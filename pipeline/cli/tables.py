@@ -1,8 +1,8 @@
 """Every table that a command prints: executions, steps, gates, confusion matrix, models, a data set,
 what `clean` leaves.
 
-All of one look: no lines, and the last column alone wraps where there is too little room. A cell is shown as it is:
-rich would take what stands in brackets, in a remark for example, for markup. Times are those of who reads them.
+They all look alike: no lines, and the last column alone wraps where there is too little room. A cell is shown as it is:
+rich would take what stands in brackets, in a remark for example, for markup. Times are in the reader's time zone.
 """
 
 from __future__ import annotations

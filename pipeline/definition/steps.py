@@ -1,6 +1,6 @@
 """The form of each part of a definition that is not a request: parameters, keys of steps, policies, conditions.
 
-A request in a step's arguments is held to botocore's model elsewhere, by `pipeline.definition_arguments`.
+A request in a step's arguments is held to botocore's model elsewhere, by `pipeline.definition.arguments`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads what is deployed, and carries out a plan: the only module that writes pipelines to AWS or localhost.
+"""Reads what is deployed, and carries out a plan of an upsert on AWS or localhost.
 
 Every instruction may be repeated: an upsert that was killed anywhere, or two of them at once, end with one whole
 pipeline. The code lies in S3 before a definition names it; the checksum tag is written last, and again until it is that

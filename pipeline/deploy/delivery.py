@@ -1,7 +1,7 @@
-"""All that one `upsert` brings: the pipeline that trains, those that release and watch, and the rules between them.
+"""All that one `upsert` deploys: the pipelines that train, release and watch, and the rules that connect them.
 
 An approval of a version raises an event; a rule starts the release pipeline with the version's ARN. Planned and applied
-together, so that a plan tells the whole and an upsert leaves no half.
+together, so that a plan shows everything and an upsert leaves nothing half done.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sends a file of rows to an endpoint in batches and reads the answers, in the words of the data it learnt from.
+"""Sends a file of rows to an endpoint in batches, and reads the answers by the training data's own names.
 
 A header is matched by name, whatever its order, and a label among the columns is kept to be compared. Text may be
 gzipped, as the ending `.gz` says.

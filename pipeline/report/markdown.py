@@ -1,7 +1,7 @@
 """The report of an execution as Markdown, for a pull request's comment or a job's summary on GitHub.
 
-Mermaid draws the graph there. An address on localhost is no link, as others read this elsewhere. Nothing that comes
-from the execution can leave its cell or its code span.
+Mermaid draws the graph there. An address on localhost is no link, since it would lead others nowhere. Nothing that
+comes from the execution can leave its cell or its code span.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of a table cannot be learnt: each kind of fault once a column, with how often, where first, and a remedy.
+"""What in a table cannot be learnt: each kind of fault once per column, with its count, its first place and a remedy.
 
 Readers note what they find and go on, so that one message can name everything that there is to mend.
 """

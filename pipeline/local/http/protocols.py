@@ -1,4 +1,4 @@
-"""Errors in the protocol that the client speaks: AWS's JSON, REST-JSON, query XML, or S3's XML.
+"""Answers and errors in the protocol that the client speaks: AWS's JSON, REST-JSON, query XML, or S3's XML.
 
 Each protocol has its own code for the same reason; clients retry, explain or give up by those codes.
 """

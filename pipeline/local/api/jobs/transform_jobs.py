@@ -1,4 +1,4 @@
-"""Transform jobs: create, describe, list, stop. The work is `containers.transform`'s; here are the checks."""
+"""Transform jobs: create, describe, list, stop. The checks are here; `containers.jobs.transform` does the work."""
 
 from __future__ import annotations
 
