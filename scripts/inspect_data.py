@@ -25,7 +25,7 @@ from scripts.profiling.baseline import constraints, statistics
 from scripts.profiling.fitness import Purpose
 from scripts.profiling.problems import told
 from scripts.profiling.schema import FILE, schema
-from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
+from scripts.profiling.survey import FEATURES, MOST_PROFILES, NUMERIC, TABLE, survey
 from scripts.profiling.surveyed import Survey
 from scripts.splitting.plan import Plan
 from scripts.splitting.targets import TASKS
@@ -68,7 +68,11 @@ def said(found: Survey) -> str:
     rows = ", ".join(f"{split} {count}" if len(found.rows) > 1 else f"{count}" for split, count in found.rows.items())
     width = found.width
     label = f"{len(found.classes)} classes" if found.classes else "an amount"
-    return f"{rows} rows of {width} column{'s' * (width != 1)} and a label, {label}; nothing to mend"
+    said = f"{rows} rows of {width} column{'s' * (width != 1)} and a label, {label}; nothing to mend"
+    if found.form is None or found.sparse or width <= MOST_PROFILES:
+        return said
+    share = found.form.entries / max(1, found.profiled * width)
+    return f"{said}; {share:.2%} of its numbers are not 0: --set features={SPARSE} leaves out all others"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -33,10 +33,13 @@ from scripts.outputs import Outputs
 from scripts.profiling.baseline import constraints, statistics
 from scripts.profiling.profiles import ColumnProfile
 from scripts.scoring.predictions import Answers, feature_lines, parse_answers, read_answers, read_labels
+from scripts.scoring.sparse_rows import are_sparse, sparse_parts
 from scripts.splitting.classes import read_classes
 
 NAMESPACE: Final = "/aws/sagemaker/Endpoints/data-metric"
 FEWEST_ROWS: Final = 30
+MOST_COLUMNS: Final = 100
+"""The columns of sparse rows that are watched; each is a metric of its own in CloudWatch."""
 _NONE: Final = "none"
 _MOST_NAMED: Final = 8
 _BATCH: Final = 500
@@ -132,20 +135,33 @@ def read_baseline(registry: Registry, version: Version, folder: Path) -> Baselin
     places = registry.test_set(version, folder)
     task = version.properties.get("Task", "")
     featurizer = fitted(registry.read(version.artifacts[0])) if len(version.artifacts) > 1 else None
-    lines = list(feature_lines(places["features"]))
-    if not lines:
-        raise ScriptError(f"the test set of version {version.number} has no rows")
-    width = len(featurizer.columns) if featurizer else lines[0].count(b",") + 1
-    reader = RowReader(width, featurizer, () if featurizer else tuple(registry.columns(version)))
+    if are_sparse(places["features"]):
+        reader, values = sparse_columns(places["features"])
+    else:
+        lines = list(feature_lines(places["features"]))
+        if not lines:
+            raise ScriptError(f"the test set of version {version.number} has no rows")
+        width = len(featurizer.columns) if featurizer else lines[0].count(b",") + 1
+        reader = RowReader(width, featurizer, () if featurizer else tuple(registry.columns(version)))
+        values = columns_of([reader.rows(CSV, b"\n".join(lines) + b"\n")], width)
     return Baseline(
         version,
         task,
         reader,
-        columns_of([reader.rows(CSV, b"\n".join(lines) + b"\n")], width),
+        values,
         read_answers(places["predictions"], task),
         read_labels(places["labels"]),
         read_classes(places["labels"]),
     )
+
+
+def sparse_columns(features: Path) -> tuple[RowReader, list[Values]]:
+    """The columns that are most often not 0, and their values, as far as these rows fit."""
+    counts = sum(np.bincount(part.indices, minlength=part.shape[1]) for part in sparse_parts(features))
+    often = np.sort(np.argsort(-np.asarray(counts), kind="stable")[:MOST_COLUMNS])
+    reader = RowReader(len(np.asarray(counts)), kept=tuple(often.tolist()))
+    blocks = [part[:, often].toarray() for part in sparse_parts(features)]
+    return reader, columns_of(blocks, len(often))
 
 
 def columns(baseline: Baseline, captured: Captured) -> list[ColumnPair]:

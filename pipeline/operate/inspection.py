@@ -7,6 +7,7 @@ are more than numbers, a treatment of each is proposed.
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -81,16 +82,21 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
     Data that cannot be read is no matter here: ConvertData says what is wrong with it.
     """
     from scripts.errors import ScriptError
-    from scripts.formats.sources import examine
+    from scripts.formats.sources import find
+    from scripts.formats.sparse_files import SPARSE_KINDS
+    from scripts.formats.streams import streams
 
     _, files = files_at(path)
     if sum(file.stat().st_size for file in files) > _SMALL:
         return batch
     try:
-        tables = examine(path, label_column, header)
+        rows = Counter[str]()
+        for stream in streams(path, label_column, header, sparse=find(path).kind in SPARSE_KINDS):
+            parts, _ = stream.careful()
+            rows[stream.split] += sum(len(labels) for _, labels in parts)
     except ScriptError:
         return batch
-    return _fitting({split: sum(map(len, part)) for split, part in tables.items()}, batch)
+    return _fitting(rows, batch)
 
 
 def _fitting(rows: Mapping[str, int], batch: int) -> int:
@@ -106,6 +112,8 @@ def _command(path: Path, found: Survey, given: Mapping[str, str], *, batch: int)
     classes = found.classes
     if found.treated:
         words += ["--set", "features=table"]
+    if found.sparse:
+        words += ["--set", "features=sparse"]
     if not classes:
         words += ["--set", "task=regression"]
     elif len(classes) > 2:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scripts.errors import ScriptError
 from scripts.features.featurizer import ORDERS, Featurizer, LeftOut, moment, normal, read_csv, read_json
 from scripts.features.raw_columns import numbers_of
-from scripts.formats.recordio import read
+from scripts.formats.recordio import Sparse, read
 from scripts.monitoring.drift import Values
 
 Block = npt.NDArray[np.float32] | list[list[str]]
@@ -36,21 +36,27 @@ class RowReader:
     featurizer: Featurizer | None = None
     called: tuple[str, ...] = ()
     """What the columns are called, where they are numbers and that is known."""
+    kept: tuple[int, ...] | None = None
+    """The columns of sparse rows that are looked at, where all of them would be too many."""
 
     def rows(self, content_type: str, body: bytes) -> Block:
         """The rows of a request. Raises ValueError and what comes of reading what is not there."""
         if self.featurizer is not None:
             reader = read_csv if content_type == CSV else read_json
             return reader(body.decode("utf-8-sig", "replace"), self.featurizer)
-        found = _numbers(content_type, body, self.width)
-        if found.ndim != 2 or found.shape[1] != self.width:
-            raise ValueError(f"rows of the shape {found.shape}, where the model takes {self.width} columns")
-        return found
+        return np.concatenate([self._chosen(part) for part in _numbers(content_type, body, self.width)])
+
+    def _chosen(self, part: npt.NDArray[np.float32] | Sparse) -> npt.NDArray[np.float32]:
+        if len(part.shape) != 2 or part.shape[1] != self.width:
+            raise ValueError(f"rows of the shape {part.shape}, where the model takes {self.width} columns")
+        if isinstance(part, np.ndarray):
+            return part if self.kept is None else part[:, self.kept]
+        return part.dense() if self.kept is None else part.columns(np.array(self.kept)).dense()
 
     def watched(self) -> list[int]:
         """The columns that the model looks at, in their order."""
         if self.featurizer is None:
-            return list(range(self.width))
+            return list(range(self.width if self.kept is None else len(self.kept)))
         return [at for at, column in enumerate(self.featurizer.columns) if not isinstance(column, LeftOut)]
 
     def names(self) -> list[str]:
@@ -59,7 +65,7 @@ class RowReader:
             return list(self.featurizer.names)
         if len(self.called) == self.width:
             return list(self.called)
-        return [f"feature {at}" for at in range(1, self.width + 1)]
+        return [f"feature {at + 1}" for at in (range(self.width) if self.kept is None else self.kept)]
 
 
 def columns_of(blocks: Sequence[Block], width: int) -> list[Values]:
@@ -88,36 +94,32 @@ def _column(cells: Iterable[str]) -> Values:
     return texts if numbers is None else numbers
 
 
-def _numbers(content_type: str, body: bytes, width: int) -> npt.NDArray[np.float32]:
+def _numbers(content_type: str, body: bytes, width: int) -> Iterator[npt.NDArray[np.float32] | Sparse]:
     if content_type == CSV:
         lines = [line for line in body.decode("ascii").splitlines() if line.strip()]
-        return np.array([line.split(",") for line in lines], np.float32)
-    if content_type == "application/json":
-        return _dense(json.loads(body)["instances"], width)
-    if content_type == "application/jsonlines":
-        return _dense([json.loads(line) for line in body.splitlines() if line.strip()], width)
-    if content_type == "application/x-recordio-protobuf":
+        yield np.array([line.split(",") for line in lines], np.float32)
+    elif content_type == "application/json":
+        yield from _instances(json.loads(body)["instances"], width)
+    elif content_type == "application/jsonlines":
+        yield from _instances([json.loads(line) for line in body.splitlines() if line.strip()], width)
+    elif content_type == "application/x-recordio-protobuf":
         try:
-            return np.concatenate(list(_records(body)))
+            yield from (chunk.features for chunk in read(io.BytesIO(body), where="a request"))
         except ScriptError as error:
             raise ValueError(str(error)) from None
-    raise ValueError(f"requests of the type {content_type!r} are not read")
+    else:
+        raise ValueError(f"requests of the type {content_type!r} are not read")
 
 
-def _records(body: bytes) -> Iterator[npt.NDArray[np.float32]]:
-    for chunk in read(io.BytesIO(body), where="a request"):
-        yield chunk.features if isinstance(chunk.features, np.ndarray) else chunk.features.dense()
-
-
-def _dense(instances: Sequence[Any], width: int) -> npt.NDArray[np.float32]:
+def _instances(instances: Sequence[Any], width: int) -> Iterator[npt.NDArray[np.float32] | Sparse]:
     """Rows of {"features": [...]} or {"data": {"features": {"values": [...]}}}, the latter sparse where it has keys."""
-    rows = []
     for instance in instances:
         found = instance["features"] if "features" in instance else instance["data"]["features"]
+        values = np.asarray(found["values"] if isinstance(found, dict) else found, np.float32)
         if isinstance(found, dict) and "keys" in found:
-            row = np.zeros(width, np.float32)
-            row[np.asarray(found["keys"], np.intp)] = found["values"]
-            rows.append(row)
+            keys = np.asarray(found["keys"], np.int64)
+            if len(keys) and not 0 <= int(keys.min()) <= int(keys.max()) < width:
+                raise ValueError(f"a key outside of {width} columns")
+            yield Sparse(np.array([0, len(values)]), keys, values, (1, width))
         else:
-            rows.append(np.asarray(found["values"] if isinstance(found, dict) else found, np.float32))
-    return np.array(rows)
+            yield values[None]

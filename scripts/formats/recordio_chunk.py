@@ -30,6 +30,13 @@ class Sparse:
     values: Floats
     shape: tuple[int, int]
 
+    def columns(self, chosen: npt.NDArray[np.int64]) -> Sparse:
+        """The matrix of these columns alone, which ascend."""
+        places = np.minimum(np.searchsorted(chosen, self.keys), len(chosen) - 1)
+        kept = chosen[places] == self.keys
+        ends = np.concatenate(([0], np.cumsum(kept)))[self.indptr]
+        return Sparse(ends, places[kept], self.values[kept], (self.shape[0], len(chosen)))
+
     def dense(self) -> Floats:
         """The same matrix with its zeros; a column named twice in a row counts the sum, as scipy does."""
         out = np.zeros(self.shape, np.float32)

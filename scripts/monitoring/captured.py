@@ -77,7 +77,7 @@ class Captured:
 
     def columns(self, reader: RowReader) -> list[Values]:
         """The columns of the rows that are kept."""
-        return columns_of([one.rows for one in self.asked], reader.width)
+        return columns_of([one.rows for one in self.asked], len(reader.names()))
 
     def answers(self) -> bytes:
         """The answers that are kept, as JSON Lines."""
@@ -87,7 +87,7 @@ class Captured:
 def read_captured(s3: Any, uri: str, endpoint: str, window: Window, reader: RowReader) -> Captured:
     """What was captured of an endpoint below `uri`; of more than fits into memory, each second, fourth, ... request."""
     found = Captured()
-    most = max(_FEWEST_KEPT, _MOST_CELLS // reader.width)
+    most = max(_FEWEST_KEPT, _MOST_CELLS // len(reader.names()))
     every, kept, count = 1, 0, 0
     for line in _lines(s3, uri, endpoint, window):
         try:

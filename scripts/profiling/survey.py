@@ -16,7 +16,9 @@ from scripts.errors import ScriptError
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import AUTO
 from scripts.formats.csv_table import Rows
+from scripts.formats.sources import find
 from scripts.formats.sparse import SPARSE
+from scripts.formats.sparse_files import SPARSE_KINDS
 from scripts.formats.streams import Stream, streams
 from scripts.profiling.fitness import Purpose, unfit
 from scripts.profiling.leaks import LeakFinder, SparseLeakFinder
@@ -81,7 +83,14 @@ def survey(
 
 
 def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, seed: int = 0) -> Survey:
-    """The same, with a treatment of the columns where numbers alone would be refused and one would help."""
+    """The same, with a treatment of the columns where numbers alone would be refused and one would help.
+
+    Wide rows of a sparse format are proposed to stay so.
+    """
+    if find(place).kind in SPARSE_KINDS:
+        found = survey(place, label_column, header, columns, features=SPARSE, seed=seed)
+        if found.width > MOST_PROFILES:
+            return found
     found = survey(place, label_column, header, columns, seed=seed)
     if any(problem.kind in TREATED and problem.index >= 0 for problem in found.problems):
         return survey(place, label_column, header, columns, features=TABLE, seed=seed)
@@ -124,6 +133,7 @@ def _of_numbers(place: Path, chosen: tuple[str, str, str], seed: int, *, sparse:
         as_numbers=every.labels.numbers is not None,
         named=bool(first.table.columns),
         form=form,
+        sparse=sparse,
     )
 
 

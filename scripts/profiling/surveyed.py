@@ -28,7 +28,7 @@ class Survey:
     """What was seen. `classes` count the rows of each class, the rarest first; empty where the label is an amount.
 
     `names` are all that may be classes, in order, though the label may be an amount; `as_numbers` says that all are.
-    `form` is that of sparse rows.
+    `form` is that of the rows of a sparse format, and `sparse` says that they stay so.
 
     `columns` are profiles of the rows that train is taken from, as many as `profiled`, of which `sampled` show how
     values spread; `treated` says that columns get a treatment, by which `problems` are fewer, and `kinds` which.
@@ -48,6 +48,7 @@ class Survey:
     named: bool = True
     kinds: tuple[ColumnKind, ...] = ()
     form: SparseForm | None = None
+    sparse: bool = False
 
     @property
     def width(self) -> int:

@@ -1,8 +1,9 @@
-"""InspectData and ConvertData on a table of 50 numbers, and on one of 30 mixed columns with `features=table`: seconds
-and peak memory as rows and instances grow.
+"""InspectData and ConvertData on a table of 50 numbers, on one of 30 mixed columns with `features=table`, and on libsvm
+of 20,000 columns with `features=sparse`: seconds and peak memory as rows and instances grow.
 
-Run as `python tests/benchmarks/bench_convert.py [--rows N ...] [--mixed N ...] [--instances N ...]`. The data lie in
-eight CSV files, which are dealt out to instances as S3's keys are; each instance is a process, and all run at once.
+Run as `python tests/benchmarks/bench_convert.py [--rows N ...] [--mixed N ...] [--sparse N ...] [--instances N ...]`.
+The data lie in eight files, which are dealt out to instances as S3's keys are; each instance is a process, and all run
+at once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ COLUMNS = 50
 FILES = 8
 _CHUNK = 50_000
 _NUMBERS = ["--task", "binary_classifier"]
+_SPARSE = [*_NUMBERS, "--features", "sparse"]
+_WIDTH = 20_000
+_EACH = 50
 _MIXED = [*_NUMBERS, "--positive-class", "yes", "--label-column", "churn", "--features", "table"]
 
 
@@ -44,6 +48,21 @@ def write_table(folder: Path, rows: int) -> int:
                 form = "%d" + ",%.5f" * COLUMNS
                 file.write("\n".join(form % tuple(row) for row in np.column_stack([labels, part]).tolist()) + "\n")
                 left -= len(part)
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def write_sparse(folder: Path, rows: int) -> int:
+    """Eight libsvm files of rows with 50 of 20,000 numbers, as counts of words are; how many bytes they have."""
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    weights = random.normal(size=_WIDTH)
+    for number in range(FILES):
+        count = rows // FILES + (number < rows % FILES)
+        at = np.sort((_WIDTH * random.random((count, _EACH)) ** 2.5).astype(int), axis=1)
+        labels = weights[at].sum(axis=1) > 0
+        with (folder / f"rows-{number}.libsvm").open("w") as file:
+            for label, columns in zip(labels.tolist(), at.tolist(), strict=True):
+                file.write(f"{label:d} {' '.join(f'{column + 1}:1' for column in dict.fromkeys(columns))}\n")
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
@@ -83,6 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, nargs="*", default=[50_000, 200_000])
     parser.add_argument("--mixed", type=int, nargs="*", default=[50_000])
+    parser.add_argument("--sparse", type=int, nargs="*", default=[50_000])
     parser.add_argument("--instances", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
     head = f"{'rows':>12} {'columns':>8} {'MB':>6}  {'script':<14} {'instances':>9}"
@@ -90,6 +110,7 @@ def main() -> None:
     for kind, write, counts, more in (
         ("numbers", write_table, options.rows, _NUMBERS),
         ("mixed", write_mixed, options.mixed, _MIXED),
+        ("sparse", write_sparse, options.sparse, _SPARSE),
     ):
         for rows in counts:
             with tempfile.TemporaryDirectory() as name:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pipeline.local.images.linear_learner import artifact, program
 from pipeline.local.images.linear_learner.log import Log
 from pipeline.local.images.linear_learner.model import Model
-from scripts.formats.recordio import encode_dense
+from scripts.formats.recordio import encode_dense, encode_sparse
 
 RECORDIO = "application/x-recordio-protobuf"
 CSV = "text/csv"
@@ -92,15 +92,18 @@ def as_csv(features: npt.NDArray[Any], labels: npt.NDArray[Any]) -> bytes:
 def train(
     root: Path,
     hyperparameters: Mapping[str, Any],
-    channels: Mapping[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]],
+    channels: Mapping[str, tuple[Any, npt.NDArray[Any]]],
     content_type: str = RECORDIO,
 ) -> Outcome:
-    """Run a job on rows in memory, written in the format of `content_type`."""
+    """Run a job on rows in memory, which may be compressed by rows, written in the format of `content_type`."""
     job = Job(root)
     job.configure(hyperparameters, {name: {"ContentType": content_type} for name in channels})
     for name, (features, labels) in channels.items():
         if content_type == CSV:
             content = as_csv(features, labels)
+        elif hasattr(features, "indptr"):
+            parts = (features.indptr, features.indices, features.data)
+            content = encode_sparse(*parts, features.shape, labels.astype(np.float32))
         else:
             content = encode_dense(features.astype(np.float32), labels.astype(np.float32))
         job.put(name, content)

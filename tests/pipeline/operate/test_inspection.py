@@ -112,3 +112,15 @@ def test_a_batch_is_a_tenth_of_train_at_most_and_hardly_less(tmp_path: Path, row
 def test_data_that_cannot_be_read_has_any_batch(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n1\n")
     assert fitting_batch(tmp_path, label_column="auto", header="auto", batch=200) == 200
+
+
+def test_wide_sparse_rows_are_proposed_to_stay_sparse(tmp_path: Path) -> None:
+    wide = tmp_path / "wide.libsvm"
+    wide.write_text("".join(f"{row % 2} 3:{row} {30_000 + row}:1\n" for row in range(60)))
+    found = inspect(wide, label_column="auto", header="auto", batch=200)
+    assert "--set features=sparse" in found.command
+    assert len(found.columns) == 1000
+    assert fitting_batch(wide, label_column="auto", header="auto", batch=200) == 4
+    narrow = tmp_path / "narrow.libsvm"
+    narrow.write_text("".join(f"{row % 2} 3:{row}\n" for row in range(60)))
+    assert "features=sparse" not in inspect(narrow, label_column="auto", header="auto", batch=200).command

@@ -14,7 +14,7 @@ from botocore.response import StreamingBody
 
 from scripts.features.featurizer import Category, Featurizer, LeftOut, Numeric
 from scripts.features.request_rows import RowReader, columns_of
-from scripts.formats.recordio import encode_dense, encode_predictions
+from scripts.formats.recordio import encode_dense, encode_predictions, encode_sparse
 from scripts.monitoring import captured
 from scripts.monitoring.answered import answer_lines
 from scripts.monitoring.captured import Window, read_captured
@@ -93,12 +93,20 @@ SPARSE = {
         pytest.param("application/json", json.dumps(SPARSE).encode(), id="sparse"),
         pytest.param("application/jsonlines", "\n".join(map(json.dumps, DENSE["instances"])).encode(), id="jsonlines"),
         pytest.param("application/x-recordio-protobuf", encode_dense(ROWS, None), id="recordio"),
+        pytest.param(
+            "application/x-recordio-protobuf",
+            encode_sparse(np.array([0, 2, 4]), np.array([0, 2, 0, 1]), ROWS[ROWS != 0], (2, 3), None),
+            id="sparse recordio",
+        ),
     ],
 )
 def test_rows_are_the_same_whatever_they_were_sent_as(stored: Objects, kind: str, body: bytes) -> None:
     found = read(stored, f"same-{len(body)}-{kind[12:14]}", line(kind, body))
     assert (found.rows, found.unread) == (2, 0), found
     np.testing.assert_array_equal(np.column_stack(found.columns(RowReader(3))), ROWS)
+    some = RowReader(3, kept=(0, 2))
+    np.testing.assert_array_equal(some.rows(kind.partition(";")[0], body), ROWS[:, [0, 2]])
+    assert (some.names(), some.watched()) == (["feature 1", "feature 3"], [0, 1])
     assert json.loads(found.answers().splitlines()[0]) == {"predicted_label": 1, "score": 0.75}
 
 
