@@ -87,6 +87,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=rank)
 
 
+def pytest_collection_finish() -> None:
+    """What is there now stays: no collection need look through it again."""
+    gc.freeze()
+
+
 def _leave_out_what_is_long(config: pytest.Config, items: list[pytest.Item]) -> None:
     """It runs at full length, and where its file is asked for by name."""
     if length(brief=False, full=True):

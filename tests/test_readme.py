@@ -105,6 +105,7 @@ def _texts(node: ast.AST) -> str | None:
     return None
 
 
+@pytest.mark.long
 def test_every_message_of_the_troubleshooting_page_is_one_of_the_product() -> None:
     page = TEXTS[ROOT / "pipeline" / "TROUBLESHOOTING.md"]
     messages = [row for row in re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)]

@@ -78,6 +78,7 @@ class Service(ServiceContext):
         self.engine.close()
         self.jobs.close()
         self.hosting.close()
+        self.events.close()
         self.proxy.close()
         self.logs.close()
         self.store.close()

@@ -259,6 +259,7 @@ def test_limits_of_models_and_configurations(deployer: Deployer) -> None:
         assert code == "ValidationException", variants
 
 
+@pytest.mark.long
 def test_a_serverless_variant_serves(deployer: Deployer) -> None:
     deployer.model("serverless", own_container.IMAGE, behaving())
     serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
@@ -492,6 +493,7 @@ def test_the_second_container_of_a_pipeline_may_refuse(deployer: Deployer) -> No
     assert model_error(deployer, "broken-chain")["OriginalMessage"] == "not this"
 
 
+@pytest.mark.long
 def test_containers_in_direct_mode_are_asked_by_their_names(deployer: Deployer) -> None:
     for name in ("left", "right"):
         deployer.model(f"direct-{name}", own_container.IMAGE, behaving(answer=name))

@@ -217,6 +217,7 @@ def test_writing_to_an_input_does_not_change_the_object(remote: Remote) -> None:
     assert remote.get("kept/a") == b"original"
 
 
+@pytest.mark.long
 def test_more_instances_than_objects_leave_some_with_an_empty_folder(remote: Remote) -> None:
     remote.put(**{f"few/{n}": str(n) for n in range(2)})
     remote.put(**{"few.manifest": json.dumps([{"prefix": f"s3://{BUCKET}/few/"}, "0", "1"])})
@@ -469,6 +470,7 @@ def test_a_continuous_output_is_there_before_the_end_and_follows_changes(remote:
     assert status(remote.ended(name)) == "Stopped"
 
 
+@pytest.mark.long
 def test_what_the_program_manages_itself_is_neither_brought_nor_taken(remote: Remote) -> None:
     remote.put(**{"managed/in/a": "a"})
     script = (

@@ -108,6 +108,7 @@ def test_what_is_beyond_the_documented_limits_is_refused(remote: Remote) -> None
         assert code == "ValidationException" and word in message, (changes, message)
 
 
+@pytest.mark.long
 def test_instances_get_their_own_shards_whatever_the_mode(remote: Remote) -> None:
     remote.put(**{f"shards/{n}": f"{n}\n" for n in range(5)})
     remote.put(**{"shards.manifest": json.dumps([{"prefix": f"s3://{BUCKET}/shards/"}, "4", "2", "0"])})
@@ -446,6 +447,7 @@ def test_arguments_replace_the_command_train_and_an_entry_point_both(remote: Rem
     assert remote.ended(both) and remote.log(both) == ["zero 1"]
 
 
+@pytest.mark.long
 def test_script_mode_tells_a_script_what_the_toolkit_tells_it(remote: Remote) -> None:
     """The managed image's own `train`: source archive, hyperparameters as arguments, SM_ variables."""
     script = (

@@ -77,6 +77,7 @@ def test_a_fail_step_waits_for_what_runs_beside_it_and_starts_nothing_after(
     assert summary["PipelineExecutionFailureReason"] == "Step failure: One or multiple steps failed."
 
 
+@pytest.mark.long
 def test_a_step_outside_that_needs_a_branch_not_taken_never_runs_and_harms_nothing(local: LocalService) -> None:
     name = create(
         local,
@@ -155,6 +156,7 @@ def test_one_at_a_time_lists_one_and_the_start_overrides_the_pipeline(local: Loc
     assert max(step["StartTime"] for step in found) < min(step["EndTime"] for step in found)
 
 
+@pytest.mark.long
 def test_whoever_sees_a_step_execute_finds_its_job(local: LocalService) -> None:
     name = create(local, *[work(f"S{n}", DependsOn=[f"S{n - 1}"] if n else []) for n in range(6)])
     arn = start(local, name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.executions import run, steps
 from tests.support.service import ROLE, LocalService
 from tests.support.serving import BUCKET, Deployer
@@ -11,6 +13,7 @@ from tests.support.serving import IMAGE as SERVING
 from tests.support.third_party import arn_of, create, get, join, succeeded
 
 
+@pytest.mark.long
 def test_studios_designer_deploys_a_model_and_deploys_it_again(local: LocalService) -> None:
     Deployer(local).model("golden")
     variant = {

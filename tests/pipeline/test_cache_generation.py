@@ -96,6 +96,7 @@ def foreseen(clients: Clients, name: str) -> tuple[str, ...]:
     return history.lost(clients, name, seen)
 
 
+@pytest.mark.long
 def test_what_failed_for_files_that_others_removed_was_foreseen_and_says_what_to_type(
     local: LocalService, clients: Clients, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

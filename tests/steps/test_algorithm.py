@@ -101,6 +101,7 @@ def test_weight_of_positive_examples(value: str) -> None:
     assert _parse(f"PositiveExampleWeightMult={value}") == {"PositiveExampleWeightMult": value}
 
 
+@pytest.mark.long
 def test_the_default_criterion_is_as_right_as_a_peer_where_validation_has_few_rows(tmp_path: Path) -> None:
     features, labels = load_breast_cancer(return_X_y=True)
     criterion = next(known.default for known in PARAMETERS if known.name == "ModelSelectionCriteria")

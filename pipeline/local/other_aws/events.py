@@ -71,7 +71,7 @@ class Events:
         """`call` answers an action of the SageMaker API by its name."""
         self._account, self._region = account, region
         self._call = call
-        self._queue: queue.SimpleQueue[Body] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Body | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         _starters[account, region] = self._start_pipeline
@@ -95,10 +95,16 @@ class Events:
                 self._thread = threading.Thread(target=self._deliver, name="events", daemon=True)
                 self._thread.start()
 
+    def close(self) -> None:
+        """What was emitted before is still delivered."""
+        self._queue.put(None)
+
     def _deliver(self) -> None:
         moto = models.backend("events", self._account, self._region)
         while True:
             event = self._queue.get()
+            if event is None:
+                return
             try:
                 moto.put_events([event])
             except Exception as error:  # nothing that goes wrong in moto may end the thread

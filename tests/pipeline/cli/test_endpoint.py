@@ -46,6 +46,7 @@ def test_an_endpoint_that_is_not_there_is_said(command: Commands) -> None:
         assert (said.code, said.err.splitlines()[1]) == (1, f"error: there is no endpoint {NAME}")
 
 
+@pytest.mark.long
 def test_a_rollout_is_followed_and_the_endpoint_and_its_alarms_are_deleted(
     local: LocalService, command: Commands
 ) -> None:

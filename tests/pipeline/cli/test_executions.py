@@ -82,6 +82,7 @@ def test_an_execution_that_was_followed_ends_with_its_figures(commands: _Of) -> 
     assert lines[-3:] == ["actual \\ predicted 0 1", "0 90 3", "1 2 5"]
 
 
+@pytest.mark.long
 def test_an_execution_is_started_like_another(commands: _Of, local: LocalService) -> None:
     first = execution_id(commands["raw"]("start", "--param", f"InputDataUrl=s3://{BUCKET}/").out)
     second = execution_id(commands["raw"]("start", "--like", first).out)
@@ -235,6 +236,7 @@ def test_report_prints_markdown_and_writes_a_page(commands: _Of, tmp_path: Path)
     assert (wrong.code, "cannot be written" in wrong.err) == (1, True)
 
 
+@pytest.mark.long
 def test_the_graph_of_an_execution_has_its_statuses(commands: _Of) -> None:
     commands["demo"]("start", "--follow")
     said = commands["demo"]("graph", "--execution", "latest", "--mermaid")
@@ -296,6 +298,7 @@ def test_executions_show_the_figures_of_each_by_few_requests(commands: _Of, loca
     assert ["0.7000" in table[0], "0.9000" in table[1]] == [True, True]
 
 
+@pytest.mark.long
 def test_the_tail_of_a_log_is_its_last_lines(commands: _Of) -> None:
     commands["plain"]("start", "--follow")
     assert commands["plain"]("logs", "Work").out.splitlines()[-2:] == ["hello", "world"]

@@ -30,6 +30,7 @@ def demo(
     return Commands(local, "demo", monkeypatch, capsys)
 
 
+@pytest.mark.long
 def test_clean_lists_asks_and_removes(demo: Commands, local: LocalService) -> None:
     first = run(local, evaluated(local, "demo"))["PipelineExecutionArn"][-12:]
     demo("models", "approve", "1")

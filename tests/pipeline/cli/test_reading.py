@@ -47,7 +47,7 @@ def _status(client: Any, arn: str) -> str:
         (["steps"], "Reject  Rejected"),
         (["executions"], "too little"),
         pytest.param(["describe"], "too little", marks=pytest.mark.long),
-        (["report"], "too little"),
+        pytest.param(["report"], "too little", marks=pytest.mark.long),
         pytest.param(["graph", "--execution", "latest"], "<svg", marks=pytest.mark.long),
         pytest.param(["models", "list", "--json"], "[]", marks=pytest.mark.long),
     ],

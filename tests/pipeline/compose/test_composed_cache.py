@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.compose import composed_cache
 from pipeline.compose.composed_cache import KEPT, Memo
+from tests.support.torture import length
 from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("code_as_loaded")
@@ -33,6 +34,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert _entry(tmp_path / "made" / "when needed", "settings", "code").read() == '{"é":1}'
 
 
+@settings(max_examples=length(10, 300))
 @given(st.lists(st.text(max_size=4), max_size=4), st.lists(st.text(max_size=4), max_size=4))
 def test_different_inputs_have_different_entries(one: list[str], two: list[str]) -> None:
     assert (_entry(Path("x"), *one) == _entry(Path("x"), *two)) == (one == two)

@@ -199,7 +199,7 @@ def test_a_plan_writes_nothing(place: Place) -> None:
 @local_first
 @pytest.mark.torture
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("what", ["new", "changed"])
+@pytest.mark.parametrize("what", [pytest.param("new", marks=pytest.mark.long), "changed"])
 def test_an_upsert_killed_at_any_call_is_completed_by_the_next(place: Place, what: str, when: Any) -> None:
     calls = Calls(when=when)
     clients, dying = place.clients(), place.clients(calls)
@@ -247,7 +247,7 @@ def test_another_upsert_at_any_moment_of_this_one_leaves_one_of_both_and_its_che
 
 
 @local_first
-@pytest.mark.parametrize("what", ["new", "changed"])
+@pytest.mark.parametrize("what", [pytest.param("new", marks=pytest.mark.long), "changed"])
 def test_upserts_of_the_same_at_once_all_succeed(place: Place, what: str) -> None:
     wanted = desired("2")
     if what == "changed":
@@ -280,6 +280,7 @@ def test_upserts_of_different_definitions_at_once_leave_one_of_them(place: Place
     assert_whole(place.clients(), each[0])
 
 
+@local_first
 def test_a_conflict_with_another_writer_is_waited_out(place: Place) -> None:
     wanted = desired("1")
     upsert(place.clients(), wanted)

@@ -140,6 +140,7 @@ def test_a_version_is_registered_once_by_its_content_with_its_files_and_waits(
     promoted_whole(source, target, registered(source.clients))
 
 
+@pytest.mark.long
 def test_moto_alone_takes_all_of_it() -> None:
     with aws_alone() as clients:
         ireland = Clients(type(clients.session)("testing", "testing", region_name="eu-west-1"))

@@ -125,6 +125,7 @@ def select(*names: str, source: str = "") -> dict[str, Any]:
     return {"SelectiveExecutionConfig": config | ({"SourcePipelineExecutionArn": source} if source else {})}
 
 
+@pytest.mark.long
 def test_selected_steps_run_on_what_an_earlier_execution_made(local: LocalService) -> None:
     uri = {"Get": "Steps.A.ProcessingOutputConfig.Outputs['out'].S3Output.S3Uri"}
     environment = {"Environment": {"URI": uri}}

@@ -216,6 +216,7 @@ def test_parallelism_limits_the_steps_that_run_and_can_be_changed_meanwhile(loca
     assert {name: step["StepStatus"] for name, step in steps(local, arn).items()} == {"A": "Stopped", "B": "Stopped"}
 
 
+@pytest.mark.long
 def test_ten_executions_at_once(local: LocalService) -> None:
     name = create(
         local, work("A", "sleep 0.2"), work("B", DependsOn=["A"]), parameters=[{"Name": "N", "DefaultValue": "0"}]

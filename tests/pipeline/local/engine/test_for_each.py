@@ -62,6 +62,7 @@ def test_the_body_runs_once_for_each_item(local: LocalService) -> None:
     }
 
 
+@pytest.mark.long
 def test_items_come_from_a_text_and_the_best_iteration_is_selected(local: LocalService) -> None:
     body = {
         "Name": "Twice",

@@ -164,6 +164,7 @@ def test_a_training_job_sees_its_own_name_and_later_steps_its_artefact(local: Lo
     assert made["PrimaryContainer"]["ModelDataUrl"] == f"s3://{BUCKET}/models/{job}/output/model.tar.gz"
 
 
+@pytest.mark.long
 def test_a_tuning_step_gives_its_best_job_and_all_jobs_in_order(local: LocalService) -> None:
     lines = "".join(f"{n % 2},{n % 2}.5,{n % 7}\n" for n in range(300))
     for channel in ("train", "validation"):

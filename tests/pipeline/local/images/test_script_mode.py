@@ -123,6 +123,7 @@ def test_a_shell_script_may_be_the_program(bench: Bench) -> None:
     assert str(job["FailureReason"]).endswith("exit code: 6")
 
 
+@pytest.mark.long
 def test_an_archive_that_would_leave_its_folder_is_refused(bench: Bench) -> None:
     job = train(bench, {"../../escape.py": "x", "train.py": ""})
     assert "cannot be unpacked" in str(job["FailureReason"])

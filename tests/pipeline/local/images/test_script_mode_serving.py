@@ -159,7 +159,13 @@ def test_an_error_of_the_script_is_a_server_error_with_its_traceback_in_the_log(
 @pytest.mark.parametrize(
     ("name", "script", "environment", "words"),
     [
-        ("raises", "def model_fn(folder): return open(folder + '/absent')", None, "No such file or directory"),
+        pytest.param(
+            "raises",
+            "def model_fn(folder): return open(folder + '/absent')",
+            None,
+            "No such file or directory",
+            marks=pytest.mark.long,
+        ),
         ("broken", "import absent_module", None, "No module named 'absent_module'"),
         pytest.param("without", "x = 1", None, "inference.py has no model_fn", marks=pytest.mark.long),
         pytest.param("unnamed", SUM, {}, "SAGEMAKER_PROGRAM is not set", marks=pytest.mark.long),

@@ -62,6 +62,7 @@ def test_the_key_is_minted_once_and_only_its_owner_reads_it(state: Path) -> None
     assert first.identity.secret_access_key not in repr(first)
 
 
+@pytest.mark.long
 def test_a_service_that_was_started_and_never_called_for_ends_too(state: Path) -> None:
     with lifecycle.starting(state):
         pass
@@ -238,6 +239,7 @@ def test_nohup_keeps_it_when_the_terminal_goes(state: Path) -> None:
         assert process.wait(PATIENCE) == 0
 
 
+@pytest.mark.long
 def test_a_folder_in_use_says_by_whom_and_what_to_do(state: Path) -> None:
     lifecycle.start(state, detach=True, out=io.StringIO())
     found = lifecycle.require(state)
@@ -349,7 +351,7 @@ def test_another_region_than_the_folders_is_refused(state: Path) -> None:
         ({"region": "Europe"}, "'Europe' is not a region"),
         ({"account": "12"}, "'12' is not an account"),
         pytest.param({"port": 70000}, "70000 is not a port", marks=pytest.mark.long),
-        ({"faults": ["thirst=1"]}, "no fault reads 'thirst=1'"),
+        pytest.param({"faults": ["thirst=1"]}, "no fault reads 'thirst=1'", marks=pytest.mark.long),
     ],
 )
 def test_bad_arguments_are_refused_by_name(state: Path, arguments: dict[str, object], words: str) -> None:
@@ -357,6 +359,7 @@ def test_bad_arguments_are_refused_by_name(state: Path, arguments: dict[str, obj
         lifecycle.start(state, detach=True, out=io.StringIO(), **arguments)  # type: ignore[arg-type]
 
 
+@pytest.mark.long
 def test_a_dead_service_and_a_stranger_at_its_address_are_not_taken_for_it(state: Path) -> None:
     lifecycle.start(state, detach=True, out=io.StringIO())
     found = lifecycle.require(state)

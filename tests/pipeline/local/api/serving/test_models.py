@@ -172,6 +172,7 @@ def test_a_serverless_endpoint_serves(deployer: Deployer) -> None:
     assert found["ProductionVariants"][0]["CurrentServerlessConfig"] == serverless
 
 
+@pytest.mark.long
 def test_an_endpoint_tells_what_its_configuration_says(deployer: Deployer) -> None:
     deployer.model("told")
     shown: dict[str, Any] = {

@@ -138,6 +138,7 @@ def test_an_update_lets_requests_under_way_end(deployer: Deployer, tmp_path: Pat
     assert json.loads(answers[0])["body"] == asked
 
 
+@pytest.mark.long
 def test_an_update_that_fails_keeps_what_served(deployer: Deployer) -> None:
     deployer.endpoint("keeper", deployer.configuration("keeper-1", deployer.model("keeper")))
     bad = deployer.model("keeper-bad", FOREIGN_IMAGE, {"model.json": b'{"crash": true}'})
@@ -176,6 +177,7 @@ def test_there_is_a_limit_of_endpoints(deployer: Deployer, golden: str, monkeypa
     assert code == "ResourceLimitExceeded" and "current utilization of" in message
 
 
+@pytest.mark.long
 def test_endpoints_made_at_the_same_moment_do_not_pass_the_limit(
     deployer: Deployer, golden: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +249,7 @@ def test_endpoints_come_back_after_a_restart(tmp_path: Path) -> None:
         assert Deployer(local).settled("lasting")["EndpointStatus"] == "InService"
 
 
+@pytest.mark.long
 def test_the_status_of_an_endpoint_waits_for_room_on_a_full_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +270,7 @@ def test_the_status_of_an_endpoint_waits_for_room_on_a_full_disk(
     assert (refused, found["EndpointStatus"]) == (["full", "full"], "InService")
 
 
+@pytest.mark.long
 def test_a_slow_endpoint_is_creating_for_so_long_and_cannot_be_changed(tmp_path: Path) -> None:
     with local_service(tmp_path, faults=InjectedFaults(endpoint_delay=1.0)) as local:
         deployer = Deployer(local)

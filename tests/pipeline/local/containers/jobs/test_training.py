@@ -301,6 +301,7 @@ def test_arguments_and_entry_points_combine_as_in_docker(bench: Bench) -> None:
     assert logs == [["[]"], ["['--a', '1']"]]
 
 
+@pytest.mark.long
 def test_linear_learner_trains_with_its_own_metrics(bench: Bench) -> None:
     rows = "\n".join(f"{i % 2},{i % 2 + 0.01 * (i % 7)},{(i * 37) % 11 / 11}" for i in range(400))
     bench.put("ll/train/part.csv", rows)

@@ -169,6 +169,7 @@ def test_an_object_that_is_damaged_within_fails_the_job_and_no_other_object(batc
     assert batches.outputs(name) == {"b.gz.out": JSONLINES_ANSWER}
 
 
+@pytest.mark.long
 def test_an_object_that_is_damaged_on_disk_is_not_transformed_in_part(batches: Batches) -> None:
     batches.local.s3.put_object(Bucket=BUCKET, Key="short/a.csv", Body=ROWS)
     shorten(batches.local.service.objects, BUCKET, "short/a.csv", ROWS.index("\n") + 1)
@@ -214,6 +215,7 @@ def test_strategies_make_requests(batches: Batches, strategy: str | None, split_
     assert batches.requests(name) == expected
 
 
+@pytest.mark.long
 def test_requests_keep_below_the_payload_limit_and_their_order(batches: Batches) -> None:
     rows = [f"{number:07}," + "x" * 1000 for number in range(4000)]
     name, job = batches.run(
@@ -254,6 +256,7 @@ def test_the_container_sees_the_jobs_environment(batches: Batches) -> None:
     assert sent["content-type"] == "text/csv" and sent["user-agent"] == "Go-http-client/1.1" and "accept" not in sent
 
 
+@pytest.mark.long
 def test_the_container_may_say_how_it_wants_its_requests(batches: Batches) -> None:
     parameters = {"MaxConcurrentTransforms": 2, "BatchStrategy": "SINGLE_RECORD", "MaxPayloadInMB": 1}
     model = json.dumps({"parameters": parameters}).encode()
@@ -299,6 +302,7 @@ def test_a_model_that_does_not_start(batches: Batches) -> None:
     assert job["FailureReason"] == "AlgorithmError: Model container failed to respond to ping"
 
 
+@pytest.mark.long
 def test_an_unsplit_object_above_the_limit_fails(batches: Batches) -> None:
     name, job = batches.run({"a": "x" * (1024**2 + 1)}, model="echo", MaxPayloadInMB=1)
     assert job["TransformJobStatus"] == "Failed" and not batches.outputs(name)
@@ -398,6 +402,7 @@ def test_what_cannot_be_is_refused_at_create(batches: Batches, more: dict[str, A
     assert caught.value.response["Error"]["Code"] == "ValidationException"
 
 
+@pytest.mark.long
 def test_names_are_unique_and_jobs_are_listed(batches: Batches) -> None:
     name, _ = batches.run({"a.csv": ROWS}, given=csv(), output=lines())
     batches._count -= 1
