@@ -62,9 +62,10 @@ check: $(DEVELOPER) ## lint, spelling, types, layers
 docs: $(DEVELOPER) ## write the parts of the documentation that are made from the code
 	$(BIN)/python -m tests.support.docs
 
-torture: $(DEVELOPER) ## kill, soak and fuzz tests and examples at full length, all that is long, the scripts in the newest versions
+torture: $(DEVELOPER) $(IMAGE_INSTALLED) ## kill, soak and fuzz tests and examples at full length, all that is long, the scripts in the newest versions
 	PIPELINE_TORTURE=full $(BIN)/python -m pytest -n 2 --dist loadfile -m "torture or long or hypothesis" $(ARGS)
 	$(BIN)/python -m pytest -m "not hypothesis" tests/scripts
+	PIPELINE_TORTURE=full $(IMAGE)/python -m pytest -m long tests/scripts
 
 bench: $(DEVELOPER) ## measure speed and memory beside a peer
 	$(BIN)/python -m tests.benchmarks

@@ -35,6 +35,7 @@ def remote(local: LocalService) -> Remote:
     return Remote(local)
 
 
+@pytest.mark.long
 def test_what_was_not_given_is_null_in_the_configuration(remote: Remote) -> None:
     """A job with nothing but what is required, so that every optional member is unset."""
     name = "process-bare"
@@ -74,6 +75,7 @@ def test_what_was_not_given_is_null_in_the_configuration(remote: Remote) -> None
         assert absent not in described
 
 
+@pytest.mark.long
 def test_all_that_was_given_is_in_the_configuration_of_every_instance(remote: Remote) -> None:
     remote.put(**{"full/a": "a", "full/b": "b"})
     cluster = {"InstanceCount": 2, "InstanceType": "ml.m5.2xlarge", "VolumeSizeInGB": 7, "VolumeKmsKeyId": "alias/v"}
@@ -122,6 +124,7 @@ def test_arguments_arrive_as_they_were_given(remote: Remote) -> None:
     assert remote.told(name) == words
 
 
+@pytest.mark.long
 def test_the_environment_is_the_jobs_own_and_says_nothing_of_training(remote: Remote) -> None:
     values = {"EMPTY": "", "_under": "ä€", "Quote": "\"'$HOME\\", "PATH_LIKE": "/opt/ml/processing/input"}
     name = remote.process("import json, os\nprint(json.dumps(dict(os.environ)))", Environment=values)
@@ -192,6 +195,7 @@ def test_names_of_all_kinds_come_in_and_go_out_unchanged(remote: Remote) -> None
     assert all(remote.get(f"names-out/copy/{name}").decode() == name for name in names)
 
 
+@pytest.mark.long
 def test_a_whole_bucket_is_an_input(remote: Remote) -> None:
     remote.local.s3.create_bucket(Bucket="whole")
     for key in ("a", "b/c"):
@@ -263,6 +267,7 @@ def test_output_folders_are_there_and_only_files_are_uploaded_without_the_jobs_n
     assert remote.get("outs/two/t") == b"new" and remote.get("outs/one/empty") == b""
 
 
+@pytest.mark.long
 def test_outputs_at_the_end_of_the_job_are_not_there_before(remote: Remote) -> None:
     script = "import time\nopen('/opt/ml/processing/output/o/f', 'w').write('f')\nprint('up')\ntime.sleep(60)\n"
     name = remote.process(script, outputs=[made("o", "late", f"{OUT}/o")])
@@ -298,6 +303,7 @@ def test_the_first_kilobyte_of_the_message_is_kept_however_the_job_ends(
     assert listed[0]["ExitMessage"] == expected
 
 
+@pytest.mark.long
 def test_messages_of_several_instances_are_put_together_and_then_cut(remote: Remote) -> None:
     script = (
         "import json\n"
@@ -308,6 +314,7 @@ def test_messages_of_several_instances_are_put_together_and_then_cut(remote: Rem
     assert job["ExitMessage"] == "1" * 700 + "2" * 324
 
 
+@pytest.mark.long
 def test_a_stopped_job_has_its_message(remote: Remote) -> None:
     script = "import time\nopen('/opt/ml/output/message', 'w').write('so far')\nprint('up')\ntime.sleep(60)\n"
     name = remote.process(script)
@@ -335,6 +342,7 @@ def test_every_end_but_zero_is_a_failure_with_its_code(remote: Remote, line: str
     assert (status(job), job["FailureReason"]) == ("Failed", f"AlgorithmError: , exit code: {code}")
 
 
+@pytest.mark.long
 def test_what_a_job_leaves_running_ends_with_it(remote: Remote) -> None:
     script = (
         "import subprocess\n"
@@ -347,6 +355,7 @@ def test_what_a_job_leaves_running_ends_with_it(remote: Remote) -> None:
     assert remote.keys("left/") == ["now"]
 
 
+@pytest.mark.long
 def test_a_stop_reaches_the_first_process_and_then_kills_the_whole_group(remote: Remote) -> None:
     script = (
         "import signal, subprocess, sys, time\n"
@@ -364,6 +373,7 @@ def test_a_stop_reaches_the_first_process_and_then_kills_the_whole_group(remote:
     assert remote.log(name) == ["child up", "first was told"]
 
 
+@pytest.mark.long
 def test_the_end_of_the_time_uploads_what_is_there(remote: Remote) -> None:
     script = (
         "import time\n"
@@ -379,6 +389,7 @@ def test_the_end_of_the_time_uploads_what_is_there(remote: Remote) -> None:
     assert remote.keys("timed/") == ["f"]
 
 
+@pytest.mark.long
 def test_each_instance_has_one_stream_with_all_it_says(remote: Remote) -> None:
     script = (
         "import os, sys\n"
@@ -455,6 +466,7 @@ def test_an_example_in_the_style_of_aws_runs_unchanged(remote: Remote) -> None:
     assert len(remote.get("abalone-out/train/train.csv").splitlines()) == 8
 
 
+@pytest.mark.long
 def test_a_continuous_output_is_there_before_the_end_and_follows_changes(remote: Remote) -> None:
     script = (
         "import time\n"

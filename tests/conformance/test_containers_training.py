@@ -197,6 +197,7 @@ def test_a_failure_file_of_a_job_that_succeeds_means_nothing(remote: Remote) -> 
     assert status(job) == "Completed" and "FailureReason" not in job
 
 
+@pytest.mark.long
 def test_the_reason_may_come_from_any_instance(remote: Remote) -> None:
     script = HOST + (
         "import sys, time\n"
@@ -207,6 +208,7 @@ def test_the_reason_may_come_from_any_instance(remote: Remote) -> None:
     assert job["FailureReason"] == "AlgorithmError: from algo-2, exit code: 7"
 
 
+@pytest.mark.long
 def test_what_a_failed_job_has_made_is_uploaded(remote: Remote) -> None:
     script = (
         "open('/opt/ml/model/m', 'w').write('m')\n"
@@ -259,6 +261,7 @@ def test_uncompressed_output_lies_in_s3_as_it_lay_in_the_container(remote: Remot
     assert remote.get(f"loose/{name}/output/model/sub/m") == b"m"
 
 
+@pytest.mark.long
 def test_times_follow_the_transitions(remote: Remote) -> None:
     name = remote.train("import time\ntime.sleep(1.2)\n")
     job = remote.ended(name)
@@ -296,6 +299,7 @@ def test_a_job_that_runs_has_no_end_and_its_state_is_training(remote: Remote) ->
     )
 
 
+@pytest.mark.long
 def test_a_stopped_job_may_save_its_model(remote: Remote) -> None:
     """A program that saves on SIGTERM and ends by itself, which takes it less than the grace."""
     remote.local.service.jobs.grace = 10
@@ -315,6 +319,7 @@ def test_a_stopped_job_may_save_its_model(remote: Remote) -> None:
     assert remote.model(name) == {"saved": b"yes"}
 
 
+@pytest.mark.long
 def test_the_end_of_the_time_is_a_stop_with_its_own_secondary_status(remote: Remote) -> None:
     script = (
         "import signal, time\n"
@@ -329,6 +334,7 @@ def test_the_end_of_the_time_is_a_stop_with_its_own_secondary_status(remote: Rem
     assert job["TrainingTimeInSeconds"] >= 1
 
 
+@pytest.mark.long
 def test_checkpoints_are_brought_back_with_their_folders_and_sent_while_the_job_runs(remote: Remote) -> None:
     remote.put(**{"ck/here/epoch-1/state": "one", "ck/here2/other": "no"})
     script = (
@@ -348,6 +354,7 @@ def test_checkpoints_are_brought_back_with_their_folders_and_sent_while_the_job_
     assert remote.ended(name)["CheckpointConfig"] == place
 
 
+@pytest.mark.long
 def test_metrics_are_those_that_matched_with_their_last_value(remote: Remote) -> None:
     definitions = [
         {"Name": "validation:rmse", "Regex": r"validation-rmse:([0-9.]+)"},
@@ -435,6 +442,7 @@ def test_a_container_of_ones_own_trains_unchanged(remote: Remote, own_image: str
     assert reason.endswith(", exit code: 255")
 
 
+@pytest.mark.long
 def test_arguments_replace_the_command_train_and_an_entry_point_both(remote: Remote, own_image: str) -> None:
     remote.put(**{"own2/a.csv": "a,1\n"})
     data = [channel("training", "own2/")]
@@ -499,6 +507,7 @@ def test_data_that_cannot_be_downloaded_fail_the_job_before_it_trains(remote: Re
     assert code == "ValidationException" and "S3Prefix" in message
 
 
+@pytest.mark.long
 def test_a_model_that_cannot_be_uploaded_fails_the_job(remote: Remote) -> None:
     output = {"S3OutputPath": "s3://no-such-bucket-here/models"}
     job = remote.ended(remote.train("open('/opt/ml/model/m', 'w').write('m')", OutputDataConfig=output))
@@ -506,6 +515,7 @@ def test_a_model_that_cannot_be_uploaded_fails_the_job(remote: Remote) -> None:
     assert [step for step, _ in transitions(job)][-2:] == ["Uploading", "Failed"]
 
 
+@pytest.mark.long
 def test_a_large_failure_file_and_a_folder_in_its_place(remote: Remote) -> None:
     big = "open('/opt/ml/output/failure', 'w').write('x' * 5_000_000); raise SystemExit(1)"
     assert remote.ended(remote.train(big))["FailureReason"] == "AlgorithmError: " + "x" * 1008

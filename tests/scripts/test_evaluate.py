@@ -216,6 +216,7 @@ def test_where_positives_are_rare_the_area_under_precision_and_recall_stands_on_
     assert ("Average precision" in cards) == shown
 
 
+@pytest.mark.long
 def test_features_that_are_no_picture_list_the_mistakes_in_a_table(tmp_path: Path) -> None:
     case = binary_case(tmp_path, columns=5)
     assert case.run() == 0
@@ -225,6 +226,7 @@ def test_features_that_are_no_picture_list_the_mistakes_in_a_table(tmp_path: Pat
     assert "line of features.csv" in (case.output / "report.html").read_text()
 
 
+@pytest.mark.long
 def test_model_without_mistakes_has_no_such_section(tmp_path: Path) -> None:
     case = Case(tmp_path)
     answers = [{"predicted_label": label, "score": 0.1 + 0.8 * label} for label in (0, 1, 0, 1)]
@@ -431,6 +433,7 @@ def test_worst_mistakes_of_a_table_show_the_rows_own_cells(tmp_path: Path) -> No
     assert [row[-2:] for row in mistakes.table] == [["city", "joined"], ["Daegu, north", ""], ["Seoul", "2020-01-01"]]
 
 
+@pytest.mark.long
 def test_the_card_of_accuracy_shows_what_the_better_of_both_constant_answers_reaches(tmp_path: Path) -> None:
     case = binary_case(tmp_path)  # one of four is positive
     assert case.run() == 0

@@ -97,6 +97,7 @@ def wait_for_folders(state: Path, names: set[str]) -> None:
 
 
 @pytest.mark.torture
+@pytest.mark.long
 def test_endpoints_survive_a_kill_at_any_moment(tmp_path: Path) -> None:
     state = tmp_path / "state"
     prepare(state)

@@ -140,7 +140,7 @@ def test_nothing_that_is_handed_in_stops_the_service(tmp_path: Path) -> None:
     with process(tmp_path / "state", tmp_path / "container.py") as found, answering(found):
         sagemaker, s3 = boto_client_of(found, "sagemaker"), boto_client_of(found, "s3")
         s3.create_bucket(Bucket="bucket")
-        for number, path in enumerate(PATHS[: length(2, len(PATHS))]):
+        for number, path in enumerate(PATHS[: length(1, len(PATHS))]):
             assert ran(sagemaker, f"path-{number}", written(NESTED), gate(path)) == "Failed"
         large = f"head -c {MEGABYTES << 20} /dev/zero | tr '\\0' '['"
         assert ran(sagemaker, "large", written(large), gate("m")) == "Failed"

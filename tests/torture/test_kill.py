@@ -215,6 +215,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_hangs_when_it_is_killed(tmp_pa
 
 
 @pytest.mark.torture
+@pytest.mark.long
 def test_nothing_acknowledged_is_lost_at_any_commit_point(tmp_path: Path) -> None:
     """Each round dies before or after another of the syncs of bodies, folders and commits that the load brings."""
     state, journal, rounds = tmp_path / "state", tmp_path / "syncs", [Acknowledged()]
@@ -223,7 +224,7 @@ def test_nothing_acknowledged_is_lost_at_any_commit_point(tmp_path: Path) -> Non
         journal.touch()
         _under_load(found, rounds[0], "p", lambda: None, works=len(WORKS))
         _all_over(boto_client_of(found, "sagemaker"), rounds[0].executions)
-    points = _points(len(journal.read_text().splitlines()), length(1, 200))
+    points = _points(len(journal.read_text().splitlines()), length(2, 200))
     for number, point in enumerate(points):
         journal.unlink()
         with process(state, DYING, str(journal), str(point)) as (found, child):
