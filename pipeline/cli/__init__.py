@@ -6,13 +6,14 @@ Only `main` exits. A command's module imports what it needs inside the command, 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 from pipeline.cli import endpoint, executions, local, models, operations, promote, run, schedules, start, upsert
 from pipeline.cli.lazy_commands import needed
 from pipeline.errors import INTERRUPTED_EXIT_CODE, PipelineError
+from pipeline.process import run_to_end
 from pipeline.terminal import shown_safely
 
 app: Final = typer.Typer(
@@ -56,9 +57,9 @@ promote.register(app)
 _CommandLineError: Final[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; the process ends here."""
-    sys.exit(execute(sys.argv[1:]))
+    run_to_end(lambda: execute(sys.argv[1:]))
 
 
 def execute(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.local.process.serve import Options, serve
 from pipeline.local.state_folder import DEFAULT_FOLDER
+from pipeline.process import run_to_end
 
 
 def main() -> int:
@@ -57,4 +58,4 @@ def _leave_stdout() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_to_end(main)
