@@ -89,15 +89,6 @@ def floats(features: Array) -> Floats:
         return features.astype(np.float32, copy=False)
 
 
-def joined(tables: list[Table]) -> tuple[Array, Array]:
-    """All rows of tables that must be equally wide: features, labels."""
-    for table in tables[1:]:
-        same_width(tables[0], tables[0].features.shape[1], table, table.features.shape[1])
-    if len(tables) == 1:
-        return tables[0].features, tables[0].labels
-    return np.concatenate([table.features for table in tables]), joined_labels([table.labels for table in tables])
-
-
 def joined_labels(labels: list[Array]) -> Array:
     """All labels, texts where some of them are."""
     if any(part.dtype.kind in "OU" for part in labels):
@@ -122,10 +113,10 @@ def same_width(first: Table, wanted: int, other: Table, width: int) -> None:
         raise ScriptError(
             f"{other.file}: {width} features, but {first.file} has {wanted}; all files must have the same columns"
         )
-    same_columns(first, other)
+    _same_columns(first, other)
 
 
-def same_columns(first: Table, other: Table) -> None:
+def _same_columns(first: Table, other: Table) -> None:
     """`ScriptError` where both have a header and the headers differ: a model tells columns by their place alone."""
     if not first.columns or not other.columns or first.columns == other.columns:
         return

@@ -55,10 +55,6 @@ class Share:
         held = json.loads(resources.read_bytes())
         return cls(held["hosts"].index(held["current_host"]), len(held["hosts"]), parts)
 
-    def slice(self, rows: int) -> slice:
-        """The share of so many rows that every instance has."""
-        return slice(rows * self.index // self.count, rows * (self.index + 1) // self.count)
-
     def name(self, stem: str, ending: str) -> str:
         """What a file of one part is called: features.csv, or features-00001-of-00004.csv."""
         return f"{stem}{ending}" if self.count == 1 else f"{stem}-{self.index:05}-of-{self.count:05}{ending}"

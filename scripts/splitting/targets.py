@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from scripts.errors import ScriptError
 from scripts.formats.tables import Array, Floats
-from scripts.splitting.splits import Split
 
 BINARY: Final = "binary_classifier"
 MULTICLASS: Final = "multiclass_classifier"
@@ -23,28 +22,6 @@ REGRESSOR: Final = "regressor"
 TASKS: Final = (BINARY, MULTICLASS, REGRESSOR)
 
 MOST_CLASSES: Final = 1000
-
-
-@dataclass(frozen=True)
-class Targets:
-    """Each split's labels in training form, its rows' original class names, and what class each label stands for.
-
-    `classes` are the names of the labels 0, 1, ...; empty for a regressor, whose `names` are empty too.
-    """
-
-    labels: dict[str, Floats]
-    names: dict[str, Array]
-    classes: tuple[str, ...]
-
-
-def make_targets(task: str, splits: dict[str, Split], positive_class: str) -> Targets:
-    """Labels for `task`; `ScriptError` for labels that the task cannot use."""
-    if task == REGRESSOR:
-        return Targets({name: real_labels(name, split.labels) for name, split in splits.items()}, {}, ())
-    names = {name: class_names(split.labels) for name, split in splits.items()}
-    counts = {split: dict(zip(*np.unique(part, return_counts=True), strict=True)) for split, part in names.items()}
-    wanted = Wanted.of(task, counts, positive_class)
-    return Targets({split: wanted.labels(part) for split, part in names.items()}, names, wanted.classes)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,9 @@ from scripts import convert
 from scripts.errors import ScriptError
 from scripts.formats.csv_lines import csv_lines, label_lines
 from scripts.formats.recordio import read
-from scripts.formats.tables import Table
 from scripts.profiling.inspection import read_statistics
 from scripts.splitting import conversion
-from scripts.splitting.splits import divide
-from scripts.splitting.targets import class_names, make_targets
+from scripts.splitting.targets import Wanted, class_names
 
 SPLITS = ("train", "validation", "test")
 
@@ -225,35 +223,15 @@ def test_volume_without_space_is_one_line_and_leaves_no_file(tmp_path: Path) -> 
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
-@given(st.lists(st.integers(0, 5), min_size=10, max_size=300), st.integers(0, 2**31))
-def test_split_is_a_partition_stratified_by_class(labels: list[int], seed: int) -> None:
-    table = Table("a", np.arange(len(labels), dtype=np.float32)[:, None], np.array(labels))
-    splits = divide({"all": [table]}, seed=seed, stratify=True)
-    rows = np.concatenate([split.rows for split in splits.values()])
-    assert sorted(rows.tolist()) == list(range(len(labels)))
-    for split in splits.values():
-        np.testing.assert_array_equal(split.labels, np.array(labels)[split.rows])
-    for label in set(labels):
-        total = labels.count(label)
-        for name in ("validation", "test"):
-            assert abs((splits[name].labels == label).sum() - total / 10) <= 1
-
-
-def test_given_splits_keep_their_order_and_train_is_shuffled() -> None:
-    tables = {name: [Table(name, np.arange(40, dtype=np.float32)[:, None], np.arange(40))] for name in SPLITS}
-    splits = divide(tables, seed=0, stratify=True)
-    assert splits["test"].labels.tolist() == list(range(40))
-    assert splits["train"].labels.tolist() != list(range(40))
-    assert sorted(splits["train"].labels.tolist()) == list(range(40))
-
-
-def test_missing_validation_is_taken_from_train() -> None:
-    table = Table("a", np.arange(100, dtype=np.float32)[:, None], np.arange(100) % 4)
-    splits = divide({"train": [table], "test": [table]}, seed=0, stratify=True)
-    assert {name: len(split) for name, split in splits.items()} == {"train": 90, "validation": 10, "test": 100}
-    assert not set(splits["train"].rows) & set(splits["validation"].rows)
-    with pytest.raises(ScriptError, match="but no train"):
-        divide({"test": [table]}, seed=0, stratify=True)
+def test_given_splits_keep_their_order_and_train_is_shuffled(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in SPLITS:
+        (tmp_path / "data" / f"{name}.csv").write_text("".join(f"{row % 2 * 3},{row}\n" for row in range(40)))
+    assert run(tmp_path / "data", tmp_path / "out") == 0
+    order = {name: channel(tmp_path / "out", name)[0].ravel().tolist() for name in SPLITS}
+    assert order["validation"] == order["test"] == list(range(40))
+    assert order["train"] != list(range(40))
+    assert sorted(order["train"]) == list(range(40))
 
 
 def test_class_names_do_not_depend_on_how_a_number_is_written() -> None:
@@ -264,11 +242,9 @@ def test_class_names_do_not_depend_on_how_a_number_is_written() -> None:
 
 
 def test_positive_class_may_be_written_as_the_data_does_not() -> None:
-    table = Table("a", np.zeros((40, 1), np.float32), np.arange(40) % 2)
-    splits = divide({"all": [table]}, seed=0, stratify=True)
-    targets = make_targets("binary_classifier", splits, "1.0")
-    assert targets.classes == ("0", "1")
-    np.testing.assert_array_equal(targets.labels["train"], splits["train"].labels)
+    wanted = Wanted.of("binary_classifier", {"train": {"0": 20, "1": 20}, "test": {"0": 3, "1": 4}}, "1.0")
+    assert wanted.classes == ("0", "1")
+    assert wanted.labels(np.array(["0", "1", "0"], object)).tolist() == [0, 1, 0]
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=12))

@@ -11,8 +11,8 @@ import pytest
 from pipeline.cli import execute
 from pipeline.errors import DataError
 from pipeline.operate.inspection import Column, fitting_batch, inspect
-from scripts.formats.sources import read_source
-from scripts.splitting.splits import divide
+from scripts.profiling.survey import survey
+from scripts.splitting.plan import Plan
 
 
 def told(path: Path, label_column: str = "auto") -> tuple[tuple[Column, ...], dict[str, int], str]:
@@ -103,7 +103,9 @@ def test_the_command_shows_every_problem_that_is_left(
 def test_a_batch_is_a_tenth_of_train_at_most_and_hardly_less(tmp_path: Path, rows: int) -> None:
     labels = np.arange(rows) % 3
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((rows, 2)), y=labels)
-    train = [len(divide(read_source(tmp_path), seed=seed, stratify=True)["train"]) for seed in range(20)]
+    found = survey(tmp_path)
+    plans = [Plan.of(found, seed=seed, task="multiclass_classifier") for seed in range(20)]
+    train = [sum(plan.counts()["train"].values()) for plan in plans]
     fitting = fitting_batch(tmp_path, label_column="auto", header="auto", batch=200)
     assert fitting in {max(1, min(200, (min(train) - less) // 10)) for less in (0, 1, 2)}
     assert fitting_batch(tmp_path, label_column="auto", header="auto", batch=1) == 1

@@ -11,7 +11,7 @@ import pytest
 
 from scripts.errors import ScriptError
 from scripts.formats.sources import read_source
-from scripts.splitting.splits import divide
+from scripts.formats.streams import streams
 from tests.support.raw_sources import csv_table, refused
 
 
@@ -127,18 +127,22 @@ def test_csv_files_are_joined_or_divided_by_their_names(tmp_path: Path) -> None:
 def test_csv_files_with_their_columns_in_another_order_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
     (tmp_path / names[0]).write_text("y,a,b\n1,2,3\n0,4,5\n")
     (tmp_path / names[1]).write_text("b,y,a\n3,1,2\n")
+    held, (first, second) = dict(zip(names, "ab", strict=True)), sorted(names)
     with pytest.raises(ScriptError) as caught:
-        divide(read_source(tmp_path, "y"), seed=0, stratify=False)
+        streams(tmp_path, "y")
     assert str(caught.value) == (
-        f"{names[1]}: feature 1 is 'b', but 'a' in {names[0]}; all files must have the same columns in the same order"
+        f"{second}: feature 1 is {held[second]!r}, but {held[first]!r} in {first}; all files must have the same columns "
+        "in the same order"
     )
 
 
 def test_csv_files_of_which_only_the_first_has_a_header_are_joined(tmp_path: Path) -> None:
     (tmp_path / "part-1.csv").write_text("y,a\n" + "1,2\n" * 8)
     (tmp_path / "part-2.csv").write_text("0,4\n" * 8)
-    splits = divide(read_source(tmp_path, "first"), seed=0, stratify=True)
-    assert sum(map(len, splits.values())) == 16
+    found = [
+        (features.tolist(), labels.tolist()) for of in streams(tmp_path, "first") for features, labels in of.rows()
+    ]
+    assert found == [([[2]] * 8, ["1"] * 8), ([[4]] * 8, ["0"] * 8)]
 
 
 def test_csv_without_a_header_and_the_label_elsewhere_than_in_that_of_another_file(tmp_path: Path) -> None:
