@@ -131,8 +131,8 @@ def test_csv_files_with_their_columns_in_another_order_are_refused(tmp_path: Pat
     with pytest.raises(ScriptError) as caught:
         streams(tmp_path, "y")
     assert str(caught.value) == (
-        f"{second}: feature 1 is {held[second]!r}, but {held[first]!r} in {first}; all files must have the same columns "
-        "in the same order"
+        f"{second}: feature 1 is {held[second]!r}, but {held[first]!r} in {first}; all files must have the same "
+        "columns in the same order"
     )
 
 

@@ -6,18 +6,28 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scripts import convert, inspect_data
 from scripts.features import raw_columns
-from scripts.features.featurizer import Featurizer, transform_fn
+from scripts.features.featurizer import Category, Date, Featurizer, Numeric, transform_fn
+from scripts.features.raw_columns import raw_streams
+from scripts.features.treatment import fit, treated_streams
+from scripts.formats import csv_table
 from scripts.formats.recordio import read
+from scripts.profiling.survey import survey
 from scripts.splitting import shuffle
+from scripts.splitting.plan import Plan
 from tests.support.mixed_table import write_mixed
 from tests.support.raw_table import customers
 
@@ -117,6 +127,49 @@ def test_what_is_fitted_is_fitted_on_the_rows_of_train_alone(tmp_path: Path, mon
     assert columns["joined"].median == pytest.approx(days.median(), abs=1e-9)  # type: ignore[union-attr]
     counts = own["city"].fillna("").value_counts()
     assert columns["city"].values == tuple(sorted(counts[counts >= 4].index))  # type: ignore[union-attr]
+
+
+CELLS = {
+    "size": st.one_of(st.none(), st.integers(-5, 5).map(str), st.floats(-1e6, 1e6).map(repr)),
+    "colour": st.sampled_from([None, "red", "Blue", " green ", "n/a", "007"]),
+    "day": st.one_of(st.none(), st.dates().map(str)),
+}
+
+
+@given(st.data())
+@settings(max_examples=10)
+def test_a_table_in_small_pieces_is_treated_as_it_is_treated_whole(data: st.DataObject) -> None:
+    count = data.draw(st.integers(12, 40))
+    cells = {name: data.draw(st.lists(of, min_size=count - 2, max_size=count - 2)) for name, of in CELLS.items()}
+    cells["size"] += ["1.5", "2.5"]
+    cells["colour"] += ["red", "Blue"]
+    cells["day"] += ["2020-02-29", "1999-12-31"]
+    table = pd.DataFrame({**cells, "churn": [("yes", "no")[row % 2] for row in range(count)]})
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(raw_columns, "BLOCK_CELLS", 3 * data.draw(st.integers(1, 50)))
+        patch.setattr(raw_columns, "_FEWEST_BLOCK_ROWS", 1)
+        patch.setattr(csv_table, "_CHUNK_CELLS", 4 * data.draw(st.integers(1, 50)))
+        for split in SPLITS:
+            table.to_csv(Path(place) / f"{split}.csv", index=False)
+        found = survey(Path(place), "churn", features="table")
+        source = raw_streams(Path(place), "churn")
+        featurizer = fit(source, found, Plan.of(found, seed=0, task="binary_classifier"), Path(place))
+        parts = list(treated_streams(source, featurizer, found.texts)[0].rows())
+        features = np.concatenate([held[np.arange(len(labels))] for held, labels in parts])
+    sizes = np.array([np.nan if cell is None else float(cell) for cell in cells["size"]])
+    days = np.array(
+        [np.nan if cell is None else date.fromisoformat(cell).toordinal() - 719163 for cell in cells["day"]]
+    )
+    colours = Counter("" if cell in (None, "n/a") else cell.strip() for cell in cells["colour"])
+    kept = sorted(colour for colour, many in colours.items() if many >= 2)
+    gaps, unknown = np.isnan(sizes).any(), np.isnan(days).any()
+    assert featurizer.columns == (
+        Numeric("size", float(np.nanmedian(sizes)), bool(gaps)),
+        Category("colour", tuple(kept), len(kept) < len(colours)),
+        Date("day", "ymd", float(np.nanmedian(days)), bool(unknown), False),
+    )
+    whole = featurizer.of_rows([[cell or "" for cell in row] for row in zip(*cells.values(), strict=True)])
+    np.testing.assert_array_equal(features, whole)
 
 
 @pytest.mark.parametrize(
