@@ -56,7 +56,7 @@ def convert(
     idle = share.count > 1 and is_empty(data)
     featurizer = None
     if features == TABLE:
-        raw = [] if idle else raw_streams(data, *chosen)
+        raw = [] if idle else raw_streams(data, *chosen, form=found.form)
         featurizer = read_fit(baseline) if baseline else fit(raw, found, Plan.of(found, seed=seed, task=task), output)
         source = treated_streams(raw, featurizer, found.texts)
     else:

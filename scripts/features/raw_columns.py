@@ -22,8 +22,9 @@ from scripts.formats.columnar import columnar_head, read_batches
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import read_cells
 from scripts.formats.sources import CSV, NAMED, Found, find
+from scripts.formats.sparse import SparseForm
 from scripts.formats.streams import Stream, streams
-from scripts.formats.tables import Array, floats
+from scripts.formats.tables import Array, floats, joined_cells
 from scripts.profiling.problems import MISSING, Problem
 
 BLOCK_CELLS: Final = 500_000
@@ -82,7 +83,8 @@ class IsTextError(Exception):
 class RawStream:
     """One file's rows of one split, read a piece at a time, and again for each pass; row 0 was `unit` number `first`.
 
-    `key` is the file's path below the data's place. `problems` are None where the reader has to find them.
+    `key` is the file's path below the data's place. `problems` are None where the reader has to find them,
+    `form` is that of rows that were sparse.
     """
 
     key: str
@@ -94,6 +96,7 @@ class RawStream:
     names: tuple[str, ...]
     chunks: Callable[[Collection[str]], Iterator[RawChunk]]
     problems: tuple[Problem, ...] | None = None
+    form: SparseForm | None = None
 
     def rows(self, texts: Collection[str]) -> Iterator[RawRows]:
         """Blocks of rows. Raises `IsTextError` for texts in a column that is not among `texts`."""
@@ -107,15 +110,20 @@ class RawStream:
             yield RawRows(known, chunk.labels)
 
 
-def raw_streams(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> list[RawStream]:
-    """The data at `place`. `ScriptError` for what is no table, and files of different columns."""
+def raw_streams(
+    place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, form: SparseForm | None = None
+) -> list[RawStream]:
+    """The data at `place`. `ScriptError` for what is no table, and files of different columns.
+
+    `form` is that of a sparse format's rows, if it is known.
+    """
     source = find(place)
     if source.kind == CSV:
         found = _csv_streams(source, label_column, header, columns)
     elif source.kind in NAMED:
         found = _columnar_streams(source, label_column, columns)
     else:
-        found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns)]
+        found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns, form=form)]
     for stream in found:
         if stream.names != found[0].names:
             raise ScriptError(_differs(stream.file, found[0].names, stream.names))
@@ -185,7 +193,7 @@ def _of_numbers(stream: Stream) -> RawStream:
     problems = tuple(problem for problem in told(rows) if problem.kind != MISSING)
     table = stream.table
     return RawStream(
-        stream.key, stream.split, table.file, table.unit, table.first, table.label, names, chunks, problems
+        stream.key, stream.split, table.file, table.unit, table.first, table.label, names, chunks, problems, stream.form
     )
 
 
@@ -219,14 +227,8 @@ def _joined(parts: list[RawChunk]) -> RawChunk:
     first = parts[0].columns
     if any(part.columns.keys() != first.keys() for part in parts):
         return next(part for part in parts if part.columns.keys() != first.keys())  # it is refused
-    columns = {name: _together([part.columns[name] for part in parts]) for name in first}
-    return RawChunk(columns, _together([part.labels for part in parts]))
-
-
-def _together(parts: Sequence[Array]) -> Array:
-    if any(part.dtype.kind in "OU" for part in parts):
-        parts = [part.astype(object) for part in parts]
-    return np.concatenate(parts)
+    columns = {name: joined_cells([part.columns[name] for part in parts]) for name in first}
+    return RawChunk(columns, joined_cells([part.labels for part in parts]))
 
 
 def _column(cells: Cells, text: bool) -> Column | None:

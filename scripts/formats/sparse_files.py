@@ -13,7 +13,7 @@ from scripts.formats.files import memory
 from scripts.formats.libsvm import LABEL, libsvm_form, libsvm_rows
 from scripts.formats.sparse import SparseForm, SparsePart, check_dense, dense_pieces
 from scripts.formats.sparse_npz import sparse_npz_head, sparse_npz_rows
-from scripts.formats.tables import Table, checked, joined_labels, stacked
+from scripts.formats.tables import Table, checked, joined_cells, stacked
 
 LIBSVM: Final = "libsvm"
 SPARSE_NPZ: Final = "sparse NPZ"
@@ -70,5 +70,5 @@ def whole_table(file: SparseFile) -> Table:
         labels.append(own)
     if not labels:
         raise ScriptError(f"{file.path.name}: no rows; give data with at least one example")
-    table = replace(file.table, features=stacked(features, file.form.width), labels=joined_labels(labels))
+    table = replace(file.table, features=stacked(features, file.form.width), labels=joined_cells(labels))
     return checked(table)

@@ -89,11 +89,11 @@ def floats(features: Array) -> Floats:
         return features.astype(np.float32, copy=False)
 
 
-def joined_labels(labels: list[Array]) -> Array:
-    """All labels, texts where some of them are."""
-    if any(part.dtype.kind in "OU" for part in labels):
-        labels = [part.astype(object) for part in labels]
-    return np.concatenate(labels)
+def joined_cells(parts: list[Array]) -> Array:
+    """All labels, or cells of a column, texts where some of them are."""
+    if any(part.dtype.kind in "OU" for part in parts):
+        parts = [part.astype(object) for part in parts]
+    return np.concatenate(parts)
 
 
 def stacked(parts: list[Array], width: int) -> Array:

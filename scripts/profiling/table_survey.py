@@ -117,6 +117,7 @@ class _Seen:
             names=tuple(in_order({*labels.values()})),
             as_numbers=self.labels.numbers is not None,
             kinds=kinds,
+            form=source[0].form,
         )
 
     def _numbers(self, rows: RawRows) -> Array:

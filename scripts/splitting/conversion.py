@@ -24,7 +24,7 @@ from scripts.formats.csv_lines import label_lines
 from scripts.formats.csv_table import Rows
 from scripts.formats.sparse import is_sparse, stacked_sparse
 from scripts.formats.streams import Stream
-from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats, joined_labels
+from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats, joined_cells
 from scripts.outputs import Outputs
 from scripts.profiling.fitness import wanted_of
 from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
@@ -290,5 +290,5 @@ def _blocks(stream: Stream) -> Iterator[tuple[Array | TreatedRows, Array]]:
 def _joined(parts: list[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    rows, labels = [features for features, _ in parts], joined_labels([own for _, own in parts])
+    rows, labels = [features for features, _ in parts], joined_cells([own for _, own in parts])
     return (stacked_sparse(rows) if is_sparse(rows[0]) else np.concatenate(rows)), labels

@@ -51,14 +51,14 @@ def write(folder: Path, table: pd.DataFrame, sizes: tuple[int, ...], ending: str
             part.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
 
 
-def inspected(data: Path, output: Path) -> Path:
-    assert inspect_data.main(["--data", str(data), "--output", str(output), "--seed", "7", *GIVEN]) == 0
+def inspected(data: Path, output: Path, *more: str) -> Path:
+    assert inspect_data.main(["--data", str(data), "--output", str(output), "--seed", "7", *GIVEN, *more]) == 0
     return output
 
 
-def converted(tmp_path: Path, instances: int) -> Path:
+def converted(tmp_path: Path, instances: int, *more: str) -> Path:
     """The outputs of so many instances in one folder, as S3 gathers them; data are dealt out as S3's keys are."""
-    baseline = inspected(tmp_path / "data", tmp_path / "baseline")
+    baseline = inspected(tmp_path / "data", tmp_path / "baseline", *more)
     files, hosts = sorted((tmp_path / "data").iterdir()), [f"algo-{number + 1}" for number in range(instances)]
     for number, host in enumerate(hosts):
         own = tmp_path / f"instance-{instances}-{number}"
@@ -68,7 +68,7 @@ def converted(tmp_path: Path, instances: int) -> Path:
         (own / "resources.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
         given = {"data": own / "data", "output": own / "out", "baseline": baseline, "resources": own / "resources.json"}
         words = [word for name, value in given.items() for word in (f"--{name}", str(value))]
-        assert convert.main([*words, "--seed", "7", *GIVEN]) == 0
+        assert convert.main([*words, "--seed", "7", *GIVEN, *more]) == 0
         shutil.copytree(own / "out", tmp_path / f"out-{instances}", dirs_exist_ok=True)
     return tmp_path / f"out-{instances}"
 
@@ -127,6 +127,16 @@ def test_what_is_fitted_is_fitted_on_the_rows_of_train_alone(tmp_path: Path, mon
     assert columns["joined"].median == pytest.approx(days.median(), abs=1e-9)  # type: ignore[union-attr]
     counts = own["city"].fillna("").value_counts()
     assert columns["city"].values == tuple(sorted(counts[counts >= 4].index))  # type: ignore[union-attr]
+
+
+def test_files_of_numbers_that_are_not_equally_wide_are_treated_alike_by_several_instances(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name, more in (("a", " 3:1"), ("b", "")):
+        lines = [f"{row % 2} 1:{row}{more if row % 3 else ''}\n" for row in range(30)]
+        (tmp_path / "data" / f"{name}.libsvm").write_text("".join(lines))
+    made = [converted(tmp_path, count, "--positive-class", "1", "--label-column", "auto") for count in (1, 2)]
+    found = [{name: sorted(rows(output / name)) for name in SPLITS} for output in made]
+    assert found[0] == found[1] and sum(map(len, found[0].values())) == 60
 
 
 CELLS = {
