@@ -110,6 +110,7 @@ def test_localhost_says_what_to_do_about_data_that_are_not_there_and_takes_them(
     assert key.endswith("/rows.csv")
 
 
+@pytest.mark.long
 def test_steps_show_what_a_job_said(commands: _Of) -> None:
     commands["broken"]("start", "--follow")
     assert "AlgorithmError: , exit code: 3 row 3 is empty" in commands["broken"]("steps").out
@@ -217,6 +218,7 @@ def test_a_number_that_cannot_be_is_refused(commands: _Of, flags: tuple[str, ...
     assert flags[1] in said.err
 
 
+@pytest.mark.long
 def test_describe_tells_figures_as_text_and_as_json(commands: _Of) -> None:
     commands["demo"]("start", "--follow")
     assert "accuracy     0.9000, at least 0.8 (MinAccuracy): met" in commands["demo"]("describe").out

@@ -96,6 +96,7 @@ def test_grid_search_tries_all_and_tells_the_best(bench: Bench) -> None:
     assert described["HyperParameters"] == {"x": "3"}
 
 
+@pytest.mark.long
 def test_throttling_is_outlasted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     service, create = bench.local.service, bench.local.sagemaker.create_hyper_parameter_tuning_job
     create(

@@ -92,7 +92,7 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer, monkeypat
     stopped = threading.Event()
 
     def load() -> None:
-        while not stopped.is_set():
+        while not stopped.wait(0.005):
             try:
                 assert deployer.invoke("steady", BATCH)["Body"] == JSON_ANSWER
                 answered.append(1)
