@@ -23,6 +23,7 @@ GROUPS = {
     "full": "binary_classification_metrics",
     "rollout": "binary_classification_metrics",
     "table": "binary_classification_metrics",
+    "sparse": "binary_classification_metrics",
     "multiclass": "multiclass_classification_metrics",
     "regression": "regression_metrics",
 }
