@@ -8,7 +8,6 @@ gate reads `regression.value`, the share by which the worst gated figure fell be
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from scripts.endpoints.endpoint import reason_of
 from scripts.endpoints.registry import Registry, Version, open_registry
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer_archive import fitted
 from scripts.outputs import Outputs
 from scripts.scoring.figures import compute
@@ -204,4 +203,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

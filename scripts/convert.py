@@ -8,11 +8,10 @@ as many instances as there are, each of which has its share of the files.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer_archive import read_fit
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit, treated_streams
@@ -112,4 +111,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -8,13 +8,14 @@ bug, and keeps its traceback in the log. A script that is stopped ends by one li
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 MESSAGE_BYTES: Final = 1024
 STOPPED: Final = 130
@@ -46,6 +47,13 @@ def conclude(message: Path | None, work: Callable[[], str]) -> int:
     write_message(message, summary)
     print(summary, flush=True)
     return 0
+
+
+def end(code: int) -> NoReturn:
+    """End the process now: Python would free all that matplotlib or boto3 has made first, which takes 0.2 s of CPU."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def write_message(message: Path | None, text: str) -> None:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.errors import conclude
+from scripts.errors import conclude, end
 from scripts.features.featurizer_archive import read_featurizer
 from scripts.outputs import Outputs
 from scripts.reporting.report import write_report
@@ -180,4 +179,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

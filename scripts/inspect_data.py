@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer import FILE as FITTED
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit
@@ -104,4 +103,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

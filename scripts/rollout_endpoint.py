@@ -7,7 +7,6 @@ SageMaker's reason. Asked a second time, as after a job that was lost, it goes o
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any, Final
 from scripts.endpoints import scaling
 from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.scaling import VARIANT, Scaling
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.outputs import Outputs
 
 KINDS: Final = {"all-at-once": "ALL_AT_ONCE", "canary": "CANARY", "linear": "LINEAR"}
@@ -250,4 +249,4 @@ def _put_alarms(alarms: Sequence[dict[str, Any]], tags: list[dict[str, str]]) ->
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -10,7 +10,6 @@ are the same to it.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +23,7 @@ import numpy.typing as npt
 from scripts.endpoints import scaling
 from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.registry import Registry, open_registry
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.outputs import Outputs
 from scripts.reporting.confusion_chart import confusion_chart
 from scripts.scoring.figures import compute
@@ -349,4 +348,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

@@ -8,7 +8,6 @@ which a Fail step then names. The script itself fails only where it cannot look.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,7 +21,7 @@ import numpy as np
 
 from scripts.endpoints.endpoint import Deployment, open_clients, reason_of
 from scripts.endpoints.registry import Registry, Version, open_registry
-from scripts.errors import ScriptError, conclude
+from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer_archive import fitted
 from scripts.features.request_rows import CSV, RowReader, columns_of, is_dates
 from scripts.monitoring.arrived_labels import Quality, judge, read_labels_of
@@ -309,4 +308,4 @@ def _moment(text: str) -> datetime:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    end(main())

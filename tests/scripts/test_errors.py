@@ -123,3 +123,16 @@ def test_json_refuses_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError), Outputs() as outputs:
         outputs.write_json(tmp_path / "a.json", float("nan"))
     assert not list(tmp_path.iterdir())
+
+
+def test_a_script_ends_with_its_code_and_its_output_but_takes_nothing_apart() -> None:
+    code = (
+        "from scripts.errors import end\n"
+        "class Loaded:\n"
+        "    def __del__(self): print('taken apart')\n"
+        "kept = Loaded()\n"
+        "print('said')\n"
+        "end(3)\n"
+    )
+    ended = subprocess.run([sys.executable, "-E", "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "said\n", "")
