@@ -388,6 +388,7 @@ def captured(deployer: Deployer, prefix: str) -> tuple[list[str], list[dict[str,
     return keys, [json.loads(line) for text in texts for line in text.splitlines()]
 
 
+@pytest.mark.long
 def test_what_is_captured_and_how(deployer: Deployer) -> None:
     deployer.model("filmed", own_container.IMAGE, behaving(echo=True, refuse=["bad"]))
     capture = {
@@ -454,6 +455,7 @@ def test_without_lists_of_types_all_is_captured_in_base64(deployer: Deployer) ->
     assert base64.b64decode(line["captureData"]["endpointInput"]["data"]) == b"1,2"
 
 
+@pytest.mark.long
 def test_many_clients_at_once_get_their_own_answers(deployer: Deployer) -> None:
     own(deployer, "busy", echo=True, sleep=0.05)
     wrong: list[object] = []

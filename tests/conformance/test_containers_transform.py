@@ -270,6 +270,7 @@ def test_several_requests_at_once_keep_their_order(batch: Batch) -> None:
 # what the container is told
 
 
+@pytest.mark.long
 def test_a_container_is_told_of_the_batch_and_of_what_was_asked_for(batch: Batch) -> None:
     Deployer(batch.local).model("told", own_container.IMAGE, behaving(), Environment={"A": "model", "B": "model"})
     name, job = batch.run({"a": "1"}, model="told", Environment={"B": "job"}, given={"ContentType": "text/plain"})
@@ -311,6 +312,7 @@ def test_a_container_may_take_its_time_to_be_ready(batch: Batch) -> None:
     assert status(job) == "Completed" and batch.bodies(name) == ["1"]
 
 
+@pytest.mark.long
 def test_containers_of_a_pipeline_model_answer_one_another(batch: Batch) -> None:
     url = f"s3://{MODELS}/{{}}/model.tar.gz".format
     golden = {"Image": "x/linear-learner:1", "ModelDataUrl": url("golden")}
@@ -336,6 +338,7 @@ def test_the_containers_faults_are_tried_again_as_often_as_was_said(batch: Batch
     assert len(said) == 3 and not batch.outputs(name)
 
 
+@pytest.mark.long
 def test_what_the_container_refuses_is_the_clients_fault_and_leaves_the_others(batch: Batch) -> None:
     batch.own("picky", echo=True, refuse=["bad"])
     objects = {"1": "good\n", "2": "good\nbad\n", "3": "good\n"}
@@ -568,11 +571,12 @@ def test_the_manifests_of_a_capture_name_what_went_in_and_came_out(batch: Batch)
     ("accept", "body", "pattern"),
     [
         (CSV, "0\n1\n", r"0,{uuid},{time}\n1,{uuid},{time}\n"),
-        (
+        pytest.param(
             LINES,
             '{"output":0.10}\n{}\n',
             r'\{{"output":0.10,"SageMakerInferenceId":"{uuid}","SageMakerInferenceTime":"{time}"\}}\n'
             r'\{{"SageMakerInferenceId":"{uuid}","SageMakerInferenceTime":"{time}"\}}\n',
+            marks=pytest.mark.long,
         ),
     ],
 )

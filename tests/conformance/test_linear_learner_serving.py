@@ -340,6 +340,7 @@ def test_what_cannot_be_evaluated_is_told_in_the_containers_words(
     assert json.loads(invoke(remote, "hinge", "1,2"))
 
 
+@pytest.mark.long
 def test_a_stock_artefact_serves_a_batch_as_it_serves_the_endpoint(remote: Remote) -> None:
     numbers = np.random.default_rng(3).normal(size=(500, 2)).astype("<f4").tolist()
     remote.put(**{"stock-in/rows.csv": rows(*numbers)})

@@ -125,6 +125,7 @@ def told(tmp_path: Path) -> Iterator[tuple[Any, Clients]]:
         api_destinations.remove(clients.other("events"), "demo-notify")
 
 
+@pytest.mark.long
 def test_on_localhost_the_console_shows_what_topic_and_webhook_are_told(told: tuple[Any, Clients]) -> None:
     local, _ = told
     detail = {

@@ -94,6 +94,7 @@ def test_binary_evaluation_and_the_message(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_what_was_evaluated_is_known_by_its_hash(tmp_path: Path) -> None:
     case = binary_case(tmp_path)
     (tmp_path / "featurizer").mkdir()
@@ -235,6 +236,7 @@ def test_model_without_mistakes_has_no_such_section(tmp_path: Path) -> None:
     assert "Worst mistakes" not in (case.output / "report.html").read_text()
 
 
+@pytest.mark.long
 def test_model_that_always_answers_the_same_is_evaluated_all_the_same(tmp_path: Path) -> None:
     case = Case(tmp_path)
     case.write([{"predicted_label": 0, "score": 0.5}] * 4, [0, 1, 0, 1], np.zeros((4, 64)))

@@ -40,7 +40,9 @@ execute(sys.argv[2:])
     [
         (["run"], "out", "composing the pipeline and preparing SageMaker on this machine"),
         (["plan", "--json"], "err", "composing the pipeline to compare it with what is deployed"),
-        (["upsert"], "err", "composing the pipeline to compare it with what is deployed"),
+        pytest.param(
+            ["upsert"], "err", "composing the pipeline to compare it with what is deployed", marks=pytest.mark.long
+        ),
         pytest.param(
             ["upsert", "saved.json"], "err", "comparing saved.json with what is deployed", marks=pytest.mark.long
         ),

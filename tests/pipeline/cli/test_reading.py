@@ -45,7 +45,7 @@ def _status(client: Any, arn: str) -> str:
     ("command", "said"),
     [
         (["steps"], "Reject  Rejected"),
-        (["executions"], "too little"),
+        pytest.param(["executions"], "too little", marks=pytest.mark.long),
         pytest.param(["describe"], "too little", marks=pytest.mark.long),
         pytest.param(["report"], "too little", marks=pytest.mark.long),
         pytest.param(["graph", "--execution", "latest"], "<svg", marks=pytest.mark.long),

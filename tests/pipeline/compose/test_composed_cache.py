@@ -106,6 +106,7 @@ def _run(copy: Path, script: str) -> str:
     return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout
 
 
+@pytest.mark.long
 def test_edited_code_has_an_entry_of_its_own(copy: Path) -> None:
     names = [_run(copy, "print(Memo.of(Path('x'), 'a').path)")]
     for file in (

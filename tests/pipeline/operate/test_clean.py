@@ -139,6 +139,7 @@ def test_the_configuration_in_service_cannot_be_named(aws: Clients) -> None:
     assert raised.value.hint == "name demo as well, if it is to go too"
 
 
+@pytest.mark.long
 def test_another_pipelines_things_are_neither_listed_nor_removed(aws: Clients) -> None:
     deployed(aws, "theirs", endpoint="other", pipeline="other")
     deployed(aws, "idle", pipeline="other")
@@ -147,6 +148,7 @@ def test_another_pipelines_things_are_neither_listed_nor_removed(aws: Clients) -
         planned(aws, "other")
 
 
+@pytest.mark.long
 def test_another_pipelines_endpoint_keeps_our_configuration(aws: Clients) -> None:
     deployed(aws, "ours")
     aws.sagemaker.create_endpoint(EndpointName="theirs", EndpointConfigName="pipelines-ours-config")
@@ -213,6 +215,7 @@ def test_an_approved_version_and_its_files_stay_on_localhost(local: LocalService
     assert registry.model(clients, "demo", 1).figures["accuracy"] == 0.9
 
 
+@pytest.mark.long
 def test_a_running_execution_keeps_its_files(local: LocalService) -> None:
     from tests.support.executions import create, work
 

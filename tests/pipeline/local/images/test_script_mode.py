@@ -108,6 +108,7 @@ def test_a_script_in_a_folder_and_one_beside_a_setup_file(bench: Bench) -> None:
     assert any(line.endswith(" -m module") for line in log)
 
 
+@pytest.mark.long
 def test_the_failure_of_a_script_is_told_as_the_toolkit_tells_it(bench: Bench) -> None:
     job = train(bench, {"train.py": "raise ValueError('no such column')"})
     reason = str(job["FailureReason"])

@@ -146,6 +146,7 @@ def test_a_script_may_read_and_write_by_itself(deployer: Deployer) -> None:
     assert answer["Body"] == b"(2, b'\\xff', 'application/x-own', 'text/plain')"
 
 
+@pytest.mark.long
 def test_an_error_of_the_script_is_a_server_error_with_its_traceback_in_the_log(deployer: Deployer) -> None:
     deployed(deployer, "picky", ENCODED)
     with pytest.raises(ClientError) as caught:

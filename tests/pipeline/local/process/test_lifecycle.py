@@ -52,6 +52,7 @@ def test_a_detached_service_is_found_used_and_stopped(state: Path) -> None:
     assert not (state / "server.json").exists()
 
 
+@pytest.mark.long
 def test_the_key_is_minted_once_and_only_its_owner_reads_it(state: Path) -> None:
     with lifecycle.ensure(state) as first:
         pass

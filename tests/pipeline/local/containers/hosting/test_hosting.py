@@ -238,6 +238,7 @@ def test_changes_of_status_are_events(deployer: Deployer) -> None:
     rules.remove_targets(Rule="ready", Ids=["1"])
 
 
+@pytest.mark.long
 def test_endpoints_come_back_after_a_restart(tmp_path: Path) -> None:
     with local_service(tmp_path) as local:
         deployer = Deployer(local)

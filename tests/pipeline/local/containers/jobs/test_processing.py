@@ -583,6 +583,7 @@ def test_what_a_job_leaves_on_the_disk_is_its_log(bench: Bench) -> None:
     ] == ["log"]
 
 
+@pytest.mark.long
 def test_no_descriptor_is_left_open(bench: Bench) -> None:
     bench.process("")
     before = len(os.listdir("/proc/self/fd"))

@@ -152,6 +152,7 @@ def test_a_manifest_names_the_objects(batches: Batches) -> None:
     assert set(batches.outputs(name)) == {"2.csv.out"}
 
 
+@pytest.mark.long
 def test_gzip_is_unpacked(batches: Batches) -> None:
     name, _ = batches.run({"a.csv.gz": gzip.compress(ROWS.encode())}, given=csv(CompressionType="Gzip"), output=lines())
     assert batches.outputs(name) == {"a.csv.gz.out": JSONLINES_ANSWER}
