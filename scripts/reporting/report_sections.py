@@ -19,6 +19,7 @@ from scripts.reporting.report_section import Section, amount
 from scripts.scoring.curves import sweep
 from scripts.scoring.metrics import confusion, per_class
 from scripts.scoring.predictions import Answers, cell_rows, class_count, feature_rows
+from scripts.scoring.sparse_rows import are_sparse
 from scripts.splitting.classes import shown_names
 
 Array = npt.NDArray[Any]
@@ -174,7 +175,8 @@ def _mistakes(
     side = image_side(len(next(iter(found.values())))) if found and len(found) == len(set(rows)) else None
     if side is None:
         lone = len(groups) == 1
-        head = ["line of features.csv", groups[0][0]] if lone else ["line of features.csv", "kind", "answer"]
+        row = "record of features.recordio" if are_sparse(features) else "line of features.csv"
+        head = [row, groups[0][0]] if lone else [row, "kind", "answer"]
         head += [name for _, name in beside]
         own = {row: [f"{values[index]:.6g}" for index, _ in beside] for row, values in found.items()}
         if not found:

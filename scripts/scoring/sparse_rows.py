@@ -29,7 +29,7 @@ def records(folder: Path) -> Iterator[bytes]:
         with path.open("rb") as stream:
             while head := stream.read(8):
                 size = struct.unpack("<II", head)[1] if len(head) == 8 else 0
-                body = stream.read(size + -size % 4)
+                body = stream.read(size := size + -size % 4)
                 if not size or len(body) < size:
                     raise ScriptError(f"{path.name}: it is cut short; convert the data again")
                 yield head + body

@@ -1,4 +1,4 @@
-"""The other two tasks as a newcomer tries them: which digit is it, and what does a house cost."""
+"""The other two tasks as a newcomer tries them, which digit is it and what does a house cost; and sparse rows."""
 
 from __future__ import annotations
 
@@ -73,3 +73,30 @@ def test_regression_shows_errors_in_the_units_of_the_label(folder: Path, here: H
     assert pictures == {f"{name}.png" for name in ("predicted", "residuals", "residual_histogram", "coefficients")}
     inspection = json.loads((files / "inspection" / "inspection.json").read_text())
     assert inspection["features"]["names"] == ["size", "age", "rooms", "noise"]
+
+
+def test_sparse_rows_stay_sparse_to_the_endpoint(folder: Path, here: Here) -> None:
+    """Of 30,000 columns, which as dense numbers would be 360 MB, and are refused without the setting."""
+    random = np.random.default_rng(0)
+    weights = random.normal(size=200)
+    words = [sorted({*random.integers(200, size=20).tolist()}) for _ in range(3000)]
+    labels = [int(weights[own].sum() > 0) for own in words]
+    rare = [f" {300 * row}:1" if 0 < row <= 100 else "" for row in range(3000)]
+    lines = [
+        f"{label} {' '.join(f'{column + 1}:1' for column in own)}{more}"
+        for label, own, more in zip(labels, words, rare, strict=True)
+    ]
+    (folder / "words.libsvm").write_text("\n".join(lines) + "\n")
+    asked = ("run", "--data", "words.libsvm", "--param", "PositiveClass=1")
+    refused = here(*asked, folder=folder)
+    assert refused.code == 4 and "type --set features=sparse" in refused.err, refused
+    loose = [
+        word for name in ("Accuracy", "Precision", "Recall", "F1", "Auc") for word in ("--param", f"Min{name}=0.7")
+    ]
+    files = made(folder, here(*asked, "--set", "features=sparse", *loose, folder=folder))
+    figures = json.loads((files / "evaluation" / "evaluation.json").read_text())["binary_classification_metrics"]
+    assert figures["accuracy"]["value"] > 0.8
+    assert json.loads((files / "validation" / "validation.json").read_text())["passed"]
+    assert "record of features.recordio" in (files / "evaluation" / "report.html").read_text()
+    size = sum(path.stat().st_size for path in (folder / ".sagemaker" / "s3").rglob("*") if path.is_file())
+    assert size < 100_000_000

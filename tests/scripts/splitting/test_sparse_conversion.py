@@ -195,7 +195,7 @@ def test_peak_memory_does_not_grow_with_the_files(tmp_path: Path, ending: str, f
             peak("scripts.convert", *given, "--output", str(tmp_path / f"out-{files}"), "--baseline", str(base), *more),
         )
     assert peaks["8"] < 500
-    assert peaks["8"] < 1.3 * peaks["1"], peaks
+    assert peaks["8"] < peaks["1"] + 100, peaks  # the shuffle's files have become as large as they get
 
 
 def peak(module: str, *words: str) -> float:
