@@ -5,20 +5,27 @@ It says so itself, because what the system keeps of a child that ended holds wha
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import runpy
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 
 def main() -> None:
-    """Run what the arguments say."""
+    """Run what the arguments say, which may end the process at once."""
     sys.argv = sys.argv[1:]
-    try:
-        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-    finally:
-        print(f"\n{_peak()}")
+    leave = os._exit
+
+    def tell(status: int) -> NoReturn:
+        print(f"\n{_peak()}", flush=True)
+        leave(status)
+
+    os._exit = tell
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    tell(0)
 
 
 def _peak() -> int:
