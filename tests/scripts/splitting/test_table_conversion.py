@@ -218,7 +218,8 @@ def test_a_baseline_without_a_treatment_says_how_to_make_one(tmp_path: Path) -> 
 @pytest.mark.long
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_peak_memory_of_mixed_tables_does_not_grow_with_the_rows(tmp_path: Path, ending: str) -> None:
-    """Arrow's memory is seen by the system alone, so each script is a process."""
+    """Arrow's memory is seen by the system alone, so each script is a process. Held whole, four times the rows took
+    more than twice the memory; as a stream it grows until the buffers are full, of which the shuffle's is 64 MB."""
     peaks = {}
     for count in (1, 4):
         write_mixed(tmp_path / str(count), 40_000 * count, ending, files=count)
@@ -228,8 +229,8 @@ def test_peak_memory_of_mixed_tables_does_not_grow_with_the_rows(tmp_path: Path,
             peak("scripts.inspect_data", *given, "--output", str(base)),
             peak("scripts.convert", *given, "--output", str(tmp_path / f"out-{count}"), "--baseline", str(base)),
         )
-    assert peaks[4] < 500
-    assert peaks[4] < 1.2 * peaks[1], peaks
+    assert peaks[4] < 450
+    assert peaks[4] < 1.4 * peaks[1], peaks
 
 
 def peak(module: str, *words: str) -> float:
