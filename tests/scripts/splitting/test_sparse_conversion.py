@@ -74,7 +74,7 @@ def rows(folder: Path) -> list[tuple[float, ...]]:
     return found
 
 
-@pytest.mark.parametrize("save", [save_npz, save_libsvm], ids=["npz", "libsvm"])
+@pytest.mark.parametrize("save", [pytest.param(save_npz, marks=pytest.mark.long), save_libsvm], ids=["npz", "libsvm"])
 def test_sparse_rows_are_those_that_dense_ones_are(tmp_path: Path, save: Any) -> None:
     (tmp_path / "data").mkdir()
     ending = "npz" if save is save_npz else "libsvm"
@@ -125,6 +125,7 @@ def test_features_of_test_are_what_was_sent_to_the_model(tmp_path: Path) -> None
     assert {row: tuple(values.tolist()) for row, values in chosen.items()} == {row: wanted[row] for row in (0, 7, 119)}
 
 
+@pytest.mark.long
 def test_wide_rows_have_profiles_of_the_columns_that_say_something(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "a.libsvm").write_text(
