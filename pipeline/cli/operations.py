@@ -37,7 +37,10 @@ def predict(
         typer.Option(help="Write row, label, its name, the file's own label and score to this .csv or .parquet."),
     ] = None,
 ) -> None:
-    """Send a file of rows to the endpoint and print its answers. Labels that the file has are shown beside them."""
+    """Send a file of rows to the endpoint and print its answers. Labels that the file has are shown beside them.
+
+    CSV, TSV, JSON, JSON Lines, Parquet, NPZ, a pickle of arrays, or images of MNIST's IDX.
+    """
     import json as json_module
 
     from pipeline.operate import predict as api

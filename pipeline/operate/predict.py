@@ -19,6 +19,7 @@ from typing import Any, Final
 from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
 from pipeline.operate.deployed_model import DeployedData, deployed_data
+from pipeline.operate.prediction_arrays import holds_arrays, sent_arrays
 from pipeline.operate.prediction_csv import Sent, cell, sent_csv, sent_names
 from pipeline.operate.prediction_json import sent_json
 from pipeline.service_errors import error_code, error_message, translated
@@ -69,8 +70,8 @@ def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
     try:
         if reason := unfit(path):
             raise DataError(f"{path} {reason}", hint="give a file")
-        if path.name.lower().endswith(".npz"):
-            yield from map(Sent, _npz(path, 1.0 if data is None else data.scale))
+        if holds_arrays(path):
+            yield from sent_arrays(path, data)
             return
         if path.name.lower().endswith(".parquet"):
             yield from _parquet(path, data)
@@ -99,34 +100,6 @@ def batches(lines: Iterable[Sent]) -> Iterator[list[Sent]]:
         size += len(sent.line)
     if batch:
         yield batch
-
-
-def _npz(path: Path, scale: float) -> Iterator[bytes]:
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            name = next((name for name in ("x", "X", "features", *arrays.files) if name in arrays.files), None)
-            if name is None or not isinstance(arrays[name], np.ndarray) or arrays[name].ndim < 2:
-                raise DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")
-            features = arrays[name].reshape(len(arrays[name]), -1)
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        EOFError,
-        RuntimeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
-    if features.dtype.kind in "ui" and scale != 1.0:
-        features = features * np.float32(scale)
-    for row in features:
-        yield ",".join(map(repr, row.tolist())).encode() + b"\n"
 
 
 def _parquet(path: Path, data: DeployedData | None) -> Iterator[Sent]:

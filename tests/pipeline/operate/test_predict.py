@@ -7,6 +7,7 @@ import io
 import itertools
 import json
 import os
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import boto3
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from botocore.response import StreamingBody
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,6 +25,7 @@ from hypothesis import strategies as st
 from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
 from pipeline.operate.answers import Tally, write
+from pipeline.operate.deployed_model import DeployedData
 from pipeline.operate.predict import PredictedRow, batches, predict, rows
 from pipeline.operate.prediction_csv import Sent
 from pipeline.operate.prediction_json import sent_json
@@ -32,6 +35,11 @@ ROWS = [[1.0, 0.5, -2.25], [0.1, 1e-7, 3.0]]
 
 def parsed(path: Path) -> list[list[float]]:
     return [[float(value) for value in sent.line.decode().split(",")] for sent in rows(path)]
+
+
+def learnt(width: int, *, scale: float = 1.0) -> DeployedData:
+    """Data of features without names."""
+    return DeployedData((), width, ("0", "1"), "", None, scale, raw=False)
 
 
 def test_every_form_gives_the_same_rows(tmp_path: Path) -> None:
@@ -71,10 +79,50 @@ def test_pictures_in_an_npz_are_rows_of_their_pixels(tmp_path: Path) -> None:
     assert parsed(tmp_path / "a.npz")[1] == [4, 5, 6, 7]
 
 
+def test_pictures_of_mnists_own_files_are_rows_with_the_labels_that_lie_beside(tmp_path: Path) -> None:
+    head = b"\0\0\x08"
+    pictures = head + b"\3" + np.array([3, 2, 2], ">u4").tobytes() + bytes(range(12))
+    (tmp_path / "t10k-images-idx3-ubyte").write_bytes(pictures)
+    images = tmp_path / "t10k-images-idx3-ubyte"
+    assert [sent.truth for sent in rows(images)] == ["", "", ""]
+    labels = head + b"\1" + np.array([3], ">u4").tobytes() + bytes([7, 0, 9])
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    found = list(rows(images, learnt(4, scale=1 / 256)))
+    assert [sent.truth for sent in found] == ["7", "0", "9"]
+    assert found[1].line == b"0.015625,0.01953125,0.0234375,0.02734375\n"
+    with pytest.raises(DataError, match="holds labels"):
+        list(rows(tmp_path / "t10k-labels-idx1-ubyte.gz"))
+
+
+def test_a_pickle_is_read_as_run_reads_it_split_by_split(tmp_path: Path) -> None:
+    split = (np.array(ROWS, np.float32), np.array([1, 0]))
+    (tmp_path / "a.pkl.gz").write_bytes(gzip.compress(pickle.dumps((split, split, split))))
+    assert [sent.truth for sent in rows(tmp_path / "a.pkl.gz")] == ["1", "0"] * 3
+    assert parsed(tmp_path / "a.pkl.gz")[4] == np.array(ROWS[0], np.float32).tolist()
+
+
+def test_sparse_rows_are_sent_with_their_zeros(tmp_path: Path) -> None:
+    matrix = scipy.sparse.csc_matrix(np.array([[0, 1.5, 0], [2, 0, 0]]))
+    scipy.sparse.save_npz(tmp_path / "a.npz", matrix)
+    assert parsed(tmp_path / "a.npz") == [[0, 1.5, 0], [2, 0, 0]]
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.savez(tmp_path / "b.npz", y=["cat", "dog"], **arrays)
+    assert [sent.truth for sent in rows(tmp_path / "b.npz")] == ["cat", "dog"]
+
+
+def test_the_columns_of_arrays_must_be_as_many_as_the_models(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.array(ROWS), y=[1, 0])
+    assert [sent.truth for sent in rows(tmp_path / "a.npz")] == ["1", "0"]
+    with pytest.raises(DataError, match="3 columns where the model has 4 features"):
+        list(rows(tmp_path / "a.npz", learnt(4)))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.npz", b"no archive", "is not an NPZ file"),
+        ("a.pkl", pickle.dumps(print), "the pickle asks for builtins.print"),
+        ("a.libsvm", b"1 3:0.5\n", "does not say whether its first column is number 0 or 1"),
         ("a.json", b"{", "is neither JSON nor JSON Lines"),
         ("a.json", b'{"instances": [{"features": ["x"]}]}', "instance 1: not a list of numbers"),
         ("a.json", b'{"instances": 5}', "its instances are not a list"),

@@ -1,0 +1,135 @@
+"""Rows of files that hold arrays, as an endpoint takes them: NPZ, SciPy's sparse matrices, pickles and MNIST's IDX.
+
+Their columns have no names. Labels that lie beside the features are kept to be compared, as `run` reads them.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from pipeline.errors import DataError
+from pipeline.operate.deployed_model import DeployedData
+from pipeline.operate.prediction_csv import Sent
+
+if TYPE_CHECKING:
+    from scripts.formats.tables import Array
+
+_ROWS: Final = 500
+_FEATURES: Final = ("x", "X", "features")
+_LABELS: Final = ("y", "Y", "labels", "label", "target")
+_LIBSVM: Final = (".libsvm", ".svmlight", ".svm")
+_DAMAGED: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What NumPy and SciPy raise for an archive that is none, or is cut short."""
+
+
+def holds_arrays(path: Path) -> bool:
+    """Whether the file's name is that of one whose rows are arrays, and not text. Raises DataError for libsvm."""
+    from scripts.formats.idx import is_idx
+
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(_LIBSVM):
+        raise DataError(
+            f"{path} is libsvm, which does not say whether its first column is number 0 or 1",
+            hint="save the rows as CSV, or by scipy.sparse.save_npz",
+        )
+    return name.endswith((".npz", ".pkl", ".pickle")) or is_idx(path)
+
+
+def sent_arrays(path: Path, data: DeployedData | None) -> Iterator[Sent]:
+    """The rows of the file. Raises DataError."""
+    from scripts.errors import ScriptError
+
+    try:
+        for features, truths in _parts(path):
+            yield from _sent(path, features, truths, data)
+    except ScriptError as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+
+
+def _sent(path: Path, features: Array, truths: Array | None, data: DeployedData | None) -> Iterator[Sent]:
+    import numpy as np
+
+    if data is not None and not data.raw and features.shape[1] != data.width:
+        raise DataError(f"{path}: {features.shape[1]} columns where the model has {data.width} features")
+    scale = 1.0 if data is None or features.dtype.kind not in "ui" else data.scale
+    for start in range(0, features.shape[0], _ROWS):
+        piece = features[start : start + _ROWS]
+        rows = piece if isinstance(piece, np.ndarray) else piece.toarray()
+        if scale != 1.0:
+            rows = rows * np.float32(scale)
+        for number, row in enumerate(rows.tolist(), start):
+            line = ",".join(map(repr, row)).encode() + b"\n"
+            yield Sent(line, "" if truths is None else str(truths[number]))
+
+
+def _parts(path: Path) -> Iterator[tuple[Any, Array | None]]:
+    """Features (rows, columns), which may be sparse, and the labels beside them, if there are any."""
+    from scripts.formats.array_pickle import read_pickle
+    from scripts.formats.idx import is_idx, read_idx
+    from scripts.formats.tables import label_texts
+
+    if path.name.lower().endswith(".npz"):
+        yield _npz(path)
+    elif is_idx(path):
+        if "-images" not in path.name:
+            raise DataError(f"{path} holds labels", hint="give the file of the images; labels beside it are compared")
+        images, labels = read_idx(path), _labels_of(path)
+        found = None if labels is None else label_texts(labels.name, read_idx(labels))
+        if found is not None and len(found) != len(images):
+            raise DataError(f"{path} has {len(images)} images, but {labels} has {len(found)} labels")
+        yield images.reshape(len(images), -1), found
+    else:
+        yield from ((table.features, table.labels) for part in read_pickle(path).values() for table in part)
+
+
+def _labels_of(images: Path) -> Path | None:
+    """The file of the labels that belong to an IDX file of images."""
+    name = re.sub(r"-images([-.])idx\d", r"-labels\1idx1", images.name).removesuffix(".gz")
+    return next((path for path in (images.with_name(name), images.with_name(f"{name}.gz")) if path.exists()), None)
+
+
+def _npz(path: Path) -> tuple[Any, Array | None]:
+    import numpy as np
+
+    from scripts.formats.sparse_npz import is_sparse_npz
+    from scripts.formats.tables import label_texts
+
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            labels = next((arrays[name] for name in _LABELS if name in arrays.files), None)
+            features = _sparse(path) if is_sparse_npz(path) else _dense(arrays, path)
+    except _DAMAGED as error:
+        raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
+    if labels is None or labels.shape != (features.shape[0],):
+        return features, None
+    return features, label_texts(path.name, labels)
+
+
+def _sparse(path: Path) -> Any:
+    from scipy.sparse import csr_matrix, load_npz
+
+    return csr_matrix(load_npz(path))
+
+
+def _dense(arrays: Any, path: Path) -> Array:
+    import numpy as np
+
+    name = next((name for name in (*_FEATURES, *arrays.files) if name in arrays.files), None)
+    if name is None or not isinstance(arrays[name], np.ndarray) or arrays[name].ndim < 2:
+        raise DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")
+    features: Array = arrays[name]
+    return features.reshape(len(features), -1)
