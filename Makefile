@@ -30,8 +30,8 @@ test: $(DEVELOPER) ## run the tests, those of the scripts in the processing imag
 	$(BIN)/python -m pytest $(ARGS)
 else
 test: $(DEVELOPER) $(IMAGE_INSTALLED)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts
-	$(IMAGE)/python -m pytest -n 2 --dist loadfile tests/scripts
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts
+	$(IMAGE)/python -m pytest -n 3 --dist loadfile tests/scripts
 endif
 
 test-pipeline: $(DEVELOPER) ## run the tests of the pipeline itself: settings, parameters, steps, definition
