@@ -101,6 +101,7 @@ def test_a_saved_plan_is_refused_with_other_code_other_flags_another_account_and
     assert boto3.client("sagemaker", region_name="us-east-1").list_pipelines()["PipelineSummaries"] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("aws")
 def test_flags_and_settings_give_parallelism_and_description(state: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("pipeline.toml").write_text('parallelism = 2\ndescription = "Digits."\n')

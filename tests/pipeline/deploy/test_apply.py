@@ -198,7 +198,7 @@ def test_a_plan_writes_nothing(place: Place) -> None:
 
 @local_first
 @pytest.mark.torture
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.long), "after"])
 @pytest.mark.parametrize("what", [pytest.param("new", marks=pytest.mark.long), "changed"])
 def test_an_upsert_killed_at_any_call_is_completed_by_the_next(place: Place, what: str, when: Any) -> None:
     calls = Calls(when=when)
@@ -222,6 +222,7 @@ def test_an_upsert_killed_at_any_call_is_completed_by_the_next(place: Place, wha
 
 @local_first
 @pytest.mark.torture
+@pytest.mark.long
 def test_another_upsert_at_any_moment_of_this_one_leaves_one_of_both_and_its_checksum(place: Place) -> None:
     clients, other, lost = place.clients(), desired("2"), 0
     calls = Calls(when="after", do=lambda: upsert(clients, other) and None)

@@ -33,7 +33,9 @@ def test_the_bundle_of_a_script_is_what_pythons_own_finder_of_modules_finds(scri
     assert ours == {path for path in found if path.is_relative_to(scripts_folder())}
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize(
+    "script", ["convert", *(pytest.param(name, marks=pytest.mark.long) for name in SCRIPTS if name != "convert")]
+)
 def test_a_script_starts_with_no_file_beside_its_bundle(script: str, tmp_path: Path) -> None:
     for file in bundles(scripts_folder())[script].files:
         path = tmp_path / "scripts" / file.name

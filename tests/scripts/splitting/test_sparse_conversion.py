@@ -98,6 +98,7 @@ def test_sparse_rows_are_those_that_dense_ones_are(tmp_path: Path, save: Any) ->
     )
 
 
+@pytest.mark.long
 def test_any_number_of_instances_makes_the_same_splits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where the widest rows, and the only index 0, are another instance's; the shuffle takes several files."""
     monkeypatch.setattr(sparse_shuffle, "PILE_BYTES", 5000)

@@ -86,9 +86,8 @@ def text(folder: Path) -> str:
     return "".join(path.read_text() for path in sorted(folder.glob("*.csv")))
 
 
-@pytest.mark.parametrize(
-    "ending", ["csv", *(pytest.param(ending, marks=pytest.mark.long) for ending in ("tsv", "parquet", "jsonl"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "jsonl"])
 def test_one_two_and_four_instances_make_the_same_rows_by_the_same_treatment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
 ) -> None:
