@@ -65,9 +65,10 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
     retired: list[str] = []
     for part, wanted in _beside(settings).items():
         if wanted:
-            # The code is the same for all, and goes up with the first.
+            # What several of them run goes up with the first.
             made = apply.plan(clients, desired(settings, cache=cache, part=part))
-            rest = tuple(item for item in made.instructions if not isinstance(item, UploadCode))
+            going = {item for plan in (training, *others) for item in plan.instructions if isinstance(item, UploadCode)}
+            rest = tuple(item for item in made.instructions if not (isinstance(item, UploadCode) and item in going))
             others.append(replace(made, instructions=rest, code=(), warnings=_own_warnings(made, training)))
         elif apply.read(clients, name := settings.name_of(part)) is not None:
             retired.append(name)

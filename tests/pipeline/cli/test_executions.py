@@ -84,6 +84,7 @@ def test_an_execution_that_was_followed_ends_with_its_figures(commands: _Of) -> 
 
 @pytest.mark.long
 def test_an_execution_is_started_like_another(commands: _Of, local: LocalService) -> None:
+    local.s3.put_object(Bucket=BUCKET, Key="d/rows.csv", Body=b"1,2\n")
     first = execution_id(commands["raw"]("start", "--param", f"InputDataUrl=s3://{BUCKET}/").out)
     second = execution_id(commands["raw"]("start", "--like", first).out)
     third = execution_id(commands["raw"]("start", "--like", "latest", "--param", f"InputDataUrl=s3://{BUCKET}/d").out)

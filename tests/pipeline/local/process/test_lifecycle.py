@@ -288,6 +288,7 @@ def test_a_damaged_database_is_one_line_with_a_remedy(state: Path) -> None:
 def test_a_state_folder_that_cannot_be_written_is_one_line_with_a_remedy(state: Path, part: str, words: str) -> None:
     with local_service(state.parent):
         pass
+    (state / "lock").touch()  # a service of a process of its own leaves it
     (state / part).chmod(0o000 if part == "version" else 0o555)
     done = subprocess.run(
         [*_without_privileges(), sys.executable, "-m", "pipeline.local", "--state", str(state)],
