@@ -32,7 +32,7 @@ else
 test: $(DEVELOPER) $(IMAGE_INSTALLED)
 	@# Side by side, since two workers leave a fifth of two cores idle. What the scripts' tests say follows at the end.
 	@mkdir -p build; $(IMAGE)/python -m pytest tests/scripts > build/test-scripts.log 2>&1 & scripts=$$!; \
-	trap "kill $$scripts 2> /dev/null" EXIT; status=0; \
+	trap "kill $$scripts 2> /dev/null" EXIT; trap "exit 130" INT TERM; status=0; \
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=tests/scripts || status=$$?; \
 	echo "the scripts, in the processing image's versions:"; \
 	wait $$scripts || status=$$?; cat build/test-scripts.log; exit $$status

@@ -233,7 +233,7 @@ def _missing_code(clients: Clients, desired: Desired) -> tuple[list[Bundle], tup
             return [
                 one
                 for one in desired.bundles
-                if bundle.deployed_manifest(clients.s3, desired.bucket, desired.prefix, one.sha256) is None
+                if not bundle.is_whole(clients.s3, desired.bucket, desired.prefix, one.sha256)
             ], ()
         except bundle.NoBucketError:
             return list(desired.bundles), (f"there is no bucket {desired.bucket}: create it before the upsert",)

@@ -109,18 +109,23 @@ def upload(bundle: Bundle, s3: S3Client, bucket: str, prefix: str, *, kms_key: s
     return written + _create(s3, bucket, manifest, listed, kms_key)
 
 
+def is_whole(s3: S3Client, bucket: str, prefix: str, sha256: str) -> bool:
+    """Whether a bundle is in S3 as a whole. Read-only. Raises NoBucketError."""
+    try:
+        return _exists(s3, bucket, manifest_key(prefix, sha256))
+    except ClientError as error:
+        if error_code(error) == "NoSuchBucket":
+            raise NoBucketError(bucket) from error
+        raise
+
+
 def deployed_manifest(s3: S3Client, bucket: str, prefix: str, sha256: str) -> dict[str, str] | None:
     """The hashes by name of a bundle in S3, or None where it is not there as a whole. Read-only.
 
     Raises NoBucketError.
     """
-    try:
-        if not _exists(s3, bucket, manifest_key(prefix, sha256)):
-            return None
-    except ClientError as error:
-        if error_code(error) == "NoSuchBucket":
-            raise NoBucketError(bucket) from error
-        raise
+    if not is_whole(s3, bucket, prefix, sha256):
+        return None
     body = s3.get_object(Bucket=bucket, Key=manifest_key(prefix, sha256))["Body"].read()
     manifest: dict[str, str] = json.loads(body)
     return manifest

@@ -51,7 +51,7 @@ class Desired:
     @property
     def code_files(self) -> Mapping[str, str]:
         """The hash of each code file by its name."""
-        return {name: sha256 for bundle in self.bundles for name, sha256 in sorted(bundle.manifest.items())}
+        return {name: sha256 for bundle in self.bundles for name, sha256 in bundle.manifest.items()}
 
 
 @dataclass(frozen=True)
