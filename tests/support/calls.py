@@ -7,6 +7,7 @@ It works by botocore's events, so everything from the pipeline's own code to the
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,15 +20,26 @@ class KilledError(BaseException):
     """The process is gone; no `except Exception` has a say."""
 
 
+class _OfThread(threading.local):
+    """The number of the call that a thread has sent last, and whether it is doing what was asked at a call."""
+
+    number = -1
+    busy = False
+
+
 @dataclass
 class Calls:
-    """Counts the calls of a session, and does something at the n-th, before it is sent or after its answer came."""
+    """Counts the calls of a session, and does something at the n-th, before it is sent or after its answer came.
+
+    Calls may be sent from several threads at once: each is numbered when it is sent, and so is its answer.
+    """
 
     at: int = -1
     when: When = "before"
     do: Callable[[], None] | None = None
     names: list[str] = field(default_factory=list)
-    _busy: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _mine: _OfThread = field(default_factory=_OfThread)
 
     def listen(self, client: Any) -> None:
         """Listen to a boto3 client; to several, if all together are to be counted."""
@@ -40,25 +52,26 @@ class Calls:
         self.names.clear()
 
     def _sent(self, event_name: str, **_: object) -> None:
-        if not self._busy:
-            self.names.append(event_name.rpartition(".")[2])
+        if not self._mine.busy:
+            with self._lock:
+                self._mine.number = len(self.names)
+                self.names.append(event_name.rpartition(".")[2])
             self._reach("before")
 
     def _answered(self, **_: object) -> None:
-        if not self._busy:
+        if not self._mine.busy:
             self._reach("after")
 
     def _reach(self, when: When) -> None:
-        if when != self.when or len(self.names) - 1 != self.at:
+        if when != self.when or self._mine.number != self.at:
             return
         if self.do is None:
             raise KilledError
-        self._busy = True
+        self.at, self._mine.busy = -1, True
         try:
             self.do()
         finally:
-            self._busy = False
-        self.at = -1
+            self._mine.busy = False
 
 
 @dataclass(frozen=True)
