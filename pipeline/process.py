@@ -12,6 +12,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final, NoReturn
 
 _NEW_OBJECTS: Final = 20_000
@@ -19,13 +20,41 @@ _NEW_OBJECTS: Final = 20_000
 
 
 def run_to_end(main: Callable[[], int]) -> NoReturn:
-    """Run a program and end the process with its exit code; what asked to be called at exit is."""
+    """Run a program and end the process with its exit code; what asked to be called at exit is.
+
+    Output that cannot be written is one line on standard error and exit code 1; a reader that has gone (`| head`) is
+    told nothing more.
+    """
     gc.set_threshold(_NEW_OBJECTS)
+    _open_standard_streams()
     code = main()
     atexit._run_exitfuncs()
+    if not is_output_written():
+        code = code or 1
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def is_output_written() -> bool:
+    """Whether standard output has taken all that was printed. Why not is said once, on standard error."""
+    if sys.stdout.closed:
+        return False
     try:
         sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        sys.exit(code)  # the slow way, on which Python says what could not be written
-    os._exit(code)
+        return True
+    except (OSError, ValueError) as error:
+        with suppress(OSError, ValueError):
+            if not isinstance(error, BrokenPipeError):
+                reason = error.strerror if isinstance(error, OSError) else error
+                print(f"error: standard output cannot be written: {reason}", file=sys.stderr)
+        with suppress(OSError, ValueError):
+            sys.stdout.close()  # nothing more is tried
+        return False
+
+
+def _open_standard_streams() -> None:
+    """Open what the caller closed (`>&-`) on nothing: else the next file that is opened is taken for it."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))

@@ -13,7 +13,7 @@ import typer
 from pipeline.cli import endpoint, executions, local, models, operations, promote, run, schedules, start, upsert
 from pipeline.cli.lazy_commands import needed
 from pipeline.errors import INTERRUPTED_EXIT_CODE, PipelineError
-from pipeline.process import run_to_end
+from pipeline.process import is_output_written, run_to_end
 from pipeline.terminal import shown_safely
 
 app: Final = typer.Typer(
@@ -85,5 +85,10 @@ def _execute(arguments: list[str]) -> int:
     except BrokenPipeError:
         # The reader (`| head`) has gone; nothing more can be said to it.
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        if is_output_written():
+            place = f"{error.filename}: " if error.filename else ""
+            print(f"error: {place}{error.strerror or error}", file=sys.stderr)
         return 1
     return answer if isinstance(answer, int) else 0

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
 
 _PROGRAM = """
 import atexit
@@ -32,14 +37,44 @@ def test_a_command_ends_with_its_code_its_output_and_its_exit_calls_but_takes_no
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, "said\ncalled at exit", "")
 
 
-def test_output_that_could_not_be_written_is_no_success() -> None:
+@pytest.mark.parametrize("code", [0, 3])
+def test_output_whose_reader_has_gone_is_no_success_and_no_word(code: int) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    ended = _ended(_PROGRAM.replace("return 3", "return 0"), writer)
+    ended = _ended(_PROGRAM.replace("return 3", f"return {code}"), writer)
     os.close(writer)
 
-    assert ended.returncode == 120
-    assert "BrokenPipeError" in ended.stderr
+    assert (ended.returncode, ended.stderr) == (code or 1, "")
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_output_that_does_not_fit_is_one_line_and_no_success(code: int) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = _ended(_PROGRAM.replace("return 3", f"return {code}"), full.fileno())
+
+    assert ended.returncode == (code or 1)
+    assert ended.stderr == "error: standard output cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["definition"], ["graph", "--mermaid"]], ids=" ".join)
+@pytest.mark.parametrize("buffered", ["", "1"], ids=["buffered", "unbuffered"])
+def test_a_command_whose_output_does_not_fit_says_so_in_a_line(arguments: list[str], buffered: str) -> None:
+    ended = _run(arguments, "> /dev/full", {"PYTHONUNBUFFERED": buffered})
+
+    assert re.fullmatch("(composing the pipeline\n)?error: .*No space left on device\n", ended.stderr)
+    assert ended.returncode == 1
+
+
+def test_a_command_runs_with_its_standard_streams_closed() -> None:
+    for closed in (">&- <&-", ">&- 2>&- <&-"):
+        ended = _run(["definition"], closed, {})
+
+        assert (ended.stderr.removeprefix("composing the pipeline\n"), ended.returncode) == ("", 0)
+
+
+def _run(arguments: list[str], redirected: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    line = f"{shlex.quote(sys.executable)} -m pipeline {' '.join(arguments)} {redirected}"
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=os.environ | environment)
 
 
 def _ended(program: str, stdout: int) -> subprocess.CompletedProcess[str]:
