@@ -22,9 +22,10 @@ from scripts.formats.sparse import SPARSE
 from scripts.outputs import Outputs
 from scripts.profiling.baseline import constraints, statistics
 from scripts.profiling.fitness import Purpose
+from scripts.profiling.number_survey import MOST_PROFILES
 from scripts.profiling.problems import told
 from scripts.profiling.schema import FILE, schema
-from scripts.profiling.survey import FEATURES, MOST_PROFILES, NUMERIC, TABLE, survey
+from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
 from scripts.profiling.surveyed import Survey
 from scripts.splitting.plan import Plan
 from scripts.splitting.targets import TASKS

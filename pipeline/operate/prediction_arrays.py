@@ -93,7 +93,7 @@ def _parts(path: Path) -> Iterator[tuple[Any, Array | None]]:
             raise DataError(f"{path} has {len(images)} images, but {labels} has {len(found)} labels")
         yield images.reshape(len(images), -1), found
     else:
-        yield from ((table.features, table.labels) for part in read_pickle(path).values() for table in part)
+        yield from ((table.features, table.labels) for table in read_pickle(path).values())
 
 
 def _labels_of(images: Path) -> Path | None:

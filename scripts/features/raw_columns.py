@@ -24,7 +24,7 @@ from scripts.formats.csv_table import read_cells
 from scripts.formats.sources import CSV, NAMED, Found, find
 from scripts.formats.sparse import SparseForm
 from scripts.formats.streams import Stream, streams
-from scripts.formats.tables import Array, floats, joined_cells
+from scripts.formats.tables import Array, check_features, floats, joined_cells
 from scripts.profiling.problems import MISSING, Problem
 
 BLOCK_CELLS: Final = 500_000
@@ -125,6 +125,7 @@ def raw_streams(
     else:
         found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns, form=form)]
     for stream in found:
+        check_features(stream.file, len(stream.names))
         if stream.names != found[0].names:
             raise ScriptError(_differs(stream.file, found[0].names, stream.names))
     return found
@@ -151,7 +152,6 @@ def _of_csv(path: Path, head: Head, split: str, key: str) -> RawStream:
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ScriptError(f"{path.name}: its header has more than one {twice!r}; rename all but one")
-    _some(path.name, names)
 
     def chunks(texts: Collection[str]) -> Iterator[RawChunk]:
         held = [place for name, place in zip(names, head.features, strict=True) if name in texts]
@@ -169,9 +169,9 @@ def _columnar_streams(source: Found, label_column: str, columns: str) -> list[Ra
 def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> RawStream:
     of = (path, source.place, source.kind, label_column, columns)
     table = columnar_head(*of)
-    size = _block_rows(len(table.columns))
 
     def chunks(_: Collection[str]) -> Iterator[RawChunk]:
+        size = _block_rows(len(table.columns))
         for batch in read_batches(*of):
             for start in range(0, len(batch.labels), size):  # a text takes more here than it does in Arrow
                 part = {name: _arrow_cells(column.slice(start, size)) for name, column in batch.features.items()}
@@ -273,11 +273,6 @@ def _arrow_cells(column: Any) -> Cells:
 
 def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _some(file: str, names: Sequence[str]) -> None:
-    if not names:
-        raise ScriptError(f"{file}: no features beside the label; give at least one more column")
 
 
 def _differs(file: str, known: Sequence[str], names: Sequence[str]) -> str:

@@ -39,7 +39,7 @@ _OPERATIONS: Final = (
 """No dictionary and no set among them: to hash a deeply nested tuple exhausts the stack of the interpreter."""
 
 
-def read_pickle(path: Path) -> dict[str, list[Table]]:
+def read_pickle(path: Path) -> dict[str, Table]:
     """The three pairs of mnist.pkl.gz: train, validation, test, each (features, labels)."""
     with opened(path) as stream:
         try:
@@ -65,7 +65,7 @@ def read_pickle(path: Path) -> dict[str, list[Table]]:
             raise ScriptError(f"{path.name}: its {split} part is no pair of arrays (features, labels)")
         features, labels = (array.whole(f"{path.name}: its {split} part") for array in pair)
         table = Table(path.name, features, labels, unit=f"{split} row", label="of each pair's second array")
-        tables[split] = [checked(table)]
+        tables[split] = checked(table)
     return tables
 
 

@@ -42,7 +42,7 @@ _PAIRS: Final = {2: ("all",), 4: ("train", "test"), 6: ("train", "validation", "
 Place = tuple[str, str]
 
 
-def read_npz(path: Path) -> dict[str, list[Table]]:
+def read_npz(path: Path) -> dict[str, Table]:
     """Arrays `x` and `y`, or `x_train`, `train_images`, ..., or pairs without names."""
     arrays: dict[Place, Any] = {}
     names: dict[Place, str] = {}
@@ -63,7 +63,7 @@ def read_npz(path: Path) -> dict[str, list[Table]]:
                 f"{path.name}: there is an array for {there}{ending}, but none for {missing}{ending}; add it"
             )
         label = f"of the array {names[split, 'y']}"
-        tables[split] = [checked(Table(path.name, arrays[split, "x"], arrays[split, "y"], label=label))]
+        tables[split] = checked(Table(path.name, arrays[split, "x"], arrays[split, "y"], label=label))
     if not tables:
         raise ScriptError(
             f"{path.name}: it has no arrays x and y, nor x_train, y_train, x_test, y_test; give its arrays these names"

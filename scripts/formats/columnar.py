@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final
@@ -20,8 +20,8 @@ from scripts.errors import ScriptError
 from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import Head, named_head
 from scripts.formats.files import opened
-from scripts.formats.tables import Array, Table, checked, note_values, stacked
-from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, Problem, kind_of
+from scripts.formats.tables import Array, Table, note_values
+from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, kind_of
 
 PARQUET: Final = "Parquet"
 JSON_LINES: Final = "JSON Lines"
@@ -42,30 +42,12 @@ class Batch:
     labels: Array
 
 
-def read_columnar(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Table:
-    """All rows of one file at or below `place`. `ScriptError` for what Arrow cannot read."""
-    table = columnar_head(path, place, kind, label_column, columns)
-    faults, features, labels = Faults(path.name), [], []
-    for part, own in columnar_rows(path, place, kind, label_column, columns, table.columns, faults):
-        features.append(part)
-        labels.append(own)
-    table = replace(table, features=stacked(features, len(table.columns)), labels=np.concatenate(labels))
-    return checked(replace(table, problems=columnar_problems(table, faults, len(table))))
-
-
 def columnar_head(path: Path, place: Path, kind: str, label_column: str, columns: str) -> Table:
-    """The same without rows. Raises `ScriptError` where there are none."""
+    """One file at or below `place`, without its rows. Raises `ScriptError` where there are none."""
     first = next(read_batches(path, place, kind, label_column, columns), None)
     if first is None:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
-    if not first.features:
-        raise ScriptError(f"{path.name}: no features beside the label; give at least one more column")
     return Table.without_rows(path.name, tuple(first.features), unit="row", label=first.head.described())
-
-
-def columnar_problems(table: Table, faults: Faults, count: int) -> tuple[Problem, ...]:
-    """What was noted while `count` rows were read."""
-    return tuple(faults.problems([table.column(index) for index in range(len(table.columns))], "", count))
 
 
 def columnar_rows(

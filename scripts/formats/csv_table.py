@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from scripts.features.featurizer import GAPS, is_number
 from scripts.formats.csv_delimiter import REMEDY, rows
 from scripts.formats.csv_head import Head
 from scripts.formats.files import opened
-from scripts.formats.tables import CHUNK_ROWS, Array, Table, checked, stacked
+from scripts.formats.tables import CHUNK_ROWS, Array
 from scripts.profiling.problems import LABEL, Faults, Problem, kind_of
 
 Rows = tuple[Array, Array]
@@ -30,33 +29,6 @@ _CHUNK_VALUES: Final = 2_000_000
 _CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
 _FEWEST_COUNTED: Final = 10
 _SPELLED_GAPS: Final = sorted({spelled for gap in GAPS for spelled in (gap, gap.upper(), gap.title(), "NaN")})
-
-
-def read_csv(path: Path, head: Head) -> Table:
-    """All rows of one file. Blank lines are passed over. `ScriptError` names the first line that is wrong."""
-    columns = tuple(head.names[place] for place in head.features) if head.lines else ()
-    table, error = None, None
-    try:
-        table = checked(_table(path, head, columns, csv_rows(path, head)))
-    except ScriptError as reason:
-        error = reason
-    if table is None or table.problems:
-        faults = Faults(path.name, "line")
-        table = _table(path, head, columns, careful_rows(path, head, faults))  # which knows lines, not rows alone
-        if error and not faults:
-            raise error
-        table = checked(replace(table, problems=tuple(csv_problems(head, faults, len(table)))))
-    return table
-
-
-def _table(path: Path, head: Head, columns: tuple[str, ...], parts: Iterable[Rows]) -> Table:
-    features: list[Array] = []
-    labels: list[Array] = [np.empty(0, object)]
-    for part, own in parts:
-        features.append(part)
-        labels.append(own)
-    rows = stacked(features, len(head.features))
-    return Table(path.name, rows, np.concatenate(labels), columns, label=head.described())
 
 
 class _Index:

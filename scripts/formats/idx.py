@@ -31,7 +31,7 @@ def is_idx(path: Path) -> bool:
     return _NAME.fullmatch(base_name(path)) is not None
 
 
-def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
+def read_idx_folder(paths: list[Path]) -> dict[str, Table]:
     """Train, validation and test from the four files; of the 60,000 training rows the last 10,000 are validation."""
     files: dict[tuple[str, str], Path] = {}
     for path in paths:
@@ -52,9 +52,9 @@ def read_idx_folder(paths: list[Path]) -> dict[str, list[Table]]:
     train, test = (_pair(files[split, "images"], files[split, "labels"]) for split in ("train", "test"))
     cut = len(train) - len(train) // _VALIDATION_SHARE
     return {
-        "train": [replace(train, features=train.features[:cut], labels=train.labels[:cut])],
-        "validation": [replace(train, features=train.features[cut:], labels=train.labels[cut:], first=cut + 1)],
-        "test": [test],
+        "train": replace(train, features=train.features[:cut], labels=train.labels[:cut]),
+        "validation": replace(train, features=train.features[cut:], labels=train.labels[cut:], first=cut + 1),
+        "test": test,
     }
 
 

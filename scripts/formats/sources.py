@@ -1,8 +1,8 @@
-"""Raw data of any admitted form, as tables: which files are there decides how they are read.
+"""Raw data of any admitted form, as files: which are there decides how they are read.
 
 A folder holds data of one kind: the four IDX files of MNIST, one pickle like mnist.pkl.gz, one .npz, or CSV, Parquet,
-JSON Lines or libsvm files (whose names or folders may say train, validation, test). The result maps split names to
-tables; without a split of its own the data is under "all".
+JSON Lines, libsvm or sparse .npz files (whose names or folders may say train, validation, test). Without a split of
+its own a file is of "all".
 """
 
 from __future__ import annotations
@@ -14,27 +14,17 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from scripts.errors import ScriptError
-from scripts.formats.array_pickle import read_pickle
-from scripts.formats.arrays import read_npz
-from scripts.formats.column_choice import ALL, nameless
-from scripts.formats.columnar import JSON_LINES, PARQUET, read_columnar
-from scripts.formats.csv_head import AUTO, read_heads
-from scripts.formats.csv_table import read_csv
+from scripts.formats.columnar import JSON_LINES, PARQUET
 from scripts.formats.files import base_name, found, same_content
-from scripts.formats.idx import is_idx, read_idx_folder
-from scripts.formats.sparse_files import LIBSVM, SPARSE_KINDS, SPARSE_NPZ, sparse_files, whole_table
+from scripts.formats.idx import is_idx
+from scripts.formats.sparse_files import LIBSVM, SPARSE_NPZ
 from scripts.formats.sparse_npz import is_sparse_npz
-from scripts.formats.tables import Table
-from scripts.profiling.leaks import leaks
-from scripts.profiling.problems import Problem, told
 
 _SPLIT: Final = re.compile(r"(train|validation|val|test)(?![a-z])", re.IGNORECASE)
 CSV: Final = "CSV"
 IDX: Final = "IDX"
 NPZ: Final = "NPZ"
 PICKLE: Final = "pickle"
-SEVERAL_IN_ONE: Final = (IDX, NPZ, PICKLE)
-"""Kinds whose files do not each hold the rows of one split."""
 NAMED: Final = (CSV, PARQUET, JSON_LINES)
 """Kinds whose columns may have names."""
 
@@ -47,19 +37,6 @@ _SUFFIXES: Final = {
     **dict.fromkeys((".parquet", ".pq"), PARQUET),
     **dict.fromkeys((".libsvm", ".svmlight", ".svm"), LIBSVM),
 }
-
-
-def read_source(
-    place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL
-) -> dict[str, list[Table]]:
-    """The data at `place`, a file or folder, in which nothing is wrong; `ScriptError` names all that is.
-
-    `label_column` matters where columns can be told apart, `header` to CSV.
-    """
-    tables = examine(place, label_column, header, columns)
-    if problems := problems_of(tables):
-        raise ScriptError(told(problems))
-    return tables
 
 
 @dataclass(frozen=True)
@@ -109,32 +86,6 @@ def find(place: Path) -> Found:
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
         )
     return Found(kind, files, place)
-
-
-def examine(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL) -> dict[str, list[Table]]:
-    """The same, with the problems that the tables have; `ScriptError` for what is no table at all."""
-    source = find(place)
-    files = source.files
-    if source.kind not in NAMED and columns != ALL:
-        raise nameless(files[0].name)
-    if source.kind == IDX:
-        return read_idx_folder(files)
-    if source.kind == NPZ:
-        return read_npz(files[0])
-    if source.kind == PICKLE:
-        return read_pickle(files[0])
-    if source.kind == CSV:
-        heads = read_heads(files, label_column, header, columns)
-        return source.grouped({path: read_csv(path, head) for path, head in heads.items()})
-    if source.kind in SPARSE_KINDS:
-        return source.grouped({of.path: whole_table(of) for of in sparse_files(files, source.kind, label_column)})
-    return source.grouped({path: read_columnar(path, place, source.kind, label_column, columns) for path in files})
-
-
-def problems_of(tables: dict[str, list[Table]]) -> list[Problem]:
-    """All that must be mended before the tables can be learnt."""
-    every = [table for part in tables.values() for table in part]
-    return [problem for table in every for problem in table.problems] + leaks(every)
 
 
 def _only_once(files: list[Path]) -> list[Path]:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from scripts.errors import ScriptError
-from scripts.formats.files import memory
 from scripts.formats.libsvm import LABEL, libsvm_form, libsvm_rows
-from scripts.formats.sparse import SparseForm, SparsePart, check_dense, dense_pieces
+from scripts.formats.sparse import SparseForm, SparsePart
 from scripts.formats.sparse_npz import sparse_npz_head, sparse_npz_rows
-from scripts.formats.tables import Table, checked, joined_cells, stacked
+from scripts.formats.tables import Table
 
 LIBSVM: Final = "libsvm"
 SPARSE_NPZ: Final = "sparse NPZ"
 SPARSE_KINDS: Final = (LIBSVM, SPARSE_NPZ)
-_SHARE: Final = 3
 
 
 @dataclass(frozen=True)
@@ -52,23 +49,3 @@ def sparse_files(
         table = bare(path.name, unit="row", label=head.label)
         found.append(SparseFile(path, kind, table, SparseForm(head.width), label_column))
     return found
-
-
-def whole_table(file: SparseFile) -> Table:
-    """All rows at once, with their zeros. `ScriptError` where that would not fit."""
-    check_dense(file.path.name, file.form.width)
-    most = memory() // _SHARE
-    features, labels, size = [], [], 0
-    for part, own in dense_pieces(file.rows()):
-        size += part.nbytes
-        if size > most:
-            raise ScriptError(
-                f"{file.path.name}: its rows of {file.form.width} features take more than {most / 1e9:.1f} GB as dense "
-                "numbers, for which there is no room; use a larger instance type, or fewer features or rows"
-            )
-        features.append(part)
-        labels.append(own)
-    if not labels:
-        raise ScriptError(f"{file.path.name}: no rows; give data with at least one example")
-    table = replace(file.table, features=stacked(features, file.form.width), labels=joined_cells(labels))
-    return checked(table)

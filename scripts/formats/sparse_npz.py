@@ -174,8 +174,6 @@ def _head(arrays: _Arrays, path: Path, label_column: str) -> SparseHead:
             f"{path.name}: a sparse matrix without labels; add an array y to the archive, or say where in the matrix "
             f"they are by LabelColumn=first or LabelColumn=last{'' if label_column == AUTO else ': it has no names'}"
         )
-    if width < 2:
-        raise ScriptError(f"{path.name}: no features beside the label; give at least one more column")
     place = 0 if label_column == FIRST else width - 1
     return SparseHead(rows, width - 1, f"(column {place + 1} of {width})", place)
 

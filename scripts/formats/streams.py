@@ -1,7 +1,7 @@
 """Raw data as streams of rows: CSV, Parquet, JSON Lines, libsvm and sparse matrices are read a piece at a time, and
 again for each pass.
 
-The other formats are read whole and handed out in pieces, so that whatever comes after knows one kind of source.
+The other formats are read whole and handed out in pieces. So there is one way to read data, whatever its format.
 """
 
 from __future__ import annotations
@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scripts.errors import ScriptError
+from scripts.formats.array_pickle import read_pickle
+from scripts.formats.arrays import read_npz
 from scripts.formats.column_choice import ALL, nameless
-from scripts.formats.columnar import JSON_LINES, PARQUET, columnar_head, columnar_problems, columnar_rows
+from scripts.formats.columnar import JSON_LINES, PARQUET, columnar_head, columnar_rows
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
-from scripts.formats.sources import CSV, SEVERAL_IN_ONE, Found, examine, find
+from scripts.formats.idx import read_idx_folder
+from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, find
 from scripts.formats.sparse import SPARSE, SparseForm, check_dense, dense_pieces, noted
 from scripts.formats.sparse_files import SPARSE_KINDS, SparseFile, sparse_files
-from scripts.formats.tables import CHUNK_ROWS, Table, same_width
+from scripts.formats.tables import CHUNK_ROWS, Table, check_features, note_values, same_width
 from scripts.profiling.problems import Faults, Problem
 
 Careful = Callable[[], tuple[Iterator[Rows], Callable[[int], list[Problem]]]]
@@ -60,16 +63,18 @@ def streams(
             f"{source.files[0].name}: features={SPARSE} takes libsvm and SciPy's sparse .npz, and this is "
             f"{source.kind}; leave the setting out"
         )
+    if source.kind not in NAMED and columns != ALL:
+        raise nameless(source.files[0].name)
     if source.kind in SPARSE_KINDS:
-        found = _sparse_streams(source, label_column, columns, sparse, form)
+        found = _sparse_streams(source, label_column, sparse, form)
     elif source.kind == CSV:
         found = _csv_streams(source, label_column, header, columns)
     elif source.kind in (PARQUET, JSON_LINES):
         found = _columnar_streams(source, label_column, columns)
     else:
-        tables = examine(place, label_column, header, columns)
-        found = [_of_table(*of) for of in _keyed(source, tables)]
-    for stream in found[1:]:
+        found = [_of_table(table, split) for split, table in _tables(source).items()]
+    for stream in found:
+        check_features(stream.table.file, stream.width)
         same_width(found[0].table, found[0].width, stream.table, stream.width)
     return found
 
@@ -102,7 +107,7 @@ def _of_columnar(source: Found, path: Path, split: str, label_column: str, colum
 
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
         faults = Faults(path.name)
-        return columnar_rows(*of, table.columns, faults), lambda count: [*columnar_problems(table, faults, count)]
+        return columnar_rows(*of, table.columns, faults), lambda count: _noted(table, faults, count)
 
     def rows() -> Iterator[Rows]:
         return columnar_rows(*of, table.columns, Faults(path.name))
@@ -110,11 +115,7 @@ def _of_columnar(source: Found, path: Path, split: str, label_column: str, colum
     return Stream(source.key(path), split, table, len(table.columns), rows, careful)
 
 
-def _sparse_streams(
-    source: Found, label_column: str, columns: str, sparse: bool, form: SparseForm | None
-) -> list[Stream]:
-    if columns != ALL:
-        raise nameless(source.files[0].name)
+def _sparse_streams(source: Found, label_column: str, sparse: bool, form: SparseForm | None) -> list[Stream]:
     files = source.grouped({file.path: file for file in sparse_files(source.files, source.kind, label_column, form)})
     return [_of_sparse(file, split, source.key(file.path), sparse) for split, part in files.items() for file in part]
 
@@ -128,28 +129,33 @@ def _of_sparse(file: SparseFile, split: str, key: str, sparse: bool) -> Stream:
 
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
         faults = Faults(file.table.file, file.table.unit)
-        return shaped(noted(file.rows(), faults)), lambda count: _sparse_problems(file.table, faults, count)
+        return shaped(noted(file.rows(), faults)), lambda count: _noted(file.table, faults, count)
 
     return Stream(key, split, file.table, file.form.width, lambda: shaped(file.rows()), careful, file.form)
 
 
-def _sparse_problems(table: Table, faults: Faults, count: int) -> list[Problem]:
-    return list(faults.problems({index: table.column(index) for index in faults.columns()}, "", count))
+def _tables(source: Found) -> dict[str, Table]:
+    """The splits of a format that is read whole, of which one file, or all files together, hold all."""
+    if source.kind == IDX:
+        return read_idx_folder(source.files)
+    return (read_npz if source.kind == NPZ else read_pickle)(source.files[0])
 
 
-def _keyed(source: Found, tables: dict[str, list[Table]]) -> Iterator[tuple[Table, str, str]]:
-    """Each table, its split, and the key of its file."""
-    keys = {} if source.kind in SEVERAL_IN_ONE else source.grouped({path: source.key(path) for path in source.files})
-    for split, part in tables.items():
-        for number, table in enumerate(part):
-            yield table, split, keys[split][number] if keys else table.file
-
-
-def _of_table(table: Table, split: str, key: str) -> Stream:
+def _of_table(table: Table, split: str) -> Stream:
     def rows() -> Iterator[Rows]:
         for start in range(0, len(table), CHUNK_ROWS):
             part = slice(start, start + CHUNK_ROWS)
             yield table.features[part], table.labels[part]
 
-    bare = replace(table, features=table.features[:0], labels=table.labels[:0], problems=())
-    return Stream(key, split, bare, table.features.shape[1], rows, lambda: (rows(), lambda _: list(table.problems)))
+    def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
+        faults = Faults(table.file, table.unit)
+        note_values(faults, table.features, table.labels, table.first, frozenset())
+        return rows(), lambda count: _noted(table, faults, count)
+
+    bare = replace(table, features=table.features[:0], labels=table.labels[:0])
+    return Stream(table.file, split, bare, table.features.shape[1], rows, careful)
+
+
+def _noted(table: Table, faults: Faults, count: int) -> list[Problem]:
+    """What was noted of a table while `count` rows were read."""
+    return list(faults.problems({index: table.column(index) for index in faults.columns()}, "", count))

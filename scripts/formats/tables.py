@@ -1,4 +1,4 @@
-"""A table of examples as its file gave it, what is wrong with it, and the checks that every source shares.
+"""A table of examples as its file gave it, and the checks that every source shares.
 
 Features keep the type of the source until they are written: `uint8` means pixels, which become k/256 as in
 mnist.pkl.gz, so that the full MNIST needs 47 MB instead of 188.
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.profiling.problems import INFINITE, LABEL, MISSING, Faults, Problem
+from scripts.profiling.problems import INFINITE, LABEL, MISSING, Faults
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -27,8 +27,7 @@ PIXEL_SCALE: Final = np.float32(1 / 256)
 class Table:
     """Features (rows, columns), labels (rows,) of numbers or strings; `unit` and `first` say where row 0 was.
 
-    `label` says where the labels are from, for people. `problems` are what must be mended before it can be learnt: a
-    feature that is no number is NaN here.
+    `label` says where the labels are from, for people.
     """
 
     file: str
@@ -38,7 +37,6 @@ class Table:
     unit: str = "row"
     first: int = 1
     label: str = ""
-    problems: tuple[Problem, ...] = ()
 
     @classmethod
     def without_rows(cls, file: str, columns: tuple[str, ...], *, unit: str, label: str) -> Table:
@@ -53,11 +51,8 @@ class Table:
         return f"column {self.columns[index]!r}" if self.columns else f"feature {index + 1}"
 
 
-def checked(table: Table, faults: Faults | None = None) -> Table:
-    """The table, flat, with its problems: those that its reader told, else what it noted in `faults` and all others.
-
-    Raises `ScriptError` for shapes that are none of a table.
-    """
+def checked(table: Table) -> Table:
+    """The table, flat. Raises `ScriptError` for shapes and types that are none of a table."""
     features, labels = table.features, table.labels
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -75,10 +70,14 @@ def checked(table: Table, faults: Faults | None = None) -> Table:
     if features.dtype.kind not in "biuf":
         raise ScriptError(f"{table.file}: features of type {features.dtype}, where numbers belong")
     features = features.reshape(len(features), -1)
-    if not features.shape[1]:
-        raise ScriptError(f"{table.file}: no features beside the label; give at least one more column")
-    table = replace(table, features=features, labels=label_texts(table.file, labels))
-    return table if table.problems else replace(table, problems=_problems(table, faults))
+    check_features(table.file, features.shape[1])
+    return replace(table, features=features, labels=label_texts(table.file, labels))
+
+
+def check_features(file: str, width: int) -> None:
+    """`ScriptError` where there is nothing to learn from."""
+    if not width:
+        raise ScriptError(f"{file}: no features beside the label; give at least one more column")
 
 
 def floats(features: Array) -> Floats:
@@ -94,17 +93,6 @@ def joined_cells(parts: list[Array]) -> Array:
     if any(part.dtype.kind in "OU" for part in parts):
         parts = [part.astype(object) for part in parts]
     return np.concatenate(parts)
-
-
-def stacked(parts: list[Array], width: int) -> Array:
-    """All rows in one array. The parts are given up one by one, so that there is never twice as much as needed."""
-    rows = np.empty((sum(map(len, parts)), width), np.float32)  # no memory before it is written
-    end = len(rows)
-    while parts:
-        part = parts.pop()
-        rows[end - len(part) : end] = part
-        end -= len(part)
-    return rows
 
 
 def same_width(first: Table, wanted: int, other: Table, width: int) -> None:
@@ -140,18 +128,11 @@ def label_texts(file: str, labels: Array) -> Array:
     return labels
 
 
-def _problems(table: Table, faults: Faults | None) -> tuple[Problem, ...]:
-    """Labels that are empty, or numbers and not finite; features that are not finite."""
-    faults = Faults(table.file, table.unit) if faults is None else faults
-    note_values(faults, table.features, table.labels, table.first, faults.columns())
-    if not faults:
-        return ()
-    names = [table.column(index) for index in range(table.features.shape[1])]
-    return tuple(faults.problems(names, "", len(table)))
-
-
 def note_values(faults: Faults, features: Array, labels: Array, first: int, noted: Set[int]) -> None:
-    """The same of some rows, of which the first has this number, but for features that were `noted` before."""
+    """Labels of some rows that are empty, or numbers and not finite, and features that are not finite.
+
+    The first row has the number `first`; features that were `noted` before are passed over.
+    """
     note_labels(faults, labels, first)
     if features.dtype.kind == "f":
         for start in range(0, len(features), CHUNK_ROWS):
@@ -159,7 +140,7 @@ def note_values(faults: Faults, features: Array, labels: Array, first: int, note
 
 
 def note_labels(faults: Faults, labels: Array, first: int) -> None:
-    """The same of labels alone."""
+    """Labels that are none, of rows of which the first has this number."""
     if len(bad := bad_labels(labels)):
         faults.add(-1, LABEL, first + int(bad[0]), str(labels[bad[0]]).strip(), len(bad))
 

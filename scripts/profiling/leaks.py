@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from scripts.formats.tables import Array, Floats, Table, floats
+from scripts.formats.tables import Array, Floats, floats
 from scripts.profiling.problems import LEAK, Faults, Problem
 
 _FEWEST_ROWS: Final = 10
@@ -105,13 +105,3 @@ class SparseLeakFinder(LeakFinder):
     def equal(self) -> npt.NDArray[np.intp]:
         """The features that did."""
         return np.flatnonzero((self._hits == self._wanted) & (self._misses == 0) & (not self._names))
-
-
-def leaks(tables: Sequence[Table]) -> list[Problem]:
-    """The features that equal the label in every row of all tables."""
-    if len({table.features.shape[1] for table in tables}) != 1:
-        return []
-    finder = LeakFinder(tables[0].features.shape[1])
-    for table in tables:
-        finder.add(table.features, table.labels)
-    return finder.problems(tables[0].file, tables[0].column)

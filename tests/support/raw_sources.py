@@ -1,10 +1,11 @@
-"""Raw data as files, for what reads them, and how a refusal must look."""
+"""Raw data as files, all that the streams read of them, and how a refusal must look."""
 
 from __future__ import annotations
 
 import gzip
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.formats.sources import read_source
-from scripts.formats.tables import Table
+from scripts.formats.streams import streams
+from scripts.formats.tables import Table, joined_cells
+from scripts.profiling.number_survey import survey_numbers
+from scripts.profiling.problems import told
 
 
 def write_idx(path: Path, array: Any, *, packed: bool = False) -> None:
@@ -31,6 +34,21 @@ def write_mnist(folder: Path, *, packed: bool = True, rows: int = 60) -> tuple[A
     return images, labels
 
 
+def read_all(
+    place: Path, label_column: str = "auto", header: str = "auto", columns: str = "all"
+) -> dict[str, list[Table]]:
+    """All rows at `place` by split, a table a file, in which InspectData finds no problem; else `ScriptError`."""
+    chosen = (label_column, header, columns)
+    if problems := survey_numbers(place, chosen, seed=0, sparse=False).problems:
+        raise ScriptError(told(problems))
+    tables: dict[str, list[Table]] = {}
+    for stream in streams(place, *chosen):
+        features, labels = zip(*stream.rows(), strict=True)
+        whole = replace(stream.table, features=np.concatenate(features), labels=joined_cells(list(labels)))
+        tables.setdefault(stream.split, []).append(whole)
+    return tables
+
+
 def only(tables: list[Table]) -> Table:
     assert len(tables) == 1
     return tables[0]
@@ -38,7 +56,7 @@ def only(tables: list[Table]) -> Table:
 
 def refused(place: Path, pattern: str, label_column: str = "first", header: str = "auto") -> None:
     with pytest.raises(ScriptError, match=pattern) as caught:
-        read_source(place, label_column, header)
+        read_all(place, label_column, header)
     assert "\n" not in str(caught.value)
 
 
@@ -56,4 +74,4 @@ def csv_table(
     data = text.encode()
     path = tmp_path / ("data.csv.gz" if packed else "data.csv")
     path.write_bytes(gzip.compress(data) if packed else data)
-    return only(read_source(tmp_path, label_column, header)["all"])
+    return only(read_all(tmp_path, label_column, header)["all"])

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts.formats.sources import read_source
-from tests.support.raw_sources import Runs, only, refused, write_mnist
+from tests.support.raw_sources import Runs, only, read_all, refused, write_mnist
 
 
 def mnist_tuple() -> Any:
@@ -24,7 +23,7 @@ def test_pickle_of_three_pairs_in_every_protocol(tmp_path: Path, protocol: int) 
     content = mnist_tuple()
     with gzip.open(tmp_path / "mnist.pkl.gz", "wb") as stream:
         pickle.dump(content, stream, protocol)
-    splits = read_source(tmp_path, "first")
+    splits = read_all(tmp_path, "first")
     for name, (features, labels) in zip(("train", "validation", "test"), content, strict=True):
         np.testing.assert_array_equal(only(splits[name]).features, features)
         np.testing.assert_array_equal(only(splits[name]).labels, labels)
@@ -40,7 +39,7 @@ def test_pickle_of_python_2_and_of_either_numpy(tmp_path: Path, core: bytes) -> 
 
     pair = b"(" + array(np.array([[1.5, 200]], "<f4"), b"(I1\nI2\nt", b"f4") + array([7], b"(I1\nt", b"i8") + b"t"
     (tmp_path / "mnist.pkl").write_bytes(b"(" + pair * 3 + b"t.")
-    splits = read_source(tmp_path / "mnist.pkl", "first")
+    splits = read_all(tmp_path / "mnist.pkl", "first")
     assert only(splits["test"]).features.tolist() == [[1.5, 200]]
     assert only(splits["test"]).labels.tolist() == [7]
 
@@ -118,7 +117,7 @@ def test_pickle_keeps_the_order_of_bytes_and_axes(tmp_path: Path) -> None:
     features = np.asfortranarray(np.arange(6, dtype=">f4").reshape(3, 2))
     for protocol in (2, 5):
         (tmp_path / "mnist.pkl").write_bytes(pickle.dumps(((features, np.arange(3, dtype=">i2")),) * 3, protocol))
-        assert only(read_source(tmp_path, "first")["test"]).features.tolist() == features.tolist()
+        assert only(read_all(tmp_path, "first")["test"]).features.tolist() == features.tolist()
 
 
 def test_a_small_archive_does_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

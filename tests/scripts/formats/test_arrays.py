@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from scripts.formats.sources import read_source
-from tests.support.raw_sources import Runs, only, refused
+from tests.support.raw_sources import Runs, only, read_all, refused
 
 
 def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
     x, y = np.arange(24, dtype=np.uint8).reshape(6, 2, 2), np.arange(6)
     np.savez(tmp_path / "digits.npz", x=x, y=y)
-    table = only(read_source(tmp_path, "first")["all"])
+    table = only(read_all(tmp_path, "first")["all"])
     assert table.features.shape == (6, 4)
     np.savez_compressed(tmp_path / "digits.npz", X_train=x, Y_train=y, x_test=x[:2], y_test=y[:2])
-    assert {name: len(only(part)) for name, part in read_source(tmp_path, "first").items()} == {"train": 6, "test": 2}
+    assert {name: len(only(part)) for name, part in read_all(tmp_path, "first").items()} == {"train": 6, "test": 2}
 
 
 @pytest.mark.parametrize(
@@ -40,7 +39,7 @@ def test_npz_of_x_and_y_or_of_splits(tmp_path: Path) -> None:
 def test_npz_of_splits_by_every_way_to_name_them(tmp_path: Path, names: tuple[str, ...]) -> None:
     x, y = np.arange(24).reshape(6, 2, 2), np.arange(6)
     np.savez(tmp_path / "a.npz", **dict(zip(names, (x, y, x[:2], y[:2]), strict=True)))
-    splits = read_source(tmp_path)
+    splits = read_all(tmp_path)
     assert {split: only(part).features.tolist() for split, part in splits.items()} == {
         "train": x.reshape(6, 4).tolist(),
         "test": x[:2].reshape(2, 4).tolist(),
@@ -50,20 +49,20 @@ def test_npz_of_splits_by_every_way_to_name_them(tmp_path: Path, names: tuple[st
 def test_npz_of_one_pair_without_names_and_of_the_same_features_twice(tmp_path: Path) -> None:
     x, y = np.arange(24).reshape(6, 2, 2), np.arange(6)
     np.savez(tmp_path / "a.npz", x, y)
-    assert only(read_source(tmp_path)["all"]).labels.tolist() == y.tolist()
+    assert only(read_all(tmp_path)["all"]).labels.tolist() == y.tolist()
     np.savez(tmp_path / "a.npz", data=x.reshape(6, 4), images=x, target=y)
-    assert only(read_source(tmp_path)["all"]).features.tolist() == x.reshape(6, 4).tolist()
+    assert only(read_all(tmp_path)["all"]).features.tolist() == x.reshape(6, 4).tolist()
 
 
 def test_npz_may_be_packed_once_more(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones((3, 2)), y=np.arange(3))
     (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
-    assert only(read_source(tmp_path / "a.npz.gz", "first")["all"]).labels.tolist() == [0, 1, 2]
+    assert only(read_all(tmp_path / "a.npz.gz", "first")["all"]).labels.tolist() == [0, 1, 2]
 
 
 def test_npz_labels_may_be_a_column_or_bytes(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.ones((2, 3)), y=np.array([[b"cat"], [b"dog"]]))
-    assert only(read_source(tmp_path, "first")["all"]).labels.tolist() == ["cat", "dog"]
+    assert only(read_all(tmp_path, "first")["all"]).labels.tolist() == ["cat", "dog"]
 
 
 @pytest.mark.parametrize(

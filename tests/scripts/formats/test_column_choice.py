@@ -13,7 +13,7 @@ from scripts import convert, inspect_data
 from scripts.errors import ScriptError
 from scripts.formats.column_choice import left_out
 from scripts.formats.recordio import read
-from scripts.formats.sources import read_source
+from tests.support.raw_sources import read_all
 
 NAMES = {0: "id", 2: "age", 3: "size_a", 4: "size_b"}
 
@@ -94,8 +94,8 @@ def test_what_is_left_out_reaches_neither_inspection_nor_model(tmp_path: Path, k
 def test_columns_without_names_cannot_be_chosen_from(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1,7,3\n0,3,4\n")
     with pytest.raises(ScriptError, match=r"^a.csv: its columns have no names that Features could choose from; put a"):
-        read_source(tmp_path, columns="!b")
+        read_all(tmp_path, columns="!b")
     (tmp_path / "a.csv").unlink()
     np.savez(tmp_path / "a.npz", x=np.zeros((3, 2)), y=[0, 1, 0])
     with pytest.raises(ScriptError, match=r"^a.npz: its columns have no names"):
-        read_source(tmp_path, columns="!b")
+        read_all(tmp_path, columns="!b")

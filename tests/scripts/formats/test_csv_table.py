@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.formats.sources import read_source
 from scripts.formats.streams import streams
-from tests.support.raw_sources import csv_table, refused
+from tests.support.raw_sources import csv_table, read_all, refused
 
 
 @pytest.mark.parametrize("packed", [True, False])
@@ -76,30 +72,6 @@ def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str
     refused(tmp_path, f"^data.csv: .*{reason}" if not reason.startswith("data") else reason)
 
 
-@pytest.mark.long
-def test_csv_is_never_in_memory_twice(tmp_path: Path) -> None:
-    with (tmp_path / "a.csv").open("w") as stream:
-        stream.writelines(f"{row % 2}," + ",".join(["5"] * 400) + "\n" for row in range(25_000))
-    code = (
-        "import re, resource, sys, pandas\nfrom pathlib import Path\nfrom scripts.formats import csv_table\n"
-        "from scripts.formats.csv_head import read_heads\n"
-        "status = Path('/proc/self/status')\n"
-        "def peak():\n"
-        "    if status.exists():  # there the other figure holds what the process was before, too\n"
-        "        return 1024 * int(re.search(r'VmHWM:\\s+(\\d+)', status.read_text())[1])\n"
-        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "csv_table._CHUNK_VALUES = 500_000\nbefore = peak()\n"
-        "path = Path(sys.argv[1])\n"
-        "table = csv_table.read_csv(path, read_heads([path])[path])\n"
-        "print((peak() - before) / table.features.nbytes)"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "a.csv")]
-    # glibc keeps what is freed in blocks below a size that grows; held small, the peak is what is in use.
-    environ = os.environ | {"MALLOC_MMAP_THRESHOLD_": "100000"}
-    grown = float(subprocess.run(command, check=True, capture_output=True, text=True, env=environ).stdout)
-    assert 0.9 < grown < 1.8
-
-
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_bytes(b"1,2\n\xff\xfe,3\n")
     refused(tmp_path, r"data.csv: line 2 is no UTF-8 text \(invalid start byte\)")
@@ -108,13 +80,13 @@ def test_csv_that_is_no_text(tmp_path: Path) -> None:
 def test_csv_files_are_joined_or_divided_by_their_names(tmp_path: Path) -> None:
     for name in ("part-1.csv", "part-2.csv"):
         (tmp_path / name).write_text("1,2\n0,3\n")
-    assert [table.file for table in read_source(tmp_path, "first")["all"]] == ["part-1.csv", "part-2.csv"]
+    assert [table.file for table in read_all(tmp_path, "first")["all"]] == ["part-1.csv", "part-2.csv"]
     for name in ("part-1.csv", "part-2.csv"):
         (tmp_path / name).unlink()
     (tmp_path / "train").mkdir()
     for name in ("train/a.csv", "train/b.csv", "val.csv", "test_1.csv"):
         (tmp_path / name).write_text("1,2\n0,3\n")
-    assert {name: len(part) for name, part in read_source(tmp_path, "first").items()} == {
+    assert {name: len(part) for name, part in read_all(tmp_path, "first").items()} == {
         "train": 2,
         "validation": 1,
         "test": 1,
@@ -148,7 +120,7 @@ def test_csv_files_of_which_only_the_first_has_a_header_are_joined(tmp_path: Pat
 def test_csv_without_a_header_and_the_label_elsewhere_than_in_that_of_another_file(tmp_path: Path) -> None:
     (tmp_path / "part-1.csv").write_text("a,b,target\n2,3,1\n")
     (tmp_path / "part-2.csv").write_text("4,5,0\n")
-    tables = read_source(tmp_path)["all"]
+    tables = read_all(tmp_path)["all"]
     assert [(table.features.tolist(), table.labels.tolist()) for table in tables] == [
         ([[2, 3]], ["1"]),
         ([[4, 5]], ["0"]),

@@ -15,9 +15,10 @@ from sklearn.datasets import dump_svmlight_file
 
 from scripts.errors import ScriptError
 from scripts.formats import columnar
-from scripts.formats.sources import examine, read_source
 from scripts.formats.streams import streams
 from scripts.formats.tables import Table
+from scripts.profiling.survey import survey
+from tests.support.raw_sources import read_all
 
 FRAME = pd.DataFrame(
     {"age": [30, 41, 52], "bmi": [21.5, 0.0, 30.25], "smokes": [True, False, True], "class": ["ill", "well", "ill"]}
@@ -25,7 +26,7 @@ FRAME = pd.DataFrame(
 
 
 def only(place: Path, label_column: str = "auto") -> Table:
-    (table,) = read_source(place, label_column)["all"]
+    (table,) = read_all(place, label_column)["all"]
     return table
 
 
@@ -78,7 +79,7 @@ def test_parquet_folder_with_partitions_and_splits(tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             (folder / "_SUCCESS").touch()
             FRAME.loc[FRAME["class"] == name, ["age", "bmi"]].to_parquet(folder / "part-0.snappy.parquet")
-    splits = read_source(tmp_path)
+    splits = read_all(tmp_path)
     assert sorted(splits) == ["test", "train"]
     assert [(table.features[:, 0].tolist(), table.labels.tolist()) for table in splits["train"]] == [
         ([30, 52], ["ill", "ill"]),
@@ -95,20 +96,22 @@ def test_a_file_that_is_read_in_pieces_is_the_table_that_it_is_as_a_whole(
     frame.to_parquet(tmp_path / "a.parquet")
     head = "".join(f'{{"y": {row % 2}, "a": {row}}}\n' for row in range(50))
     (tmp_path / "a.jsonl").write_text(head + frame.to_json(orient="records", lines=True))
-    whole = [examine(tmp_path / name)["all"][0] for name in ("a.parquet", "a.jsonl")]
+    whole = {
+        "a.parquet": pd.read_parquet(tmp_path / "a.parquet"),
+        "a.jsonl": pd.read_json(tmp_path / "a.jsonl", lines=True, precise_float=True),
+    }
     monkeypatch.setattr(columnar, "_CELLS", 30)
     monkeypatch.setattr(columnar, "_JSON_BYTES", 500)
-    columnar._json_schema.cache_clear()
-    for table, name in zip(whole, ("a.parquet", "a.jsonl"), strict=True):
+    for name, table in whole.items():
         (stream,) = streams(tmp_path / name)
         parts = list(stream.rows())
         assert len(parts) > 20
-        np.testing.assert_array_equal(np.concatenate([part for part, _ in parts]), table.features)
-        np.testing.assert_array_equal(np.concatenate([own for _, own in parts]), table.labels)
+        found = np.concatenate([part for part, _ in parts])
+        np.testing.assert_array_equal(found, table[["a", "b"]].to_numpy(np.float32))
+        np.testing.assert_array_equal(np.concatenate([own for _, own in parts]), table["y"])
         rows, problems = stream.careful()
         assert sum(len(own) for _, own in rows) == len(table)
-        assert tuple(problems(len(table))) == table.problems
-        assert [problem.text for problem in table.problems] == (
+        assert [problem.text for problem in problems(len(table))] == (
             []
             if name == "a.parquet"
             else ["row 1, column 'b': nan is no finite float32, as in 50 of 350 rows; fill it in or remove the row"]
@@ -122,14 +125,35 @@ def test_lists_become_a_feature_for_each_item(tmp_path: Path) -> None:
     assert table.labels.tolist() == [3, 6]
     (tmp_path / "a.jsonl").write_text('{"features": [1, 2.5], "label": 3}\n{"features": [4], "label": 6}\n')
     with pytest.raises(ScriptError, match="^a.jsonl: column 'features': its lists are not equally long"):
-        read_source(tmp_path)
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize("features", ["numeric", "table"])
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.csv", lambda path: path.write_text("1\n0\n")),
+        ("a.csv", lambda path: path.write_text("y\n1\n0\n")),
+        ("a.parquet", lambda path: pd.DataFrame({"y": [1, 0]}).to_parquet(path)),
+        ("a.jsonl", lambda path: path.write_text('{"y": 1}\n{"y": 0}\n')),
+        ("a.npz", lambda path: np.savez(path, x=np.ones((2, 0)), y=[1, 0])),
+        ("a.npz", lambda path: scipy.sparse.save_npz(path, scipy.sparse.csr_matrix([[1], [0]]))),
+    ],
+    ids=["csv", "csv with a header", "parquet", "json lines", "npz", "sparse npz"],
+)
+def test_a_label_alone_is_refused_in_every_format(
+    tmp_path: Path, name: str, write: Callable[[Path], None], features: str
+) -> None:
+    write(tmp_path / name)
+    with pytest.raises(ScriptError, match=f"^{name}: no features beside the label; give at least one more column$"):
+        survey(tmp_path, "first", features=features)
 
 
 def test_libsvm_files_are_as_wide_as_the_widest(tmp_path: Path) -> None:
     x, y = scipy.sparse.random(30, 12, 0.2, "csr", random_state=1, dtype=np.float32), np.arange(30) % 3
     dump_svmlight_file(x[:20], y[:20], str(tmp_path / "part-1.libsvm"), zero_based=False)
     (tmp_path / "part-2.libsvm").write_text("2 1:0.5 # a comment\n1 14:3\n")
-    first, second = read_source(tmp_path)["all"]
+    first, second = read_all(tmp_path)["all"]
     np.testing.assert_array_equal(first.features, np.hstack([x[:20].toarray(), np.zeros((20, 2), np.float32)]))
     np.testing.assert_array_equal(first.labels, y[:20])
     assert second.features[:, [0, 13]].tolist() == [[0.5, 0], [0, 3]]
@@ -139,7 +163,7 @@ def test_sparse_npz_has_its_labels_in_an_array_or_in_a_column(tmp_path: Path) ->
     x = scipy.sparse.random(9, 5, 0.4, "csr", random_state=2)
     scipy.sparse.save_npz(tmp_path / "a.npz", x)
     with pytest.raises(ScriptError, match=r"^a.npz: a sparse matrix without labels; add an array y .*LabelColumn=last"):
-        read_source(tmp_path)
+        read_all(tmp_path)
     table = only(tmp_path, "last")
     np.testing.assert_array_equal(table.features, x.toarray()[:, :-1].astype(np.float32))
     np.testing.assert_array_equal(table.labels, x.toarray()[:, -1].astype(np.float32))
@@ -151,20 +175,14 @@ def test_sparse_npz_has_its_labels_in_an_array_or_in_a_column(tmp_path: Path) ->
     assert table.labels.tolist() == ["a", "b", "c"] * 3
     np.savez(tmp_path / "a.npz", **{**parts, "indices": parts["indices"] + 1000}, y=np.ones(9))
     with pytest.raises(ScriptError, match=r"^a.npz: no sparse matrix that is read \("):
-        read_source(tmp_path)
+        read_all(tmp_path)
 
 
-def test_sparse_data_too_large_to_be_dense_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "a.libsvm"
-    path.write_text("1 1:1\n0 20001:1\n")
-    for look in (read_source, streams):
-        with pytest.raises(ScriptError, match=r"^a.libsvm: 20,001 columns, .* type --set features=sparse, which keeps"):
-            look(tmp_path)
+def test_sparse_data_too_wide_to_be_dense_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.libsvm").write_text("1 1:1\n0 20001:1\n")
+    with pytest.raises(ScriptError, match=r"^a.libsvm: 20,001 columns, .* type --set features=sparse, which keeps"):
+        streams(tmp_path)
     assert [stream.width for stream in streams(tmp_path, sparse=True)] == [20_001]
-    path.write_text("1 1:1\n0 20000:1\n")
-    monkeypatch.setattr("scripts.formats.sparse_files.memory", lambda: 300_000)
-    with pytest.raises(ScriptError, match=r"^a.libsvm: its rows of 20000 features take more than 0.0 GB as dense"):
-        read_source(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +199,7 @@ def test_sparse_data_too_large_to_be_dense_is_refused(tmp_path: Path, monkeypatc
 def test_damage_is_one_line(tmp_path: Path, name: str, content: bytes, reason: str) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ScriptError, match=f"^{name}: .*{reason}") as caught:
-        read_source(tmp_path)
+        read_all(tmp_path)
     assert "\n" not in str(caught.value)
 
 
@@ -198,7 +216,7 @@ WRONG = pd.DataFrame(
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     WRONG.to_csv(tmp_path / "a.csv", index=False)
     with pytest.raises(ScriptError) as caught:
-        read_source(tmp_path)
+        read_all(tmp_path)
     assert str(caught.value) == (
         "a.csv: 4 problems (to have 3 of them treated, type --set features=table): "
         "(1) line 3, column 'y': the label is empty; fill it in or remove the line "
@@ -211,7 +229,7 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.csv").unlink()
     WRONG.to_parquet(tmp_path / "a.parquet")
     with pytest.raises(ScriptError) as caught:
-        read_source(tmp_path)
+        read_all(tmp_path)
     assert re.findall(r"\) (row .*?);", str(caught.value)) == [
         "row 2: the label is None",
         "row 2, column 'age': nan is no finite float32, as in 2 of 4 rows",

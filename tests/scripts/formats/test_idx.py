@@ -9,16 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from scripts.formats.sources import read_source
 from scripts.formats.tables import floats
-from tests.support.raw_sources import only, refused, write_idx, write_mnist
+from tests.support.raw_sources import only, read_all, refused, write_idx, write_mnist
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_idx_folder_keeps_the_last_sixth_of_train_for_validation(tmp_path: Path, packed: bool) -> None:
     images, labels = write_mnist(tmp_path, packed=packed)
     (tmp_path / "README.txt").write_text("not data")
-    splits = read_source(tmp_path, "first")
+    splits = read_all(tmp_path, "first")
     assert [len(only(splits[name])) for name in ("train", "validation", "test")] == [50, 10, 10]
     np.testing.assert_array_equal(only(splits["validation"]).features, images[50:].reshape(10, 16))
     np.testing.assert_array_equal(only(splits["validation"]).labels, labels[50:])
@@ -60,9 +59,9 @@ def test_a_file_beside_itself_packed_is_read_once_and_refused_where_they_differ(
     else:
         write_mnist(tmp_path, packed=False)
     content = (tmp_path / name).read_bytes()
-    before = {split: sum(map(len, tables)) for split, tables in read_source(tmp_path).items()}
+    before = {split: sum(map(len, tables)) for split, tables in read_all(tmp_path).items()}
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content))
-    assert {split: sum(map(len, tables)) for split, tables in read_source(tmp_path).items()} == before
+    assert {split: sum(map(len, tables)) for split, tables in read_all(tmp_path).items()} == before
     (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content[:-1] + b"\x07"))
     refused(tmp_path, f"^{name} and {name}.gz are one file, packed and not, but differ; leave one")
 
@@ -79,12 +78,12 @@ def test_idx_of_torchvision_and_of_emnist(tmp_path: Path) -> None:
     images, _ = write_mnist(raw)
     for path in list(raw.glob("*.gz")):
         path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
-    np.testing.assert_array_equal(only(read_source(tmp_path)["test"]).features, images[:10].reshape(10, 16))
+    np.testing.assert_array_equal(only(read_all(tmp_path)["test"]).features, images[:10].reshape(10, 16))
     emnist = tmp_path / "emnist"
     emnist.mkdir()
     for path in raw.glob("*.gz"):
         path.rename(emnist / f"emnist-digits-{path.name.replace('t10k', 'test')}")
-    np.testing.assert_array_equal(only(read_source(emnist)["test"]).features, images[:10].reshape(10, 16))
+    np.testing.assert_array_equal(only(read_all(emnist)["test"]).features, images[:10].reshape(10, 16))
 
 
 def test_idx_of_two_sets_in_one_folder_is_refused(tmp_path: Path) -> None:
