@@ -20,20 +20,26 @@ _NEW_OBJECTS: Final = 20_000
 
 
 def run_to_end(main: Callable[[], int]) -> NoReturn:
-    """Run a program and end the process with its exit code; what asked to be called at exit is.
+    """Run a program and end the process with its exit code, once its threads and its calls at exit are done.
 
-    Output that cannot be written is one line on standard error and exit code 1; a reader that has gone (`| head`) is
-    told nothing more.
+    `main` imports what it needs: a call at exit that was registered before this one is left out. Output that cannot be
+    written is one line on standard error and exit code 1; a reader that has gone (`| head`) is told nothing more.
     """
     gc.set_threshold(_NEW_OBJECTS)
     _open_standard_streams()
-    code = main()
-    atexit._run_exitfuncs()
-    if not is_output_written():
-        code = code or 1
-    with suppress(OSError, ValueError):
-        sys.stderr.flush()
-    os._exit(code)
+    ended: list[int] = []
+
+    def leave() -> None:
+        if not ended:
+            return  # by an exception, which Python tells
+        code = ended[0] if is_output_written() else ended[0] or 1
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(code)
+
+    atexit.register(leave)  # what was registered first is called last
+    ended.append(main())
+    sys.exit(ended[0])
 
 
 def is_output_written() -> bool:

@@ -56,8 +56,7 @@ def compose(
 
     With `cache`, a folder, what was composed before from the very same settings, code and SDK is read from there.
     Raises `SettingsError` for an image or region that the SDK does not know, `DefinitionError` for a script that is not
-    there. Not for several threads at once: the
-    environment of the process is another while it runs.
+    there. Not for several threads at once, since it changes the environment of the process while it runs.
     """
     if cache is None:
         return _composed(settings, code, part)

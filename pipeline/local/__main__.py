@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.local.process.serve import Options, serve
 from pipeline.local.state_folder import DEFAULT_FOLDER
 from pipeline.process import run_to_end
 
 
 def main() -> int:
     """Serve until stopped; the exit code."""
+    from pipeline.local.process.serve import Options, serve
+
     parser = argparse.ArgumentParser(prog="python -m pipeline.local", description="SageMaker on localhost")
     parser.add_argument("--state", type=Path, default=DEFAULT_FOLDER, help="the folder that keeps everything")
     parser.add_argument("--port", type=int, default=0, help="the port on 127.0.0.1; 0: any that is free")

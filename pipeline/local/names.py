@@ -19,6 +19,7 @@ CONTAINER_KEY_HEADER: Final = "x-sagemaker-local-key"
 
 _LOWER: Final = string.ascii_lowercase + string.digits
 _MIXED: Final = string.ascii_letters + string.digits
+_LONGEST: Final = 63
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ def callback_token() -> str:
     return _random(_MIXED, 10)
 
 
-def pipeline_resource(execution: str, step: str, *, prefix: str = "pipelines") -> str:
+def pipeline_resource(execution: str, step: str) -> str:
     """A new name for what a step creates, e.g. `pipelines-ztefwbnlgoif-TrainModel-xw869y8C4a`."""
-    return f"{prefix}-{execution}-{step[:20]}-{_random(_MIXED, 10)}"
+    return f"pipelines-{execution}-{step[:20]}-{_random(_MIXED, 10)}"
 
 
 def pipeline_tuning_job(execution: str, step: str) -> str:
@@ -62,10 +63,10 @@ def pipeline_tuning_job(execution: str, step: str) -> str:
     return f"{execution}-{step[:8]}-{_random(_MIXED, 10)}"
 
 
-def suffixed(name: str, execution: str, *, limit: int = 63) -> str:
-    """`name`, cut where it is too long, made unique in an execution, e.g. `my-config-ztefwbnlgoif-xw869y8C4a`."""
+def suffixed(name: str, execution: str) -> str:
+    """`name`, made unique in an execution in 63 characters at most, e.g. `my-config-ztefwbnlgoif-xw869y8C4a`."""
     suffix = f"-{execution}-{_random(_MIXED, 10)}"
-    return name[: limit - len(suffix)].rstrip("-") + suffix
+    return name[: _LONGEST - len(suffix)].rstrip("-") + suffix
 
 
 def _random(alphabet: str, length: int) -> str:

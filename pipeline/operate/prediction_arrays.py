@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from scripts.formats.tables import Array
 
 _ROWS: Final = 500
-_FEATURES: Final = ("x", "X", "features")
-_LABELS: Final = ("y", "Y", "labels", "label", "target")
+_FEATURES: Final = ("x", "data", "features", "images", "inputs")
+_LABELS: Final = ("y", "target", "targets", "labels", "label")
 _LIBSVM: Final = (".libsvm", ".svmlight", ".svm")
 _DAMAGED: Final = (
     ValueError,
@@ -110,7 +110,7 @@ def _npz(path: Path) -> tuple[Any, Array | None]:
 
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            labels = next((arrays[name] for name in _LABELS if name in arrays.files), None)
+            labels = next((arrays[name] for name in arrays.files if name.lower() in _LABELS), None)
             features = _sparse(path) if is_sparse_npz(path) else _dense(arrays, path)
     except _DAMAGED as error:
         raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
@@ -128,7 +128,9 @@ def _sparse(path: Path) -> Any:
 def _dense(arrays: Any, path: Path) -> Array:
     import numpy as np
 
-    name = next((name for name in (*_FEATURES, *arrays.files) if name in arrays.files), None)
+    named = [name for name in arrays.files if name.lower() in _FEATURES]
+    others = [name for name in arrays.files if name.lower() not in _LABELS]
+    name = next(iter((*named, *others)), None)
     if name is None or not isinstance(arrays[name], np.ndarray) or arrays[name].ndim < 2:
         raise DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")
     features: Array = arrays[name]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 _PROGRAM = """
-import atexit
+import atexit, threading, time
 from pipeline.process import run_to_end
 
 class Loaded:
@@ -24,6 +24,7 @@ kept.append(kept)
 
 def main():
     atexit.register(print, "called at exit", end="")
+    threading.Thread(target=lambda: (time.sleep(0.1), print("said by a thread"))).start()
     print("said")
     return 3
 
@@ -31,10 +32,10 @@ run_to_end(main)
 """
 
 
-def test_a_command_ends_with_its_code_its_output_and_its_exit_calls_but_takes_nothing_apart() -> None:
+def test_a_command_ends_with_its_code_its_threads_and_its_exit_calls_but_takes_nothing_apart() -> None:
     ended = _ended(_PROGRAM, subprocess.PIPE)
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "said\ncalled at exit", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, "said\nsaid by a thread\ncalled at exit", "")
 
 
 @pytest.mark.parametrize("code", [0, 3])
@@ -70,6 +71,12 @@ def test_a_command_runs_with_its_standard_streams_closed() -> None:
         ended = _run(["definition"], closed, {})
 
         assert (ended.stderr.removeprefix("composing the pipeline\n"), ended.returncode) == ("", 0)
+
+
+def test_a_program_that_breaks_says_so() -> None:
+    ended = _ended(_PROGRAM.replace("return 3", "raise KeyError(3)"), subprocess.PIPE)
+
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "KeyError: 3")
 
 
 def _run(arguments: list[str], redirected: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -12,17 +12,16 @@ import hmac
 import secrets
 import threading
 from typing import Final
-from urllib.parse import quote
 
 PATH: Final = "/_console"
 _TOKEN_SECONDS: Final = 600
 _MAX_SESSIONS: Final = 100
 
 
-def entry_path(secret: str, now: float, page: str = "") -> str:
-    """The path and query by which a browser enters, and comes to a page below /_console."""
+def entry_path(secret: str, now: float) -> str:
+    """The path and query by which a browser enters."""
     claim = f"{_milliseconds(now)}.{secrets.token_hex(8)}"
-    return f"{PATH}/enter?token={claim}.{_proof(secret, claim)}" + (f"&page={quote(page)}" if page else "")
+    return f"{PATH}/enter?token={claim}.{_proof(secret, claim)}"
 
 
 class Sessions:

@@ -82,9 +82,8 @@ class Console:
         cookie = self._sessions.enter(asked.get("token", [""])[0], time.time())
         if cookie is None:
             return self._told(403, "This address was used or is too old; `pipeline local status` prints a new one.")
-        page = asked.get("page", [""])[0]
         headers = [
-            ("Location", f"{PATH}/{quote(page.lstrip('/'), safe='/?=')}" if page else PATH),
+            ("Location", PATH),
             ("Set-Cookie", f"{self._sessions.cookie}={cookie}; Path={PATH}; HttpOnly; SameSite=Strict"),
             *_SECURITY,
         ]

@@ -110,6 +110,16 @@ def test_sparse_rows_are_sent_with_their_zeros(tmp_path: Path) -> None:
     assert [sent.truth for sent in rows(tmp_path / "b.npz")] == ["cat", "dog"]
 
 
+@pytest.mark.parametrize("features, labels", [("X", "Y"), ("data", "target"), ("inputs", "targets"), ("rows", "label")])
+def test_the_arrays_of_an_npz_are_found_by_the_names_that_run_knows(tmp_path: Path, features: str, labels: str) -> None:
+    arrays: dict[str, Any] = {labels: np.array([1, 0]), "age": np.zeros((2, 2)), features: np.array(ROWS)}
+    if features == "rows":
+        del arrays["age"]
+    np.savez(tmp_path / "a.npz", **arrays)
+    assert parsed(tmp_path / "a.npz") == ROWS
+    assert [sent.truth for sent in rows(tmp_path / "a.npz")] == ["1", "0"]
+
+
 def test_the_columns_of_arrays_must_be_as_many_as_the_models(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.array(ROWS), y=[1, 0])
     assert [sent.truth for sent in rows(tmp_path / "a.npz")] == ["1", "0"]

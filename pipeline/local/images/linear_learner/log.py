@@ -145,9 +145,9 @@ class Log:
         )
 
 
-def counter(value: float, count: int = 1) -> dict[str, Any]:
+def counter(value: float) -> dict[str, Any]:
     """One measured value in the form of the metrics documents."""
-    return {"sum": float(value), "count": count, "min": value, "max": value}
+    return {"sum": float(value), "count": 1, "min": value, "max": value}
 
 
 def _array(values: Any) -> str:

@@ -132,15 +132,9 @@ def test_a_used_token_lets_nobody_in_after_a_restart(tmp_path: Path) -> None:
             assert Browser(service).get(path)[0] == status
 
 
-def test_entering_leads_to_a_page_of_the_console_and_nowhere_else(local: LocalService) -> None:
-    for page, location in [
-        ("executions/a/b?step=C", "/_console/executions/a/b?step=C"),
-        ("//evil.example", "/_console/evil.example"),
-        ("https://evil.example", "/_console/https%3A//evil.example"),
-        ("\r\nX: y", "/_console/%0D%0AX%3A%20y"),
-    ]:
-        headers = Browser(local).get(entry_path(KEY.secret_access_key, time.time(), page))[1]
-        assert headers["location"] == location
+def test_entering_leads_to_the_first_page_and_nowhere_else(local: LocalService) -> None:
+    address = entry_path(KEY.secret_access_key, time.time())
+    assert Browser(local).get(f"{address}&page=//evil.example")[1]["location"] == "/_console"
 
 
 def test_without_the_cookie_nothing_is_shown(local: LocalService, execution: str) -> None:
