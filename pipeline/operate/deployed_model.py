@@ -7,17 +7,21 @@ registered with the version names features and classes; for a model made elsewhe
 
 from __future__ import annotations
 
+import ast
 import json
 import re
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients
 from pipeline.executions.results import split
 from pipeline.service_errors import translated
 
+if TYPE_CHECKING:
+    from scripts.features.featurizer import Featurizer
+
 _NAMELESS: Final = re.compile(r"feature \d+")
-_LABEL: Final = re.compile(r"^(?:'(?P<name>.*)' )?\(column (?P<place>\d+) of (?P<fields>\d+)")
+_LABEL: Final = re.compile(r"""^(?:(?P<name>'.*'|".*") )?\(column (?P<place>\d+) of (?P<fields>\d+)""")
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,9 @@ class DeployedData:
     """The data that a deployed model learnt from."""
 
     features: tuple[str, ...]
-    """Empty where they have no names."""
+    """The columns that a row must have; empty where they have no names."""
     width: int
+    """The fields of a row without a header."""
     classes: tuple[str, ...]
     """Empty for a regression."""
     label: str
@@ -43,6 +48,9 @@ def deployed_data(clients: Clients, endpoint: str) -> DeployedData | None:
     """The data behind the endpoint, or None where they cannot be found. Raises ServiceError for no such endpoint."""
     from botocore.exceptions import ClientError
 
+    from scripts.features.featurizer import FILE as FITTED
+    from scripts.features.featurizer import Featurizer
+
     with translated():
         config = clients.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     package: dict[str, Any] = {}
@@ -51,14 +59,22 @@ def deployed_data(clients: Clients, endpoint: str) -> DeployedData | None:
         job = containers[-1]["ModelDataUrl"].split("/")[-3]
         channel = clients.sagemaker.describe_training_job(TrainingJobName=job)["InputDataConfig"][0]
         converted = channel["DataSource"]["S3DataSource"]["S3Uri"].rstrip("/").rpartition("/")[0]
-        return _read(_json(clients, f"{converted}/inspection/inspection.json"), raw=len(containers) > 1)
+        found = _json(clients, f"{converted}/inspection/inspection.json")
+        if len(containers) > 1:
+            return _read_raw(found, Featurizer.load(_content(clients, f"{converted}/inspection/{FITTED}")))
+        features = found["features"]
+        return _read(found, tuple(features["names"]), int(features["count"]))
     except (ClientError, LookupError, TypeError, ValueError):
         return _registered(clients, package)
 
 
 def _json(clients: Clients, uri: str) -> Any:
+    return json.loads(_content(clients, uri))
+
+
+def _content(clients: Clients, uri: str) -> bytes:
     bucket, key = split(uri)
-    return json.loads(clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    return clients.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
 def _registered(clients: Clients, package: dict[str, Any]) -> DeployedData | None:
@@ -98,15 +114,21 @@ def _containers(clients: Clients, config: str) -> tuple[list[Any], dict[str, Any
     return containers, package
 
 
-def _read(found: dict[str, Any], *, raw: bool) -> DeployedData:
-    features, label = found["features"], _LABEL.match(found["label"])
-    whole = label is not None and int(label["fields"]) == int(features["count"]) + 1
+def _read_raw(found: dict[str, Any], featurizer: Featurizer) -> DeployedData:
+    """Of a model whose endpoint treats the columns of the table itself."""
+    needed = tuple(column.name for column in featurizer.columns if column.features)
+    return replace(_read(found, needed, len(featurizer.columns)), raw=True)
+
+
+def _read(found: dict[str, Any], features: tuple[str, ...], width: int) -> DeployedData:
+    label = _LABEL.match(found["label"])
+    whole = label is not None and int(label["fields"]) == width + 1
     return DeployedData(
-        features=tuple(features["names"]),
-        width=int(features["count"]),
+        features=features,
+        width=width,
         classes=tuple(found["classes"]),
-        label=(label["name"] or "") if label else "",
+        label=str(ast.literal_eval(label["name"])) if label and label["name"] else "",
         place=int(label["place"]) - 1 if label and whole else None,
-        scale=float(features["scale"]),
-        raw=raw,
+        scale=float(found["features"]["scale"]),
+        raw=False,
     )

@@ -19,6 +19,7 @@ from pipeline.errors import DataError
 from pipeline.operate.deployed_model import DeployedData
 
 _SHOWN: Final = 5
+_END: Final = "\r\n"
 
 
 @dataclass(frozen=True)
@@ -32,26 +33,39 @@ class Sent:
 
 def sent_csv(path: Path, file: Iterable[bytes], data: DeployedData | None) -> Iterator[Sent]:
     """The rows of an open file. Raises DataError."""
-    lines = (line for line in codecs.iterdecode(file, "utf-8-sig") if line.strip())
-    first = next(lines, None)
-    if first is None:
-        return
-    delimiter = max(",\t;|", key=first.count)
-    cells = csv.reader(chain([first], lines), delimiter=delimiter)
+    from scripts.errors import ScriptError
+    from scripts.formats.csv_delimiter import delimiter_of
+
     try:
-        head = next(cells)
+        lines = csv.reader(codecs.iterdecode(file, "utf-8-sig"), delimiter=delimiter_of(path))
+        cells = filter(_is_row, lines)
+        head = next(cells, None)
+        if head is None:
+            return
         if data is None or not _is_header(head, data):
             yield from _unnamed(path, chain([head], cells), data)
         else:
             yield from sent_names(path, head, cells, data)
+    except ScriptError as error:
+        raise DataError(str(error)) from None
     except csv.Error as error:
         raise DataError(f"{path} is no readable CSV: {error}") from None
 
 
+def _is_row(cells: Sequence[str]) -> bool:
+    """Whether a line is not blank; a lone gap in quotes is a row, as are gaps with marks between them."""
+    return len(cells) > 1 or cells != [] and (not cells[0] or not cells[0].isspace())
+
+
 def _is_header(head: Sequence[str], data: DeployedData) -> bool:
-    """Whether the first line is one of names: some that are known, or not one number."""
-    known = {*data.features, data.label} - {""}
-    return any(cell.strip() in known for cell in head) or not any(_is_number(cell) for cell in head)
+    """Whether the first line is one of names: most of those that the model needs, the label's, or not one number.
+
+    A model that takes raw rows may have columns that are text alone, so there a line without numbers is no sign.
+    """
+    cells = {cell.strip() for cell in head}
+    if 2 * len(cells & set(data.features)) > len(data.features) > 0:
+        return True
+    return not data.raw and (data.label in cells - {""} or not any(_is_number(cell) for cell in head))
 
 
 def sent_names(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: DeployedData) -> Iterator[Sent]:
@@ -91,21 +105,23 @@ def _unnamed(path: Path, cells: Iterable[list[str]], data: DeployedData | None) 
     """Rows without a header: those of features alone go as they are, one field more is the label."""
     for number, row in enumerate(cells, 1):
         place = None if data is None else data.place
-        if data is None or data.raw or len(row) == data.width:
+        if data is None or len(row) == data.width:
             yield Sent(_line(row))
         elif len(row) == data.width + 1 and place is not None:
             yield Sent(_line([*row[:place], *row[place + 1 :]]), row[place])
         else:
+            what = "columns" if data.raw else "features"
             raise DataError(
-                f"{path}, row {number}: {len(row)} fields where the model has {data.width} features",
-                hint="give the features alone, or with the label where the model's own data had it",
+                f"{path}, row {number}: {len(row)} fields where the model has {data.width} {what}",
+                hint=f"give the {what} alone, or with the label where the model's own data had it"
+                + (", or put a line of names before them" if data.raw else ""),
             )
 
 
 def _line(cells: Sequence[str]) -> bytes:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator=_END).writerow(cells)  # what it ends a line with is quoted within a cell
+    return text.getvalue().removesuffix(_END).encode() + b"\n"
 
 
 def _is_number(text: str) -> bool:

@@ -9,8 +9,12 @@ import json
 import os
 import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from csv import QUOTE_ALL
+from csv import reader as csv_reader
+from csv import writer as csv_writer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import boto3
@@ -29,6 +33,7 @@ from pipeline.operate.deployed_model import DeployedData
 from pipeline.operate.predict import PredictedRow, batches, predict, rows
 from pipeline.operate.prediction_csv import Sent
 from pipeline.operate.prediction_json import sent_json
+from scripts.features.featurizer import Category, Featurizer
 
 ROWS = [[1.0, 0.5, -2.25], [0.1, 1e-7, 3.0]]
 
@@ -176,8 +181,8 @@ class Endpoint(Clients):
     """A client whose requests are answered here: each row's score is its first number, its label 1.
 
     `inspection` is what the conversion of the data that its model learnt from left; none for a model made elsewhere.
-    A model that takes `raw` rows has a container before it, which reads a header. What it says to `refuse` it says of
-    requests with `at` in them.
+    A model that takes `raw` columns has a container before it, which reads a header. What it says to `refuse` it
+    says of requests with `at` in them.
     """
 
     def __init__(
@@ -186,7 +191,7 @@ class Endpoint(Clients):
         reply: bytes | None = None,
         inspection: dict[str, Any] | None = None,
         *,
-        raw: bool = False,
+        raw: Sequence[str] = (),
         at: bytes = b"",
         status: int = 400,
     ) -> None:
@@ -196,6 +201,7 @@ class Endpoint(Clients):
         self._reply = reply
         self._inspection = inspection
         self._raw = raw
+        self._header = tuple(f"{name},".encode() for name in raw)
         self._at = at
         self._status = status
         self.sagemaker.meta.events.register("before-call.sagemaker", self._describe)
@@ -210,7 +216,7 @@ class Endpoint(Clients):
         known: dict[str, Any] = {
             "DescribeEndpoint": {"EndpointConfigName": "c"},
             "DescribeEndpointConfig": {"ProductionVariants": [{"ModelName": "m"}]},
-            "DescribeModel": {"Containers": [{"ModelDataUrl": artefact}] * (1 + self._raw)},
+            "DescribeModel": {"Containers": [{"ModelDataUrl": artefact}] * (2 if self._raw else 1)},
             "DescribeTrainingJob": {"InputDataConfig": [{"ChannelName": "train", "DataSource": source}]},
         }
         http = AWSResponse("http://127.0.0.1", 200, {}, None)  # type: ignore[arg-type]
@@ -219,12 +225,14 @@ class Endpoint(Clients):
     def _object(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
         from botocore.awsrequest import AWSResponse
 
-        assert params["url_path"].endswith("/ConvertData/inspection/inspection.json"), params["url_path"]
+        inspection = params["url_path"].endswith("/ConvertData/inspection/inspection.json")
+        assert inspection or params["url_path"].endswith("/ConvertData/inspection/featurizer.json"), params["url_path"]
         status = 200 if self._inspection else 404
         http = AWSResponse("http://127.0.0.1", status, {}, None)  # type: ignore[arg-type]
         if self._inspection is None:
             return http, {"Error": {"Code": "NoSuchKey", "Message": "gone"}, "ResponseMetadata": {}}
-        text = json.dumps(self._inspection).encode()
+        fitted = Featurizer(tuple(Category(name, ("Bonn",), True) for name in self._raw))
+        text = json.dumps(self._inspection).encode() if inspection else fitted.dump()
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
 
     def _answer(self, params: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]]:
@@ -238,11 +246,13 @@ class Endpoint(Clients):
         if refused:
             error = {"Code": "ModelError", "Message": self._refuse}
             return http, {"Error": error, "OriginalStatusCode": self._status, "ResponseMetadata": {}}
-        answers = [
-            {"score": float(line.split(b",")[0]), "predicted_label": 1} for line in body.splitlines()[self._raw :]
-        ]
-        text = "".join(json.dumps(answer) + "\n" for answer in answers).encode() if self._reply is None else self._reply
+        lines = [line for line in body.splitlines() if not line.startswith(self._header)]
+        text = self._reply if self._reply is not None else b"".join(map(_answered, lines))
         return http, {"Body": StreamingBody(io.BytesIO(text), len(text)), "ResponseMetadata": {}}
+
+
+def _answered(line: bytes) -> bytes:
+    return json.dumps({"score": float(line.split(b",")[0]), "predicted_label": 1}).encode() + b"\n"
 
 
 class ReleasedEndpoint(Endpoint):
@@ -304,7 +314,7 @@ def test_answers_come_in_the_order_of_the_rows_over_several_requests(tmp_path: P
 def test_a_header_that_the_model_reads_goes_with_every_request_and_the_label_with_none(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("age,kind,city\n" + "".join(f'{number},newt,"Bonn, am Rhein"\n' for number in range(600)))
-    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 3)", names=["age", "city=Bonn"]), raw=True)
+    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 3)", names=["age", "city=Bonn"]), raw=["age", "city"])
     found = list(predict(endpoint, "demo", path))
     assert [answer.score for answer in found] == [float(number) for number in range(600)]
     assert {answer.truth for answer in found} == {"newt"}
@@ -385,7 +395,7 @@ def test_parquet_goes_by_name_too(tmp_path: Path) -> None:
 def test_rows_of_json_reach_a_model_that_treats_them_itself_with_a_header_and_gaps(tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text('{"age": 3, "city": "Bonn", "member": true}\n{"member": false, "age": 4.5}\n')
-    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 4)", names=["age", "city=Bonn"]), raw=True)
+    endpoint = Endpoint(inspection=inspected("'kind' (column 2 of 4)", names=["age"]), raw=["age", "city", "member"])
     assert len(list(predict(endpoint, "demo", path))) == 2
     assert endpoint.asked == [b"age,city,member\n3,Bonn,true\n4.5,,false\n"]
 
@@ -493,3 +503,81 @@ def test_amounts_of_a_regression_become_parquet_without_labels(tmp_path: Path) -
     write([PredictedRow(1, None, 2.5)], tmp_path / "out.parquet", progress=lambda _: None)
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["score"].tolist() == [2.5] and table["label"].isna().all()
+
+
+RAW = inspected("'kind' (column 2 of 3)", names=["age = 3", "city = Bonn"])
+
+
+@pytest.mark.parametrize("name", ["it's", 'a "kind"', "both ' and \"", "a\\b", "Größe", "two\nlines"])
+def test_the_label_is_known_by_its_name_whatever_that_is(tmp_path: Path, name: str) -> None:
+    pd.DataFrame({"width": [1], name: ["newt"], "height": [2]}).to_csv(tmp_path / "rows.csv", index=False)
+    endpoint = Endpoint(inspection=inspected(f"{name!r} (column 2 of 3)"))
+    assert [row.truth for row in predict(endpoint, "demo", tmp_path / "rows.csv")] == ["newt"]
+    assert endpoint.asked == [b"1,2\n"]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked", "truths"),
+    [
+        ("1,newt,Bonn\n2,frog,Rom\n", b"1,Bonn\n2,Rom\n", ["newt", "frog"]),
+        ("1,Bonn\n2,Rom\n", b"1,Bonn\n2,Rom\n", ["", ""]),
+        ("city,age\nBonn,1\n", b"city,age\nBonn,1\n", [""]),
+    ],
+    ids=["with the label", "without", "by name"],
+)
+def test_rows_for_a_model_that_treats_them_itself_are_counted_by_the_tables_own_columns(
+    tmp_path: Path, text: str, asked: bytes, truths: list[str]
+) -> None:
+    (tmp_path / "rows.csv").write_text(text)
+    answers = b'{"score": 1, "predicted_label": 1}\n' * len(truths)
+    endpoint = Endpoint(reply=answers, inspection=RAW, raw=["age", "city"])
+    assert [row.truth for row in predict(endpoint, "demo", tmp_path / "rows.csv")] == truths
+    assert endpoint.asked == [asked]
+
+
+def test_a_first_row_of_texts_alone_is_no_header_for_a_model_that_treats_texts(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("blue,Bonn\nred,Rom\n")
+    endpoint = Endpoint(reply=b'{"score": 1, "predicted_label": 1}\n' * 2, inspection=RAW, raw=["column 1", "column 3"])
+    assert len(list(predict(endpoint, "demo", tmp_path / "rows.csv"))) == 2
+    assert endpoint.asked == [b"blue,Bonn\nred,Rom\n"]
+
+
+def test_a_row_of_another_width_than_the_tables_is_refused_before_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("1,2,3,4\n")
+    endpoint = Endpoint(inspection=RAW, raw=["age", "city"])
+    with pytest.raises(DataError, match="row 1: 4 fields where the model has 2 columns"):
+        list(predict(endpoint, "demo", tmp_path / "rows.csv"))
+    assert endpoint.asked == []
+
+
+def test_columns_that_are_called_by_numbers_are_told_from_rows_of_such_numbers(tmp_path: Path) -> None:
+    names = [str(number) for number in range(6)]
+    given = inspected("'kind' (column 7 of 7)", names=names, count=6)
+    (tmp_path / "rows.csv").write_text("0,1,0,1,0,0\n")
+    (tmp_path / "named.csv").write_text("5,4,3,2,1,0\n5,4,3,2,1,0\n")
+    for name, asked in (("rows.csv", b"0,1,0,1,0,0\n"), ("named.csv", b"0,1,2,3,4,5\n")):
+        endpoint = Endpoint(inspection=given)
+        assert len(list(predict(endpoint, "demo", tmp_path / name))) == 1
+        assert endpoint.asked == [asked]
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=6), min_size=2, max_size=4))
+def test_a_cell_of_any_characters_is_one_cell_of_the_request(cells: list[str]) -> None:
+    text = io.StringIO()
+    csv_writer(text, quoting=QUOTE_ALL).writerow(cells)
+    with TemporaryDirectory() as folder:
+        (path := Path(folder) / "rows.csv").write_bytes(text.getvalue().encode())
+        (sent,) = rows(path)
+    assert list(csv_reader(io.StringIO(sent.line.decode(), newline=""))) == [cells]
+
+
+def test_a_row_of_gaps_is_a_row_and_a_blank_line_is_none(tmp_path: Path) -> None:
+    (tmp_path / "rows.tsv").write_text("a\tb\tc\n\t\t\n\n \n1\t2\t3\n")
+    assert [sent.line for sent in rows(tmp_path / "rows.tsv")] == [b"a,b,c\n", b",,\n", b"1,2,3\n"]
+    (tmp_path / "one.csv").write_text('1\n""\n\n2\n')
+    assert [sent.line for sent in rows(tmp_path / "one.csv")] == [b"1\n", b'""\n', b"2\n"]
+
+
+def test_rows_are_divided_as_the_training_divides_them(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('"a, b, c and d";width\n1;2\n')
+    assert [sent.line for sent in rows(tmp_path / "rows.csv")] == [b'"a, b, c and d",width\n', b"1,2\n"]
