@@ -17,14 +17,15 @@ import numpy.typing as npt
 
 from scripts.errors import ScriptError
 from scripts.features.featurizer import normal, written
+from scripts.formats.blocks import blocks
 from scripts.formats.column_choice import ALL
 from scripts.formats.columnar import columnar_head, read_batches
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import read_cells
-from scripts.formats.sources import CSV, NAMED, Found, find
+from scripts.formats.sources import CSV, NAMED, Found, Part, find
 from scripts.formats.sparse import SparseForm
 from scripts.formats.streams import Stream, streams
-from scripts.formats.tables import Array, check_features, floats, joined_cells
+from scripts.formats.tables import Array, check_features, floats
 from scripts.profiling.problems import MISSING, Problem
 
 BLOCK_CELLS: Final = 500_000
@@ -100,14 +101,18 @@ class RawStream:
 
     def rows(self, texts: Collection[str]) -> Iterator[RawRows]:
         """Blocks of rows. Raises `IsTextError` for texts in a column that is not among `texts`."""
-        for chunk in _blocks(self.chunks(texts), _block_rows(len(self.names))):
-            if self.names != tuple(chunk.columns):
-                raise ScriptError(_differs(self.file, self.names, tuple(chunk.columns)))
-            found = {name: _column(cells, name in texts) for name, cells in chunk.columns.items()}
+        for *columns, labels in blocks(self._parts(texts), _block_rows(len(self.names))):
+            found = {name: _column(cells, name in texts) for name, cells in zip(self.names, columns, strict=True)}
             known = {name: column for name, column in found.items() if column is not None}
             if len(known) < len(found):
                 raise IsTextError(found.keys() - known.keys())
-            yield RawRows(known, chunk.labels)
+            yield RawRows(known, labels)
+
+    def _parts(self, texts: Collection[str]) -> Iterator[list[Array]]:
+        for chunk in self.chunks(texts):
+            if self.names != tuple(chunk.columns):
+                raise ScriptError(_differs(self.file, self.names, tuple(chunk.columns)))
+            yield [*chunk.columns.values(), chunk.labels]
 
 
 def raw_streams(
@@ -119,9 +124,10 @@ def raw_streams(
     """
     source = find(place)
     if source.kind == CSV:
-        found = _csv_streams(source, label_column, header, columns)
+        heads = read_heads(source.files, label_column, header, columns)
+        found = [_of_csv(part, heads[part.path]) for part in source.parts()]
     elif source.kind in NAMED:
-        found = _columnar_streams(source, label_column, columns)
+        found = [_of_columnar(source, part, label_column, columns) for part in source.parts()]
     else:
         found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns, form=form)]
     for stream in found:
@@ -141,43 +147,33 @@ def numbers_of(cells: Cells) -> Array | None:
     return values if all(not normal(str(cell)) for cell in unread) else None
 
 
-def _csv_streams(source: Found, label_column: str, header: str, columns: str) -> list[RawStream]:
-    heads = read_heads(source.files, label_column, header, columns)
-    paths = source.grouped({path: path for path in source.files})
-    return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
-
-
-def _of_csv(path: Path, head: Head, split: str, key: str) -> RawStream:
+def _of_csv(part: Part, head: Head) -> RawStream:
+    file = part.path.name
     names = [head.names[place].strip() if head.lines else f"column {place + 1}" for place in head.features]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ScriptError(f"{path.name}: its header has more than one {twice!r}; rename all but one")
+        raise ScriptError(f"{file}: its header has more than one {twice!r}; rename all but one")
 
     def chunks(texts: Collection[str]) -> Iterator[RawChunk]:
         held = [place for name, place in zip(names, head.features, strict=True) if name in texts]
-        for features, labels in read_cells(path, head, held):
+        for features, labels in read_cells(part.path, head, held):
             yield RawChunk(dict(zip(names, features, strict=True)), labels)
 
-    return RawStream(key, split, path.name, "line", 1 + head.lines, head.described(), tuple(names), chunks)
+    return RawStream(part.key, part.split, file, "line", 1 + head.lines, head.described(), tuple(names), chunks)
 
 
-def _columnar_streams(source: Found, label_column: str, columns: str) -> list[RawStream]:
-    paths = source.grouped({path: path for path in source.files})
-    return [_of_columnar(source, path, split, label_column, columns) for split, part in paths.items() for path in part]
-
-
-def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> RawStream:
-    of = (path, source.place, source.kind, label_column, columns)
+def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> RawStream:
+    of = (part.path, source.place, source.kind, label_column, columns)
     table = columnar_head(*of)
 
     def chunks(_: Collection[str]) -> Iterator[RawChunk]:
         size = _block_rows(len(table.columns))
         for batch in read_batches(*of):
             for start in range(0, len(batch.labels), size):  # a text takes more here than it does in Arrow
-                part = {name: _arrow_cells(column.slice(start, size)) for name, column in batch.features.items()}
-                yield RawChunk(part, batch.labels[start : start + size])
+                cells = {name: _arrow_cells(column.slice(start, size)) for name, column in batch.features.items()}
+                yield RawChunk(cells, batch.labels[start : start + size])
 
-    return RawStream(source.key(path), split, path.name, "row", 1, table.label, table.columns, chunks)
+    return RawStream(part.key, part.split, part.path.name, "row", 1, table.label, table.columns, chunks)
 
 
 def _of_numbers(stream: Stream) -> RawStream:
@@ -199,36 +195,6 @@ def _of_numbers(stream: Stream) -> RawStream:
 
 def _block_rows(columns: int) -> int:
     return max(_FEWEST_BLOCK_ROWS, BLOCK_CELLS // columns)
-
-
-def _blocks(chunks: Iterator[RawChunk], size: int) -> Iterator[RawChunk]:
-    """The rows in blocks of equal size, the last of which may be smaller."""
-    held: list[RawChunk] = []
-    there = 0
-    for chunk in chunks:
-        while len(chunk.labels):
-            held.append(_cut(chunk, slice(size - there)))
-            chunk = _cut(chunk, slice(size - there, None))
-            there += len(held[-1].labels)
-            if there == size:
-                yield _joined(held)
-                held, there = [], 0
-    if held:
-        yield _joined(held)
-
-
-def _cut(chunk: RawChunk, rows: slice) -> RawChunk:
-    return RawChunk({name: cells[rows] for name, cells in chunk.columns.items()}, chunk.labels[rows])
-
-
-def _joined(parts: list[RawChunk]) -> RawChunk:
-    if len(parts) == 1:
-        return parts[0]
-    first = parts[0].columns
-    if any(part.columns.keys() != first.keys() for part in parts):
-        return next(part for part in parts if part.columns.keys() != first.keys())  # it is refused
-    columns = {name: joined_cells([part.columns[name] for part in parts]) for name in first}
-    return RawChunk(columns, joined_cells([part.labels for part in parts]))
 
 
 def _column(cells: Cells, text: bool) -> Column | None:

@@ -8,10 +8,9 @@ its own a file is of "all".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from scripts.errors import ScriptError
 from scripts.formats.columnar import JSON_LINES, PARQUET
@@ -28,7 +27,6 @@ PICKLE: Final = "pickle"
 NAMED: Final = (CSV, PARQUET, JSON_LINES)
 """Kinds whose columns may have names."""
 
-_Of = TypeVar("_Of")
 _SUFFIXES: Final = {
     **dict.fromkeys((".pkl", ".pickle"), PICKLE),
     ".npz": NPZ,
@@ -40,6 +38,15 @@ _SUFFIXES: Final = {
 
 
 @dataclass(frozen=True)
+class Part:
+    """One file of a source and its split; `key` is what it is called below the source's place, on any machine."""
+
+    path: Path
+    split: str
+    key: str
+
+
+@dataclass(frozen=True)
 class Found:
     """The files of a source, which are of one kind, and the place that they were found at."""
 
@@ -47,24 +54,24 @@ class Found:
     files: list[Path]
     place: Path
 
-    def key(self, path: Path) -> str:
-        """What a file is called below the place, whatever machine it lies on."""
-        return path.relative_to(self.place).as_posix() if path != self.place else path.name
+    def parts(self) -> list[Part]:
+        """The files with their splits, which the names of files or folders say, one split after the other.
 
-    def grouped(self, tables: Mapping[Path, _Of]) -> dict[str, list[_Of]]:
-        """What there is of the files by the split that the names of files or folders say. Raises `ScriptError`."""
+        Raises `ScriptError` where some files have one, and others none.
+        """
         splits = {path: _split_of(path, self.place) for path in self.files}
-        names = set(splits.values())
+        names = list(dict.fromkeys(splits.values()))
         if "all" in names and len(names) > 1:
             stray = next(path for path, split in splits.items() if split == "all")
             raise ScriptError(
                 f"{stray.name}: it is not clear to which split it belongs; name all files after theirs "
                 "(train..., validation..., test...), or none"
             )
-        found: dict[str, list[_Of]] = {}
-        for path, split in splits.items():
-            found.setdefault(split, []).append(tables[path])
-        return found
+        ordered = sorted(self.files, key=lambda path: names.index(splits[path]))
+        return [Part(path, splits[path], self._key(path)) for path in ordered]
+
+    def _key(self, path: Path) -> str:
+        return path.relative_to(self.place).as_posix() if path != self.place else path.name
 
 
 def find(place: Path) -> Found:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,15 +36,15 @@ class SparseFile:
 
 def sparse_files(
     paths: Sequence[Path], kind: str, label_column: str, form: SparseForm | None = None
-) -> list[SparseFile]:
+) -> dict[Path, SparseFile]:
     """The files; libsvm ones have the form of all, or the one that is known. `ScriptError` for what is no data."""
-    bare = partial(Table.without_rows, columns=())
     if kind == LIBSVM:
         form = form or libsvm_form(paths)
-        return [SparseFile(path, kind, bare(path.name, unit="line", label=LABEL), form, label_column) for path in paths]
-    found = []
+        tables = {path: Table.without_rows(path.name, (), unit="line", label=LABEL) for path in paths}
+        return {path: SparseFile(path, kind, table, form, label_column) for path, table in tables.items()}
+    found = {}
     for path in paths:
         head = sparse_npz_head(path, label_column)
-        table = bare(path.name, unit="row", label=head.label)
-        found.append(SparseFile(path, kind, table, SparseForm(head.width), label_column))
+        table = Table.without_rows(path.name, (), unit="row", label=head.label)
+        found[path] = SparseFile(path, kind, table, SparseForm(head.width), label_column)
     return found

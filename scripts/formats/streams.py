@@ -14,11 +14,11 @@ from scripts.errors import ScriptError
 from scripts.formats.array_pickle import read_pickle
 from scripts.formats.arrays import read_npz
 from scripts.formats.column_choice import ALL, nameless
-from scripts.formats.columnar import JSON_LINES, PARQUET, columnar_head, columnar_rows
+from scripts.formats.columnar import columnar_head, columnar_rows
 from scripts.formats.csv_head import AUTO, Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.formats.idx import read_idx_folder
-from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, find
+from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, Part, find
 from scripts.formats.sparse import SPARSE, SparseForm, check_dense, dense_pieces, noted
 from scripts.formats.sparse_files import SPARSE_KINDS, SparseFile, sparse_files
 from scripts.formats.tables import CHUNK_ROWS, Table, check_features, note_values, same_width
@@ -66,11 +66,13 @@ def streams(
     if source.kind not in NAMED and columns != ALL:
         raise nameless(source.files[0].name)
     if source.kind in SPARSE_KINDS:
-        found = _sparse_streams(source, label_column, sparse, form)
+        files = sparse_files(source.files, source.kind, label_column, form)
+        found = [_of_sparse(part, files[part.path], sparse) for part in source.parts()]
     elif source.kind == CSV:
-        found = _csv_streams(source, label_column, header, columns)
-    elif source.kind in (PARQUET, JSON_LINES):
-        found = _columnar_streams(source, label_column, columns)
+        heads = read_heads(source.files, label_column, header, columns)
+        found = [_of_csv(part, heads[part.path]) for part in source.parts()]
+    elif source.kind in NAMED:
+        found = [_of_columnar(source, part, label_column, columns) for part in source.parts()]
     else:
         found = [_of_table(table, split) for split, table in _tables(source).items()]
     for stream in found:
@@ -79,13 +81,8 @@ def streams(
     return found
 
 
-def _csv_streams(source: Found, label_column: str, header: str, columns: str) -> list[Stream]:
-    heads = read_heads(source.files, label_column, header, columns)
-    paths = source.grouped({path: path for path in source.files})
-    return [_of_csv(path, heads[path], split, source.key(path)) for split, part in paths.items() for path in part]
-
-
-def _of_csv(path: Path, head: Head, split: str, key: str) -> Stream:
+def _of_csv(part: Part, head: Head) -> Stream:
+    path = part.path
     columns = tuple(head.names[place] for place in head.features) if head.lines else ()
     table = Table.without_rows(path.name, columns, unit="line", label=head.described())
 
@@ -93,34 +90,24 @@ def _of_csv(path: Path, head: Head, split: str, key: str) -> Stream:
         faults = Faults(path.name, "line")
         return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
 
-    return Stream(key, split, table, len(head.features), lambda: csv_rows(path, head), careful)
+    return Stream(part.key, part.split, table, len(head.features), lambda: csv_rows(path, head), careful)
 
 
-def _columnar_streams(source: Found, label_column: str, columns: str) -> list[Stream]:
-    paths = source.grouped({path: path for path in source.files})
-    return [_of_columnar(source, path, split, label_column, columns) for split, part in paths.items() for path in part]
-
-
-def _of_columnar(source: Found, path: Path, split: str, label_column: str, columns: str) -> Stream:
-    of = (path, source.place, source.kind, label_column, columns)
+def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> Stream:
+    of = (part.path, source.place, source.kind, label_column, columns)
     table = columnar_head(*of)
 
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
-        faults = Faults(path.name)
+        faults = Faults(table.file)
         return columnar_rows(*of, table.columns, faults), lambda count: _noted(table, faults, count)
 
     def rows() -> Iterator[Rows]:
-        return columnar_rows(*of, table.columns, Faults(path.name))
+        return columnar_rows(*of, table.columns, Faults(table.file))
 
-    return Stream(source.key(path), split, table, len(table.columns), rows, careful)
-
-
-def _sparse_streams(source: Found, label_column: str, sparse: bool, form: SparseForm | None) -> list[Stream]:
-    files = source.grouped({file.path: file for file in sparse_files(source.files, source.kind, label_column, form)})
-    return [_of_sparse(file, split, source.key(file.path), sparse) for split, part in files.items() for file in part]
+    return Stream(part.key, part.split, table, len(table.columns), rows, careful)
 
 
-def _of_sparse(file: SparseFile, split: str, key: str, sparse: bool) -> Stream:
+def _of_sparse(part: Part, file: SparseFile, sparse: bool) -> Stream:
     if not sparse:
         check_dense(file.table.file, file.form.width)
 
@@ -131,7 +118,7 @@ def _of_sparse(file: SparseFile, split: str, key: str, sparse: bool) -> Stream:
         faults = Faults(file.table.file, file.table.unit)
         return shaped(noted(file.rows(), faults)), lambda count: _noted(file.table, faults, count)
 
-    return Stream(key, split, file.table, file.form.width, lambda: shaped(file.rows()), careful, file.form)
+    return Stream(part.key, part.split, file.table, file.form.width, lambda: shaped(file.rows()), careful, file.form)
 
 
 def _tables(source: Found) -> dict[str, Table]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,11 @@ from scripts.errors import ScriptError
 from scripts.features.featurizer import FILE, Featurizer
 from scripts.features.featurizer_archive import archive
 from scripts.features.treatment import TreatedRows, left_out
+from scripts.formats.blocks import blocks
 from scripts.formats.csv_lines import label_lines
-from scripts.formats.csv_table import Rows
 from scripts.formats.sparse import is_sparse, stacked_sparse
 from scripts.formats.streams import Stream
-from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats, joined_cells
+from scripts.formats.tables import CHUNK_ROWS, Array, Floats, floats
 from scripts.outputs import Outputs
 from scripts.profiling.fitness import wanted_of
 from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
@@ -182,8 +183,7 @@ class _Writing:
         starts = self.plan.starts(number)
         rows = 0
         for block, (features, labels) in enumerate(_blocks(stream)):
-            values: Any = features.data if is_sparse(features) else features  # type: ignore[union-attr]
-            if not isinstance(values, TreatedRows) and not np.isfinite(values).all():
+            if not _finite(features):
                 raise ScriptError(f"{file.key}: a feature is no finite number; {AGAIN}")
             rows += len(labels)
             names = class_names(labels, as_numbers=self.plan.as_numbers) if self.wanted else labels
@@ -268,27 +268,18 @@ class _Writing:
         return FirstRows(held, np.concatenate(labels), np.concatenate(names))
 
 
-def _blocks(stream: Stream) -> Iterator[tuple[Array | TreatedRows, Array]]:
-    """The rows in blocks of equal size, the last of which may be smaller."""
-    held: list[Rows] = []
-    for features, labels in stream.rows():
-        if isinstance(features, TreatedRows):  # which come in blocks
-            yield features, labels
-            continue
-        size = block_rows(stream.width, features.dtype.itemsize)
-        while len(labels):
-            there = sum(len(own) for _, own in held)
-            held.append((features[: size - there], labels[: size - there]))
-            features, labels = features[size - there :], labels[size - there :]
-            if there + len(held[-1][1]) == size:
-                yield _joined(held)
-                held.clear()
-    if held:
-        yield _joined(held)
+def _finite(features: Any) -> bool:
+    """Whether all are numbers that float32 can hold; those of treated rows are."""
+    values = features.data if is_sparse(features) else features
+    if isinstance(values, TreatedRows) or values.dtype.kind != "f":
+        return True
+    return bool(np.isfinite(floats(values)).all())
 
 
-def _joined(parts: list[Rows]) -> Rows:
-    if len(parts) == 1:
-        return parts[0]
-    rows, labels = [features for features, _ in parts], joined_cells([own for _, own in parts])
-    return (stacked_sparse(rows) if is_sparse(rows[0]) else np.concatenate(rows)), labels
+def _blocks(stream: Stream) -> Iterator[Sequence[Any]]:
+    """Features and labels of a block of rows at a time, as all who read the file divide it."""
+    rows = stream.rows()
+    for first in islice(rows, 1):
+        parts = chain([first], rows)
+        in_blocks = isinstance(first[0], TreatedRows)
+        yield from parts if in_blocks else blocks(parts, block_rows(stream.width, first[0].dtype.itemsize))

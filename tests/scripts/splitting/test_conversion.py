@@ -177,6 +177,17 @@ def test_data_that_changed_after_they_were_inspected_are_refused(tmp_path: Path,
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 
 
+def test_a_double_too_large_for_float32_that_was_not_there_before_is_refused(tmp_path: Path) -> None:
+    x, y = np.random.default_rng(0).normal(size=(60, 3)), np.array(["a", "b"] * 30)
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    baseline = inspected(tmp_path / "a.npz", tmp_path / "baseline")
+    x[7, 1] = 1e39
+    np.savez(tmp_path / "a.npz", x=x, y=y)
+    given = ["--data", str(tmp_path / "a.npz"), "--output", str(tmp_path / "out"), "--baseline", str(baseline)]
+    assert convert.main([*given, *BINARY, "--message", str(tmp_path / "message")]) == 1
+    assert (tmp_path / "message").read_text().startswith("a.npz: a feature is no finite number; the data changed since")
+
+
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK_BYTES", 50_000)
