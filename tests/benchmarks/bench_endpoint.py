@@ -177,7 +177,9 @@ class Connection(Exchange):
         session = get_session()
         target = f"{url.geturl()}/endpoints/{endpoint}/invocations"
         request = AWSRequest("POST", target, data=body, headers={"Content-Type": "text/csv", "Host": url.netloc})
-        SigV4Auth(session.get_credentials(), "sagemaker", session.get_config_variable("region")).add_auth(request)
+        credentials = session.get_credentials()
+        assert credentials, "`pipeline local env` gives them"
+        SigV4Auth(credentials, "sagemaker", session.get_config_variable("region")).add_auth(request)
         head = f"POST {url.path}/endpoints/{endpoint}/invocations HTTP/1.1\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         message = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body

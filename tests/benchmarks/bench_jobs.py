@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline.local.containers.sandbox.container import best_isolation
+from pipeline.local.kinds import PROCESSING_JOB
 from pipeline.local.process import lifecycle
 from tests.support.jobs import IMAGE
 from tests.support.service import ROLE, LocalService, local_service
@@ -53,7 +54,7 @@ def job(local: LocalService, argv: Sequence[str]) -> None:
     service.call("CreateProcessingJob", request)
 
     def over() -> bool | None:
-        body = service.store.get("processing-job", name)
+        body = service.store.get(PROCESSING_JOB, name)
         return True if body is not None and body["ProcessingJobStatus"] == "Completed" else None
 
     assert service.store.wait(over, 60)

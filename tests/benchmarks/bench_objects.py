@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,11 @@ def measure(client: Any, pid: int, root: Path, size: int) -> None:
     with data.open("rb") as body:
         rate("put_object, one request", size, lambda: client.put_object(Bucket=BUCKET, Key="whole", Body=body))
     rate("upload_file, multipart", size, lambda: client.upload_file(str(data), BUCKET, "parts"))
+    down = str(root / "down")
     for key in ("whole", "parts"):
-        rate(f"get_object of {key}, streamed", size, lambda key=key: drain(client.get_object(Bucket=BUCKET, Key=key)))
-        rate(
-            f"download_file of {key}, ranges of 8 MB",
-            size,
-            lambda key=key: client.download_file(BUCKET, key, str(root / "down")),
-        )
-        rate(f"get_object of {key} in ranges of 8 MB", size, lambda key=key: ranged(client, key, size))
+        rate(f"get_object of {key}, streamed", size, partial(streamed, client, Bucket=BUCKET, Key=key))
+        rate(f"download_file of {key}, ranges of 8 MB", size, partial(client.download_file, BUCKET, key, down))
+        rate(f"get_object of {key} in ranges of 8 MB", size, partial(ranged, client, key, size))
     report("peak memory of the service", memory(pid, "VmHWM"), "MB")
     (root / "down").unlink()
     latency("put 1 KB", lambda number: client.put_object(Bucket=BUCKET, Key=f"small/{number}", Body=b"x" * 1024))
@@ -105,8 +103,9 @@ def latency(name: str, work: Callable[[int], object], *, count: int = 300) -> No
     report(f"{name}, 99th percentile", statistics.quantiles(times, n=100)[98], "ms")
 
 
-def drain(answer: dict[str, Any]) -> None:
-    """Read a body to its end, a megabyte at a time."""
+def streamed(client: Any, **asked: str) -> None:
+    """Read an object to its end, a megabyte at a time."""
+    answer = client.get_object(**asked)
     while answer["Body"].read(MEGABYTE):
         continue
 
@@ -115,7 +114,7 @@ def ranged(client: Any, key: str, size: int) -> None:
     """Read an object range by range on one connection, without writing it anywhere."""
     step = 8 * MEGABYTE
     for start in range(0, size * MEGABYTE, step):
-        drain(client.get_object(Bucket=BUCKET, Key=key, Range=f"bytes={start}-{start + step - 1}"))
+        streamed(client, Bucket=BUCKET, Key=key, Range=f"bytes={start}-{start + step - 1}")
 
 
 def memory(pid: int, member: str) -> float:

@@ -69,7 +69,7 @@ def mnist(folder: Path, count: int) -> Iterator[tuple[str, Channels]]:
 
 def zero(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> tuple[Floats, Floats]:
     """Rows of pixels, and whether each is a 0."""
-    return images.reshape(len(images), -1).astype(np.float32) / 256, (labels == 0).astype(np.float32)
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(256), (labels == 0).astype(np.float32)
 
 
 def trained(channels: Channels) -> npt.NDArray[np.int64]:

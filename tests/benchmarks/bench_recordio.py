@@ -20,11 +20,8 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "scripts")]
-
-from scripts.formats.recordio import encode_dense, encode_sparse, read, write_dense  # noqa: E402
-from scripts.formats.tables import Floats  # noqa: E402
+from scripts.formats.recordio import encode_dense, encode_sparse, read, write_dense
+from scripts.formats.tables import Floats
 
 COLUMNS = 784
 SDK_ROWS = 4270  # rows a second of the SDK's own loop, from its users' notebooks
@@ -43,7 +40,7 @@ def best(work: Callable[[], object], times: int = 5) -> float:
 
 def protobuf_loop(features: Floats, labels: Floats) -> bytes:
     """What an SDK does: one message a row."""
-    from test_recordio import Record
+    from tests.support.record_message import Record
 
     out = io.BytesIO()
     for row, label in zip(features, labels, strict=True):
@@ -158,7 +155,7 @@ def bench_csv(features: Floats, folder: Path) -> None:
 
     from scripts.formats.csv_lines import csv_lines
 
-    pixels = np.floor(features * 256) / 256
+    pixels = np.floor(features * np.float32(256)) / np.float32(256)
     say("CSV written, any numbers", len(features), best(lambda: csv_lines(features)))
     say("CSV written, pixels", len(pixels), best(lambda: csv_lines(pixels)))
     path = folder / "a.csv"

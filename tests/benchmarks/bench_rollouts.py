@@ -23,7 +23,8 @@ import numpy as np
 
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.process import lifecycle
-from scripts.rollout_endpoint import VARIANT, Wishes, alarms_of, deployment_config
+from scripts.endpoints.scaling import VARIANT
+from scripts.rollout_endpoint import Wishes, alarms_of, deployment_config
 from tests.benchmarks.bench_endpoint import ROLE, Connection
 from tests.support.serving import BATCH, FOREIGN_IMAGE, FOREIGN_PROGRAM, IMAGE, archive, golden_model
 
@@ -34,7 +35,13 @@ CLIENTS, EACH = 8, 30
 """Clients, and requests a second of each."""
 
 KINDS = ("all-at-once", "canary", "linear")
-BAD = {3: {"crash": True}, 7: {"fails": True}, 8: {"fails": True}, 13: {"dies": True}, 17: {"delay": 3}}
+BAD: dict[int, dict[str, Any]] = {
+    3: {"crash": True},
+    7: {"fails": True},
+    8: {"fails": True},
+    13: {"dies": True},
+    17: {"delay": 3},
+}
 """The place of a bad model among the rollouts, and how its program behaves."""
 
 

@@ -78,7 +78,8 @@ def of_sklearn(name: str, label: str, classes: Sequence[str] = (), **options: An
 
     loaded = getattr(datasets, f"load_{name}")(as_frame=True, **options)
     found = loaded.target if not classes else loaded.target.map(dict(enumerate(classes)))
-    return loaded.data.assign(**{label: found})
+    frame: pd.DataFrame = loaded.data.assign(**{label: found})
+    return frame
 
 
 def customers(rows: int = 3000) -> pd.DataFrame:
@@ -99,7 +100,7 @@ def customers(rows: int = 3000) -> pd.DataFrame:
     z = z + np.where(plan == "pro", 1.1, 0) + np.where(joined.month > 10, 1.0, 0) + np.where(joined.weekday > 4, 0.8, 0)
     churn = np.where(r.random(rows) < 1 / (1 + np.exp(-2 * (z - 0.3))), "churned", "stayed")
     found = {"customer": np.arange(1001, 1001 + rows), "age": np.where(gap, np.nan, age), "income": income}
-    more = {"city": np.where(r.random(rows) < 0.04, None, city), "joined": joined.strftime("%Y-%m-%d %H:%M")}
+    more = {"city": pd.Series(city).mask(r.random(rows) < 0.04, None), "joined": joined.strftime("%Y-%m-%d %H:%M")}
     return pd.DataFrame({**found, **more, "plan": plan, "active": active, "country": "KR", "churn": churn})
 
 
@@ -193,8 +194,15 @@ CASES: Final = (
 def channels_of(folder: Path, case: Case, seed: int) -> Channels:
     """The rows of each split as the pipeline converts them."""
     with tempfile.TemporaryDirectory() as place:
-        given = {"label_column": case.label, "features": case.features, "seed": seed}
-        convert(folder, Path(place), task=case.predictor, positive_class=case.positive, **given)
+        convert(
+            folder,
+            Path(place),
+            task=case.predictor,
+            positive_class=case.positive,
+            label_column=case.label,
+            features=case.features,
+            seed=seed,
+        )
         found = {}
         for name in ("train", "validation", "test"):
             with (Path(place) / name / "part-00000.recordio").open("rb") as stream:

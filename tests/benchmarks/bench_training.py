@@ -213,7 +213,7 @@ def shifted_digits(rows: int) -> tuple[Floats, Floats]:
 def idx_digits(folder: Path) -> tuple[Floats, Floats]:
     """The first 50,000 images of MNIST's own files, pixels k / 256."""
     images, labels = (read_idx(next(folder.glob(f"train-{name}*"))) for name in ("images", "labels"))
-    return images[:50_000].reshape(-1, 784).astype(np.float32) / 256, labels[:50_000].astype(np.float32)
+    return images[:50_000].reshape(-1, 784).astype(np.float32) / np.float32(256), labels[:50_000].astype(np.float32)
 
 
 def read_idx(path: Path) -> npt.NDArray[np.uint8]:
