@@ -6,6 +6,7 @@ texts of which nearly every row has its own, is left out; what may be a slip of 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import numpy.typing as npt
 from scripts.features.featurizer import ORDERS, Category, Date, LeftOut, Numeric, is_number, moment
 from scripts.features.raw_columns import Texts
 from scripts.formats.tables import Array
-from scripts.profiling.problems import DATES, MIXED
+from scripts.profiling.problems import DATES, MIXED, SPELLED
 
 _MOSTLY: Final = 0.9
 _OWN: Final = 0.5
@@ -28,6 +29,11 @@ _TEXT_BYTES: Final = 150_000_000
 _BYTES_EACH: Final = 150
 """What a text takes beside its letters, in a dictionary of counts."""
 _STEP: Final = 1 << 20
+
+_SPELLED: Final = re.compile(
+    r"[+-]?(?:\d+,\d+|\d{1,3}(?:[,']\d{3})+(?:\.\d+)?|[$€£¥] ?[+-]?\d[\d,.]*|\d[\d,.]* ?[%$€£¥])", re.ASCII
+)
+"""Numbers with a decimal comma, marks between thousands, a currency or a percent sign."""
 
 Unsigned = npt.NDArray[np.uint64]
 
@@ -46,6 +52,11 @@ def orders_of(text: str) -> list[str]:
     return [order for order in ORDERS if moment(text, order)] if text[:1].isdigit() else []
 
 
+def is_spelled(text: str) -> bool:
+    """Whether a text is a number to people, and none to programs."""
+    return _SPELLED.fullmatch(text) is not None
+
+
 def kind_of_numbers(present: int, rows: int, low: float, high: float, *, counts: bool) -> ColumnKind:
     """Of a column of numbers; `counts` says that they are those from one to another in each file."""
     if counts:
@@ -62,6 +73,7 @@ class _Spelling:
     """In how many rows texts are numbers or dates, and in which orders of a date's parts all of them are."""
 
     numbers: int = 0
+    spelled: int = 0
     dates: int = 0
     orders: list[str] = field(default_factory=lambda: list(ORDERS))
     points: bool = True
@@ -69,6 +81,7 @@ class _Spelling:
     def add(self, texts: Iterable[tuple[str, int]]) -> None:
         for text, count in texts:
             self.numbers += count * is_number(text)
+            self.spelled += count * is_spelled(text)
             self.orders = [order for order in self.orders if moment(text, order)]
             self.dates += count * bool(self.orders or orders_of(text))
             self.points = self.points and "." in text[:3]
@@ -126,6 +139,8 @@ class TextColumn:
             return ColumnKind(Date.kind, order=orders[0]) if len(orders) == 1 else ColumnKind(DATES)
         if spelling.numbers >= _MOSTLY * self.present:
             return ColumnKind(MIXED)
+        if spelling.numbers + spelling.spelled >= _MOSTLY * self.present:
+            return ColumnKind(SPELLED)
         if spelling.dates >= _MOSTLY * self.present:
             return ColumnKind(DATES)
         if different is None:

@@ -25,7 +25,7 @@ Doubles = npt.NDArray[np.float64]
 
 FILE: Final = "featurizer.json"
 VERSION: Final = 1
-GAPS: Final = ("", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "?", "-", ".")
+GAPS: Final = ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "null", "none", "nil", "?", "-", ".")
 ORDERS: Final = ("ymd", "dmy", "mdy")
 WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -54,10 +54,10 @@ def normal(cell: str) -> str:
 def is_number(cell: str) -> bool:
     """Whether pandas reads it as a number too, which knows neither 1_000 nor the digits of other scripts."""
     try:
-        float(cell)
+        number = float(cell)
     except ValueError:
         return False
-    return cell.isascii() and "_" not in cell
+    return number == number and cell.isascii() and "_" not in cell
 
 
 def written(number: float) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scripts.errors import ScriptError
-from scripts.features.featurizer import normal, written
+from scripts.features.featurizer import is_number, normal, written
 from scripts.formats.blocks import blocks
 from scripts.formats.column_choice import ALL
 from scripts.formats.columnar import columnar_head, read_batches
@@ -142,9 +142,13 @@ def numbers_of(cells: Cells) -> Array | None:
     import pandas as pd
 
     series = pd.Series(cells, dtype=object)
-    values: Array = pd.to_numeric(series, errors="coerce").to_numpy(np.float64)
-    unread = series[np.isnan(values)].fillna("").unique()
-    return values if all(not normal(str(cell)) for cell in unread) else None
+    values: Array = pd.to_numeric(series, errors="coerce").to_numpy(np.float64, copy=True)
+    left = series[np.isnan(values)].fillna("")
+    spelled = {cell: normal(str(cell)) for cell in left.unique()}  # with blanks that pandas does not know
+    if any(text and not is_number(text) for text in spelled.values()):
+        return None
+    values[left.index] = left.map({cell: float(text or "nan") for cell, text in spelled.items()})
+    return values
 
 
 def _of_csv(part: Part, head: Head) -> RawStream:

@@ -28,6 +28,7 @@ Rows = tuple[Array, Array]
 _CHUNK_VALUES: Final = 2_000_000
 _CHUNK_CELLS: Final = 500_000  # a text takes some sixty bytes, a number four
 _FEWEST_COUNTED: Final = 10
+_BLOCK: Final = 1 << 20
 _SPELLED_GAPS: Final = sorted({spelled for gap in GAPS for spelled in (gap, gap.upper(), gap.title(), "NaN")})
 
 
@@ -65,30 +66,57 @@ def read_cells(path: Path, head: Head, texts: Collection[int] = ()) -> Iterator[
     Columns are numbers (float64) or, in places of `texts` and where the reader finds what is none, texts.
     """
     names = _names(head)
-    # A line that is too short is seen by its last cell, which has to be a text.
+    # In a line that is too short pandas finds empty cells at the end, so the last column stays text, where they show.
     quick = [names[place] for place in head.features if place not in texts and place < len(names) - 1]
-    done = 0
+    done, ends_empty = 0, False
     for numbers in (quick, []) if quick else ([],):
         passed = done
         try:
             for frame in _frames(path, head, dict.fromkeys(names, object), _CHUNK_CELLS, numbers):
                 if len(frame) > passed:
-                    yield _cells(path, head, frame[passed:])
+                    cells = [frame[name].to_numpy()[passed:] for name in names]
+                    ends_empty = ends_empty or bool((cells[-1] == "").any())
+                    yield [cells[place] for place in head.features], cells[head.label]
                     done += len(frame) - passed
                 passed = max(0, passed - len(frame))
-            return
         except ScriptError:
             if not numbers:
                 for _ in careful_rows(path, head, Faults(path.name, "line")):  # which knows the line
                     pass
                 raise
+        else:
+            if ends_empty and not _is_even(path, head, done):
+                for _ in _even_lines(path, head):
+                    pass
+            return
 
 
-def _cells(path: Path, head: Head, frame: Any) -> tuple[list[Array], Array]:
-    cells = [frame[name].to_numpy() for name in _names(head)]
-    if any(not isinstance(cell, str) for cell in cells[-1]):
-        raise ScriptError(f"{path.name}: a line is too short; {REMEDY}")
-    return [cells[place] for place in head.features], cells[head.label]
+def _is_even(path: Path, head: Head, count: int) -> bool:
+    """Whether the marks in the file are as many as so many whole rows have; False where quotes may hold some."""
+    marks = 0
+    with opened(path) as stream:
+        while block := stream.read(_BLOCK):
+            if b'"' in block:
+                return False
+            marks += block.count(head.delimiter.encode())
+    return marks == (count + bool(head.lines)) * (len(head.names) - 1)
+
+
+def _even_lines(path: Path, head: Head) -> Iterator[tuple[int, list[str]]]:
+    """Each line but the header, with its number; `ScriptError` for one of another width."""
+    with opened(path) as stream:
+        lines = rows(stream, path, head.delimiter)
+        if head.lines:
+            next(lines)
+        for line, cells in lines:
+            if len(cells) == 1 and cells[0].isspace():  # blank to pandas too
+                continue
+            if len(cells) != len(head.names):
+                raise ScriptError(
+                    f"{path.name}: line {line} has {len(cells)} fields where the first line has {len(head.names)}; "
+                    "every line needs the same columns"
+                )
+            yield line, cells
 
 
 def csv_rows(path: Path, head: Head) -> Iterator[Rows]:
@@ -144,20 +172,11 @@ def careful_rows(path: Path, head: Head, faults: Faults) -> Iterator[Rows]:
         labels.clear()
         return part
 
-    with opened(path) as stream:
-        lines = rows(stream, path, head.delimiter)
-        if head.lines:
-            next(lines)
-        for line, cells in lines:
-            if len(cells) != len(head.names):
-                raise ScriptError(
-                    f"{path.name}: line {line} has {len(cells)} fields where the first line has {len(head.names)}; "
-                    "every line needs the same columns"
-                )
-            labels.append(cells[head.label])
-            block.append(_noted(cells, head, line, faults))
-            if len(block) == CHUNK_ROWS:
-                yield taken()
+    for line, cells in _even_lines(path, head):
+        labels.append(cells[head.label])
+        block.append(_noted(cells, head, line, faults))
+        if len(block) == CHUNK_ROWS:
+            yield taken()
     if block:
         yield taken()
     index.end()

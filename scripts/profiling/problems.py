@@ -22,6 +22,7 @@ LABEL: Final = "label"
 LEAK: Final = "leak"
 MIXED: Final = "mixed"
 DATES: Final = "dates"
+SPELLED: Final = "spelled"
 TREATED: Final = (MISSING, TEXT, DATE)
 """What `features=table` has a treatment for."""
 
@@ -35,11 +36,12 @@ _REMEDIES: Final = {
     DATE: "write it as a number, such as days since one day, or {leave}",
     LABEL: "fill it in or remove the {unit}",
     MIXED: "write it as a number like nearly all others, or leave it empty",
+    SPELLED: "write it with digits and a point alone, such as 1234.5, or {leave}",
     DATES: "write all of them as YYYY-MM-DD, or leave it empty",
     LEAK: "{leave}, since it is not there when the label is to be predicted",
 }
 
-_WANTED: Final = {MIXED: "number", DATES: "date that can be read in one way"}
+_WANTED: Final = {MIXED: "number", SPELLED: "number as programs write one", DATES: "date that can be read in one way"}
 
 
 @dataclass(frozen=True)

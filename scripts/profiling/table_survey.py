@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.features.column_kinds import ColumnKind, Counting, TextColumn, kind_of_numbers, orders_of
+from scripts.features.column_kinds import ColumnKind, Counting, TextColumn, is_spelled, kind_of_numbers, orders_of
 from scripts.features.featurizer import is_number
 from scripts.features.raw_columns import IsTextError, RawRows, RawStream, Texts, raw_streams, texts_of
 from scripts.formats.tables import Array, bad_labels
 from scripts.profiling.leaks import LeakFinder
-from scripts.profiling.problems import DATES, INFINITE, LABEL, LEAK, MIXED, Faults, Problem
+from scripts.profiling.problems import DATES, INFINITE, LABEL, LEAK, MIXED, SPELLED, Faults, Problem
 from scripts.profiling.profiles import ColumnProfile, Labels, Numbers
 from scripts.profiling.summaries import amounts_of, classes_of, column_profile, counted, names_of
 from scripts.profiling.surveyed import FileRows, Survey
@@ -33,7 +33,7 @@ _TREATMENTS: Final = {
     ("category", True): "a feature for each value that is not rare, and for none",
     ("date", False): "days, month, weekday, and hour if there are times",
     ("date", True): "days, month, weekday, and hour if there are times, and a flag",
-    **dict.fromkeys((("mixed", False), ("mixed", True), ("dates", False), ("dates", True)), "none as it stands"),
+    **dict.fromkeys(((kind, gaps) for kind in (MIXED, SPELLED, DATES) for gaps in (False, True)), "none as it stands"),
 }
 
 
@@ -156,6 +156,8 @@ class _Seen:
         for index, (name, kind) in enumerate(zip(self.names, kinds, strict=True)):
             if kind.name == MIXED:
                 found.append(self._strangers(source, index, is_number, MIXED))
+            elif kind.name == SPELLED:
+                found.append(self._strangers(source, index, lambda text: not is_spelled(text), SPELLED))
             elif kind.name == DATES:
                 found.append(self._strangers(source, index, lambda text: bool(orders_of(text)), DATES))
             elif kind.name == "category" and self.columns[name].leaks():

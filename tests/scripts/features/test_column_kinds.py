@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from scripts.features import column_kinds, medians
 from scripts.features.column_kinds import ColumnKind, Counting, TextColumn
+from scripts.features.featurizer import Numeric, RequestError
 from scripts.features.medians import Columns
-from scripts.features.raw_columns import texts_of
+from scripts.features.raw_columns import numbers_of, texts_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=False) | st.sampled_from([0.0, -0.0, 1.0, 5e-324])
 
@@ -75,10 +76,28 @@ def kind(texts: Sequence[str | None], labels: Sequence[str] = (), parts: int = 1
         ([f"{1 + row % 12}/{1 + row % 12}/{1900 + row}" for row in range(90)], ColumnKind("dates")),
         ([*(f"{row}.5" for row in range(89)), "old"], ColumnKind("mixed")),
         ([*(f"2024-01-{1 + row % 28:02} 10:{row % 60:02}" for row in range(89)), "then"], ColumnKind("dates")),
+        ([f"{row},5" for row in range(90)], ColumnKind("spelled")),
+        ([f"{row % 3 * 5} %" for row in range(90)], ColumnKind("spelled")),
+        ([f"€ {row}" if row % 2 else f"{row}.5" for row in range(90)], ColumnKind("spelled")),
+        ([f"1,{row + 100}.25" for row in range(90)], ColumnKind("spelled")),
+        ([f"{row % 2},5,1" for row in range(90)], ColumnKind("category")),
         ([["red", "green", None][row % 3] for row in range(90)], ColumnKind("category")),
         (["red"] * 90, ColumnKind("left out", "every row is the same")),
     ],
-    ids=["dates", "day first", "either first", "a slip", "no date", "colours", "constant"],
+    ids=[
+        "dates",
+        "day first",
+        "either first",
+        "a slip",
+        "no date",
+        "decimal commas",
+        "percent",
+        "currency",
+        "thousands",
+        "codes",
+        "colours",
+        "constant",
+    ],
 )
 def test_the_kind_of_texts_is_the_same_in_one_part_or_many_and_beyond_their_room(
     monkeypatch: pytest.MonkeyPatch, room: int, texts: list[str | None], wanted: ColumnKind
@@ -106,3 +125,18 @@ def test_a_column_leaks_if_texts_and_labels_stand_for_each_other(
     one_to_one = len({*pairs}) == len({*texts}) == len({*labels}) > 1
     wanted = one_to_one and None not in texts and len(pairs) >= 10
     assert kind(texts, labels, parts)[1] == wanted
+
+
+@pytest.mark.parametrize("cell", ["\u00a07", "7\u2009", "\t7", "nan", "-nan", "<NA>", "N/A", ".5", "+1e3"])
+def test_a_cell_is_the_same_number_or_gap_in_training_and_at_the_endpoint(cell: str) -> None:
+    learnt = numbers_of(np.array([cell, "2.5"], object))
+    asked = Numeric("x", -1.0, False).of_cells([cell, "2.5"])[:, 0]
+    assert learnt is not None
+    assert np.nan_to_num(learnt, nan=-1.0).tolist() == asked.tolist()
+
+
+@pytest.mark.parametrize("cell", ["+nan", "1_000", "7x", "\uff17"])
+def test_what_is_no_number_in_training_is_none_at_the_endpoint(cell: str) -> None:
+    assert numbers_of(np.array([cell, "2.5"], object)) is None
+    with pytest.raises(RequestError, match="is no number"):
+        Numeric("x", -1.0, False).of_cells([cell])

@@ -204,17 +204,19 @@ def test_everything_that_no_treatment_can_mend_is_told_at_once(tmp_path: Path) -
     lines = []
     for row in range(40):
         echo, label = ("ja", "yes") if row % 2 else ("nein", "no")
-        lines.append(f"{row}.5,{1 + row % 9}/{1 + row % 8}/2020,{echo},{row % 5},{label}")
-    lines[6] = "old,1/2/2020,nein,inf,no"
-    (tmp_path / "data" / "a.csv").write_text("\n".join(["size,day,echo,level,churn", *lines]) + "\n")
+        lines.append(f"{row}.5,{1 + row % 9}/{1 + row % 8}/2020,{echo},{row % 5},${row}.50,{label}")
+    lines[6] = "old,1/2/2020,nein,inf,$6.50,no"
+    (tmp_path / "data" / "a.csv").write_text("\n".join(["size,day,echo,level,price,churn", *lines]) + "\n")
     code, said = run(tmp_path)
     assert code == 1 and not (tmp_path / "out" / "train").exists()
     assert said == (
-        "a.csv: 4 problems: (1) line 8, column 'level': inf is no finite float32; fill it in or remove the line (2) "
+        "a.csv: 5 problems: (1) line 8, column 'level': inf is no finite float32; fill it in or remove the line (2) "
         "line 8, column 'size': 'old' is no number; write it as a number like nearly all others, or leave it empty (3) "
         "line 2, column 'day': '1/1/2020' is no date that can be read in one way, as in 40 of 40 rows; write all of "
         "them as YYYY-MM-DD, or leave it empty (4) column 'echo' equals the label in every row; leave it out by "
-        "Features=!NAME, since it is not there when the label is to be predicted"
+        "Features=!NAME, since it is not there when the label is to be predicted (5) line 2, column 'price': '$0.50' "
+        "is no number as programs write one, as in 40 of 40 rows; write it with digits and a point alone, such as "
+        "1234.5, or leave it out by Features=!NAME"
     )
 
 

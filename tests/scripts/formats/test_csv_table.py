@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripts.errors import ScriptError
+from scripts.features.raw_columns import raw_streams
 from scripts.formats.streams import streams
 from tests.support.raw_sources import csv_table, read_all, refused
 
@@ -70,6 +72,25 @@ def test_csv_named_label_in_the_last_column(tmp_path: Path) -> None:
 def test_csv_that_cannot_be_used_names_line_and_column(tmp_path: Path, text: str, reason: str) -> None:
     (tmp_path / "data.csv").write_text(text)
     refused(tmp_path, f"^data.csv: .*{reason}" if not reason.startswith("data") else reason)
+
+
+@pytest.mark.parametrize("cut", ["1,x", "1", '"1","x"'])
+@pytest.mark.parametrize("gap", ["", '""', "4"], ids=["gaps", "quoted gaps", "none"])
+def test_a_table_with_a_line_that_was_cut_is_refused_whatever_its_last_column_holds(
+    tmp_path: Path, cut: str, gap: str
+) -> None:
+    (tmp_path / "data.csv").write_text(f"y,a,b\n\n1,x,3\n0,z,{gap}\n{cut}\n0,x,5\n")
+    (stream,) = raw_streams(tmp_path / "data.csv")
+    with pytest.raises(ScriptError, match=r"^data.csv: line 5 has [12] fields where the first line has 3"):
+        list(stream.rows({"a"}))
+
+
+@pytest.mark.parametrize("text", ["y,a,b\n1,x,\n\n0,z,5\n", 'y,a,b\n1,"x, y",\n  \n0,z,5\n'])
+def test_a_table_whose_lines_are_whole_may_have_gaps_and_blank_lines(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    (stream,) = raw_streams(tmp_path / "data.csv")
+    (rows,) = stream.rows({"a"})
+    assert np.array_equal(rows.columns["b"], [np.nan, 5], equal_nan=True)
 
 
 def test_csv_that_is_no_text(tmp_path: Path) -> None:
