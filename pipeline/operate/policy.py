@@ -1,51 +1,38 @@
-"""IAM policies with the least that is needed, derived from the definition: for the pipeline's role, CI's, the
-scheduler's, EventBridge's, and for engineers, who need more than CI: they decide on models, try endpoints, schedule
-and clean up.
+"""IAM policies with the least that is needed: for the pipeline's role, CI's, the scheduler's, EventBridge's, and for
+engineers, who also decide on models, try endpoints, schedule and clean up.
 
-The pipeline creates resources under names that begin with `pipelines-`, reads and writes below its own prefix, and
-nothing else, so that is what the policies allow. Nothing is created: the documents are printed.
+Nothing is created: the documents are printed. What the pipeline's role needs is derived in `pipeline_role_policy`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pipeline.api_destinations import webhook_name
 from pipeline.config.settings import Settings
-from pipeline.definition.known_values import texts
-from pipeline.definition.step_types import Placed, walk
 from pipeline.errors import UsageError
 from pipeline.event_rules import PURPOSES, rule_name
-from pipeline.operate.policy_statements import LOOKS_AT_SCALING, Names, Statement, allow, sagemaker, scaling, webhook
-from steps.names import COMPARE_APPROVED
+from pipeline.operate.pipeline_role_policy import pipeline_role
+from pipeline.operate.policy_statements import (
+    LOOKS_AT_SCALING,
+    Names,
+    Statement,
+    allow,
+    list_bucket,
+    pass_role,
+    sagemaker,
+    scaling,
+    use_of_key,
+    webhook,
+)
 
 Document = dict[str, Any]
 
 MOST_CHARACTERS: Final = 6144
 ROLES: Final = ("pipeline", "ci", "engineer", "scheduler", "events")
-
-# Step type -> the actions that the service calls in its name, and what they are called on.
-_STEP_ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
-    "Processing": (("CreateProcessingJob", "DescribeProcessingJob", "StopProcessingJob"), "processing-job/pipelines-*"),
-    "Training": (("CreateTrainingJob", "DescribeTrainingJob", "StopTrainingJob"), "training-job/pipelines-*"),
-    "Transform": (("CreateTransformJob", "DescribeTransformJob", "StopTransformJob"), "transform-job/pipelines-*"),
-    "Model": (("CreateModel", "DescribeModel"), "model/pipelines-*"),
-    "EndpointConfig": (("CreateEndpointConfig", "DescribeEndpointConfig"), "endpoint-config/*"),
-}
-_IMAGE: Final = re.compile(r"^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.[a-z.]+/([^:@]+)")
-_EXPERIMENTS: Final = (
-    "CreateExperiment",
-    "DescribeExperiment",
-    "CreateTrial",
-    "DescribeTrial",
-    "CreateTrialComponent",
-    "DescribeTrialComponent",
-    "UpdateTrialComponent",
-    "AssociateTrialComponent",
-)
 
 _RULE_ACTIONS: Final = (
     "DeleteRule",
@@ -61,7 +48,7 @@ _RULE_ACTIONS: Final = (
 def policy(of: str, settings: Settings, definition: Mapping[str, Any]) -> Document:
     """The permissions of one of the roles. Raises UsageError for a role that is not there."""
     makers = {
-        "pipeline": _pipeline,
+        "pipeline": pipeline_role,
         "ci": _ci,
         "engineer": _engineer,
         "scheduler": _scheduler,
@@ -97,67 +84,6 @@ def trust(of: str, settings: Settings, *, repository: str = "", branch: str = "m
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
-def _pipeline(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    names = Names(settings)
-    steps = list(walk(definition))
-    types = {step.type for step in steps}
-    tagged: list[str] = []
-    for kind, (actions, resource) in _STEP_ACTIONS.items():
-        if kind in types:
-            tagged += names.sagemaker(resource)
-            yield allow(f"{kind}Steps", sagemaker(actions), names.sagemaker(resource))
-    if "RegisterModel" in types:
-        group = settings.model_group
-        resources = names.sagemaker(f"model-package-group/{group}", f"model-package/{group}/*")
-        tagged += resources
-        actions = ("CreateModelPackage", "CreateModelPackageGroup", "DescribeModelPackage")
-        yield allow("RegisterModelSteps", sagemaker(actions), resources)
-        if any(step.name == COMPARE_APPROVED for step in steps):
-            yield allow("CompareApproved", ["sagemaker:ListModelPackages"], ["*"])
-    if "Endpoint" in types:
-        endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
-        tagged += endpoint
-        actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
-        yield allow("EndpointSteps", sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
-    if settings.rollout is not None:
-        endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
-        configurations = names.sagemaker("endpoint-config/pipelines-*")
-        tagged += endpoint + configurations
-        actions = ("CreateEndpoint", "UpdateEndpoint", "DescribeEndpoint", "InvokeEndpoint", "ListTags")
-        yield allow("Rollout", sagemaker(actions), endpoint + names.sagemaker("endpoint-config/*"))
-        made = ("CreateEndpointConfig", "DescribeEndpointConfig")
-        yield allow("RolloutConfigurations", sagemaker(made), configurations)
-        alarms = [
-            names.arn("cloudwatch", f"alarm:{name}") for name in (f"{settings.endpoint}-*", *settings.rollout.alarms)
-        ]
-        watched = ["cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:TagResource"]
-        yield allow("RolloutAlarms", watched, alarms)
-        if settings.rollout.scaling:
-            yield from scaling(settings, names)
-            yield allow("LookAtScaling", LOOKS_AT_SCALING, ["*"])
-    if settings.watch is not None:
-        yield from _watch(settings, names)
-    if definition.get("PipelineExperimentConfig"):
-        yield allow("Experiments", sagemaker(_EXPERIMENTS), names.sagemaker("experiment*/*"))
-    yield allow("Tags", ["sagemaker:AddTags"], tagged)
-    yield _pass_role(settings.role, "sagemaker")
-    yield from _storage(settings, definition, names)
-    yield from _images(steps, names)
-    yield from _observability(names)
-    yield from _network_and_keys(settings, names)
-
-
-def _watch(settings: Settings, names: Names) -> Iterator[Statement]:
-    assert settings.watch is not None
-    endpoint = names.sagemaker(f"endpoint/{settings.endpoint}")
-    yield allow("WatchedEndpoint", sagemaker(("DescribeEndpoint", "ListTags")), endpoint)
-    yield allow("WatchedVersions", ["sagemaker:ListModelPackages"], ["*"])
-    bucket, _, key = settings.watch.labels.removeprefix("s3://").partition("/")
-    if key:
-        yield allow("ReadLabels", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
-        yield {**_list_bucket(names, bucket, key), "Sid": "ListLabels"}
-
-
 def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
     names = Names(settings)
     pipeline = settings.name
@@ -180,11 +106,11 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
         "ListTags",
     )
     yield allow("Pipeline", sagemaker(actions), resources)
-    yield _pass_role(settings.role, "sagemaker")
+    yield pass_role(settings.role, "sagemaker")
     yield allow("Retire", ["sagemaker:DeletePipeline"], names.sagemaker(f"pipeline/{pipeline}-*"))
     own = [names.arn("events", f"rule/{name}") for name in _rule_names(pipeline)]
     yield allow("Rules", [f"events:{action}" for action in _RULE_ACTIONS], own)
-    yield _pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
+    yield pass_role(settings.events_role, "events") | {"Sid": "PassEventsRole"}
     yield from webhook(settings, names)
     yield from scaling(settings, names)
     jobs = ("DescribeProcessingJob", "DescribeTrainingJob", "DescribeTransformJob")
@@ -203,11 +129,11 @@ def _ci(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement
     uploads = [names.s3(f"{below}/{folder}/*") for folder in ("code", "data", "definitions")]
     yield allow("Upload", ["s3:PutObject"], uploads)
     yield allow("Read", ["s3:GetObject"], [names.s3(f"{below}/*")])
-    yield _list_bucket(names, settings.bucket, settings.prefix)
+    yield list_bucket(names, settings.bucket, settings.prefix)
     logs = ["logs:DescribeLogStreams", "logs:GetLogEvents"]
     yield allow("Logs", logs, [names.arn("logs", "log-group:/aws/sagemaker/*")])
     if settings.kms_key:
-        yield _key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
+        yield use_of_key(["kms:Decrypt", "kms:GenerateDataKey"], settings.kms_key, names)
 
 
 def _rule_names(pipeline: str) -> list[str]:
@@ -241,7 +167,7 @@ def _engineer(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Sta
     schedules = ("CreateSchedule", "DeleteSchedule", "GetSchedule", "UpdateSchedule")
     own = [names.arn("scheduler", f"schedule/default/{settings.name}-*")]
     yield allow("Schedules", [f"scheduler:{action}" for action in schedules], own)
-    yield _pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
+    yield pass_role(f"{settings.role}-scheduler", "scheduler") | {"Sid": "PassSchedulerRole"}
 
 
 def _scheduler(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statement]:
@@ -268,67 +194,6 @@ def _topic(settings: Settings, definition: Mapping[str, Any]) -> Iterator[Statem
     statement["Principal"] = {"Service": "events.amazonaws.com"}
     rules = [Names(settings).arn("events", f"rule/{rule_name(settings.name, purpose)}") for purpose in PURPOSES]
     yield statement | {"Condition": {"ArnEquals": {"aws:SourceArn": rules}}}
-
-
-def _storage(settings: Settings, definition: Mapping[str, Any], names: Names) -> Iterator[Statement]:
-    own = names.s3(f"{settings.bucket}/{settings.prefix}/*")
-    yield allow("ReadAndWrite", ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"], [own])
-    yield _list_bucket(names, settings.bucket, settings.prefix)
-    bucket, _, key = settings.default("InputDataUrl").removeprefix("s3://").partition("/")
-    if bucket != settings.bucket:
-        yield allow("ReadData", ["s3:GetObject"], [names.s3(f"{bucket}/{key}*")])
-        yield {**_list_bucket(names, bucket, key), "Sid": "ListData"}
-
-
-def _list_bucket(names: Names, bucket: str, prefix: str) -> Statement:
-    statement = allow("List", ["s3:ListBucket"], [names.s3(bucket)])
-    statement["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
-    return statement
-
-
-def _images(steps: Sequence[Placed], names: Names) -> Iterator[Statement]:
-    images = (_IMAGE.match(text) for step in steps for text in texts(step.arguments))
-    repositories = [
-        names.arn("ecr", f"repository/{image[3]}", region=image[2], account=image[1]) for image in images if image
-    ]
-    if repositories:
-        pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-        yield allow("PullImages", pull, repositories)
-        yield allow("PullToken", ["ecr:GetAuthorizationToken"], ["*"])
-
-
-def _observability(names: Names) -> Iterator[Statement]:
-    write = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    yield allow("WriteLogs", write, [names.arn("logs", "log-group:/aws/sagemaker/*")])
-    metrics = allow("WriteMetrics", ["cloudwatch:PutMetricData"], ["*"])
-    metrics["Condition"] = {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}}
-    yield metrics
-
-
-def _network_and_keys(settings: Settings, names: Names) -> Iterator[Statement]:
-    if settings.kms_key:
-        actions = ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"]
-        yield _key(actions, settings.kms_key, names)
-    if settings.subnets:
-        describe = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-        interface = ("CreateNetworkInterface", "CreateNetworkInterfacePermission", "DeleteNetworkInterface")
-        actions = [f"ec2:{name}" for name in (*interface, "DeleteNetworkInterfacePermission")]
-        yield allow("Network", actions + [f"ec2:Describe{name}" for name in describe], ["*"])
-
-
-def _pass_role(role: str, service: str) -> Statement:
-    statement = allow("PassRole", ["iam:PassRole"], [role])
-    statement["Condition"] = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
-    return statement
-
-
-def _key(actions: Sequence[str], key: str, names: Names) -> Statement:
-    """The use of a key that the settings name by ARN, by id or by alias; IAM knows keys, and aliases as a condition."""
-    _, is_alias, alias = key.rpartition("alias/")
-    if is_alias:
-        statement = allow("Key", actions, [names.arn("kms", "key/*")])
-        return statement | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}}
-    return allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
 
 
 def _github_trust(settings: Settings, repository: str, branch: str) -> Document:

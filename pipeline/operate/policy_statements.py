@@ -84,3 +84,26 @@ def webhook(settings: Settings, names: Names) -> Iterator[Statement]:
     yield allow("WebhookKey", kept, [names.arn("secretsmanager", "secret:events!connection/*")])
     held = secret if secret.startswith("arn:") else names.arn("secretsmanager", f"secret:{secret}-??????")
     yield allow("WebhookAddress", ["secretsmanager:GetSecretValue"], [held])
+
+
+def list_bucket(names: Names, bucket: str, prefix: str) -> Statement:
+    """To list a bucket below a prefix."""
+    statement = allow("List", ["s3:ListBucket"], [names.s3(bucket)])
+    statement["Condition"] = {"StringLike": {"s3:prefix": [f"{prefix}*"]}}
+    return statement
+
+
+def pass_role(role: str, service: str) -> Statement:
+    """To let a service act by a role."""
+    statement = allow("PassRole", ["iam:PassRole"], [role])
+    statement["Condition"] = {"StringEquals": {"iam:PassedToService": f"{service}.amazonaws.com"}}
+    return statement
+
+
+def use_of_key(actions: Sequence[str], key: str, names: Names) -> Statement:
+    """The use of a key that the settings name by ARN, by id or by alias; IAM knows keys, and aliases as a condition."""
+    _, is_alias, alias = key.rpartition("alias/")
+    if is_alias:
+        statement = allow("Key", actions, [names.arn("kms", "key/*")])
+        return statement | {"Condition": {"ForAnyValue:StringEquals": {"kms:ResourceAliases": f"alias/{alias}"}}}
+    return allow("Key", actions, [key if key.startswith("arn:") else names.arn("kms", f"key/{key}")])
