@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from pipeline.config.settings import load
-from pipeline.definition.check import check, steps
+from pipeline.definition.check import check
+from pipeline.definition.step_types import steps
 from tests.support.clone import clone, shell, touched
 from tests.support.docs import ROOT
 

@@ -278,7 +278,7 @@ def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> Non
 
 def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, logs: bool) -> ExecutionSnapshot:
     from pipeline.cli.progress import show
-    from pipeline.definition.check import steps
+    from pipeline.definition.step_types import steps
     from pipeline.executions import follow_notes
     from pipeline.executions.execution_snapshot import definition_of
     from pipeline.executions.follow import follow as snapshots

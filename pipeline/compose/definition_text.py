@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.compose.composed_cache import Memo
 from pipeline.config.pipeline_kind import PipelineKind
-from pipeline.definition.check import canonical
+from pipeline.definition.canonical_text import canonical
 from pipeline.errors import DefinitionError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A pipeline definition as data: its one text, what it is made of, and what the service would say to it.
+"""What the service would say to a pipeline definition.
 
 Pure JSON, no SDK. `check` knows what SageMaker refuses when a pipeline is created, in SageMaker's words where they are
 known, and what it takes though it will not do what is meant; the service on localhost answers with the same.
@@ -7,12 +7,11 @@ known, and what it takes though it will not do what is meant; the service on loc
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.definition.arguments import argument_problems
 from pipeline.definition.expressions import gets, referenced_step, within
-from pipeline.definition.graph import dependencies, graph_problems
+from pipeline.definition.graph import graph_problems
 from pipeline.definition.loops import loop_problems
 from pipeline.definition.own_arguments import own_argument_problems
 from pipeline.definition.properties import STRING
@@ -20,18 +19,6 @@ from pipeline.definition.references import CheckScope
 from pipeline.definition.step_types import UNPARSABLE, Definition, DefinitionProblem, Placed, error, walk
 from pipeline.definition.steps import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.limits import Row
-
-__all__ = [
-    "Definition",
-    "Placed",
-    "DefinitionProblem",
-    "canonical",
-    "check",
-    "errors",
-    "parameters",
-    "steps",
-    "upstream",
-]
 
 PARITY: Final = (
     Row(
@@ -82,29 +69,6 @@ PARITY: Final = (
 LIMIT: Final = 1_048_576
 
 
-def canonical(definition: Definition) -> str:
-    """The one text of a definition: keys sorted, no spaces, ASCII only."""
-    return json.dumps(definition, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def parameters(definition: Definition) -> dict[str, dict[str, Any]]:
-    """The parameters as they stand in the definition, by name."""
-    declared = definition.get("Parameters")
-    entries = declared if isinstance(declared, list) else []
-    return {entry["Name"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("Name"), str)}
-
-
-def steps(definition: Mapping[str, Any]) -> dict[str, Placed]:
-    """Every step by name, those within Condition and ForEach steps too, in the order of the text."""
-    return {step.name: step for step in walk(definition)}
-
-
-def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
-    """For each step the steps it waits for: by DependsOn, by reference, and the one it stands within."""
-    by_name = steps(definition)
-    return {name: dependencies(step, by_name) for name, step in by_name.items()}
-
-
 def check(definition: Definition | str) -> list[DefinitionProblem]:
     """What the service would say to the definition, errors before warnings, each in the order of the text.
 
@@ -118,11 +82,6 @@ def check(definition: Definition | str) -> list[DefinitionProblem]:
         return [error("", f"{UNPARSABLE} It is nested too deeply.")]
     unique = list(dict.fromkeys(found))
     return sorted(unique, key=lambda problem: problem.level != "error")
-
-
-def errors(definition: Definition | str) -> list[DefinitionProblem]:
-    """What the service would refuse the definition for; empty for one that it takes."""
-    return [problem for problem in check(definition) if problem.level == "error"]
 
 
 class _UnparsableError(Exception):
@@ -159,7 +118,7 @@ def _check(definition: Definition) -> list[DefinitionProblem]:
     if isinstance(top, list) and not all(isinstance(step, dict) for step in top):
         problems.append(error("Steps", f"{UNPARSABLE} Expecting start of Json Object."))
     scope = CheckScope(
-        {name: str(entry.get("Type", STRING)) for name, entry in parameters(definition).items()},
+        {name: str(entry.get("Type", STRING)) for name, entry in _parameters(definition).items()},
         {step.name: step for step in placed},
     )
     problems += _config_references(definition, scope)
@@ -170,6 +129,13 @@ def _check(definition: Definition) -> list[DefinitionProblem]:
         problems += argument_problems(step, scope)
         problems += own_argument_problems(step, scope)
     return problems + graph_problems(placed)
+
+
+def _parameters(definition: Definition) -> dict[str, dict[str, Any]]:
+    """The parameters as they stand in the definition, by name."""
+    declared = definition.get("Parameters")
+    entries = declared if isinstance(declared, list) else []
+    return {entry["Name"]: entry for entry in entries if isinstance(entry, dict) and isinstance(entry.get("Name"), str)}
 
 
 def _references(step: Placed, scope: CheckScope) -> list[DefinitionProblem]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipeline.definition.expressions import gets, referenced_step
 from pipeline.definition.references import out_of_reach
-from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, warning
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, walk, warning
 from pipeline.errors import did_you_mean
 
 _TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
@@ -45,6 +45,12 @@ def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
     """The names of the steps directly above a step, each once: those it waits for and the one it stands within."""
     above = dict.fromkeys([*waits(step, by_name), *(name for name, _ in step.within[-1:])])
     return [name for name in above if name in by_name and name not in step.body]
+
+
+def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
+    """For each step the steps it waits for: by DependsOn, by reference, and the one it stands within."""
+    by_name = {step.name: step for step in walk(definition)}
+    return {name: dependencies(step, by_name) for name, step in by_name.items()}
 
 
 def in_order(steps: Mapping[str, Placed]) -> list[str]:

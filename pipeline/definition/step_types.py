@@ -231,6 +231,11 @@ def walk(definition: Mapping[str, Any]) -> Iterator[Placed]:
     yield from _walk(definition.get("Steps"), "Steps", ())
 
 
+def steps(definition: Mapping[str, Any]) -> dict[str, Placed]:
+    """Every step by name, those within Condition and ForEach steps too, in the order of the text."""
+    return {step.name: step for step in walk(definition)}
+
+
 def _walk(steps: Any, path: str, within: tuple[tuple[str, str], ...]) -> Iterator[Placed]:
     if not isinstance(steps, list):
         return

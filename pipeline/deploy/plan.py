@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.definition import difference
-from pipeline.definition.check import canonical
+from pipeline.definition.canonical_text import canonical
 from pipeline.definition.difference import ABSENT, Change, ItemChange
 from pipeline.deploy.bundle import Bundle
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.clients import Clients
-from pipeline.definition.check import upstream
+from pipeline.definition.graph import upstream
 from pipeline.errors import UsageError, did_you_mean
 from pipeline.executions.execution_snapshot import find
 from pipeline.service_errors import translated

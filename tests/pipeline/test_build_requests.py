@@ -9,7 +9,7 @@ import pytest
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
-from pipeline.definition.check import Placed, steps
+from pipeline.definition.step_types import Placed, steps
 from tests.support.definitions import CASES, definition
 
 _NAMES = {

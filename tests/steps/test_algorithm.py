@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from pipeline.config.algorithm import PARAMETERS
 from pipeline.config.parameters import Task, Type, declared, parse
-from pipeline.definition.check import steps
+from pipeline.definition.step_types import steps
 from pipeline.errors import UsageError
 from tests.support.definitions import definition, settings
 from tests.support.linear_learner import train

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.definition.check import steps
+from pipeline.definition.step_types import steps
 from tests.support.definitions import CASES, CODE, definition
 from tests.support.docs import ROOT
 

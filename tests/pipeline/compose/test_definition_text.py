@@ -15,7 +15,8 @@ from typing import NoReturn
 import pytest
 
 from pipeline.compose.definition_text import compose
-from pipeline.definition.check import canonical, check
+from pipeline.definition.canonical_text import canonical
+from pipeline.definition.check import check
 from pipeline.errors import DefinitionError, SettingsError
 from tests.support.definitions import CASES, CODE, GOLDEN, composed, settings
 from tests.support.waiting import PATIENCE

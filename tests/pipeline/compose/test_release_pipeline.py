@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
-from pipeline.definition.check import check, steps
+from pipeline.definition.check import check
+from pipeline.definition.step_types import steps
 from tests.support.definitions import CODE, settings
 from tests.support.golden import assert_golden
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.definition.check import steps, upstream
+from pipeline.definition.graph import upstream
+from pipeline.definition.step_types import steps
 from tests.support.definitions import CASES, definition, settings
 
 _TYPES = {

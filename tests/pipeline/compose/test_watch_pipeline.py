@@ -10,7 +10,8 @@ import pytest
 from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings, load
-from pipeline.definition.check import check, steps
+from pipeline.definition.check import check
+from pipeline.definition.step_types import steps
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
 from steps.names import REPORT_DRIFT

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.definition.check import check, steps
+from pipeline.definition.check import check
+from pipeline.definition.step_types import steps
 from tests.support.definitions import (
     PARAMETERS,
     condition,

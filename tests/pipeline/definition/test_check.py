@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.definition.check import canonical, check, parameters
+from pipeline.definition.check import check
 from tests.support.definitions import (
     PARAMETERS,
     definition,
@@ -38,12 +38,6 @@ def test_sound_definitions_have_no_problems() -> None:
 )
 def test_text_that_is_no_definition(text: str, message: str) -> None:
     assert only_problem(text) == ("error", "", message)
-
-
-def test_canonical_text_does_not_depend_on_the_order_of_keys() -> None:
-    assert canonical({"b": 1, "a": {"d": "é", "c": 2.0}}) == '{"a":{"c":2.0,"d":"\\u00e9"},"b":1}'
-    with pytest.raises(ValueError):
-        canonical({"a": float("nan")})
 
 
 @pytest.mark.parametrize(
@@ -215,7 +209,6 @@ def test_any_json_is_answered_and_never_crashes(given_steps: list[Any], more: An
     given: dict[str, Any] = {"Version": "2020-12-01", "Steps": given_steps, "Parameters": more}
     found = check(json.dumps(given))
     assert all(problem.message for problem in found)
-    parameters(given)
 
 
 @given(st.data())

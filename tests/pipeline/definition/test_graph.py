@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.definition.check import check, upstream
+from pipeline.definition.check import check
+from pipeline.definition.graph import upstream
 from tests.support.definitions import (
     condition,
     definition,

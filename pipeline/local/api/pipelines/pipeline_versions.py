@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Final
 
-from pipeline.definition.check import canonical
+from pipeline.definition.canonical_text import canonical
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines.find import find_pipeline

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.definition.check import steps
+from pipeline.definition.step_types import steps
 from pipeline.local.images.linear_learner import artifact
 from pipeline.local.images.linear_learner.model import Model
 from scripts import convert
