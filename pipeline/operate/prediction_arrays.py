@@ -5,10 +5,12 @@ Their columns have no names. Labels that lie beside the features are kept to be 
 
 from __future__ import annotations
 
+import math
 import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,14 +22,13 @@ if TYPE_CHECKING:
     from scripts.formats.tables import Array
 
 _ROWS: Final = 500
-_FEATURES: Final = ("x", "data", "features", "images", "inputs")
-_LABELS: Final = ("y", "target", "targets", "labels", "label")
 _LIBSVM: Final = (".libsvm", ".svmlight", ".svm")
 _DAMAGED: Final = (
     ValueError,
     TypeError,
     KeyError,
     EOFError,
+    OverflowError,
     RuntimeError,
     MemoryError,
     zipfile.BadZipFile,
@@ -65,7 +66,11 @@ def _sent(path: Path, features: Array, truths: Array | None, data: DeployedData 
 
     if data is not None and not data.raw and features.shape[1] != data.width:
         raise DataError(f"{path}: {features.shape[1]} columns where the model has {data.width} features")
+    if features.dtype.kind not in "biuf":
+        raise DataError(f"{path}: features of the type {features.dtype}, where numbers belong", hint="convert them")
     scale = 1.0 if data is None or features.dtype.kind not in "ui" else data.scale
+    if features.dtype.kind == "b":
+        features = features.astype(np.uint8)
     for start in range(0, features.shape[0], _ROWS):
         piece = features[start : start + _ROWS]
         rows = piece if isinstance(piece, np.ndarray) else piece.toarray()
@@ -82,8 +87,8 @@ def _parts(path: Path) -> Iterator[tuple[Any, Array | None]]:
     from scripts.formats.idx import is_idx, read_idx
     from scripts.formats.tables import label_texts
 
-    if path.name.lower().endswith(".npz"):
-        yield _npz(path)
+    if path.name.lower().removesuffix(".gz").endswith(".npz"):
+        yield from _npz(path)
     elif is_idx(path):
         if "-images" not in path.name:
             raise DataError(f"{path} holds labels", hint="give the file of the images; labels beside it are compared")
@@ -91,7 +96,7 @@ def _parts(path: Path) -> Iterator[tuple[Any, Array | None]]:
         found = None if labels is None else label_texts(labels.name, read_idx(labels))
         if found is not None and len(found) != len(images):
             raise DataError(f"{path} has {len(images)} images, but {labels} has {len(found)} labels")
-        yield images.reshape(len(images), -1), found
+        yield _dense(path, images), found
     else:
         yield from ((table.features, table.labels) for table in read_pickle(path).values())
 
@@ -102,36 +107,58 @@ def _labels_of(images: Path) -> Path | None:
     return next((path for path in (images.with_name(name), images.with_name(f"{name}.gz")) if path.exists()), None)
 
 
-def _npz(path: Path) -> tuple[Any, Array | None]:
+def _npz(path: Path) -> Iterator[tuple[Any, Array | None]]:
+    """The features of each split, or else of the first array, by the names that `run` knows."""
     import numpy as np
 
-    from scripts.formats.sparse_npz import is_sparse_npz
+    from scripts.formats.arrays import places
+    from scripts.formats.sparse_npz import is_sparse_npz, seekable
+
+    with ExitStack() as stack:
+        try:
+            arrays = stack.enter_context(np.load(seekable(path, stack), allow_pickle=False))
+            names: dict[tuple[str, str], str] = {}
+            for name, place in places(arrays.files).items():
+                names.setdefault(place, name)
+            labels = names.get(("all", "y"))
+            if is_sparse_npz(path):
+                yield _with_labels(path, _sparse(seekable(path, stack)), arrays, labels)
+                return
+            found = [(split, name) for (split, part), name in names.items() if part == "x"]
+            for split, name in found or [("all", name) for name in arrays.files if name != labels][:1]:
+                yield _with_labels(path, _dense(path, arrays[name]), arrays, names.get((split, "y")))
+            if not arrays.files:
+                raise _no_rows(path)
+        except _DAMAGED as error:
+            raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
+
+
+def _with_labels(path: Path, features: Any, arrays: Any, name: str | None) -> tuple[Any, Array | None]:
     from scripts.formats.tables import label_texts
 
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            labels = next((arrays[name] for name in arrays.files if name.lower() in _LABELS), None)
-            features = _sparse(path) if is_sparse_npz(path) else _dense(arrays, path)
-    except _DAMAGED as error:
-        raise DataError(f"{path} is not an NPZ file of plain arrays: {error}") from None
-    if labels is None or labels.shape != (features.shape[0],):
+    labels = None if name is None else arrays[name]
+    if labels is None or labels.shape not in ((features.shape[0],), (features.shape[0], 1)):
         return features, None
-    return features, label_texts(path.name, labels)
+    return features, label_texts(path.name, labels.ravel())
 
 
-def _sparse(path: Path) -> Any:
+def _sparse(file: Any) -> Any:
     from scipy.sparse import csr_matrix, load_npz
 
-    return csr_matrix(load_npz(path))
+    matrix = load_npz(file)
+    if matrix.format in ("csr", "csc", "bsr"):
+        matrix.check_format(full_check=True)  # else a number outside of the matrix is written outside of the memory
+    return csr_matrix(matrix)
 
 
-def _dense(arrays: Any, path: Path) -> Array:
+def _dense(path: Path, features: Any) -> Array:
     import numpy as np
 
-    named = [name for name in arrays.files if name.lower() in _FEATURES]
-    others = [name for name in arrays.files if name.lower() not in _LABELS]
-    name = next(iter((*named, *others)), None)
-    if name is None or not isinstance(arrays[name], np.ndarray) or arrays[name].ndim < 2:
-        raise DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")
-    features: Array = arrays[name]
-    return features.reshape(len(features), -1)
+    if not isinstance(features, np.ndarray) or features.ndim < 2:
+        raise _no_rows(path)
+    flat: Array = features.reshape(len(features), math.prod(features.shape[1:]))
+    return flat
+
+
+def _no_rows(path: Path) -> DataError:
+    return DataError(f"{path} has no array of rows", hint="save the features as a 2-dimensional array x")

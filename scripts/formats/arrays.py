@@ -47,7 +47,7 @@ def read_npz(path: Path) -> dict[str, Table]:
     arrays: dict[Place, Any] = {}
     names: dict[Place, str] = {}
     with opened(path) as stream, _archive(stream, path) as archive:
-        for name, place in _places(archive.files).items():
+        for name, place in places(archive.files).items():
             array = _member(archive, name, path)
             if (other := names.setdefault(place, name)) != name and not _same(arrays[place], array):
                 what = "features" if place[1] == "x" else "labels"
@@ -71,12 +71,18 @@ def read_npz(path: Path) -> dict[str, Table]:
     return tables
 
 
-def _places(names: Sequence[str]) -> dict[str, Place]:
+def check_archive(path: Path) -> None:
+    """`ScriptError` for a file that is no whole archive."""
+    with opened(path) as stream, _archive(stream, path):
+        pass
+
+
+def places(names: Sequence[str]) -> dict[str, Place]:
     """Each array's split, and x for features or y for labels; what is neither is left out."""
     if len(names) in _PAIRS and all(_UNNAMED.fullmatch(name) for name in names):
         order = sorted(names, key=lambda name: int(name.removeprefix("arr_")))
-        places = [(split, part) for split in _PAIRS[len(names)] for part in "xy"]
-        return dict(zip(order, places, strict=True))
+        pairs = [(split, part) for split in _PAIRS[len(names)] for part in "xy"]
+        return dict(zip(order, pairs, strict=True))
     found: dict[str, Place] = {}
     for name in names:
         if match := next(filter(None, (form.fullmatch(name.lower()) for form in _NAMES)), None):

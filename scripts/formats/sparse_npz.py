@@ -24,8 +24,8 @@ from scripts.formats.files import is_packed, memory, opened, read_up_to
 from scripts.formats.sparse import SparsePart, check_columns, compressed
 from scripts.formats.tables import CHUNK_ROWS, Array, label_texts
 
-_MARKS: Final = ("indices", "indptr")
-"""The arrays by which a sparse matrix is known."""
+_MARKS: Final = (("indices", "indptr"), ("format", "shape", "data"))
+"""The arrays by which a sparse matrix is known, rows and columns of coordinates or diagonals too."""
 _ENTRIES: Final = 1_000_000
 _SHARE: Final = 3
 """Compressed columns may take a third of the memory: they are there twice while they are turned."""
@@ -51,8 +51,8 @@ class SparseHead:
 def is_sparse_npz(path: Path) -> bool:
     """Whether a file is an archive of a sparse matrix, as far as it is one at all."""
     try:
-        with ExitStack() as stack, zipfile.ZipFile(_seekable(path, stack)) as archive:
-            return all(_has(archive, name) for name in _MARKS)
+        with ExitStack() as stack, zipfile.ZipFile(seekable(path, stack)) as archive:
+            return any(all(_has(archive, name) for name in marks) for marks in _MARKS)
     except _BROKEN:
         return False
 
@@ -122,7 +122,7 @@ class _Arrays:
 def _arrays(path: Path) -> Iterator[_Arrays]:
     with ExitStack() as stack:
         try:
-            archive = stack.enter_context(zipfile.ZipFile(_seekable(path, stack)))
+            archive = stack.enter_context(zipfile.ZipFile(seekable(path, stack)))
             names = [name for name in ("data", "indices", "indptr", "shape", "format", "y") if _has(archive, name)]
             threads = {name: _Thread(stack.enter_context(archive.open(f"{name}.npy")), name, path) for name in names}
             kind = threads["format"].whole().tobytes().decode().replace("\0", "").strip()
@@ -137,7 +137,7 @@ def _has(archive: zipfile.ZipFile, name: str) -> bool:
     return f"{name}.npy" in archive.NameToInfo
 
 
-def _seekable(path: Path, stack: ExitStack) -> Any:
+def seekable(path: Path, stack: ExitStack) -> Any:
     """The archive, from whose places several arrays are read in turn; one that is packed is unpacked beside."""
     if not is_packed(path):
         return stack.enter_context(path.open("rb"))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scripts.errors import ScriptError
 from scripts.formats.array_pickle import read_pickle
-from scripts.formats.arrays import read_npz
+from scripts.formats.arrays import check_archive, read_npz
 from scripts.formats.column_choice import ALL, nameless
 from scripts.formats.columnar import columnar_head, columnar_rows
 from scripts.formats.csv_head import AUTO, Head, read_heads
@@ -59,6 +59,8 @@ def streams(
     """
     source = find(place)
     if sparse and source.kind not in SPARSE_KINDS:
+        if source.kind == NPZ:
+            check_archive(source.files[0])
         raise ScriptError(
             f"{source.files[0].name}: features={SPARSE} takes libsvm and SciPy's sparse .npz, and this is "
             f"{source.kind}; leave the setting out"

@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import re
+import zipfile
 from collections.abc import Iterator, Sequence
 from csv import QUOTE_ALL
 from csv import reader as csv_reader
@@ -123,6 +124,63 @@ def test_the_arrays_of_an_npz_are_found_by_the_names_that_run_knows(tmp_path: Pa
     np.savez(tmp_path / "a.npz", **arrays)
     assert parsed(tmp_path / "a.npz") == ROWS
     assert [sent.truth for sent in rows(tmp_path / "a.npz")] == ["1", "0"]
+
+
+@pytest.mark.parametrize("form", ["csr_matrix", "csc_matrix", "coo_matrix", "bsr_matrix", "dia_matrix"])
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzipped"])
+def test_sparse_rows_of_every_form_that_scipy_writes_are_its_own(tmp_path: Path, form: str, packed: bool) -> None:
+    wanted = np.arange(36.0).reshape(9, 4) % 3
+    scipy.sparse.save_npz(tmp_path / "a.npz", getattr(scipy.sparse, form)(wanted))
+    if packed:
+        (tmp_path / "a.npz.gz").write_bytes(gzip.compress((tmp_path / "a.npz").read_bytes()))
+    assert parsed(tmp_path / ("a.npz.gz" if packed else "a.npz")) == wanted.tolist()
+
+
+@pytest.mark.parametrize("form", ["csr", "csc"])
+@pytest.mark.parametrize("index", [10**9, -5])
+def test_a_sparse_number_outside_of_its_matrix_is_refused(tmp_path: Path, form: str, index: int) -> None:
+    matrix = getattr(scipy.sparse, f"{form}_matrix")(np.ones((9, 4)))
+    matrix.indices[3] = index
+    scipy.sparse.save_npz(tmp_path / "a.npz", matrix)
+    with pytest.raises(DataError, match="is not an NPZ file of plain arrays: indices must be"):
+        list(rows(tmp_path / "a.npz"))
+
+
+def test_every_split_of_an_npz_is_sent_with_its_labels_as_keras_and_numpy_name_them(tmp_path: Path) -> None:
+    x, y = np.array(ROWS), np.array([7, 8])
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x[:1], y_test=y[:1, None])
+    assert [sent.truth for sent in rows(tmp_path / "a.npz")] == ["7", "8", "7"]
+    np.savez(tmp_path / "b.npz", x, y)
+    assert [sent.truth for sent in rows(tmp_path / "b.npz")] == ["7", "8"]
+    np.savez(tmp_path / "c.npz", y=y, pictures=x)
+    assert [sent.truth for sent in rows(tmp_path / "c.npz")] == ["7", "8"]
+
+
+def test_arrays_of_truth_values_are_numbers_and_no_pixels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.array([[True, False]]))
+    assert [sent.line for sent in rows(tmp_path / "a.npz", learnt(2, scale=1 / 256))] == [b"1,0\n"]
+
+
+@pytest.mark.parametrize("kind", ["U8", "S8", "c16", "M8[s]"])
+def test_arrays_of_no_numbers_are_refused_by_their_type(tmp_path: Path, kind: str) -> None:
+    np.savez(tmp_path / "a.npz", x=np.ones((2, 3), "i8").astype(kind))
+    with pytest.raises(DataError, match=r"a.npz: features of the type .*, where numbers belong"):
+        list(rows(tmp_path / "a.npz"))
+
+
+def test_arrays_without_rows_are_no_answers(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.empty((0, 3)))
+    (tmp_path / "test-images-idx3-ubyte").write_bytes(b"\0\0\x08\3" + np.array([0, 2, 2], ">u4").tobytes())
+    assert list(rows(tmp_path / "a.npz")) == list(rows(tmp_path / "test-images-idx3-ubyte")) == []
+
+
+def test_an_array_that_claims_more_rows_than_there_are_numbers_for_them_is_refused(tmp_path: Path) -> None:
+    for claim in ("(99999999999999999999999, 6)", "(1000000000000000, 6)", "(-1, 6)"):
+        head = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {claim}, }}\n".encode()
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("x.npy", b"\x93NUMPY\1\0" + len(head).to_bytes(2, "little") + head + bytes(48))
+        with pytest.raises(DataError, match="is not an NPZ file of plain arrays"):
+            list(rows(tmp_path / "a.npz"))
 
 
 def test_the_columns_of_arrays_must_be_as_many_as_the_models(tmp_path: Path) -> None:

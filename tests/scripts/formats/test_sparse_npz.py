@@ -22,6 +22,7 @@ from scripts.formats.sources import find
 from scripts.formats.sparse import stacked_sparse
 from scripts.formats.sparse_files import SPARSE_NPZ
 from scripts.formats.sparse_npz import sparse_npz_rows
+from scripts.formats.streams import streams
 
 
 def read(path: Path, label_column: str = "auto") -> tuple[Any, Any]:
@@ -156,3 +157,21 @@ def _claiming(member: bytes, items: int) -> bytes:
     start = head.index("(")
     changed = f"{head[:start]}({items},), }}".ljust(size - 1) + "\n"
     return member[:10] + changed.encode() + member[10 + size :]
+
+
+@pytest.mark.parametrize("form", ["coo_matrix", "dia_matrix", "bsr_matrix"])
+def test_a_form_that_is_not_read_is_named_with_what_to_do(tmp_path: Path, form: str) -> None:
+    scipy.sparse.save_npz(tmp_path / "a.npz", getattr(scipy.sparse, form)(matrix()))
+    for sparse in (False, True):
+        with pytest.raises(ScriptError, match=rf"^a.npz: .*\(its format is '{form[:3]}'\); write it by .*tocsr\(\)\)"):
+            streams(tmp_path, sparse=sparse)
+
+
+def test_an_archive_that_was_cut_is_told_from_one_of_another_kind(tmp_path: Path) -> None:
+    scipy.sparse.save_npz(tmp_path / "a.npz", matrix())
+    (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-30])
+    with pytest.raises(ScriptError, match=r"^a.npz: it is no .npz archive, or one that is cut short; fetch it again"):
+        streams(tmp_path, sparse=True)
+    np.savez(tmp_path / "a.npz", x=np.ones((9, 2)), y=np.ones(9))
+    with pytest.raises(ScriptError, match="and this is NPZ; leave the setting out"):
+        streams(tmp_path, sparse=True)
