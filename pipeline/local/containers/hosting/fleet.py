@@ -56,11 +56,11 @@ class Variant:
         hosts = [definition.get("ContainerHostname", "") for definition in definitions]
         self._by_host = dict(zip(hosts, self.containers, strict=True)) if plan.get("Direct") else None
 
-    def start(self, timeout: float) -> None:
+    def start(self) -> None:
         """Start all containers. Raises ModelDataError, NotHealthy."""
         for container in self.containers:
             container.prepare()
-            if not container.start(self._plan.get("HealthTimeout", timeout)):
+            if not container.start(self._plan.get("HealthTimeout", HEALTH_TIMEOUT)):
                 raise NotHealthy(
                     f"The primary container for production variant {self.name} did not pass the ping health check. "
                     "Please check CloudWatch logs for this endpoint."
@@ -102,13 +102,13 @@ class Fleet:
         self._under_way = 0
         self._draining = False
 
-    def start(self, timeout: float = HEALTH_TIMEOUT) -> None:
+    def start(self) -> None:
         """Start the variants side by side and wait for all. Raises ModelDataError, NotHealthy; the rest still runs."""
         errors: list[Exception] = []
 
         def start(variant: Variant) -> None:
             try:
-                variant.start(timeout)
+                variant.start()
             except Exception as error:
                 errors.append(error)
 

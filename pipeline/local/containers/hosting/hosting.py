@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import re
 import threading
 import time
 import uuid
@@ -21,13 +20,14 @@ from pipeline.local.containers.hosting import capture
 from pipeline.local.containers.hosting.alarms import Alarms
 from pipeline.local.containers.hosting.capture import Capture
 from pipeline.local.containers.hosting.connection import ContainerAnswer
+from pipeline.local.containers.hosting.endpoint_events import emit_state
 from pipeline.local.containers.hosting.endpoint_metrics import Traffic
 from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
 from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, Stage, follow, plan_of
 from pipeline.local.containers.hosting.served import Served
-from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, STOP_GRACE
+from pipeline.local.containers.hosting.serving import STOP_GRACE
 from pipeline.local.containers.hosting.switchboard import Green, Switchboard
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext
@@ -69,12 +69,8 @@ PARITY: Final = (
 class Hosting:
     """All endpoints. Threads may share it."""
 
-    def __init__(
-        self, service: ServiceContext, *, health_timeout: float = HEALTH_TIMEOUT, grace: float = STOP_GRACE
-    ) -> None:
+    def __init__(self, service: ServiceContext) -> None:
         self._service = service
-        self._health_timeout = health_timeout
-        self._grace = grace
         self._switchboard = Switchboard()
         self._factor = service.configuration.wait_factor
         self._traffic = Traffic(self._cloudwatch)
@@ -165,7 +161,7 @@ class Hosting:
             delay = self._service.faults.endpoint_delay
             if delay:
                 self._closing.wait(delay)
-            fleet.start(self._health_timeout)
+            fleet.start()
             if self._closing.is_set():
                 raise NotHealthy("the service is ending")
             return fleet
@@ -199,7 +195,7 @@ class Hosting:
             closing = self._closing.is_set()
             if not closing:
                 self._set(name, EndpointStatus="RollingBack", FailureReason=_reason(error), _Deploying=None)
-            new.end(self._grace, drain=0.0 if closing else INVOCATION_TIMEOUT, keep_files=closing)
+            new.end(STOP_GRACE, drain=0.0 if closing else INVOCATION_TIMEOUT, keep_files=closing)
             raise
 
     def _shift(self, name: str, green: Green, deploying: Deploying, stage: Stage) -> None:
@@ -234,7 +230,7 @@ class Hosting:
             _CaptureConfig=deploying.get("DataCaptureConfig"),
             _Deploying=None,
         )
-        old.end(self._grace, drain=INVOCATION_TIMEOUT)
+        old.end(STOP_GRACE, drain=INVOCATION_TIMEOUT)
 
     def _serving(self, name: str, fleet: Fleet, config: str, capturing: Body | None) -> Served:
         """What a started fleet answers by. Raises NotHealthy, after ending it, where the service ends."""
@@ -304,7 +300,7 @@ class Hosting:
     def _delete(self, name: str) -> None:
         served = self._switchboard.take(name)
         try:
-            served.end(self._grace)
+            served.end(STOP_GRACE)
         finally:
             disk.once_there_is_room(lambda: self._service.store.delete(ENDPOINT, name), closed=self._closing.is_set)
 
@@ -348,13 +344,3 @@ def _reason(error: Exception) -> str:
 
 def _folder_of(served: Served) -> str | None:
     return None if served.fleet is None else served.fleet.folder.name
-
-
-def emit_state(service: ServiceContext, body: Mapping[str, Any]) -> None:
-    """Tell EventBridge the status of an endpoint; an event has it as `IN_SERVICE`, and times in milliseconds."""
-    members = ("EndpointName", "EndpointArn", "EndpointConfigName", "ProductionVariants", "FailureReason")
-    detail = {member: body[member] for member in members if member in body}
-    detail |= {member: round(body[member] * 1000) for member in ("CreationTime", "LastModifiedTime")}
-    detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", body["EndpointStatus"]).upper()
-    detail["Tags"] = service.store.tags(body["EndpointArn"])
-    service.events.emit("SageMaker Endpoint State Change", [body["EndpointArn"]], detail)

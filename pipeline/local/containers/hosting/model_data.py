@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from pipeline.local import disk, trees
 from pipeline.local.containers.jobs.transfer import TransferError, download, sources, split_uri
-from pipeline.local.containers.sandbox.container import Container, Limits, visible
+from pipeline.local.containers.sandbox.confinement import Limits
+from pipeline.local.containers.sandbox.container import Container, visible
 from pipeline.local.context import ServiceContext
 from pipeline.local.durable import sync_tree
 from pipeline.local.images.sagemaker_containers import archive

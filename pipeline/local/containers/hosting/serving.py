@@ -19,7 +19,8 @@ from pipeline.limits import Row
 from pipeline.local import images, trees
 from pipeline.local.containers.hosting import model_data
 from pipeline.local.containers.hosting.connection import Connections, ContainerAnswer, NoAnswer
-from pipeline.local.containers.sandbox.container import Container, Isolation, best_isolation
+from pipeline.local.containers.sandbox.confinement import Isolation
+from pipeline.local.containers.sandbox.container import Container, best_isolation
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local import logs, trees
-from pipeline.local.containers.sandbox.container import GRACE, Container, Isolation, Limits, visible
+from pipeline.local.containers.sandbox.confinement import Isolation, Limits
+from pipeline.local.containers.sandbox.container import GRACE, Container, visible
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.context import ServiceContext

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.images.linear_learner.channels import CSV, RECORDIO, Channel, Source, unreadable
+from pipeline.local.images.linear_learner.channel_parts import ChannelPart, read_parts
+from pipeline.local.images.linear_learner.channels import CSV, Channel, Source, unreadable
 from pipeline.local.images.linear_learner.errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.model import Floats
@@ -29,23 +29,8 @@ from pipeline.local.images.linear_learner.rows import (
 )
 from pipeline.local.images.linear_learner.spill import Spill
 
-# A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
-_CHUNK_NUMBERS: Final = 2_000_000
 KEPT_BYTES: Final = 256 << 20
 """The most that is kept in memory of all channels, as rows: four bytes a number."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some rows as a reader gives them; `first` is the number of the first one in its file, from 1.
-
-    `features` is an array (rows, columns) or a sparse matrix of `scripts.formats.recordio`.
-    """
-
-    features: Any
-    labels: npt.NDArray[Any]
-    first: int
-    bytes_per_row: float
 
 
 def load_all(channels: Mapping[str, Channel], parameters: Hyperparameters) -> dict[str, Rows]:
@@ -101,7 +86,7 @@ class _Store:
         self.kept: DenseRows | SparseRows | None = None
         self.spill: Spill | None = None
 
-    def take(self, part: Part, source: Source) -> None:
+    def take(self, part: ChannelPart, source: Source) -> None:
         """Add rows that are checked."""
         if self._keeps:
             self.kept = _gather(self.kept, part, source, dense=self._reading.dense)
@@ -144,7 +129,7 @@ class _Reading:
         """How many times the bytes read so far the channel has in all, at least; 1 of a pipe, whose end is unknown."""
         return max(1.0, self._total / max(self.num_bytes, 1))
 
-    def parts(self) -> Iterator[tuple[Part, Source]]:
+    def parts(self) -> Iterator[tuple[ChannelPart, Source]]:
         """The next pass, part by part."""
         number, self._passes = self._passes, self._passes + 1
         self.num_bytes = 0
@@ -152,7 +137,7 @@ class _Reading:
             before = self.num_bytes
             try:
                 with CountingFile(source.path) as raw, io.BufferedReader(raw) as stream:
-                    for part in _parts(stream, self.channel, source):
+                    for part in read_parts(stream, self.channel, source):
                         self.num_bytes = before + raw.count
                         yield part, source
                     self.num_bytes = before + raw.count
@@ -164,7 +149,7 @@ class _Reading:
         for part, _ in self.parts():
             yield _table(part, dense=self.dense), np.array(part.labels, np.float32)
 
-    def check(self, part: Part, source: Source) -> None:
+    def check(self, part: ChannelPart, source: Source) -> None:
         """Refuse a part that cannot be trained on or does not go with those before it."""
         name = self.channel.name
         columns = int(part.features.shape[1])
@@ -196,53 +181,9 @@ class CountingFile(io.FileIO):
         return data or b""
 
 
-def _parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
-    if source.size == 0:
-        return
-    if channel.content_type == CSV:
-        yield from _csv_parts(stream, channel, source)
-    else:
-        yield from _recordio_parts(stream, channel, source)
-
-
-def _recordio_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
-    from scripts.formats.recordio import RecordIOError, read
-
-    first = 1
-    try:
-        for chunk in read(stream, where=source.where):
-            if chunk.labels is None:
-                raise CustomerError(
-                    f"Labeled {channel.name} data required with label size equal 1. "
-                    f"Label size on {channel.name} dataset found to be 0. "
-                    f"Please provide a properly labeled labeled {channel.name} dataset."
-                )
-            _check_kinds(chunk.kinds, channel, source, first)
-            width = 4.0 * chunk.features.shape[1]
-            yield Part(chunk.features, chunk.labels, first, width)
-            first += len(chunk)
-    except RecordIOError as error:
-        raise _wrong_content(channel.name, RECORDIO, str(error)) from error
-
-
-def _check_kinds(kinds: frozenset[str], channel: Channel, source: Source, first: int) -> None:
-    others = sorted(kinds - {"float32"})
-    if others:
-        detail = f"{source.where}: {' and '.join(others)} tensors from record {first} on; only float32 is supported"
-        raise _wrong_content(channel.name, RECORDIO, detail)
-
-
-def _csv_parts(stream: IO[bytes], channel: Channel, source: Source) -> Iterator[Part]:
-    """Rows of a CSV file by pandas' C parser, several times as fast as numpy's."""
-    from pipeline.local.images.linear_learner.delimited import read_rows
-
-    yield from (
-        Part(values[:, 1:], values[:, 0], first, per_row)
-        for values, first, per_row in read_rows(stream, _CHUNK_NUMBERS, channel.name, source.where)
-    )
-
-
-def _gather(kept: DenseRows | SparseRows | None, part: Part, source: Source, *, dense: bool) -> DenseRows | SparseRows:
+def _gather(
+    kept: DenseRows | SparseRows | None, part: ChannelPart, source: Source, *, dense: bool
+) -> DenseRows | SparseRows:
     columns = part.features.shape[1]
     if kept is None:
         # As many rows as may be kept, and a part that is one too many: growing would write to half as much again.
@@ -257,7 +198,7 @@ def _gather(kept: DenseRows | SparseRows | None, part: Part, source: Source, *, 
     return kept
 
 
-def _table(part: Part, *, dense: bool) -> Any:
+def _table(part: ChannelPart, *, dense: bool) -> Any:
     """The features of a part, as an array or as a CSR matrix."""
     if isinstance(part.features, np.ndarray):
         return np.ascontiguousarray(part.features, np.float32)
@@ -268,7 +209,7 @@ def _table(part: Part, *, dense: bool) -> Any:
     return rows.finish(0).features
 
 
-def _check_finite(features: Floats, part: Part, channel: Channel, source: Source) -> None:
+def _check_finite(features: Floats, part: ChannelPart, channel: Channel, source: Source) -> None:
     labels_finite = np.isfinite(part.labels)
     if np.isfinite(features).all() and labels_finite.all():
         return
@@ -281,7 +222,9 @@ def _check_finite(features: Floats, part: Part, channel: Channel, source: Source
     )
 
 
-def _first_not_finite(features: Floats, part: Part, labels_finite: npt.NDArray[np.bool_]) -> tuple[int, str, float]:
+def _first_not_finite(
+    features: Floats, part: ChannelPart, labels_finite: npt.NDArray[np.bool_]
+) -> tuple[int, str, float]:
     """Row within the part, place within the row, and value, of the first number that is not finite."""
     if not labels_finite.all():
         row = int(np.argmin(labels_finite))
@@ -296,7 +239,7 @@ def _first_not_finite(features: Floats, part: Part, labels_finite: npt.NDArray[n
     return row, f"its feature {column + 1}", value
 
 
-def _check_labels(part: Part, channel: Channel, source: Source, parameters: Hyperparameters) -> None:
+def _check_labels(part: ChannelPart, channel: Channel, source: Source, parameters: Hyperparameters) -> None:
     if parameters.predictor_type == REGRESSOR:
         return
     binary = parameters.predictor_type == BINARY
@@ -311,13 +254,4 @@ def _check_labels(part: Part, channel: Channel, source: Source, parameters: Hype
         f"Incorrect labels on {channel.name} dataset. For predictor_type '{parameters.predictor_type}' "
         f"labels must be {allowed}. Found the label {labels[row]:g}. Please fix the labels and try again.",
         detail=f"{source.where}: record {part.first + row}",
-    )
-
-
-def _wrong_content(channel: str, content_type: str, detail: str) -> CustomerError:
-    return CustomerError(
-        f"Unable to read data channel '{channel}'. Requested content-type is '{content_type}'. "
-        "Please verify the data matches the requested content-type.",
-        caused_by="MXNetError",
-        detail=detail,
     )

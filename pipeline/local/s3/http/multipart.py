@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import replace
 from typing import Final
 from xml.etree.ElementTree import Element
@@ -16,35 +14,26 @@ from pipeline.local.s3.http.answer import (
     encryption_headers,
     version_headers,
 )
-from pipeline.local.s3.http.checksums import (
-    PREFIX,
-    Taking,
-    announced,
-    claimed,
-    known_algorithm,
-    new_digest,
-)
+from pipeline.local.s3.http.checksums import PREFIX, Taking, announced, claimed
 from pipeline.local.s3.http.conditions import check_read, copied_range, write_condition
-from pipeline.local.s3.http.crc import is_crc, joined_crc
 from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
+from pipeline.local.s3.http.multipart_checksums import FULL, agreed, agreed_headers, agreed_nodes, of_parts, of_whole
 from pipeline.local.s3.http.object_actions import SOURCE, copy_result, copy_source
 from pipeline.local.s3.http.properties import properties, with_checksums
 from pipeline.local.s3.http.request import Plane, S3Request
-from pipeline.local.s3.store import StoredObject, whole
+from pipeline.local.s3.store import StoredObject
 from pipeline.local.s3.store.model import Upload, UploadedPart
 
 MAX_PARTS: Final = 10_000
-FULL: Final = "FULL_OBJECT"
-COMPOSITE: Final = "COMPOSITE"
 _DIGITS: Final = 10
 
 
 def create_upload(plane: Plane, request: S3Request) -> S3Answer:
     """CreateMultipartUpload: the headers are those of the object to be."""
-    described = replace(properties(request), checksums=_agreed(request))
+    described = replace(properties(request), checksums=agreed(request))
     upload = plane.objects.uploads.create(request.bucket, request.key, described)
-    headers = encryption_headers(upload.properties.headers) | _agreed_headers(upload)
+    headers = encryption_headers(upload.properties.headers) | agreed_headers(upload)
     children: list[xml.Node] = [("Bucket", request.bucket), ("Key", request.key), ("UploadId", upload.id)]
     return S3Answer.xml("InitiateMultipartUploadResult", children, headers=headers)
 
@@ -54,13 +43,13 @@ def upload_part(plane: Plane, request: S3Request) -> S3Answer:
     request.body.require_length()
     number = _number(request)
     upload = plane.objects.uploads.get(request.bucket, request.key, request.query["uploadId"])
-    agreed = upload.properties.checksums.get("algorithm", "")
+    algorithm = upload.properties.checksums.get("algorithm", "")
     given = next(iter({*claimed(request.headers), announced(request.headers)} - {""}), "")
-    if agreed and given and given != agreed:
+    if algorithm and given and given != algorithm:
         raise InvalidRequest(
-            f"Checksum Type mismatch occurred, expected checksum Type: {agreed}, actual checksum Type: {given}"
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm}, actual checksum Type: {given}"
         )
-    blob = plane.objects.blobs.write(request.body.chunks(compute=agreed))
+    blob = plane.objects.blobs.write(request.body.chunks(compute=algorithm))
     part = plane.objects.uploads.put_part(upload, number, blob, request.body.checksums)
     headers = {"ETag": f'"{part.blob.md5}"', **encryption_headers(upload.properties.headers)}
     return S3Answer(200, headers | checksum_headers(part.checksums))
@@ -107,12 +96,12 @@ def _complete(
 ) -> StoredObject:
     parts = {part.number: part for part in plane.objects.uploads.parts(upload)}
     _check_parts(listed, parts)
-    agreed = upload.properties.checksums.get("type", "")
-    kind = request.headers.get("x-amz-checksum-type") or agreed
-    if agreed and kind != agreed:
-        raise BadDigest(f"The upload was created with the checksum type {agreed}, not {kind}.")
+    created = upload.properties.checksums.get("type", "")
+    kind = request.headers.get("x-amz-checksum-type") or created
+    if created and kind != created:
+        raise BadDigest(f"The upload was created with the checksum type {created}, not {kind}.")
     chosen = [parts[number] for number, _ in wanted if number in parts]
-    checksums, kind = _whole(plane, request, chosen) if kind == FULL else _combined(chosen)
+    checksums, kind = of_whole(plane, request, chosen) if kind == FULL else of_parts(chosen)
     for name, value in checksums.items():
         if request.headers.get(f"{PREFIX}{name}", value) != value:
             raise BadDigest(f"The {name.upper()} you specified did not match the calculated checksum.")
@@ -148,7 +137,7 @@ def list_parts(plane: Plane, request: S3Request) -> S3Answer:
         ("NextPartNumberMarker", str(shown[-1].number if shown else marker)),
         ("MaxParts", str(limit)),
         ("IsTruncated", str(truncated).lower()),
-        *_agreed_nodes(upload),
+        *agreed_nodes(upload),
     ]
     return S3Answer.xml("ListPartsResult", children + [("Part", _part(part)) for part in shown])
 
@@ -201,42 +190,8 @@ def _upload(plane: Plane, upload: Upload, encode: Encode) -> list[xml.Node]:
         owner_node(plane),
         ("StorageClass", upload.properties.headers.get("x-amz-storage-class", "STANDARD")),
         ("Initiated", xml.timestamp(upload.started)),
-        *_agreed_nodes(upload),
+        *agreed_nodes(upload),
     ]
-
-
-def _agreed(request: S3Request) -> dict[str, str]:
-    """The algorithm and the type that an upload is created with; none unless the client names an algorithm."""
-    text, kind = (request.headers.get(f"x-amz-checksum-{name}", "") for name in ("algorithm", "type"))
-    if kind not in ("", FULL, COMPOSITE):
-        raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
-    if not text:
-        if kind:
-            raise InvalidRequest(
-                "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header."
-            )
-        return {}
-    algorithm = known_algorithm(text)
-    kind = kind or (FULL if algorithm == "crc64nvme" else COMPOSITE)
-    if (kind == FULL and not is_crc(algorithm)) or (kind == COMPOSITE and algorithm == "crc64nvme"):
-        raise InvalidRequest(f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
-    return {"algorithm": algorithm, "type": kind}
-
-
-def _agreed_nodes(upload: Upload) -> list[xml.Node]:
-    agreed = upload.properties.checksums
-    return (
-        [("ChecksumAlgorithm", agreed["algorithm"].upper()), ("ChecksumType", agreed["type"])]
-        if "algorithm" in agreed
-        else []
-    )
-
-
-def _agreed_headers(upload: Upload) -> dict[str, str]:
-    agreed = upload.properties.checksums
-    if "algorithm" not in agreed:
-        return {}
-    return {"x-amz-checksum-algorithm": agreed["algorithm"].upper(), "x-amz-checksum-type": agreed["type"]}
 
 
 def _number(request: S3Request) -> int:
@@ -265,47 +220,6 @@ def _check_parts(listed: list[Element], parts: dict[int, UploadedPart]) -> None:
             given = element.findtext(f"Checksum{name.upper()}")
             if given is not None and given != value:
                 raise InvalidArgument(f"The {name.upper()} of part {element.findtext('PartNumber')} is another one.")
-
-
-def _whole(plane: Plane, request: S3Request, parts: list[UploadedPart]) -> tuple[dict[str, str], str]:
-    """The checksum of the whole object, from those of its parts where they have them, else from its bytes.
-
-    Raises BadDigest for one that is not the object's, as far as it can be computed.
-    """
-    given, shared = claimed(request.headers), _shared(parts)
-    blobs = [part.blob for part in parts]
-    found = dict(given)
-    for name in given or shared:
-        if name in shared and is_crc(name):
-            found[name] = joined_crc(name, [(part.checksums[name], part.blob.size) for part in parts])
-        else:
-            with whole(request.bucket, request.key):
-                taking = Taking(plane.objects.blobs.read(blobs, 0, sum(blob.size for blob in blobs)), name)
-                for _ in taking:
-                    pass
-            found |= taking.checksums
-    return found, FULL
-
-
-def _combined(parts: list[UploadedPart]) -> tuple[dict[str, str], str]:
-    """The checksums of the parts' checksums."""
-    combined: dict[str, str] = {}
-    for name in sorted(_shared(parts)):
-        digest = new_digest(name)
-        if digest is None:
-            continue
-        try:
-            for part in parts:
-                digest.update(base64.b64decode(part.checksums[name], validate=True))
-        except binascii.Error:
-            raise BadDigest(f"The {name.upper()} of a part is no base64.") from None
-        combined[name] = f"{base64.b64encode(digest.digest()).decode()}-{len(parts)}"
-    return combined, COMPOSITE
-
-
-def _shared(parts: list[UploadedPart]) -> set[str]:
-    """The kinds of checksums that all parts have."""
-    return set.intersection(*(set(part.checksums) for part in parts)) if parts else set()
 
 
 def _part(part: UploadedPart) -> list[xml.Node]:

@@ -82,9 +82,9 @@ def test_an_update_has_no_moment_without_an_answer(deployer: Deployer, monkeypat
     deployer.configuration("steady-2", "steady")
     seen, start = threading.Event(), Fleet.start
 
-    def start_once_seen(fleet: Fleet, timeout: float) -> None:
+    def start_once_seen(fleet: Fleet) -> None:
         assert seen.wait(PATIENCE)
-        start(fleet, timeout)
+        start(fleet)
 
     monkeypatch.setattr(Fleet, "start", start_once_seen)
     failures: list[Exception] = []

@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.containers.sandbox.container import Isolation, best_isolation
+from pipeline.local.containers.sandbox.confinement import Isolation
+from pipeline.local.containers.sandbox.container import best_isolation
 from tests.support.jobs import BUCKET, CODE, IMAGE, Bench, output, prefix
 from tests.support.service import ROLE, local_service
 from tests.support.waiting import PATIENCE, until

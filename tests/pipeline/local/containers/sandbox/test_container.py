@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.local.containers.sandbox.container import Container, Isolation, Limits, best_isolation, re_root, visible
+from pipeline.local.containers.sandbox.confinement import Isolation, Limits
+from pipeline.local.containers.sandbox.container import Container, best_isolation, re_root, visible
 from tests.support.waiting import PATIENCE, until
 
 ENV = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/"}
@@ -139,7 +140,8 @@ def test_the_container_dies_with_the_process_that_started_it(kind: Isolation, tm
     mark = f"sleep 4{os.getpid()}.{int(time.time() * 1000) % 10**6}"
     program = (
         "import sys, pathlib, time\n"
-        "from pipeline.local.containers.sandbox.container import Container, Isolation\n"
+        "from pipeline.local.containers.sandbox.confinement import Isolation\n"
+        "from pipeline.local.containers.sandbox.container import Container\n"
         f"Container.start(['/bin/sh', '-c', '{mark} & {mark}'], {ENV!r}, root=pathlib.Path({str(tmp_path)!r}),"
         f" isolation=Isolation({kind.value!r}))\n"
         "time.sleep(60)\n"

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.local.containers.hosting.connection import Connections, NoAnswer
-from pipeline.local.containers.sandbox.container import Container, Isolation, best_isolation
+from pipeline.local.containers.sandbox.confinement import Isolation
+from pipeline.local.containers.sandbox.container import Container, best_isolation
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.listening import listening_ports
 from tests.support.waiting import PATIENCE, until

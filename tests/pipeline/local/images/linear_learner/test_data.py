@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.local.images.linear_learner import data
+from pipeline.local.images.linear_learner import channel_parts, data
 from pipeline.local.images.linear_learner.channels import parse_content_type, read_channels
 from pipeline.local.images.linear_learner.errors import CustomerError, LinearLearnerError
 from pipeline.local.images.linear_learner.hyperparameters import parse
@@ -66,7 +66,7 @@ def test_files_are_read_in_the_order_of_their_names_from_all_folders(tmp_path: P
 def test_small_chunks_and_a_wrong_guess_of_the_size_change_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "_CHUNK_NUMBERS", 16)
+    monkeypatch.setattr(channel_parts, "_CHUNK_NUMBERS", 16)
     long_first = np.vstack([FEATURES[:1] * 1.2345e-9, np.round(FEATURES[1:])])
     rows = load(tmp_path, {"a": as_csv(long_first, LABELS)})
     assert np.allclose(rows.features, long_first) and (rows.labels == LABELS).all()

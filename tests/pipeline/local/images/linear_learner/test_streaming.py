@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner import calibration, data, spill
+from pipeline.local.images.linear_learner import calibration, channel_parts, data, spill
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import DenseRows, KeptRows, StreamedRows
@@ -134,7 +134,7 @@ def test_rows_of_a_pipe_that_may_not_be_kept_were_given_no_more_memory_than_may_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(data, "KEPT_BYTES", 14_000)
-    monkeypatch.setattr(data, "_CHUNK_NUMBERS", 60)
+    monkeypatch.setattr(channel_parts, "_CHUNK_NUMBERS", 60)
     given: list[int] = []
     append = DenseRows.append
 
