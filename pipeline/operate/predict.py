@@ -20,8 +20,8 @@ from pipeline.clients import Clients
 from pipeline.errors import DataError, ServiceError
 from pipeline.operate.deployed_model import DeployedData, deployed_data
 from pipeline.operate.prediction_arrays import holds_arrays, sent_arrays
-from pipeline.operate.prediction_csv import Sent, cell, sent_csv, sent_names
-from pipeline.operate.prediction_json import sent_json
+from pipeline.operate.prediction_csv import Sent, sent_csv
+from pipeline.operate.prediction_json import sent_json, sent_records
 from pipeline.service_errors import error_code, error_message, translated
 from pipeline.user_files import unfit
 
@@ -114,7 +114,7 @@ def _parquet(path: Path, data: DeployedData | None) -> Iterator[Sent]:
     try:
         table = parquet.ParquetFile(path)
         found = (row for batch in table.iter_batches(_ROWS) for row in batch.to_pylist())
-        yield from sent_names(path, table.schema_arrow.names, (list(map(cell, row.values())) for row in found), data)
+        yield from sent_records(path, enumerate(found, 1), data)
     except pyarrow.ArrowException as error:
         raise DataError(f"{path} is no Parquet file that can be read: {error}") from None
 

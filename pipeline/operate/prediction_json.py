@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from pipeline.errors import DataError
 from pipeline.operate.deployed_model import DeployedData
 from pipeline.operate.prediction_csv import Sent, cell, sent_names
+
+_SEEN: Final = 500
 
 
 def sent_json(path: Path, lines: Iterable[str], data: DeployedData | None) -> Iterator[Sent]:
@@ -37,9 +39,32 @@ def sent_json(path: Path, lines: Iterable[str], data: DeployedData | None) -> It
             f"{path} names its features, and the endpoint's data, which would tell their order, cannot be found",
             hint='write {"features": [1.0, 2.0]}',
         )
-    head = list(first[1])
-    cells = (_cells(path, number, instance, head) for number, instance in chain([first], instances))
+    yield from sent_records(path, chain([first], instances), data)
+
+
+def sent_records(path: Path, records: Iterator[tuple[int, Any]], data: DeployedData) -> Iterator[Sent]:
+    """Rows of objects by name, each with its number; a list is a column for each item. Raises DataError.
+
+    Their names are those of the first, or of some more where a gap may be left out.
+    """
+    flat = ((number, _flat(record)) for number, record in records)
+    seen = list(islice(flat, _SEEN if data.raw else 1))
+    if not seen:
+        return
+    head = list(dict.fromkeys(chain.from_iterable(record for _, record in seen if isinstance(record, dict))))
+    cells = (_cells(path, number, record, head) for number, record in chain(seen, flat))
     yield from sent_names(path, head, cells, data)
+
+
+def _flat(record: Any) -> Any:
+    """The items of lists under the names that the training gives them."""
+    if not isinstance(record, dict) or not any(isinstance(value, list) for value in record.values()):
+        return record
+    flat: dict[str, Any] = {}
+    for name, value in record.items():
+        items = value if isinstance(value, list) else None
+        flat |= {name: value} if items is None else {f"{name}[{at}]": item for at, item in enumerate(items)}
+    return flat
 
 
 def _instances(path: Path, lines: Iterator[str]) -> Iterator[Any]:

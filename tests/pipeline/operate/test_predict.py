@@ -172,6 +172,8 @@ def test_arrays_without_rows_are_no_answers(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", x=np.empty((0, 3)))
     (tmp_path / "test-images-idx3-ubyte").write_bytes(b"\0\0\x08\3" + np.array([0, 2, 2], ">u4").tobytes())
     assert list(rows(tmp_path / "a.npz")) == list(rows(tmp_path / "test-images-idx3-ubyte")) == []
+    pd.DataFrame({"a": []}).to_parquet(tmp_path / "a.parquet")
+    assert list(rows(tmp_path / "a.parquet", learnt(1))) == []
 
 
 def test_an_array_that_claims_more_rows_than_there_are_numbers_for_them_is_refused(tmp_path: Path) -> None:
@@ -414,6 +416,9 @@ def inspected(label: str = "'kind' (column 3 of 3)", **features: Any) -> dict[st
     return {"label": label, "classes": ["frog", "newt"], "features": given}
 
 
+RAW = inspected("'kind' (column 2 of 3)", names=["age = 3", "city = Bonn"])
+
+
 def sent_for(folder: Path, text: str, inspection: dict[str, Any]) -> tuple[Endpoint, list[PredictedRow]]:
     path = folder / ("rows.json" if text[0] in "{[" else "rows.csv")
     path.write_text(text)
@@ -448,6 +453,25 @@ def test_parquet_goes_by_name_too(tmp_path: Path) -> None:
     endpoint = Endpoint(inspection=inspected())
     answers = list(predict(endpoint, "demo", tmp_path / "rows.parquet"))
     assert endpoint.asked == [b"1,2.5\n3,\n"] and [answer.truth for answer in answers] == ["newt", "frog"]
+
+
+@pytest.mark.parametrize("raw", [(), ("a[0]", "a[1]", "b")], ids=["numbers", "treated"])
+def test_a_list_is_a_column_for_each_item_as_in_training(tmp_path: Path, raw: Sequence[str]) -> None:
+    table = pd.DataFrame({"a": [[1.5, 2.0], [3.0, 4.0]], "kind": ["newt", "frog"], "b": [5, 6]})
+    table.to_parquet(tmp_path / "rows.parquet")
+    table.to_json(tmp_path / "rows.jsonl", orient="records", lines=True)
+    for name in ("rows.parquet", "rows.jsonl"):
+        endpoint = Endpoint(inspection=inspected(names=["a[0]", "a[1]", "b"], count=3), raw=raw)
+        assert [row.truth for row in predict(endpoint, "demo", tmp_path / name)] == ["newt", "frog"]
+        rows = [[float(cell) for cell in line.split(b",")] for line in endpoint.asked[0].splitlines()[bool(raw) :]]
+        assert rows == [[1.5, 2, 5], [3, 4, 6]]
+
+
+def test_a_name_that_only_later_rows_have_is_a_gap_in_those_before(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"age": 1}\n{"city": "Bonn", "age": 2, "kind": "newt"}\n')
+    endpoint = Endpoint(inspection=RAW, raw=["age", "city"])
+    assert [row.truth for row in predict(endpoint, "demo", tmp_path / "rows.jsonl")] == ["", "newt"]
+    assert endpoint.asked == [b"age,city\n1,\n2,Bonn\n"]
 
 
 def test_rows_of_json_reach_a_model_that_treats_them_itself_with_a_header_and_gaps(tmp_path: Path) -> None:
@@ -561,9 +585,6 @@ def test_amounts_of_a_regression_become_parquet_without_labels(tmp_path: Path) -
     write([PredictedRow(1, None, 2.5)], tmp_path / "out.parquet", progress=lambda _: None)
     table = pd.read_parquet(tmp_path / "out.parquet")
     assert table["score"].tolist() == [2.5] and table["label"].isna().all()
-
-
-RAW = inspected("'kind' (column 2 of 3)", names=["age = 3", "city = Bonn"])
 
 
 @pytest.mark.parametrize("name", ["it's", 'a "kind"', "both ' and \"", "a\\b", "Größe", "two\nlines"])
