@@ -7,7 +7,9 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -77,6 +79,29 @@ def test_a_program_that_breaks_says_so() -> None:
     ended = _ended(_PROGRAM.replace("return 3", "raise KeyError(3)"), subprocess.PIPE)
 
     assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, "KeyError: 3")
+
+
+_INTERRUPTED: Final = """
+import sys
+from {module} import {function}
+
+class Interruption:
+    def find_spec(self, name, path, target=None):
+        if name == {name!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interruption())
+{function}()
+"""
+
+
+@pytest.mark.parametrize("name", ["typer", "pipeline.cli.executions"])
+def test_a_command_that_is_interrupted_while_it_loads_ends_in_one_line(name: str) -> None:
+    command = tomllib.loads(Path("pyproject.toml").read_text())["project"]["scripts"]["pipeline"]
+    module, function = command.split(":")
+    ended = _ended(_INTERRUPTED.format(name=name, module=module, function=function), subprocess.PIPE)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "interrupted\n")
 
 
 def _run(arguments: list[str], redirected: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
