@@ -15,9 +15,8 @@ from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer_archive import read_fit
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit, treated_streams
-from scripts.formats.column_choice import ALL
-from scripts.formats.csv_head import AUTO, HEADERS
 from scripts.formats.files import is_empty
+from scripts.formats.reading import Reading
 from scripts.formats.sparse import SPARSE
 from scripts.formats.streams import streams
 from scripts.profiling.problems import told
@@ -31,12 +30,10 @@ from scripts.splitting.targets import TASKS
 def convert(
     data: Path,
     output: Path,
+    reading: Reading,
     *,
     task: str,
     positive_class: str,
-    label_column: str = AUTO,
-    header: str = AUTO,
-    columns: str = ALL,
     seed: int = 0,
     features: str = NUMERIC,
     baseline: Path | None = None,
@@ -47,19 +44,18 @@ def convert(
     `baseline` is the folder of what InspectData saw; without it the data are looked at here.
     """
     share = share or Share()
-    chosen = (label_column, header, columns)
-    found = read_schema(baseline) if baseline else survey(data, *chosen, features=features, seed=seed)
+    found = read_schema(baseline) if baseline else survey(data, reading, features=features, seed=seed)
     if found.problems:
         raise ScriptError(told(found.problems))
     # There may be more instances than files.
     idle = share.count > 1 and is_empty(data)
     featurizer = None
     if features == TABLE:
-        raw = [] if idle else raw_streams(data, *chosen, form=found.form)
+        raw = [] if idle else raw_streams(data, reading, form=found.form)
         featurizer = read_fit(baseline) if baseline else fit(raw, found, Plan.of(found, seed=seed, task=task), output)
         source = treated_streams(raw, featurizer, found.texts)
     else:
-        source = [] if idle else streams(data, *chosen, sparse=features == SPARSE, form=found.form)
+        source = [] if idle else streams(data, reading, sparse=features == SPARSE, form=found.form)
     return convert_rows(
         source,
         output,
@@ -78,9 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder whose subfolders are the outputs")
     parser.add_argument("--task", choices=TASKS, required=True)
     parser.add_argument("--positive-class", default="1", help="binary: the class that counts as 1")
-    parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
-    parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
-    parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
+    Reading.add_options(parser)
     parser.add_argument("--features", choices=(NUMERIC, TABLE, SPARSE), default=NUMERIC, help=FEATURES)
     parser.add_argument("--seed", type=int, default=0, help="of the split and the order of train")
     parser.add_argument("--baseline", type=Path, help="folder of schema.json; else the data are looked at first")
@@ -94,11 +88,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         said = convert(
             options.data,
             options.output,
+            Reading.of(options),
             task=options.task,
             positive_class=options.positive_class,
-            label_column=options.label_column,
-            header=options.csv_header,
-            columns=options.columns,
             seed=options.seed,
             features=options.features,
             baseline=options.baseline,

@@ -16,8 +16,7 @@ from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer import FILE as FITTED
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit
-from scripts.formats.column_choice import ALL
-from scripts.formats.csv_head import AUTO, HEADERS
+from scripts.formats.reading import Reading
 from scripts.formats.sparse import SPARSE
 from scripts.outputs import Outputs
 from scripts.profiling.baseline import constraints, statistics
@@ -34,10 +33,8 @@ from scripts.splitting.targets import TASKS
 def inspect_data(
     data: Path,
     output: Path,
+    reading: Reading,
     *,
-    label_column: str = AUTO,
-    header: str = AUTO,
-    columns: str = ALL,
     features: str = NUMERIC,
     seed: int = 0,
     purpose: Purpose | None = None,
@@ -46,13 +43,12 @@ def inspect_data(
 
     For a table that is to be learnt for a purpose, its treatment is fitted here, where all rows are.
     """
-    chosen = (label_column, header, columns)
-    found = survey(data, *chosen, features=features, seed=seed, purpose=purpose)
+    found = survey(data, reading, features=features, seed=seed, purpose=purpose)
     if found.problems:
         raise ScriptError(told(found.problems))
     featurizer = None
     if found.treated and purpose:
-        featurizer = fit(raw_streams(data, *chosen), found, Plan.of(found, seed=seed, task=purpose.task), output)
+        featurizer = fit(raw_streams(data, reading), found, Plan.of(found, seed=seed, task=purpose.task), output)
     with Outputs() as outputs:
         if featurizer:
             outputs.write(output / FITTED, featurizer.dump())
@@ -81,9 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of the baseline")
     parser.add_argument("--task", choices=TASKS, help="what the labels are learnt as; else that is not looked at")
     parser.add_argument("--positive-class", default="1", help="binary: the class that counts as 1")
-    parser.add_argument("--label-column", default=AUTO, help="CSV: 'first', 'last', or a name in the header")
-    parser.add_argument("--csv-header", choices=HEADERS, default=AUTO, help="CSV: whether it has a header")
-    parser.add_argument("--columns", default=ALL, help="names and patterns, with commas; ! leaves out")
+    Reading.add_options(parser)
     parser.add_argument("--features", choices=(NUMERIC, TABLE, SPARSE), default=NUMERIC, help=FEATURES)
     parser.add_argument("--seed", type=int, default=0, help="of the sample that shows how values spread")
     parser.add_argument("--message", type=Path, help="file for the exit message")
@@ -93,9 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         lambda: inspect_data(
             options.data,
             options.output,
-            label_column=options.label_column,
-            header=options.csv_header,
-            columns=options.columns,
+            Reading.of(options),
             features=options.features,
             seed=options.seed,
             purpose=Purpose(options.task, options.positive_class) if options.task else None,

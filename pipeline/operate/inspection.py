@@ -58,13 +58,14 @@ def inspect(
 ) -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
+    from scripts.formats.reading import Reading
     from scripts.profiling.problems import told
     from scripts.profiling.survey import NUMERIC, proposed, survey
 
     files_at(path)
     try:
         look = proposed if features == NUMERIC else partial(survey, features=features)
-        found = look(path, label_column, header, columns)
+        found = look(path, Reading(label_column, header, columns))
     except ScriptError as error:
         raise DataError(str(error)) from None
     given = {"LabelColumn": label_column, "CsvHeader": header, "Features": columns}
@@ -82,6 +83,7 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
     Data that cannot be read is no matter here: ConvertData says what is wrong with it.
     """
     from scripts.errors import ScriptError
+    from scripts.formats.reading import Reading
     from scripts.formats.sources import find
     from scripts.formats.sparse_files import SPARSE_KINDS
     from scripts.formats.streams import streams
@@ -91,7 +93,7 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
         return batch
     try:
         rows = Counter[str]()
-        for stream in streams(path, label_column, header, sparse=find(path).kind in SPARSE_KINDS):
+        for stream in streams(path, Reading(label_column, header), sparse=find(path).kind in SPARSE_KINDS):
             parts, _ = stream.careful()
             rows[stream.split] += sum(len(labels) for _, labels in parts)
     except ScriptError:

@@ -18,11 +18,11 @@ import numpy.typing as npt
 from scripts.errors import ScriptError
 from scripts.features.featurizer import is_number, normal, written
 from scripts.formats.blocks import blocks
-from scripts.formats.column_choice import ALL
 from scripts.formats.columnar import columnar_head, read_batches
-from scripts.formats.csv_head import AUTO, Head, read_heads
+from scripts.formats.csv_head import Head, read_heads
 from scripts.formats.csv_table import read_cells
-from scripts.formats.sources import CSV, NAMED, Found, Part, find
+from scripts.formats.reading import Reading
+from scripts.formats.sources import CSV, NAMED, Found, SourceFile, find
 from scripts.formats.sparse import SparseForm
 from scripts.formats.streams import Stream, streams
 from scripts.formats.tables import Array, check_features, floats
@@ -115,21 +115,19 @@ class RawStream:
             yield [*chunk.columns.values(), chunk.labels]
 
 
-def raw_streams(
-    place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, form: SparseForm | None = None
-) -> list[RawStream]:
+def raw_streams(place: Path, reading: Reading, *, form: SparseForm | None = None) -> list[RawStream]:
     """The data at `place`. `ScriptError` for what is no table, and files of different columns.
 
     `form` is that of a sparse format's rows, if it is known.
     """
     source = find(place)
     if source.kind == CSV:
-        heads = read_heads(source.files, label_column, header, columns)
-        found = [_of_csv(part, heads[part.path]) for part in source.parts()]
+        heads = read_heads(source.files, reading)
+        found = [_of_csv(file, heads[file.path]) for file in source.divided()]
     elif source.kind in NAMED:
-        found = [_of_columnar(source, part, label_column, columns) for part in source.parts()]
+        found = [_of_columnar(source, file, reading) for file in source.divided()]
     else:
-        found = [_of_numbers(stream) for stream in streams(place, label_column, header, columns, form=form)]
+        found = [_of_numbers(stream) for stream in streams(place, reading, form=form)]
     for stream in found:
         check_features(stream.file, len(stream.names))
         if stream.names != found[0].names:
@@ -151,23 +149,23 @@ def numbers_of(cells: Cells) -> Array | None:
     return values
 
 
-def _of_csv(part: Part, head: Head) -> RawStream:
-    file = part.path.name
+def _of_csv(file: SourceFile, head: Head) -> RawStream:
     names = [head.names[place].strip() if head.lines else f"column {place + 1}" for place in head.features]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise ScriptError(f"{file}: its header has more than one {twice!r}; rename all but one")
+        raise ScriptError(f"{file.path.name}: its header has more than one {twice!r}; rename all but one")
 
     def chunks(texts: Collection[str]) -> Iterator[RawChunk]:
         held = [place for name, place in zip(names, head.features, strict=True) if name in texts]
-        for features, labels in read_cells(part.path, head, held):
+        for features, labels in read_cells(file.path, head, held):
             yield RawChunk(dict(zip(names, features, strict=True)), labels)
 
-    return RawStream(part.key, part.split, file, "line", 1 + head.lines, head.described(), tuple(names), chunks)
+    first, label = 1 + head.lines, head.described()
+    return RawStream(file.key, file.split, file.path.name, "line", first, label, tuple(names), chunks)
 
 
-def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> RawStream:
-    of = (part.path, source.place, source.kind, label_column, columns)
+def _of_columnar(source: Found, file: SourceFile, reading: Reading) -> RawStream:
+    of = (file.path, source.place, source.kind, reading)
     table = columnar_head(*of)
 
     def chunks(_: Collection[str]) -> Iterator[RawChunk]:
@@ -177,7 +175,7 @@ def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> 
                 cells = {name: _arrow_cells(column.slice(start, size)) for name, column in batch.features.items()}
                 yield RawChunk(cells, batch.labels[start : start + size])
 
-    return RawStream(part.key, part.split, part.path.name, "row", 1, table.label, table.columns, chunks)
+    return RawStream(file.key, file.split, file.path.name, "row", 1, table.label, table.columns, chunks)
 
 
 def _of_numbers(stream: Stream) -> RawStream:

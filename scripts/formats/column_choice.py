@@ -11,8 +11,8 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from scripts.errors import ScriptError
+from scripts.formats.reading import ALL
 
-ALL: Final = "all"
 _SHOWN: Final = 12
 
 

@@ -17,9 +17,9 @@ from typing import IO, Any, Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.formats.column_choice import ALL
 from scripts.formats.csv_head import Head, named_head
 from scripts.formats.files import opened
+from scripts.formats.reading import Reading
 from scripts.formats.tables import Array, Table, note_values
 from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, kind_of
 
@@ -42,23 +42,23 @@ class Batch:
     labels: Array
 
 
-def columnar_head(path: Path, place: Path, kind: str, label_column: str, columns: str) -> Table:
+def columnar_head(path: Path, place: Path, kind: str, reading: Reading) -> Table:
     """One file at or below `place`, without its rows. Raises `ScriptError` where there are none."""
-    first = next(read_batches(path, place, kind, label_column, columns), None)
+    first = next(read_batches(path, place, kind, reading), None)
     if first is None:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
     return Table.without_rows(path.name, tuple(first.features), unit="row", label=first.head.described())
 
 
 def columnar_rows(
-    path: Path, place: Path, kind: str, label_column: str, columns: str, names: tuple[str, ...], faults: Faults
+    path: Path, place: Path, kind: str, reading: Reading, names: tuple[str, ...], faults: Faults
 ) -> Iterator[tuple[Array, Array]]:
     """Features and labels of some rows of one file at a time; what is no number is noted in `faults`, and NaN.
 
     `names` are the features' that the first rows have. Raises `ScriptError` as below.
     """
     row, noted = 1, set[int]()
-    for batch in read_batches(path, place, kind, label_column, columns):
+    for batch in read_batches(path, place, kind, reading):
         if tuple(batch.features) != names:
             raise ScriptError(
                 f"{path.name}: its lists are not equally long; a model needs as many features in every row"
@@ -72,7 +72,7 @@ def columnar_rows(
         row += len(batch.labels)
 
 
-def read_batches(path: Path, place: Path, kind: str, label_column: str, columns: str = ALL) -> Iterator[Batch]:
+def read_batches(path: Path, place: Path, kind: str, reading: Reading) -> Iterator[Batch]:
     """The rows of one file at or below `place`, some at a time. `ScriptError` for what Arrow cannot read."""
     import pyarrow as pa
 
@@ -83,7 +83,7 @@ def read_batches(path: Path, place: Path, kind: str, label_column: str, columns:
             for batch in _parquet(stream) if kind == PARQUET else _json_lines(stream, path):
                 there = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
                 there |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
-                head = head or named_head(tuple(there), path.name, label_column, columns)
+                head = head or named_head(tuple(there), path.name, reading)
                 chosen = {head.names[at]: there[head.names[at]] for at in head.features}
                 flat = {inner: part for name, column in chosen.items() for inner, part in _flat(name, column, path)}
                 yield Batch(head, flat, _labels(there[head.names[head.label]]))

@@ -15,14 +15,10 @@ from typing import Final
 
 from scripts.errors import ScriptError
 from scripts.features.featurizer import GAPS, is_number
-from scripts.formats.column_choice import ALL, left_out, nameless
+from scripts.formats.column_choice import left_out, nameless
 from scripts.formats.csv_delimiter import delimiter_of, rows
 from scripts.formats.files import opened
-
-AUTO: Final = "auto"
-FIRST: Final = "first"
-LAST: Final = "last"
-HEADERS: Final = (AUTO, "true", "false")
+from scripts.formats.reading import ALL, AUTO, FIRST, LAST, Reading
 
 _PLACES: Final = (AUTO, FIRST, LAST)
 _LABELS: Final = ("label", "target", "class", "y")
@@ -61,22 +57,20 @@ class Head:
         return f"{name}column {self.label + 1} of {len(self.names)}{unnamed}{more})"
 
 
-def read_heads(
-    paths: Sequence[Path], label_column: str = AUTO, header: str = AUTO, columns: str = ALL
-) -> dict[Path, Head]:
+def read_heads(paths: Sequence[Path], reading: Reading) -> dict[Path, Head]:
     """The head of each file. Files without a header have the columns of those that have one, as `split -l` leaves them.
 
     Raises `ScriptError` for a head that can be read in two ways.
     """
-    heads = {path: _read_head(path, label_column, header, columns) for path in paths}
+    heads = {path: _read_head(path, reading) for path in paths}
     leader = next((head for head in heads.values() if head.lines), None)
     if leader is None:
-        if label_column not in _PLACES:
+        if reading.label_column not in _PLACES:
             raise ScriptError(
-                f"{paths[0].name}: no column named {label_column!r}: its first line holds values, no names; give "
-                "LabelColumn=first or LabelColumn=last, or put a line of names before it"
+                f"{paths[0].name}: no column named {reading.label_column!r}: its first line holds values, no names; "
+                "give LabelColumn=first or LabelColumn=last, or put a line of names before it"
             )
-        if columns != ALL:
+        if reading.columns != ALL:
             raise nameless(paths[0].name)
         return heads
     for path, head in heads.items():
@@ -90,10 +84,10 @@ def read_heads(
     return heads
 
 
-def named_head(names: Sequence[str], file: str, label_column: str, columns: str = ALL, lines: int = 1) -> Head:
+def named_head(names: Sequence[str], file: str, reading: Reading, lines: int = 1) -> Head:
     """The head of a table whose columns have names, in whatever format it comes."""
-    head = _with_label(names, file, label_column, lines)
-    return replace(head, out=left_out({place: names[place] for place in head.features}, columns, file))
+    head = _with_label(names, file, reading.label_column, lines)
+    return replace(head, out=left_out({place: names[place] for place in head.features}, reading.columns, file))
 
 
 def _with_label(names: Sequence[str], file: str, label_column: str, lines: int) -> Head:
@@ -112,8 +106,8 @@ def _with_label(names: Sequence[str], file: str, label_column: str, lines: int) 
     return Head(tuple(names), lines, label, given=True, row_names=row_names)
 
 
-def _read_head(path: Path, label_column: str, header: str, columns: str) -> Head:
-    delimiter = delimiter_of(path)
+def _read_head(path: Path, reading: Reading) -> Head:
+    delimiter, label_column, header = delimiter_of(path), reading.label_column, reading.header
     with opened(path) as stream:
         line, first = next(rows(stream, path, delimiter), (0, []))
     if not first:
@@ -123,7 +117,7 @@ def _read_head(path: Path, label_column: str, header: str, columns: str) -> Head
     place = f"{path.name}: line {line}"
     if header == "false" or header == AUTO and not known and not _is_header(first, label, place, label_column):
         return Head(tuple(first), 0, label, given=label_column in (FIRST, LAST), delimiter=delimiter)
-    return replace(named_head(first, path.name, label_column, columns, line), delimiter=delimiter)
+    return replace(named_head(first, path.name, reading, line), delimiter=delimiter)
 
 
 def _is_header(first: Sequence[str], label: int, place: str, label_column: str) -> bool:

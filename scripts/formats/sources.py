@@ -38,7 +38,7 @@ _SUFFIXES: Final = {
 
 
 @dataclass(frozen=True)
-class Part:
+class SourceFile:
     """One file of a source and its split; `key` is what it is called below the source's place, on any machine."""
 
     path: Path
@@ -54,7 +54,7 @@ class Found:
     files: list[Path]
     place: Path
 
-    def parts(self) -> list[Part]:
+    def divided(self) -> list[SourceFile]:
         """The files with their splits, which the names of files or folders say, one split after the other.
 
         Raises `ScriptError` where some files have one, and others none.
@@ -68,7 +68,7 @@ class Found:
                 "(train..., validation..., test...), or none"
             )
         ordered = sorted(self.files, key=lambda path: names.index(splits[path]))
-        return [Part(path, splits[path], self._key(path)) for path in ordered]
+        return [SourceFile(path, splits[path], self._key(path)) for path in ordered]
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.place).as_posix() if path != self.place else path.name

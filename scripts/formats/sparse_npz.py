@@ -19,8 +19,8 @@ from typing import IO, Any, Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.formats.csv_head import AUTO, FIRST, LAST
 from scripts.formats.files import is_packed, memory, opened, read_up_to
+from scripts.formats.reading import AUTO, FIRST, LAST
 from scripts.formats.sparse import SparsePart, check_columns, compressed
 from scripts.formats.tables import CHUNK_ROWS, Array, label_texts
 

@@ -13,12 +13,13 @@ from pathlib import Path
 from scripts.errors import ScriptError
 from scripts.formats.array_pickle import read_pickle
 from scripts.formats.arrays import check_archive, read_npz
-from scripts.formats.column_choice import ALL, nameless
+from scripts.formats.column_choice import nameless
 from scripts.formats.columnar import columnar_head, columnar_rows
-from scripts.formats.csv_head import AUTO, Head, read_heads
+from scripts.formats.csv_head import Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.formats.idx import read_idx_folder
-from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, Part, find
+from scripts.formats.reading import ALL, Reading
+from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, SourceFile, find
 from scripts.formats.sparse import SPARSE, SparseForm, check_dense, dense_pieces, noted
 from scripts.formats.sparse_files import SPARSE_KINDS, SparseFile, sparse_files
 from scripts.formats.tables import CHUNK_ROWS, Table, check_features, note_values, same_width
@@ -44,15 +45,7 @@ class Stream:
     form: SparseForm | None = None
 
 
-def streams(
-    place: Path,
-    label_column: str = AUTO,
-    header: str = AUTO,
-    columns: str = ALL,
-    *,
-    sparse: bool = False,
-    form: SparseForm | None = None,
-) -> list[Stream]:
+def streams(place: Path, reading: Reading, *, sparse: bool = False, form: SparseForm | None = None) -> list[Stream]:
     """The data at `place`, a file or folder. `ScriptError` for what is no table, or tables that differ.
 
     `sparse` says that rows stay so, which those of some formats are; `form` is theirs if it is known.
@@ -65,16 +58,16 @@ def streams(
             f"{source.files[0].name}: features={SPARSE} takes libsvm and SciPy's sparse .npz, and this is "
             f"{source.kind}; leave the setting out"
         )
-    if source.kind not in NAMED and columns != ALL:
+    if source.kind not in NAMED and reading.columns != ALL:
         raise nameless(source.files[0].name)
     if source.kind in SPARSE_KINDS:
-        files = sparse_files(source.files, source.kind, label_column, form)
-        found = [_of_sparse(part, files[part.path], sparse) for part in source.parts()]
+        held = sparse_files(source.files, source.kind, reading.label_column, form)
+        found = [_of_sparse(file, held[file.path], sparse) for file in source.divided()]
     elif source.kind == CSV:
-        heads = read_heads(source.files, label_column, header, columns)
-        found = [_of_csv(part, heads[part.path]) for part in source.parts()]
+        heads = read_heads(source.files, reading)
+        found = [_of_csv(file, heads[file.path]) for file in source.divided()]
     elif source.kind in NAMED:
-        found = [_of_columnar(source, part, label_column, columns) for part in source.parts()]
+        found = [_of_columnar(source, file, reading) for file in source.divided()]
     else:
         found = [_of_table(table, split) for split, table in _tables(source).items()]
     for stream in found:
@@ -83,8 +76,8 @@ def streams(
     return found
 
 
-def _of_csv(part: Part, head: Head) -> Stream:
-    path = part.path
+def _of_csv(file: SourceFile, head: Head) -> Stream:
+    path = file.path
     columns = tuple(head.names[place] for place in head.features) if head.lines else ()
     table = Table.without_rows(path.name, columns, unit="line", label=head.described())
 
@@ -92,11 +85,11 @@ def _of_csv(part: Part, head: Head) -> Stream:
         faults = Faults(path.name, "line")
         return careful_rows(path, head, faults), lambda count: csv_problems(head, faults, count)
 
-    return Stream(part.key, part.split, table, len(head.features), lambda: csv_rows(path, head), careful)
+    return Stream(file.key, file.split, table, len(head.features), lambda: csv_rows(path, head), careful)
 
 
-def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> Stream:
-    of = (part.path, source.place, source.kind, label_column, columns)
+def _of_columnar(source: Found, file: SourceFile, reading: Reading) -> Stream:
+    of = (file.path, source.place, source.kind, reading)
     table = columnar_head(*of)
 
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
@@ -106,21 +99,22 @@ def _of_columnar(source: Found, part: Part, label_column: str, columns: str) -> 
     def rows() -> Iterator[Rows]:
         return columnar_rows(*of, table.columns, Faults(table.file))
 
-    return Stream(part.key, part.split, table, len(table.columns), rows, careful)
+    return Stream(file.key, file.split, table, len(table.columns), rows, careful)
 
 
-def _of_sparse(part: Part, file: SparseFile, sparse: bool) -> Stream:
+def _of_sparse(file: SourceFile, held: SparseFile, sparse: bool) -> Stream:
+    table, width = held.table, held.form.width
     if not sparse:
-        check_dense(file.table.file, file.form.width)
+        check_dense(table.file, width)
 
     def shaped(parts: Iterator[Rows]) -> Iterator[Rows]:
         return parts if sparse else dense_pieces(parts)
 
     def careful() -> tuple[Iterator[Rows], Callable[[int], list[Problem]]]:
-        faults = Faults(file.table.file, file.table.unit)
-        return shaped(noted(file.rows(), faults)), lambda count: _noted(file.table, faults, count)
+        faults = Faults(table.file, table.unit)
+        return shaped(noted(held.rows(), faults)), lambda count: _noted(table, faults, count)
 
-    return Stream(part.key, part.split, file.table, file.form.width, lambda: shaped(file.rows()), careful, file.form)
+    return Stream(file.key, file.split, table, width, lambda: shaped(held.rows()), careful, held.form)
 
 
 def _tables(source: Found) -> dict[str, Table]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from scripts.errors import ScriptError
 from scripts.formats.csv_table import Rows
+from scripts.formats.reading import Reading
 from scripts.formats.streams import Stream, streams
 from scripts.formats.tables import floats
 from scripts.profiling.leaks import LeakFinder, SparseLeakFinder
@@ -27,9 +28,9 @@ MOST_PROFILES: Final = 1000
 """The columns of sparse rows that are described, of which there may be a million."""
 
 
-def survey_numbers(place: Path, chosen: tuple[str, str, str], seed: int, *, sparse: bool) -> Survey:
+def survey_numbers(place: Path, reading: Reading, seed: int, *, sparse: bool) -> Survey:
     """What the table at `place` holds. `ScriptError` for what is no table."""
-    source = streams(place, *chosen, sparse=sparse)
+    source = streams(place, reading, sparse=sparse)
     first = source[0]
     learnt = source_of({stream.split for stream in source})
     every = _Seen.of(first, (seed,), sparse=sparse)

@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from scripts.formats.column_choice import ALL
-from scripts.formats.csv_head import AUTO
+from scripts.formats.reading import Reading
 from scripts.formats.sources import find
 from scripts.formats.sparse import SPARSE
 from scripts.formats.sparse_files import SPARSE_KINDS
@@ -27,34 +26,26 @@ FEATURES: Final = "table: fill, encode, take apart; sparse: leave out zeros on t
 
 
 def survey(
-    place: Path,
-    label_column: str = AUTO,
-    header: str = AUTO,
-    columns: str = ALL,
-    *,
-    features: str = NUMERIC,
-    seed: int = 0,
-    purpose: Purpose | None = None,
+    place: Path, reading: Reading, *, features: str = NUMERIC, seed: int = 0, purpose: Purpose | None = None
 ) -> Survey:
     """Look at the data at `place` as it will be read with this setting. `ScriptError` for what is no data."""
-    chosen = (label_column, header, columns)
     if features == TABLE:
-        found = survey_table(place, chosen, seed)
+        found = survey_table(place, reading, seed)
     else:
-        found = survey_numbers(place, chosen, seed, sparse=features == SPARSE)
+        found = survey_numbers(place, reading, seed, sparse=features == SPARSE)
     return replace(found, problems=(*found.problems, *unfit(found, purpose, seed=seed)))
 
 
-def proposed(place: Path, label_column: str = AUTO, header: str = AUTO, columns: str = ALL, *, seed: int = 0) -> Survey:
+def proposed(place: Path, reading: Reading, *, seed: int = 0) -> Survey:
     """The same, with a treatment of the columns where numbers alone would be refused and one would help.
 
     Wide rows of a sparse format are proposed to stay so.
     """
     if find(place).kind in SPARSE_KINDS:
-        found = survey(place, label_column, header, columns, features=SPARSE, seed=seed)
+        found = survey(place, reading, features=SPARSE, seed=seed)
         if found.width > MOST_PROFILES:
             return found
-    found = survey(place, label_column, header, columns, seed=seed)
+    found = survey(place, reading, seed=seed)
     if any(problem.kind in TREATED and problem.index >= 0 for problem in found.problems):
-        return survey(place, label_column, header, columns, features=TABLE, seed=seed)
+        return survey(place, reading, features=TABLE, seed=seed)
     return found

@@ -17,6 +17,7 @@ from scripts.errors import ScriptError
 from scripts.features.column_kinds import ColumnKind, Counting, TextColumn, is_spelled, kind_of_numbers, orders_of
 from scripts.features.featurizer import is_number
 from scripts.features.raw_columns import IsTextError, RawRows, RawStream, Texts, raw_streams, texts_of
+from scripts.formats.reading import Reading
 from scripts.formats.tables import Array, bad_labels
 from scripts.profiling.leaks import LeakFinder
 from scripts.profiling.problems import DATES, INFINITE, LABEL, LEAK, MIXED, SPELLED, Faults, Problem
@@ -37,9 +38,9 @@ _TREATMENTS: Final = {
 }
 
 
-def survey_table(place: Path, chosen: tuple[str, str, str], seed: int) -> Survey:
+def survey_table(place: Path, reading: Reading, seed: int) -> Survey:
     """What the table at `place` holds. `ScriptError` for what is no table."""
-    source = raw_streams(place, *chosen)
+    source = raw_streams(place, reading)
     learnt = source_of({stream.split for stream in source})
     texts: set[str] = set()
     while True:

@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.convert import convert
+from scripts.formats.reading import Reading
 from scripts.formats.recordio import read
 from tests.support.linear_learner import train
 
@@ -197,9 +198,9 @@ def channels_of(folder: Path, case: Case, seed: int) -> Channels:
         convert(
             folder,
             Path(place),
+            Reading(case.label),
             task=case.predictor,
             positive_class=case.positive,
-            label_column=case.label,
             features=case.features,
             seed=seed,
         )

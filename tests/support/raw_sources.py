@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from scripts.errors import ScriptError
+from scripts.formats.reading import Reading
 from scripts.formats.streams import streams
 from scripts.formats.tables import Table, joined_cells
 from scripts.profiling.number_survey import survey_numbers
@@ -38,11 +39,11 @@ def read_all(
     place: Path, label_column: str = "auto", header: str = "auto", columns: str = "all"
 ) -> dict[str, list[Table]]:
     """All rows at `place` by split, a table a file, in which InspectData finds no problem; else `ScriptError`."""
-    chosen = (label_column, header, columns)
-    if problems := survey_numbers(place, chosen, seed=0, sparse=False).problems:
+    reading = Reading(label_column, header, columns)
+    if problems := survey_numbers(place, reading, seed=0, sparse=False).problems:
         raise ScriptError(told(problems))
     tables: dict[str, list[Table]] = {}
-    for stream in streams(place, *chosen):
+    for stream in streams(place, reading):
         features, labels = zip(*stream.rows(), strict=True)
         whole = replace(stream.table, features=np.concatenate(features), labels=joined_cells(list(labels)))
         tables.setdefault(stream.split, []).append(whole)

@@ -11,6 +11,7 @@ import pytest
 from pipeline.cli import execute
 from pipeline.errors import DataError
 from pipeline.operate.inspection import Column, fitting_batch, inspect
+from scripts.formats.reading import Reading
 from scripts.profiling.survey import survey
 from scripts.splitting.plan import Plan
 
@@ -103,7 +104,7 @@ def test_the_command_shows_every_problem_that_is_left(
 def test_a_batch_is_a_tenth_of_train_at_most_and_hardly_less(tmp_path: Path, rows: int) -> None:
     labels = np.arange(rows) % 3
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).random((rows, 2)), y=labels)
-    found = survey(tmp_path)
+    found = survey(tmp_path, Reading())
     plans = [Plan.of(found, seed=seed, task="multiclass_classifier") for seed in range(20)]
     train = [sum(plan.counts()["train"].values()) for plan in plans]
     fitting = fitting_batch(tmp_path, label_column="auto", header="auto", batch=200)

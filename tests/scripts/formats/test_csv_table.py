@@ -9,6 +9,7 @@ import pytest
 
 from scripts.errors import ScriptError
 from scripts.features.raw_columns import raw_streams
+from scripts.formats.reading import Reading
 from scripts.formats.streams import streams
 from tests.support.raw_sources import csv_table, read_all, refused
 
@@ -80,7 +81,7 @@ def test_a_table_with_a_line_that_was_cut_is_refused_whatever_its_last_column_ho
     tmp_path: Path, cut: str, gap: str
 ) -> None:
     (tmp_path / "data.csv").write_text(f"y,a,b\n\n1,x,3\n0,z,{gap}\n{cut}\n0,x,5\n")
-    (stream,) = raw_streams(tmp_path / "data.csv")
+    (stream,) = raw_streams(tmp_path / "data.csv", Reading())
     with pytest.raises(ScriptError, match=r"^data.csv: line 5 has [12] fields where the first line has 3"):
         list(stream.rows({"a"}))
 
@@ -88,7 +89,7 @@ def test_a_table_with_a_line_that_was_cut_is_refused_whatever_its_last_column_ho
 @pytest.mark.parametrize("text", ["y,a,b\n1,x,\n\n0,z,5\n", 'y,a,b\n1,"x, y",\n  \n0,z,5\n'])
 def test_a_table_whose_lines_are_whole_may_have_gaps_and_blank_lines(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.csv").write_text(text)
-    (stream,) = raw_streams(tmp_path / "data.csv")
+    (stream,) = raw_streams(tmp_path / "data.csv", Reading())
     (rows,) = stream.rows({"a"})
     assert np.array_equal(rows.columns["b"], [np.nan, 5], equal_nan=True)
 
@@ -122,7 +123,7 @@ def test_csv_files_with_their_columns_in_another_order_are_refused(tmp_path: Pat
     (tmp_path / names[1]).write_text("b,y,a\n3,1,2\n")
     held, (first, second) = dict(zip(names, "ab", strict=True)), sorted(names)
     with pytest.raises(ScriptError) as caught:
-        streams(tmp_path, "y")
+        streams(tmp_path, Reading("y"))
     assert str(caught.value) == (
         f"{second}: feature 1 is {held[second]!r}, but {held[first]!r} in {first}; all files must have the same "
         "columns in the same order"
@@ -133,7 +134,9 @@ def test_csv_files_of_which_only_the_first_has_a_header_are_joined(tmp_path: Pat
     (tmp_path / "part-1.csv").write_text("y,a\n" + "1,2\n" * 8)
     (tmp_path / "part-2.csv").write_text("0,4\n" * 8)
     found = [
-        (features.tolist(), labels.tolist()) for of in streams(tmp_path, "first") for features, labels in of.rows()
+        (features.tolist(), labels.tolist())
+        for of in streams(tmp_path, Reading("first"))
+        for features, labels in of.rows()
     ]
     assert found == [([[2]] * 8, ["1"] * 8), ([[4]] * 8, ["0"] * 8)]
 

@@ -15,6 +15,7 @@ from sklearn.datasets import dump_svmlight_file
 
 from scripts.errors import ScriptError
 from scripts.formats import columnar
+from scripts.formats.reading import Reading
 from scripts.formats.streams import streams
 from scripts.formats.tables import Table
 from scripts.profiling.survey import survey
@@ -103,7 +104,7 @@ def test_a_file_that_is_read_in_pieces_is_the_table_that_it_is_as_a_whole(
     monkeypatch.setattr(columnar, "_CELLS", 30)
     monkeypatch.setattr(columnar, "_JSON_BYTES", 500)
     for name, table in whole.items():
-        (stream,) = streams(tmp_path / name)
+        (stream,) = streams(tmp_path / name, Reading())
         parts = list(stream.rows())
         assert len(parts) > 20
         found = np.concatenate([part for part, _ in parts])
@@ -146,7 +147,7 @@ def test_a_label_alone_is_refused_in_every_format(
 ) -> None:
     write(tmp_path / name)
     with pytest.raises(ScriptError, match=f"^{name}: no features beside the label; give at least one more column$"):
-        survey(tmp_path, "first", features=features)
+        survey(tmp_path, Reading("first"), features=features)
 
 
 def test_libsvm_files_are_as_wide_as_the_widest(tmp_path: Path) -> None:
@@ -181,8 +182,8 @@ def test_sparse_npz_has_its_labels_in_an_array_or_in_a_column(tmp_path: Path) ->
 def test_sparse_data_too_wide_to_be_dense_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.libsvm").write_text("1 1:1\n0 20001:1\n")
     with pytest.raises(ScriptError, match=r"^a.libsvm: 20,001 columns, .* type --set features=sparse, which keeps"):
-        streams(tmp_path)
-    assert [stream.width for stream in streams(tmp_path, sparse=True)] == [20_001]
+        streams(tmp_path, Reading())
+    assert [stream.width for stream in streams(tmp_path, Reading(), sparse=True)] == [20_001]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from scripts.errors import ScriptError
 from scripts.formats import sparse_npz
+from scripts.formats.reading import Reading
 from scripts.formats.sources import find
 from scripts.formats.sparse import stacked_sparse
 from scripts.formats.sparse_files import SPARSE_NPZ
@@ -164,14 +165,14 @@ def test_a_form_that_is_not_read_is_named_with_what_to_do(tmp_path: Path, form: 
     scipy.sparse.save_npz(tmp_path / "a.npz", getattr(scipy.sparse, form)(matrix()))
     for sparse in (False, True):
         with pytest.raises(ScriptError, match=rf"^a.npz: .*\(its format is '{form[:3]}'\); write it by .*tocsr\(\)\)"):
-            streams(tmp_path, sparse=sparse)
+            streams(tmp_path, Reading(), sparse=sparse)
 
 
 def test_an_archive_that_was_cut_is_told_from_one_of_another_kind(tmp_path: Path) -> None:
     scipy.sparse.save_npz(tmp_path / "a.npz", matrix())
     (tmp_path / "a.npz").write_bytes((tmp_path / "a.npz").read_bytes()[:-30])
     with pytest.raises(ScriptError, match=r"^a.npz: it is no .npz archive, or one that is cut short; fetch it again"):
-        streams(tmp_path, sparse=True)
+        streams(tmp_path, Reading(), sparse=True)
     np.savez(tmp_path / "a.npz", x=np.ones((9, 2)), y=np.ones(9))
     with pytest.raises(ScriptError, match="and this is NPZ; leave the setting out"):
-        streams(tmp_path, sparse=True)
+        streams(tmp_path, Reading(), sparse=True)

@@ -24,6 +24,7 @@ from scripts.features.featurizer import Category, Date, Featurizer, Numeric, tra
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit, treated_streams
 from scripts.formats import csv_table
+from scripts.formats.reading import Reading
 from scripts.formats.recordio import read
 from scripts.profiling.survey import survey
 from scripts.splitting import shuffle
@@ -162,8 +163,8 @@ def test_a_table_in_small_pieces_is_treated_as_it_is_treated_whole(data: st.Data
         patch.setattr(csv_table, "_CHUNK_CELLS", 4 * data.draw(st.integers(1, 50)))
         for split in SPLITS:
             table.to_csv(Path(place) / f"{split}.csv", index=False)
-        found = survey(Path(place), "churn", features="table")
-        source = raw_streams(Path(place), "churn")
+        found = survey(Path(place), Reading("churn"), features="table")
+        source = raw_streams(Path(place), Reading("churn"))
         featurizer = fit(source, found, Plan.of(found, seed=0, task="binary_classifier"), Path(place))
         parts = list(treated_streams(source, featurizer, found.texts)[0].rows())
         features = np.concatenate([held[np.arange(len(labels))] for held, labels in parts])
