@@ -37,7 +37,8 @@ def main() -> None:
     """Print one line a measurement."""
     import boto3
 
-    with tempfile.TemporaryDirectory() as folder, lifecycle.ensure(Path(folder) / "state") as running:
+    with tempfile.TemporaryDirectory() as folder, lifecycle.starting(Path(folder) / "state") as service:
+        running = service()
         os.environ.update({k: v for k, v in lifecycle.environment(running).items() if v is not None})
         session = boto3.session.Session()
         sagemaker = session.client("sagemaker")

@@ -71,8 +71,8 @@ def chatty(local: LocalService) -> None:
 
 def start() -> None:
     """A service of its own, in a process of its own, until it answers, and its end."""
-    with tempfile.TemporaryDirectory() as folder, lifecycle.ensure(Path(folder) / "state"):
-        pass
+    with tempfile.TemporaryDirectory() as folder, lifecycle.starting(Path(folder) / "state") as service:
+        service()
 
 
 def measured(call: Callable[[], object], repeats: int = _REPEATS) -> float:

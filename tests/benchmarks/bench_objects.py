@@ -32,7 +32,8 @@ def main() -> None:
     size = int(os.environ.get("BENCH_MEGABYTES", "500"))
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        with lifecycle.ensure(root / "state") as running:
+        with lifecycle.starting(root / "state") as service:
+            running = service()
             os.environ.update({k: v for k, v in lifecycle.environment(running).items() if v is not None})
             config = Config(request_checksum_calculation="when_required", response_checksum_validation="when_required")
             client = boto3.session.Session().client("s3", config=config)

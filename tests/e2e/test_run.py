@@ -231,7 +231,7 @@ def test_a_run_without_the_cache_reuses_nothing_and_an_interrupt_stops_its_execu
     rest, error = process.communicate(timeout=PATIENCE)
     assert (process.returncode, error) == (130, "")
     assert re.search(r"^stopping execution \w{12}$", rest, re.MULTILINE), rest
-    with lifecycle.ensure(folder / ".sagemaker") as service:
-        sagemaker = boto_client_of(service, "sagemaker")
+    with lifecycle.starting(folder / ".sagemaker") as service:
+        sagemaker = boto_client_of(service(), "sagemaker")
         latest = sagemaker.list_pipeline_executions(PipelineName="linear-learner-dev")["PipelineExecutionSummaries"][0]
     assert latest["PipelineExecutionStatus"] == "Stopped"

@@ -27,7 +27,6 @@ from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 __all__ = [
     "Options",
     "RunningService",
-    "ensure",
     "environment",
     "exports",
     "require",
@@ -82,22 +81,11 @@ def _detached(options: Options) -> RunningService:
 
 
 @contextlib.contextmanager
-def ensure(state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = ()) -> Iterator[RunningService]:
+def starting(state: Path, *, hold: bool = False, wait_factor: float = 1.0) -> Iterator[Callable[[], RunningService]]:
     """The service that runs on the state folder, or one of our own that ends with its last user, even if we are killed.
 
-    Raises LocalServiceError, UsageError.
-    """
-    with starting(state, faults=faults) as service:
-        yield service()
-
-
-@contextlib.contextmanager
-def starting(
-    state: Path = DEFAULT_FOLDER, *, faults: Sequence[str] = (), hold: bool = False, wait_factor: float = 1.0
-) -> Iterator[Callable[[], RunningService]]:
-    """As `ensure`, but does not wait: the service starts beside what the block does until it calls for the service.
-
-    That call raises what `ensure` raises. With `hold` a service of ours takes up nothing that was under way.
+    It starts beside what the block does until it calls for the service; both raise LocalServiceError. With `hold` a
+    service of ours takes up nothing that was under way.
     """
     folder = StateFolder.open(state)
     child: subprocess.Popen[str] | None = None
@@ -105,9 +93,7 @@ def starting(
         with locks.using(folder):
             found = running(state)
             if found is None:
-                child = _spawn(
-                    Options(state, faults=tuple(faults), hold=hold, wait_factor=wait_factor), lives_with_us=True
-                )
+                child = _spawn(Options(state, hold=hold, wait_factor=wait_factor), lives_with_us=True)
             yield lambda: found or _ours_or_anothers(child, folder, state)
     finally:
         if child is not None:

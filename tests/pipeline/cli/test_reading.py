@@ -24,7 +24,8 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """What is left of a service with one execution that ended and one that was under way."""
     folder = tmp_path_factory.mktemp("left") / "state"
     # What connects to localhost sets the environment, which the next test must not find so.
-    with mock.patch.dict(os.environ), lifecycle.ensure(folder) as running:
+    with mock.patch.dict(os.environ), lifecycle.starting(folder) as service:
+        running = service()
         client = connect_local(lifecycle.environment(running), os.environ).sagemaker
         begun = {}
         for name, step in (("ended", fail("Reject", "too little")), ("long", work("Work", "echo begun; sleep 600"))):

@@ -54,9 +54,10 @@ def test_a_detached_service_is_found_used_and_stopped(state: Path) -> None:
 
 @pytest.mark.long
 def test_the_key_is_minted_once_and_only_its_owner_reads_it(state: Path) -> None:
-    with lifecycle.ensure(state) as first:
-        pass
-    with lifecycle.ensure(state) as second:
+    with lifecycle.starting(state) as service:
+        first = service()
+    with lifecycle.starting(state) as service:
+        second = service()
         assert second.identity == first.identity
     assert stat.S_IMODE((state / "key.json").stat().st_mode) == 0o600
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
@@ -72,10 +73,11 @@ def test_a_service_that_was_started_and_never_called_for_ends_too(state: Path) -
     assert "Traceback" not in (state / "server.log").read_text()
 
 
-def test_ensure_uses_the_one_that_runs_and_leaves_it_running(state: Path) -> None:
+def test_starting_uses_the_one_that_runs_and_leaves_it_running(state: Path) -> None:
     lifecycle.start(state, detach=True, out=io.StringIO())
     before = lifecycle.require(state)
-    with lifecycle.ensure(state) as found:
+    with lifecycle.starting(state) as service:
+        found = service()
         assert found == before
     assert lifecycle.running(state) == before
 
@@ -83,7 +85,8 @@ def test_ensure_uses_the_one_that_runs_and_leaves_it_running(state: Path) -> Non
 def test_a_service_of_ones_own_ends_with_the_process_that_started_it(state: Path) -> None:
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom pipeline.local.process import lifecycle\n"
-        "with lifecycle.ensure(Path(sys.argv[1])) as found:\n    print(found.pid, flush=True)\n    time.sleep(60)\n"
+        "with lifecycle.starting(Path(sys.argv[1])) as service:\n"
+        "    print(service().pid, flush=True)\n    time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program, state], stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
@@ -106,7 +109,7 @@ def hold(state: Path, seconds: float) -> subprocess.Popen[str]:
     """A process that uses the service for a while and prints its address and process id."""
     program = (
         "import sys, time\nfrom pathlib import Path\nfrom pipeline.local.process import lifecycle\n"
-        "with lifecycle.ensure(Path(sys.argv[1])) as found:\n"
+        "with lifecycle.starting(Path(sys.argv[1])) as service:\n    found = service()\n"
         "    print(found.address, found.pid, flush=True)\n    time.sleep(float(sys.argv[2]))\n"
         "    assert lifecycle.running(Path(sys.argv[1])) == found\n"
     )
@@ -258,7 +261,8 @@ def test_a_taken_port_is_one_line_with_a_remedy(state: Path) -> None:
 
 @pytest.mark.long
 def test_a_fixed_port_is_used_again_at_once(state: Path) -> None:
-    with lifecycle.ensure(state) as found:
+    with lifecycle.starting(state) as service:
+        found = service()
         port = int(found.address.rpartition(":")[2])
     for _ in range(2):
         lifecycle.start(state, port=port, detach=True, out=io.StringIO())
@@ -369,10 +373,12 @@ def test_a_dead_service_and_a_stranger_at_its_address_are_not_taken_for_it(state
     os.kill(found.pid, signal.SIGKILL)
     until(lambda: lifecycle.running(state) is None)
     # Another process has the pid, another service the address: its key tells.
-    with lifecycle.ensure(state.with_name("other")) as other:
+    with lifecycle.starting(state.with_name("other")) as service:
+        other = service()
         (state / "server.json").write_text(json.dumps({**json.loads(server), "url": other.address, "pid": other.pid}))
         assert lifecycle.running(state) is None
-    with lifecycle.ensure(state) as again:
+    with lifecycle.starting(state) as service:
+        again = service()
         assert again.identity == found.identity
 
 
