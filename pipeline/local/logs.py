@@ -18,7 +18,7 @@ from typing import IO, Any, Final, TextIO
 from urllib.parse import quote, unquote
 
 from pipeline.limits import Row
-from pipeline.local.other_aws import models
+from pipeline.local.other_aws import moto_state
 
 FOLDER: Final = "logs"
 _ROOT: Final = "/aws/sagemaker/"
@@ -119,7 +119,7 @@ class Logs:
 
         A request that names no group finds all groups; one that names a group finds its streams with their events.
         """
-        backend = models.backend("logs", self._account, self._region)
+        backend = moto_state.backend("logs", self._account, self._region)
         wanted = _groups(request)
         with self._delivering:
             for path in self._files(wanted, _streams(request)):

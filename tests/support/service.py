@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pipeline.local import api, durable
 from pipeline.local.context import AccessKey, Configuration
 from pipeline.local.front import Front
-from pipeline.local.other_aws import models, persistence
+from pipeline.local.other_aws import moto_state, persistence
 from pipeline.local.process.discover import RunningService
 from pipeline.local.service import Service
 from pipeline.local.state_folder import StateFolder
@@ -128,7 +128,7 @@ def _forget(settings: Configuration) -> None:
     """Take out of moto, whose state is this process's, what a service keeps: the next one has a folder of its own."""
     for package, _ in persistence.TABLES.values():
         if f"moto.{package}.models" in sys.modules:
-            models.backend(package, settings.account, settings.region).reset()
+            moto_state.backend(package, settings.account, settings.region).reset()
 
 
 @functools.cache

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.local.engine.conditions import holds
+from pipeline.local.engine.execution_records import Records
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import Records
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, ExecutionRecord, StepRecord, public

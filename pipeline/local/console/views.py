@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pipeline.local.console.drawing import Mark, drawing, execution_path
 from pipeline.local.console.step_view import ConsoleStep, figures_of, step_view
+from pipeline.local.engine.execution_records import ENDED, definition_of
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED, definition_of
 from pipeline.local.kinds import (
     ENDPOINT,
     ENDPOINT_CONFIG,

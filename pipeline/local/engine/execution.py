@@ -6,7 +6,7 @@ import threading
 
 from pipeline.local import threads
 from pipeline.local.context import ServiceContext
-from pipeline.local.engine.records import ENDED
+from pipeline.local.engine.execution_records import ENDED
 from pipeline.local.engine.scheduler import Run
 from pipeline.local.kinds import EXECUTION
 

@@ -11,8 +11,8 @@ from typing import Final
 from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.limits import Row
 from pipeline.local.context import ServiceContext
+from pipeline.local.engine.execution_records import Records
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import Resource
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.errors import ApiError, ValidationException

@@ -15,7 +15,7 @@ from pipeline.local import names
 from pipeline.local.engine import lambdas, outputs
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.kinds import CALLBACK, Body, CallbackRecord, StepChanges
-from pipeline.local.other_aws import models
+from pipeline.local.other_aws import moto_state
 
 PARITY: Final = (
     Row(
@@ -119,7 +119,7 @@ def _send(run: StepRun, url: str, token: str, arguments: Any, status: str) -> No
     message = {"token": token, "pipelineExecutionArn": run.arn, "arguments": arguments, "status": status}
     queue = url.rstrip("/").rsplit("/", 1)[-1]
     configuration = run.service.configuration
-    sqs = models.backend("sqs", configuration.account, configuration.region)
+    sqs = moto_state.backend("sqs", configuration.account, configuration.region)
     if queue not in sqs.queues:
         raise LookupError(f"The specified queue does not exist: {url}.")
     group = {"group_id": run.arn, "deduplication_id": f"{token}-{status}"} if queue.endswith(".fifo") else {}

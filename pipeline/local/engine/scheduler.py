@@ -16,8 +16,8 @@ from pipeline.limits import Row
 from pipeline.local import disk, threads
 from pipeline.local.context import ServiceContext
 from pipeline.local.engine import experiments
+from pipeline.local.engine.execution_records import ENDED, FAILURE, Poisonous, Records, definition_of
 from pipeline.local.engine.graph import NEVER, Decision, ExecutionGraph, StepNode
-from pipeline.local.engine.records import ENDED, FAILURE, Poisonous, Records, definition_of
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.engine.step_run import Halt, StepRun
 from pipeline.local.engine.steps import run_step

@@ -15,9 +15,9 @@ from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
 from pipeline.local.context import ServiceContext
+from pipeline.local.engine.execution_records import Records
 from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.json_paths import MOST, json_value
-from pipeline.local.engine.records import Records
 from pipeline.local.engine.resources import RESOURCES
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, ExecutionRecord

@@ -6,8 +6,8 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.context import ServiceContext
+from pipeline.local.engine.execution_records import ENDED
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED
 from pipeline.local.errors import ResourceNotFound, ValidationException
 from pipeline.local.kinds import EXECUTION, STEP, Body, StepRecord
 

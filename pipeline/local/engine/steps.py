@@ -12,10 +12,10 @@ from pipeline.local import disk
 from pipeline.local.engine.cleanup_steps import run_cleanup
 from pipeline.local.engine.control_steps import run_condition, run_fail
 from pipeline.local.engine.endpoint_steps import EndpointDeployment
+from pipeline.local.engine.execution_records import Poisonous
 from pipeline.local.engine.external_steps import run_callback, run_lambda
 from pipeline.local.engine.for_each_steps import run_for_each
 from pipeline.local.engine.lineage_steps import run_lineage
-from pipeline.local.engine.records import Poisonous
 from pipeline.local.engine.resource_steps import Creation, Registration
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.kinds import StepChanges

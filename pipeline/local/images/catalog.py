@@ -83,7 +83,7 @@ class Image:
 
 
 def _linear_learner_metrics() -> MetricDefinitions:
-    from pipeline.local.images.linear_learner.metrics import metric_definitions
+    from pipeline.local.images.linear_learner.metric_names import metric_definitions
 
     return metric_definitions()
 

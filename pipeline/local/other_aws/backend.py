@@ -23,7 +23,7 @@ from pipeline.local.http.protocols import Wire, failure
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.other_aws import iam
 from pipeline.local.other_aws.events import complete_moto
-from pipeline.local.other_aws.models import IMPORTING
+from pipeline.local.other_aws.moto_state import IMPORTING
 from pipeline.local.other_aws.persistence import KeptState
 
 ROLE: Final = "pipeline"

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.kinds import Body
-from pipeline.local.other_aws import models
+from pipeline.local.other_aws import moto_state
 
 _log: Final = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Events:
         self._queue.put(None)
 
     def _deliver(self) -> None:
-        moto = models.backend("events", self._account, self._region)
+        moto = moto_state.backend("events", self._account, self._region)
         while True:
             event = self._queue.get()
             if event is None:
@@ -132,7 +132,7 @@ def complete_moto() -> None:
     from moto.events.models import EventPattern, Rule
     from moto.events.utils import EventTemplateParser
 
-    with models.IMPORTING:
+    with moto_state.IMPORTING:
         if getattr(Rule, "starts_pipelines", False):
             return
         moto_sends = Rule.send_to_targets
@@ -217,7 +217,7 @@ def _publish(target: Body, event: Body) -> None:
     message = _message(target.get("InputTransformer"), event)
     _tell(target["Arn"], message)
     _, _, _, region, account, _ = target["Arn"].split(":", 5)
-    models.backend("sns", account, region).publish(message, target["Arn"])
+    moto_state.backend("sns", account, region).publish(message, target["Arn"])
 
 
 def _tell(arn: str, message: str) -> None:

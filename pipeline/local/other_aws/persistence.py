@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from pipeline.local.kinds import Body, Kind
-from pipeline.local.other_aws import models
+from pipeline.local.other_aws import moto_state
 from pipeline.local.store import Store
 
 _log: Final = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ class KeptState:
             )
 
     def _backend(self, service: str) -> Any:
-        return models.backend(TABLES[service][0], self._account, self._region)
+        return moto_state.backend(TABLES[service][0], self._account, self._region)
 
     def _dumped(self, service: str) -> bytes:
         backend = self._backend(service)
@@ -134,7 +134,7 @@ class _Reader(pickle.Unpickler):
     """Reads objects of moto's classes and plain values; no function is called that a row may name."""
 
     def persistent_load(self, place: Any) -> Any:
-        return models.backend(*place)
+        return moto_state.backend(*place)
 
     def find_class(self, module: str, name: str) -> Any:
         if module in _PLAIN or module.startswith("moto."):

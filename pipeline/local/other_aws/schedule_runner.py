@@ -18,7 +18,7 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local.clock import Clock
 from pipeline.local.kinds import Body, Kind
-from pipeline.local.other_aws import events, models
+from pipeline.local.other_aws import events, moto_state
 from pipeline.local.other_aws.persistence import KeptState
 from pipeline.local.other_aws.schedule_expressions import At, Expression, Rate, parse
 from pipeline.local.store import Store
@@ -120,7 +120,7 @@ class Due:
         expression = parse(*told)
         self._count(kept.key, (told, begun, expression.after(now, begun)))
         if isinstance(expression, At) and getattr(kept.entry, "action_after_completion", None) == "DELETE":
-            models.backend("scheduler", self._account, self._region).delete_schedule(
+            moto_state.backend("scheduler", self._account, self._region).delete_schedule(
                 kept.entry.group_name, kept.entry.name
             )
             self._kept_state.keep("scheduler")
@@ -139,12 +139,12 @@ class Due:
         """What moto has, if it is loaded: as long as no client spoke to it there is nothing."""
         if _RULES in sys.modules:
             events.complete_moto()
-            for bus in list(models.backend("events", self._account, self._region).event_buses.values()):
+            for bus in list(moto_state.backend("events", self._account, self._region).event_buses.values()):
                 for rule in list(bus.rules.values()):
                     if rule.scheduled_expression and rule.state == "ENABLED":
                         yield _Kept(rule.arn, rule.scheduled_expression, "UTC", rule, is_rule=True)
         if _SCHEDULES in sys.modules:
-            for group in list(models.backend("scheduler", self._account, self._region).schedule_groups.values()):
+            for group in list(moto_state.backend("scheduler", self._account, self._region).schedule_groups.values()):
                 for entry in list(group.schedules.values()):
                     if entry.state == "ENABLED":
                         zone = entry.schedule_expression_timezone
@@ -188,8 +188,8 @@ def _invoke(target: Body, event: Body) -> None:
     if events.is_pipeline(target):
         events.start_pipeline({"Id": "schedule", **target}, event)
     elif service == "sns":
-        models.backend("sns", account, region).publish(target.get("Input", ""), arn)
+        moto_state.backend("sns", account, region).publish(target.get("Input", ""), arn)
     elif service == "sqs":
-        models.backend("sqs", account, region).send_message(name, target.get("Input", ""))
+        moto_state.backend("sqs", account, region).send_message(name, target.get("Input", ""))
     else:
         raise LookupError("localhost has no such target of a schedule")

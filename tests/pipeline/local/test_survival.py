@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local.engine import steps as engine_steps
-from pipeline.local.engine.records import Poisonous, Records
+from pipeline.local.engine.execution_records import Poisonous, Records
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.store import Store
 from tests.support.executions import check, create, start, steps, wait, wait_step, work

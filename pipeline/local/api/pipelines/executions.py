@@ -14,9 +14,9 @@ from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.engine import parameters
+from pipeline.local.engine.execution_records import ENDED, Records
 from pipeline.local.engine.experiments import resolve_config
 from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.records import ENDED, Records
 from pipeline.local.engine.selective import select
 from pipeline.local.engine.steps import RUNNERS
 from pipeline.local.errors import (

@@ -33,7 +33,7 @@ from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext
 from pipeline.local.errors import ApiError
 from pipeline.local.kinds import ENDPOINT, Body, Deploying, VariantPlan
-from pipeline.local.other_aws import models
+from pipeline.local.other_aws import moto_state
 from pipeline.local.threads import join, side_by_side
 
 _log: Final = logging.getLogger(__name__)
@@ -308,7 +308,7 @@ class Hosting:
 
     def _cloudwatch(self) -> Any:
         configuration = self._service.configuration
-        return models.backend("cloudwatch", configuration.account, configuration.region)
+        return moto_state.backend("cloudwatch", configuration.account, configuration.region)
 
     def _set(self, name: str, **members: Any) -> None:
         members["LastModifiedTime"] = self._service.clock.now()

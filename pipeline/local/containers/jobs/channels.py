@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
+from pipeline.local.containers.jobs.transform_records import RECORDIO_MAGIC, RecordError
 from pipeline.local.kinds import TrainingJob
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
 

@@ -14,7 +14,7 @@ from pipeline.limits import Row
 from pipeline.local import images
 from pipeline.local.containers.jobs import channels, transfer
 from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
-from pipeline.local.containers.jobs.metrics import final_metrics
+from pipeline.local.containers.jobs.log_metrics import final_metrics
 from pipeline.local.containers.jobs.processing import ContinuousUploads
 from pipeline.local.containers.jobs.results import upload_results
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError

@@ -24,9 +24,9 @@ from pipeline.local.containers.hosting.serving import ANSWER_LIMIT, ServingConta
 from pipeline.local.containers.jobs.associate import Association, AssociationError
 from pipeline.local.containers.jobs.batch_capture import BatchCapture
 from pipeline.local.containers.jobs.job import JobStopped
-from pipeline.local.containers.jobs.records import RecordError, pack, split
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
+from pipeline.local.containers.jobs.transform_records import RecordError, pack, split
 from pipeline.local.context import ServiceContext
 from pipeline.local.kinds import Body, TransformJob
 from pipeline.local.s3.store import S3Error

@@ -17,7 +17,7 @@ from pipeline.local.images.linear_learner.errors import AlgorithmError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import HOST, Log
-from pipeline.local.images.linear_learner.metrics import objective_name
+from pipeline.local.images.linear_learner.metric_names import objective_name
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.rows import Rows
 from pipeline.local.images.linear_learner.selection import Judge, Standing

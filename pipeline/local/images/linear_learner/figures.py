@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipeline.limits import Row
 from pipeline.local.images.linear_learner.calibration import Sample, f_score
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.images.linear_learner.metrics import Metric
+from pipeline.local.images.linear_learner.metric_names import Metric
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
 from scripts.scoring.scores import softmax

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.metrics import Metric
+from pipeline.local.images.linear_learner.metric_names import Metric
 
 if TYPE_CHECKING:
     from pipeline.local.images.linear_learner.model import Floats

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criterion, Sample, calibrate
 from pipeline.local.images.linear_learner.ensemble import Losses
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
-from pipeline.local.images.linear_learner.metrics import objective_name
+from pipeline.local.images.linear_learner.metric_names import objective_name
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows

@@ -19,7 +19,7 @@ from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import Log, counter
-from pipeline.local.images.linear_learner.metrics import Metric, objective_name
+from pipeline.local.images.linear_learner.metric_names import Metric, objective_name
 from pipeline.local.images.linear_learner.model import Floats, Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows

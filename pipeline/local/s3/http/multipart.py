@@ -15,7 +15,7 @@ from pipeline.local.s3.http.answer import (
     version_headers,
 )
 from pipeline.local.s3.http.checksums import PREFIX, Taking, announced, claimed
-from pipeline.local.s3.http.conditions import check_read, copied_range, write_condition
+from pipeline.local.s3.http.conditional_requests import check_read, copied_range, write_condition
 from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.http.multipart_checksums import FULL, agreed, agreed_headers, agreed_nodes, of_parts, of_whole

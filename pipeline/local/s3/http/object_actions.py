@@ -18,7 +18,7 @@ from pipeline.local.s3.http.answer import (
     written_headers,
 )
 from pipeline.local.s3.http.checksums import Taking, known_algorithm
-from pipeline.local.s3.http.conditions import byte_range, check_read, write_condition
+from pipeline.local.s3.http.conditional_requests import byte_range, check_read, write_condition
 from pipeline.local.s3.http.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
 from pipeline.local.s3.http.properties import properties, with_checksums
 from pipeline.local.s3.http.request import Plane, S3Request

@@ -142,7 +142,7 @@ def test_jobs_beyond_the_pool_wait_and_beyond_that_are_refused(tmp_path: Path, m
 def test_a_metric_expression_that_never_ends_does_not_hold_the_service(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.local.containers.jobs.metrics.TIME", 0.5)
+    monkeypatch.setattr("pipeline.local.containers.jobs.log_metrics.TIME", 0.5)
     with local_service(tmp_path) as local:
         bench = Bench(local)
         definitions = [{"Name": "bad", "Regex": "(a+)+$"}]

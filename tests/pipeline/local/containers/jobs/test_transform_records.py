@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.containers.jobs.records import RECORDIO_MAGIC, RecordError, pack, split
+from pipeline.local.containers.jobs.transform_records import RECORDIO_MAGIC, RecordError, pack, split
 
 
 def recordio(payload: bytes) -> bytes:

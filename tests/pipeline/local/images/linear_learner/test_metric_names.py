@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.local.images.linear_learner.hyperparameters import parse
-from pipeline.local.images.linear_learner.metrics import metric_definitions, objective_name
+from pipeline.local.images.linear_learner.metric_names import metric_definitions, objective_name
 from tests.support.linear_learner import train
 
 KINDS = ["binary_classifier", "multiclass_classifier", "regressor"]

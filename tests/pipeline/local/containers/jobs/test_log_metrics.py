@@ -12,8 +12,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.containers.jobs import metrics
-from pipeline.local.containers.jobs.metrics import MOST, final_metrics, scan
+from pipeline.local.containers.jobs import log_metrics
+from pipeline.local.containers.jobs.log_metrics import MOST, final_metrics, scan
 from tests.support.waiting import PATIENCE
 
 LOSS = [{"Name": "loss", "Regex": r"loss=(\S+)"}]
@@ -65,6 +65,6 @@ def test_an_expression_that_never_ends_ends_without_the_service_too(tmp_path: Pa
     log = tmp_path / "log"
     log.write_text(f"2026-01-31T12:00:00.000Z {'a' * 60}b\n")
     question = {"logs": [str(log)], "definitions": [{"Name": "bad", "Regex": "(a+)+$"}], "seconds": 0.2}
-    command = [sys.executable, "-I", "-S", metrics.__file__]
+    command = [sys.executable, "-I", "-S", log_metrics.__file__]
     done = subprocess.run(command, input=json.dumps(question), text=True, timeout=PATIENCE)
     assert done.returncode == -signal.SIGALRM
