@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from scripts.errors import ScriptError
-from scripts.features.featurizer import GAPS, is_number
+from scripts.features.featurizer import GAPS
 from scripts.formats.csv_delimiter import REMEDY, rows
 from scripts.formats.csv_head import Head
 from scripts.formats.files import opened
@@ -192,7 +192,7 @@ def csv_problems(head: Head, faults: Faults, count: int) -> list[Problem]:
 def _noted(cells: list[str], head: Head, line: int, faults: Faults) -> list[str]:
     """The features of a line, as what float32 can be made of."""
     label = cells[head.label].strip()
-    if not label or is_number(label) and not math.isfinite(float(label)):
+    if _is_no_label(label):
         faults.add(-1, LABEL, line, label)
     values = [cells[place] for place in head.features]
     for index, value in enumerate(values):
@@ -200,6 +200,14 @@ def _noted(cells: list[str], head: Head, line: int, faults: Faults) -> list[str]
             faults.add(index, kind, line, value)
             values[index] = "nan"
     return values
+
+
+def _is_no_label(text: str) -> bool:
+    """Whether a label is empty, or a number and not finite."""
+    try:
+        return not math.isfinite(float(text))
+    except ValueError:
+        return not text
 
 
 def _hint(head: Head, place: int) -> str:

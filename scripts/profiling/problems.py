@@ -5,7 +5,6 @@ Readers note what they find and go on, so that one message can name everything t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -117,8 +116,7 @@ def _shortened(value: str) -> str:
 def kind_of(value: str) -> str:
     """Which kind of fault a value is; empty for a number that a model can take."""
     if is_number(value):
-        number = float(value)
-        return "" if abs(number) <= LARGEST else MISSING if math.isnan(number) else INFINITE
+        return "" if abs(float(value)) <= LARGEST else INFINITE
     return MISSING if value.strip().casefold() in GAPS else TEXT
 
 
