@@ -1,8 +1,8 @@
 """What the data looks like: `inspection.json` with counts and statistics, and pictures for the eye.
 
 Pictures of the examples and of each class's mean are drawn where the features form a square image; otherwise the
-spread of the features is; both of the first rows of train. Statistics are those of all of train, in the units that the
-model sees, and come in parts where several instances counted.
+spread of the features is, of many sparse ones that of the most frequent; both of the first rows of train. Statistics
+are those of all of train, in the units that the model sees, and come in parts where several instances counted.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from scripts.formats.sparse import is_sparse
 from scripts.formats.tables import PIXEL_SCALE, Array, Floats, floats
 from scripts.outputs import Outputs
 from scripts.profiling.profiles import Moments
@@ -35,7 +36,8 @@ SAMPLE_ROWS: Final = 5000
 class Facts:
     """What is true of all data. `counts` are the rows of each class in each split; amounts are of one class, "".
 
-    `bounds` are the least and the largest amount; `columns` are names, none where the data has none.
+    `bounds` are the least and the largest amount; `columns` are names, none where the data has none. `sparse` says that
+    the data's format leaves out zeros.
     """
 
     task: str
@@ -47,13 +49,14 @@ class Facts:
     bounds: tuple[float, float]
     columns: tuple[str, ...]
     width: int
+    sparse: bool
 
 
 @dataclass(frozen=True)
 class FirstRows:
-    """The first rows of train, which is shuffled; `names` are their classes, or the amounts."""
+    """The first rows of train, which is shuffled; `names` are their classes, or the amounts. Features may be sparse."""
 
-    features: Array
+    features: Any
     labels: Floats
     names: Array
 
@@ -129,12 +132,7 @@ def _pictures(facts: Facts, sample: FirstRows) -> dict[str, bytes]:
     side = image_side(facts.width)
     pictures = {"classes.png": _class_picture(facts, sample)}
     if side is None:
-        shown = floats(sample.features)[:, :_MOST_HISTOGRAMS]
-        what = _part("features", shown.shape[1], facts.width) + " of train"
-        if len(shown) < (rows := sum(facts.counts["train"].values())):
-            what += f", {len(shown):,} of {rows:,} rows"
-        titles = [facts.columns[i] if facts.columns else f"feature {i + 1}" for i in range(shown.shape[1])]
-        pictures["features.png"] = histograms(shown, titles, title=what)
+        pictures["features.png"] = _spread(facts, sample.features)
     elif facts.classes:
         pictures["digits.png"] = _examples(sample, side)
         pictures["mean.png"] = _means(sample, sample.names, side)
@@ -158,8 +156,28 @@ def _class_picture(facts: Facts, sample: FirstRows) -> bytes:
     return bars(shown, series, title=f"Rows of {what}", y="rows")
 
 
-def _part(what: str, shown: int, there: int) -> str:
-    return what.capitalize() if shown == there else f"The first {shown} of {there:,} {what}"
+def _spread(facts: Facts, features: Any) -> bytes:
+    """How values of some features spread: of the first ones, or of those of sparse data that are most often not 0."""
+    count = min(_MOST_HISTOGRAMS, facts.width)
+    if count == facts.width:
+        columns, what = list(range(count)), "Features of train"
+    elif facts.sparse:
+        columns, what = _frequent(features, count), f"The {count} of {facts.width:,} features of train most often not 0"
+    else:
+        columns, what = list(range(count)), f"The first {count} of {facts.width:,} features of train"
+    shown = features[:, columns]
+    rows = sum(facts.counts["train"].values())
+    if shown.shape[0] < rows:
+        what += f", {shown.shape[0]:,} of {rows:,} rows"
+    titles = [facts.columns[column] if facts.columns else f"feature {column + 1}" for column in columns]
+    return histograms(floats(shown.toarray() if is_sparse(shown) else shown), titles, title=what)
+
+
+def _frequent(features: Any, count: int) -> list[int]:
+    """The columns that are not 0 in most rows, the most frequent first."""
+    often = features.getnnz(axis=0) if is_sparse(features) else np.count_nonzero(features, axis=0)
+    columns: list[int] = np.argsort(-often, kind="stable")[:count].tolist()
+    return columns
 
 
 def _examples(sample: FirstRows, side: int) -> bytes:

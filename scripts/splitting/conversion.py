@@ -31,6 +31,7 @@ from scripts.profiling.fitness import wanted_of
 from scripts.profiling.inspection import SAMPLE_ROWS, Facts, FirstRows, described, inspect, write_statistics
 from scripts.profiling.profiles import SAMPLE_CELLS, Moments
 from scripts.profiling.surveyed import Survey
+from scripts.reporting.pictures import image_side
 from scripts.splitting.channel_rows import ending_of, write_records, write_sent
 from scripts.splitting.classes import write_classes
 from scripts.splitting.plan import AGAIN, Places, Plan, block_rows
@@ -135,6 +136,7 @@ def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts
         bounds=(amounts.low or 0.0, amounts.high or 0.0) if amounts else (0.0, 0.0),
         columns=tuple(column.name for column in found.columns) if found.named else (),
         width=found.width,
+        sparse=found.form is not None,
     )
 
 
@@ -174,7 +176,7 @@ class _Writing:
     shuffle: Shuffle | SparseShuffle | None = None
     amounts: dict[str, Moments] = field(default_factory=dict)
     _streams: dict[Path, Any] = field(default_factory=dict)
-    _sample: list[tuple[Array, Floats, Array]] = field(default_factory=list)
+    _sample: list[tuple[Any, Floats, Array]] = field(default_factory=list)
     _sampled: int = 0
 
     def read(self, number: int, stream: Stream, *, alone: bool) -> None:
@@ -225,8 +227,7 @@ class _Writing:
 
     def _shuffling(self, chunk: Any) -> Shuffle | SparseShuffle:
         if self.shuffle is None:
-            rows = sum(file.rows for file in self.plan.files if file.split == self.plan.source)
-            width, seed = chunk.shape[1], (self.plan.seed, self.share.index, 1)
+            rows, width, seed = self.plan.rows, chunk.shape[1], (self.plan.seed, self.share.index, 1)
             if is_sparse(chunk):
                 self.shuffle = SparseShuffle(self.folder, rows, self.entries, width, seed)
             else:
@@ -255,7 +256,9 @@ class _Writing:
 
     def _keep(self, features: Array | TreatedRows, rows: Places, labels: Floats, names: Array) -> None:
         """The first rows of train, for pictures."""
-        most = min(SAMPLE_ROWS, max(1, 4 * SAMPLE_CELLS // features.shape[1])) - self._sampled
+        sparse = is_sparse(features) and image_side(features.shape[1]) is None
+        cells = 1 + self.entries // self.plan.rows if sparse else features.shape[1]
+        most = min(SAMPLE_ROWS, max(1, 4 * SAMPLE_CELLS // cells)) - self._sampled
         if most > 0:
             chosen = rows[:most]
             self._sample.append((features[chosen], labels[:most], names[chosen]))
@@ -264,7 +267,9 @@ class _Writing:
     def sample(self) -> FirstRows:
         """These rows."""
         features, labels, names = zip(*self._sample, strict=True)
-        held = stacked_sparse(features).toarray() if is_sparse(features[0]) else np.concatenate(features)
+        held: Any = stacked_sparse(features) if is_sparse(features[0]) else np.concatenate(features)
+        if is_sparse(held) and image_side(held.shape[1]):
+            held = held.toarray()
         return FirstRows(held, np.concatenate(labels), np.concatenate(names))
 
 

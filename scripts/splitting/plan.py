@@ -71,6 +71,11 @@ class Plan:
             found.width,
         )
 
+    @property
+    def rows(self) -> int:
+        """The rows from which train is made."""
+        return sum(file.rows for file in self.files if file.split == self.source)
+
     def counts(self) -> dict[str, dict[str, int]]:
         """The rows of each stratum in each split."""
         found = {name: Counter[str]() for name in SPLITS}

@@ -17,8 +17,10 @@ from sklearn.datasets import dump_svmlight_file
 
 from scripts import convert, inspect_data
 from scripts.formats.recordio import Sparse, read
+from scripts.profiling import inspection
 from scripts.profiling.inspection import read_statistics
 from scripts.profiling.schema import read_schema
+from scripts.reporting import pictures
 from scripts.scoring.predictions import feature_rows, sent_rows
 from scripts.splitting import sparse_shuffle
 
@@ -72,6 +74,32 @@ def rows(folder: Path) -> list[tuple[float, ...]]:
                 labels = np.full(len(dense), np.nan) if chunk.labels is None else chunk.labels
                 found += map(tuple, np.column_stack([dense, labels]).tolist())
     return found
+
+
+@pytest.mark.parametrize("features", ["sparse", "numeric"])
+def test_the_picture_of_many_columns_shows_those_that_are_most_often_not_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, features: str
+) -> None:
+    drawn: dict[str, Any] = {}
+
+    def histograms(columns: Any, titles: Any, **words: str) -> bytes:
+        drawn.update(values=columns, titles=titles, **words)
+        return pictures.histograms(columns, titles, **words)
+
+    monkeypatch.setattr(inspection, "histograms", histograms)
+    (tmp_path / "data").mkdir()
+    random, often = np.random.default_rng(0), np.array([700, 3, 90, 801, 44, 5, 6, 300, 301, 302, 303, 777])
+    shares = np.full(899, 0.01)
+    shares[often] = np.linspace(0.95, 0.4, 12)
+    cells = (random.random((2000, 899)) < shares) * random.integers(1, 9, (2000, 899))
+    save_npz(tmp_path / "data" / "a.npz", scipy.sparse.csr_matrix(cells), np.arange(2000) % 7 // 6)
+    out = converted(tmp_path, features)
+    assert drawn["titles"] == [f"feature {column + 1}" for column in often]
+    assert drawn["title"] == "The 12 of 899 features of train most often not 0"
+    train = np.array(rows(out / "train"))[:, often]
+    assert drawn["values"].shape == train.shape
+    np.testing.assert_array_equal(np.count_nonzero(drawn["values"], axis=0), np.count_nonzero(train, axis=0))
+    assert (out / "inspection" / "features.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("save", [pytest.param(save_npz, marks=pytest.mark.long), save_libsvm], ids=["npz", "libsvm"])
