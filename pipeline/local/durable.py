@@ -12,9 +12,12 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pipeline.local import disk
+
+if TYPE_CHECKING:
+    import sqlite3
 
 Sync = Callable[[Path], None]
 """Returns when the content of a file, or the names in a folder, are on the disk. Raises OSError."""
@@ -49,11 +52,23 @@ def sync_tree(folder: Path, sync: Sync) -> None:
         sync(Path(parent))
 
 
+def database(path: Path, schema: str) -> sqlite3.Connection:
+    """A database whose commits survive a kill, and once `GroupCommit` has settled them, a power loss."""
+    import sqlite3
+
+    opened = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+    opened.execute("PRAGMA journal_mode=WAL")
+    opened.execute("PRAGMA synchronous=NORMAL")
+    opened.execute("PRAGMA foreign_keys=ON")
+    opened.executescript(schema)
+    return opened
+
+
 class GroupCommit:
     """The log of one database: commits are numbered as they are written, and settled in groups."""
 
     def __init__(self, database: Path, sync: Sync) -> None:
-        """The database is open in WAL mode and has been written to, so that its log is there."""
+        """`database` has opened it, and has written the schema, so that its log is there."""
         self._log = database.with_name(f"{database.name}-wal")
         self._sync = sync
         self._turn = threading.Condition()

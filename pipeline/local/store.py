@@ -55,10 +55,7 @@ class Store:
         self._waiting: dict[Key | None, list[threading.Condition]] = {}
         self._changed: set[Key] = set()
         self._depth = 0
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.executescript(_SCHEMA)
+        self._db = durable.database(path, _SCHEMA)
         self._commits = GroupCommit(path, sync)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The certificate authority of a state folder, by which clients believe that the proxy is a host of AWS.
+"""The certificate authority of a state folder, which makes clients trust the proxy as a host of AWS.
 
 It can sign for nobody but AWS's hosts (a name constraint says so), its key never leaves the folder, and it is made when
 first needed. Clients are given a bundle of it and every other root that they would have without it.

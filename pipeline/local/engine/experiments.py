@@ -1,6 +1,6 @@
 """The experiment of a pipeline: one experiment and trial an execution joins, one trial component a job.
 
-What exists already is joined. An experiment is a record beside the run: that one cannot be written fails nothing.
+What exists already is joined. An experiment is a record beside the run: one that cannot be written fails nothing.
 """
 
 from __future__ import annotations

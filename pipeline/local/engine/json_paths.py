@@ -1,6 +1,6 @@
 """Std:JsonGet's path into a document: both come from users, so a search is bounded in time and size.
 
-Members and indexes of a small document are followed here. All else, which has cost that nobody can tell beforehand, is
+Members and indexes of a small document are followed here. Everything else, whose cost nobody can tell beforehand, is
 left to a process (`json_search`) that is ended when it takes too long; a few at a time, the others wait.
 """
 

@@ -1,4 +1,4 @@
-"""Endpoints: create, update without downtime, weights, delete. The work is `Hosting`'s; here are the checks."""
+"""Endpoints: create, update without downtime, weights, delete. The checks are here; `Hosting` does the work."""
 
 from __future__ import annotations
 

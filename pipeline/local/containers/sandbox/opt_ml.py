@@ -1,6 +1,6 @@
 """/opt/ml of one container before its start: the folders it finds, and the configuration files.
 
-The files are those that the facts show of real jobs: members that were not given stand as null in a processing
+The files are those of real jobs: members that were not given stand as null in a processing
 job's file and are left out of a training job's. Where paths are re-rooted, the files hold the re-rooted paths.
 """
 

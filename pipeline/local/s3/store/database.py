@@ -7,14 +7,13 @@ which is the order of their UTF-8 bytes, and so the order in which S3 lists them
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.local.durable import GroupCommit, Sync
+from pipeline.local.durable import GroupCommit, Sync, database
 from pipeline.local.s3.store.model import Blob, Properties, StoredObject
 
 _SCHEMA: Final = """
@@ -51,11 +50,7 @@ class Database:
 
     def __init__(self, path: Path, sync: Sync) -> None:
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA foreign_keys=ON")
-        self._db.executescript(_SCHEMA)
+        self._db = database(path, _SCHEMA)
         self._commits = GroupCommit(path, sync)
 
     def close(self) -> None:
