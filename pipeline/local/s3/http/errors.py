@@ -81,6 +81,10 @@ class InvalidTag(S3Error, text="The TagValue you have provided is invalid"):
     """Tags that S3 does not take."""
 
 
+class InvalidStorageClass(S3Error, text="The storage class you specified is not valid"):
+    """A storage class that S3 does not have."""
+
+
 class AccessDenied(S3Error, status=403, text="Access Denied"):
     """The expected bucket owner is another account."""
 

@@ -7,7 +7,13 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from pipeline.local.s3.http.answer import META, decode_metadata
-from pipeline.local.s3.http.errors import InvalidArgument, InvalidTag, MetadataTooLarge, TooManyTags
+from pipeline.local.s3.http.errors import (
+    InvalidArgument,
+    InvalidStorageClass,
+    InvalidTag,
+    MetadataTooLarge,
+    TooManyTags,
+)
 from pipeline.local.s3.http.request import S3Request
 from pipeline.local.s3.store import Properties
 from pipeline.local.s3.store.model import DEFAULT_TYPE
@@ -40,7 +46,7 @@ def properties(request: S3Request) -> Properties:
     headers = {name: value for name, value in headers.items() if value}
     storage = headers.get("x-amz-storage-class", "STANDARD")
     if storage not in _STORAGE_CLASSES:
-        raise InvalidArgument("The storage class you specified is not valid", StorageClassRequested=storage)
+        raise InvalidStorageClass(StorageClassRequested=storage)
     if storage == "STANDARD":
         headers.pop("x-amz-storage-class", None)
     return Properties(

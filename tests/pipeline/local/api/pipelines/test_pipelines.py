@@ -419,3 +419,35 @@ def test_at_most_twenty_executions_run_at_once(local: LocalService) -> None:
     for arn in arns:
         local.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert {wait(local, arn, seconds=PATIENCE)["PipelineExecutionStatus"] for arn in arns} == {"Stopped"}
+
+
+def test_a_definition_in_s3_that_is_too_large_or_no_text_is_refused(local: LocalService) -> None:
+    for key, body, reason in [
+        ("large", b" " * 1_048_577, "is larger than 1048576 bytes"),
+        ("no", b"\xff", "not UTF-8"),
+    ]:
+        local.s3.put_object(Bucket="bucket", Key=key, Body=body)
+        location = {"Bucket": "bucket", "ObjectKey": key}
+        code, message = refused(
+            local.sagemaker.create_pipeline, PipelineName="Bad", RoleArn=ROLE, PipelineDefinitionS3Location=location
+        )
+        assert code == "ValidationException" and f"s3://bucket/{key}" in message and reason in message
+
+
+def test_a_version_has_ten_aliases_at_most_and_loses_none_that_it_has_not(local: LocalService) -> None:
+    name = create(local, check("A", 1, 1, []))
+    update = local.sagemaker.update_pipeline_version
+    version: dict[str, Any] = {"PipelineArn": ARN + name, "PipelineVersionId": 1}
+
+    def aliases() -> list[str]:
+        return list(local.sagemaker.describe_pipeline(PipelineName=name).get("PipelineVersionAliases", []))
+
+    ten = [f"a{number}" for number in range(10)]
+    update(**version, PipelineVersionAliasOperations={"Add": ten})
+    code, message = refused(update, **version, PipelineVersionAliasOperations={"Add": ["eleventh"]})
+    assert (code, message) == ("ValidationException", "A pipeline version can have up to 10 aliases.")
+    code, message = refused(update, **version, PipelineVersionAliasOperations={"Remove": ["a0", "none"]})
+    assert code == "ResourceNotFound" and "[none]" in message
+    assert aliases() == ten
+    update(**version, PipelineVersionAliasOperations={"Remove": ["a0"], "Add": ["eleventh"]})
+    assert aliases() == [*ten[1:], "eleventh"]

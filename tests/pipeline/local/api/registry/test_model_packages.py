@@ -277,3 +277,27 @@ def test_an_approval_reaches_a_queue_as_an_event(service: LocalService, sm: Any,
     event = json.loads(received[0]["Body"])
     assert event["resources"] == [arn]
     assert (event["detail"]["ModelPackageVersion"], event["detail"]["ModelPackageStatus"]) == (1, "Completed")
+
+
+def test_an_unversioned_package_has_no_approval(sm: Any) -> None:
+    text = "ModelApprovalStatus does not apply to an unversioned model package."
+    request = {"ModelPackageName": f"alone-{next(NUMBERS)}", "InferenceSpecification": SPECIFICATION}
+    refused(sm.create_model_package, "ValidationException", text, **request, ModelApprovalStatus="Approved")
+    arn = sm.create_model_package(**request)["ModelPackageArn"]
+    refused(sm.update_model_package, "ValidationException", text, ModelPackageArn=arn, ModelApprovalStatus="Approved")
+
+
+def test_a_package_has_at_most_fifty_properties_and_fifteen_additional_specifications(sm: Any, group: str) -> None:
+    arn = version(sm, group, CustomerMetadataProperties={f"key{number}": "v" for number in range(49)})
+    update = sm.update_model_package
+    update(ModelPackageArn=arn, CustomerMetadataProperties={"key49": "v"})
+    text = "A model package has at most 50 customer metadata properties, not 51."
+    refused(update, "ValidationException", text, ModelPackageArn=arn, CustomerMetadataProperties={"key50": "v"})
+
+    def more(*names: str) -> list[dict[str, Any]]:
+        return [{"Name": name, "Containers": SPECIFICATION["Containers"]} for name in names]
+
+    update(ModelPackageArn=arn, AdditionalInferenceSpecificationsToAdd=more(*map(str, range(15))))
+    for name, text in [("15", "at most 15 additional specifications, not 16"), ("0", "must be unique")]:
+        added = more(name)
+        refused(update, "ValidationException", text, ModelPackageArn=arn, AdditionalInferenceSpecificationsToAdd=added)

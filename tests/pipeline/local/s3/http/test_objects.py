@@ -330,3 +330,23 @@ def test_what_can_be_no_checksum_is_refused(s3: Any, bucket: str, wrong: dict[st
         s3.put_object(Bucket=bucket, Key="k", Body=b"x", **wrong)
     assert error_of(caught.value) == ("InvalidRequest", 400)
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        ({"Tagging": "a=1&a=2"}, "InvalidTag"),
+        ({"Tagging": "&".join(f"k{number}=" for number in range(11))}, "BadRequest"),
+        ({"Tagging": f"{'k' * 129}=1"}, "InvalidTag"),
+        ({"Tagging": f"k={'v' * 257}"}, "InvalidTag"),
+        ({"Tagging": "k=%FF"}, "InvalidArgument"),
+        ({"StorageClass": "COLD"}, "InvalidStorageClass"),
+    ],
+)
+def test_properties_that_an_object_cannot_have_are_refused_and_nothing_is_written(
+    s3: Any, bucket: str, header: dict[str, str], code: str
+) -> None:
+    with pytest.raises(ClientError) as caught:
+        s3.put_object(Bucket=bucket, Key="k", Body=b"x", **header)
+    assert error_of(caught.value) == (code, 400)
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
