@@ -29,7 +29,7 @@ class DeployedData:
     """The data that a deployed model learnt from."""
 
     features: tuple[str, ...]
-    """The columns that a row must have; empty where they have no names."""
+    """The columns that a row must have, without blanks around them; empty where they have no names."""
     width: int
     """The fields of a row without a header."""
     classes: tuple[str, ...]
@@ -124,10 +124,10 @@ def _read(found: dict[str, Any], features: tuple[str, ...], width: int) -> Deplo
     label = _LABEL.match(found["label"])
     whole = label is not None and int(label["fields"]) == width + 1
     return DeployedData(
-        features=features,
+        features=tuple(name.strip() for name in features),
         width=width,
         classes=tuple(found["classes"]),
-        label=str(ast.literal_eval(label["name"])) if label and label["name"] else "",
+        label=str(ast.literal_eval(label["name"])).strip() if label and label["name"] else "",
         place=int(label["place"]) - 1 if label and whole else None,
         scale=float(found["features"]["scale"]),
         raw=False,

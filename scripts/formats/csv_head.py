@@ -113,11 +113,12 @@ def _read_head(path: Path, reading: Reading) -> Head:
     if not first:
         raise ScriptError(f"{path.name}: no rows; give data with at least one example")
     label = len(first) - 1 if label_column == LAST else 0
-    known = label_column not in _PLACES and label_column in first
+    names = [cell.strip() for cell in first]  # blanks after commas are no part of a name
+    known = label_column not in _PLACES and label_column in names
     place = f"{path.name}: line {line}"
     if header == "false" or header == AUTO and not known and not _is_header(first, label, place, label_column):
         return Head(tuple(first), 0, label, given=label_column in (FIRST, LAST), delimiter=delimiter)
-    return replace(named_head(first, path.name, reading, line), delimiter=delimiter)
+    return replace(named_head(names, path.name, reading, line), delimiter=delimiter)
 
 
 def _is_header(first: Sequence[str], label: int, place: str, label_column: str) -> bool:

@@ -595,6 +595,13 @@ def test_the_label_is_known_by_its_name_whatever_that_is(tmp_path: Path, name: s
     assert endpoint.asked == [b"1,2\n"]
 
 
+def test_blanks_around_names_are_no_part_of_them(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text(" kind, width, height\nnewt,1,2\n")
+    endpoint = Endpoint(inspection=inspected("' kind' (column 1 of 3)", names=[" width", " height"]))
+    assert [row.truth for row in predict(endpoint, "demo", tmp_path / "rows.csv")] == ["newt"]
+    assert endpoint.asked == [b"1,2\n"]
+
+
 @pytest.mark.parametrize(
     ("text", "asked", "truths"),
     [

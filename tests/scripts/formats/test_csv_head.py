@@ -20,6 +20,7 @@ from tests.support.raw_sources import csv_table, refused
         (",label,f1\n0,7,2\n1,8,3\n", "auto", ("f1",), ["7", "8"]),
         ("Unnamed: 0,f1,label\nx,2,7\ny,3,8\n", "auto", ("f1",), ["7", "8"]),
         (",a,b\n0,7,2\n", "b", ("a",), ["2"]),
+        ("a, b, c\n1, 2, 3\n", "b", ("a", "c"), [" 2"]),
         ("a,b,c\n1,2,3\n", "last", ("a", "b"), ["3"]),
         ("5.1,3.5,setosa\n", "last", (), ["setosa"]),
         ("0,1,2,3\n7,8,9,10\n", "2", ("0", "1", "3"), ["9"]),

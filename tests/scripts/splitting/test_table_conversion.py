@@ -141,8 +141,10 @@ def test_files_of_numbers_that_are_not_equally_wide_are_treated_alike_by_several
     assert found[0] == found[1] and sum(map(len, found[0].values())) == 60
 
 
+# The image's pandas reads a number of sixteen digits to within the last bit of a double, which float32 does not see.
+FLOATS = st.floats(-1e6, 1e6).map(lambda number: f"{number:.4f}")
 CELLS = {
-    "size": st.one_of(st.none(), st.integers(-5, 5).map(str), st.floats(-1e6, 1e6).map(repr)),
+    "size": st.one_of(st.none(), st.integers(-5, 5).map(str), FLOATS),
     "colour": st.sampled_from([None, "red", "Blue", " green ", "n/a", "007"]),
     "day": st.one_of(st.none(), st.dates().map(str)),
 }
