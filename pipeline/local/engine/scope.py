@@ -116,18 +116,18 @@ class ExecutionScope:
 
     def json_value(self, uri: str, path: str) -> Any:
         """What a JSONPath finds in an object. Raises EvaluationError."""
-        return json_value(self._read(uri, MOST), uri, path)
+        return json_value(self._read(uri), uri, path)
 
-    def _read(self, uri: str, most: int) -> bytes:
-        """An object in S3 of at most that many bytes. Raises EvaluationError."""
+    def _read(self, uri: str) -> bytes:
+        """An object in S3 of at most MOST bytes. Raises EvaluationError."""
         from pipeline.local.s3.store import S3Error
 
         bucket, _, key = uri.removeprefix("s3://").partition("/")
         try:
             with self.service.objects.reading(bucket, key) as found:
-                if found.size > most:
+                if found.size > MOST:
                     raise EvaluationError(
-                        f"File {uri} has {found.size} bytes; at most {most} can be read by Std:JsonGet."
+                        f"File {uri} has {found.size} bytes; at most {MOST} can be read by Std:JsonGet."
                     )
                 return b"".join(self.service.objects.blobs.read(found.blobs, 0, found.size))
         except S3Error as error:

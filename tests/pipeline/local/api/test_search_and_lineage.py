@@ -132,6 +132,12 @@ def test_associations_are_listed_and_ended(service: LocalService) -> None:
     assert len(sm.list_associations(AssociationType="ContributedTo")["AssociationSummaries"]) == 1
     with pytest.raises(ClientError, match="associations"):
         sm.delete_artifact(ArtifactArn=data)
+    with pytest.raises(ClientError, match="already exists"):
+        sm.add_association(SourceArn=data, DestinationArn=train)
+    with pytest.raises(ClientError, match="Either ArtifactArn or Source must be given"):
+        sm.delete_artifact()
+    with pytest.raises(ClientError, match="Artifact with source 's3://b/none' does not exist"):
+        sm.delete_artifact(Source={"SourceUri": "s3://b/none"})
     sm.delete_association(SourceArn=data, DestinationArn=train)
     sm.delete_artifact(Source={"SourceUri": "s3://b/data"})
     for call, arguments in (

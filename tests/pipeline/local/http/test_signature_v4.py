@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth
+from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth, SigV4Auth, SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from hypothesis import given
@@ -203,6 +203,53 @@ def test_a_date_a_quarter_of_an_hour_off_is_stale(seconds: int, words: str) -> N
     with pytest.raises(SignatureRefused, match=words) as caught:
         verify(request, SECRETS, now() + seconds)
     assert caught.value.reason == "stale"
+
+
+def test_a_presigned_address_of_the_future_is_stale() -> None:
+    request = signed(S3SigV4QueryAuth, "GET", "http://127.0.0.1:99/bucket/key")
+    assert verify(request, SECRETS, now() - 890)
+    with pytest.raises(SignatureRefused, match="still later than") as caught:
+        verify(request, SECRETS, now() - 910)
+    assert caught.value.reason == "stale"
+
+
+class _HostUnsigned(SigV4Auth):
+    def headers_to_sign(self, request: Any) -> Any:
+        headers = super().headers_to_sign(request)
+        del headers["host"]
+        return headers
+
+
+class _AnotherDay(SigV4Auth):
+    """The scope is of another day than the date, all else in order."""
+
+    def _own(self, request: Any) -> Any:
+        scope = AWSRequest()
+        scope.context["timestamp"] = "20010203T040506Z"
+        return scope
+
+    def scope(self, request: Any) -> Any:
+        return super().scope(self._own(request))
+
+    def credential_scope(self, request: Any) -> Any:
+        return super().credential_scope(self._own(request))
+
+    def signature(self, string_to_sign: str, request: Any) -> Any:
+        return super().signature(string_to_sign, self._own(request))
+
+
+@pytest.mark.parametrize("auth", [_HostUnsigned, _AnotherDay])
+def test_a_right_signature_that_leaves_out_host_or_day_is_refused(auth: Any) -> None:
+    request = signed(auth, "POST", "http://127.0.0.1:99/", b"{}")
+    with pytest.raises(SignatureRefused, match="'Host' must be a 'SignedHeader'.* dates must agree") as caught:
+        verify(request, SECRETS, now())
+    assert caught.value.reason == "malformed"
+
+
+def test_a_presigned_address_of_another_service_than_s3_leaves_no_body_unsigned() -> None:
+    request = signed(SigV4QueryAuth, "POST", "http://127.0.0.1:99/", b"{}")
+    with pytest.raises(SignatureRefused, match="the payload's hash is not known"):
+        verify(request, SECRETS, now())
 
 
 def test_a_key_that_is_not_ours_is_unknown() -> None:
