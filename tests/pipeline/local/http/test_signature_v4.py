@@ -247,9 +247,12 @@ def test_a_right_signature_that_leaves_out_host_or_day_is_refused(auth: Any) -> 
 
 
 def test_a_presigned_address_of_another_service_than_s3_leaves_no_body_unsigned() -> None:
-    request = signed(SigV4QueryAuth, "POST", "http://127.0.0.1:99/", b"{}")
+    request = signed(SigV4QueryAuth, "POST", "http://127.0.0.1:99/")
+    assert verify(request, SECRETS, now()).payload_hash == hashlib.sha256(b"").hexdigest()
+    with pytest.raises(SignatureRefused, match="does not match"):
+        verify(changed(request, body_hash=hashlib.sha256(b"{}").hexdigest()), SECRETS, now())
     with pytest.raises(SignatureRefused, match="the payload's hash is not known"):
-        verify(request, SECRETS, now())
+        verify(changed(request, body_hash=""), SECRETS, now())
 
 
 def test_a_key_that_is_not_ours_is_unknown() -> None:
