@@ -70,6 +70,8 @@ def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
     try:
         if reason := unfit(path):
             raise DataError(f"{path} {reason}", hint="give a file")
+        if path.is_dir():
+            raise DataError(f"{path} is a folder", hint="give a file")
         if holds_arrays(path):
             yield from sent_arrays(path, data)
             return
@@ -84,7 +86,9 @@ def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
                 yield from sent_csv(path, file, data)
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 text: {error}", hint="save the file as UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}") from None
 
 

@@ -74,6 +74,12 @@ def test_a_pipe_is_no_file_of_rows(tmp_path: Path) -> None:
         list(rows(tmp_path / "fifo"))
 
 
+def test_a_folder_is_no_file_of_rows(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="is a folder") as raised:
+        list(rows(tmp_path))
+    assert raised.value.hint == "give a file"
+
+
 def test_a_lone_row_in_json_is_a_row(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text('{"features": [1, 2]}')
     (tmp_path / "b.json").write_text("[1, 2]\n")
@@ -201,7 +207,8 @@ def test_the_columns_of_arrays_must_be_as_many_as_the_models(tmp_path: Path) -> 
         ("a.json", b"{", "is neither JSON nor JSON Lines"),
         ("a.json", b'{"instances": [{"features": ["x"]}]}', "instance 1: not a list of numbers"),
         ("a.json", b'{"instances": 5}', "its instances are not a list"),
-        ("a.json", b"\xff", "cannot be read"),
+        ("a.json", b"\xff", "is no UTF-8 text"),
+        ("a.csv", "größe\n1\n".encode("latin-1"), "is no UTF-8 text"),
         ("a.csv.gz", b"no gzip", "cannot be read"),
         ("a.csv.gz", gzip.compress(b"1,2\n")[:10] + bytes([7] * 8), "cannot be read"),
     ],
