@@ -19,7 +19,7 @@ from typing import Any, Final
 from scripts.errors import conclude, end
 from scripts.features.featurizer_archive import read_featurizer
 from scripts.outputs import Outputs
-from scripts.reporting.report import write_report
+from scripts.reporting.evaluation_page import write_report
 from scripts.reporting.report_section import Section
 from scripts.scoring.coefficients import read_coefficients
 from scripts.scoring.drop_one import worth_section

@@ -16,7 +16,7 @@ from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer import FILE as FITTED
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.sparse import SPARSE
 from scripts.outputs import Outputs
 from scripts.profiling.baseline import constraints, statistics
@@ -26,7 +26,7 @@ from scripts.profiling.problems import told
 from scripts.profiling.schema import FILE, schema
 from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
 from scripts.profiling.surveyed import Survey
-from scripts.splitting.plan import Plan
+from scripts.splitting.split_plan import Plan
 from scripts.splitting.targets import TASKS
 
 

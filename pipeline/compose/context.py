@@ -12,7 +12,7 @@ from sagemaker.core import image_uris
 from sagemaker.core.workflow.parameters import ParameterFloat, ParameterInteger, ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 
-from pipeline.config.algorithm import IMAGE
+from pipeline.config.algorithm_parameters import IMAGE
 from pipeline.config.parameters import Parameter, Type
 from pipeline.config.settings import Settings
 from pipeline.errors import SettingsError

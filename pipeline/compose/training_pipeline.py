@@ -14,7 +14,7 @@ from sagemaker.mlops.workflow.pipeline import Pipeline
 
 from pipeline.compose.context import context_of, variable
 from pipeline.compose.endpoint_steps import deployed_as_wished
-from pipeline.config.algorithm import hyperparameters
+from pipeline.config.algorithm_parameters import hyperparameters
 from pipeline.config.settings import Settings
 from steps.check_deploy import check_deploy
 from steps.check_metrics import GATES, NEVER_WORSE, bounds, check_metrics

@@ -11,7 +11,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import Final
 
-from pipeline.config import algorithm
+from pipeline.config import algorithm_parameters
 from pipeline.config.declaring import (
     BINARY,
     COUNT,
@@ -90,7 +90,7 @@ _ALL: Final[tuple[Parameter, ...]] = (
         "Data",
     ),
     integer("SplitSeed", 0, Bounds(0, 2**32 - 1), "The seed that splits data which has no split of its own.", "Data"),
-    *algorithm.PARAMETERS,
+    *algorithm_parameters.PARAMETERS,
     *_resources("Processing", "ml.m5.xlarge", "the processing jobs; ConvertData shares out its files"),
     *_resources("Training", "ml.m5.xlarge", "the training job"),
     *_resources("Transform", "ml.m5.large", "the batch prediction"),

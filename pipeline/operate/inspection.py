@@ -58,7 +58,7 @@ def inspect(
 ) -> Inspection:
     """Read the data at a path, of which a batch is so many rows. Raises DataError for what is no data."""
     from scripts.errors import ScriptError
-    from scripts.formats.reading import Reading
+    from scripts.formats.reading_options import Reading
     from scripts.profiling.problems import told
     from scripts.profiling.survey import NUMERIC, proposed, survey
 
@@ -83,7 +83,7 @@ def fitting_batch(path: Path, *, label_column: str, header: str, batch: int) -> 
     Data that cannot be read is no matter here: ConvertData says what is wrong with it.
     """
     from scripts.errors import ScriptError
-    from scripts.formats.reading import Reading
+    from scripts.formats.reading_options import Reading
     from scripts.formats.sources import find
     from scripts.formats.sparse_files import SPARSE_KINDS
     from scripts.formats.streams import streams

@@ -21,7 +21,7 @@ from scripts.formats.blocks import blocks
 from scripts.formats.columnar import columnar_head, read_batches
 from scripts.formats.csv_head import Head, read_heads
 from scripts.formats.csv_table import read_cells
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.sources import CSV, NAMED, Found, SourceFile, find
 from scripts.formats.sparse import SparseForm
 from scripts.formats.streams import Stream, streams

@@ -35,7 +35,7 @@ from scripts.formats.streams import Stream
 from scripts.formats.tables import Array, Table
 from scripts.profiling.problems import LARGEST
 from scripts.profiling.surveyed import Survey
-from scripts.splitting.plan import AGAIN, Plan
+from scripts.splitting.split_plan import AGAIN, Plan
 from scripts.splitting.targets import class_names
 
 _MOST_VALUES: Final = 100

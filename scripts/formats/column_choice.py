@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from scripts.errors import ScriptError
-from scripts.formats.reading import ALL
+from scripts.formats.reading_options import ALL
 
 _SHOWN: Final = 12
 

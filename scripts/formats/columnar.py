@@ -19,7 +19,7 @@ import numpy as np
 from scripts.errors import ScriptError
 from scripts.formats.csv_head import Head, named_head
 from scripts.formats.files import opened
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.tables import Array, Table, note_values
 from scripts.profiling.problems import DATE, MISSING, TEXT, Faults, kind_of
 

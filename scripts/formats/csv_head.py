@@ -18,7 +18,7 @@ from scripts.features.featurizer import GAPS, is_number
 from scripts.formats.column_choice import left_out, nameless
 from scripts.formats.csv_delimiter import delimiter_of, rows
 from scripts.formats.files import opened
-from scripts.formats.reading import ALL, AUTO, FIRST, LAST, Reading
+from scripts.formats.reading_options import ALL, AUTO, FIRST, LAST, Reading
 
 _PLACES: Final = (AUTO, FIRST, LAST)
 _LABELS: Final = ("label", "target", "class", "y")

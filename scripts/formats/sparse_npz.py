@@ -20,7 +20,7 @@ import numpy as np
 
 from scripts.errors import ScriptError
 from scripts.formats.files import is_packed, memory, opened, read_up_to
-from scripts.formats.reading import AUTO, FIRST, LAST
+from scripts.formats.reading_options import AUTO, FIRST, LAST
 from scripts.formats.sparse import SparsePart, check_columns, compressed
 from scripts.formats.tables import CHUNK_ROWS, Array, label_texts
 

@@ -18,7 +18,7 @@ from scripts.formats.columnar import columnar_head, columnar_rows
 from scripts.formats.csv_head import Head, read_heads
 from scripts.formats.csv_table import Rows, careful_rows, csv_problems, csv_rows
 from scripts.formats.idx import read_idx_folder
-from scripts.formats.reading import ALL, Reading
+from scripts.formats.reading_options import ALL, Reading
 from scripts.formats.sources import CSV, IDX, NAMED, NPZ, Found, SourceFile, find
 from scripts.formats.sparse import SPARSE, SparseForm, check_dense, dense_pieces, noted
 from scripts.formats.sparse_files import SPARSE_KINDS, SparseFile, sparse_files

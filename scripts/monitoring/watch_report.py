@@ -11,8 +11,8 @@ import numpy as np
 from scripts.monitoring.arrived_labels import Quality
 from scripts.monitoring.drift import Check, Compared, Values
 from scripts.outputs import Outputs
+from scripts.reporting.evaluation_page import document
 from scripts.reporting.pictures import BLUE, ORANGE, bars, image_grid, image_side, legend, new_axes, new_figure, png
-from scripts.reporting.report import document
 from scripts.reporting.report_section import Card, Section, number, title
 
 _MOST_PICTURES: Final = 6

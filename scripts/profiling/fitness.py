@@ -14,8 +14,8 @@ from scripts.errors import ScriptError
 from scripts.features.featurizer import is_number
 from scripts.profiling.problems import LABEL, Problem
 from scripts.profiling.surveyed import Survey
-from scripts.splitting.plan import Plan
-from scripts.splitting.splits import TURNS, missing_of, source_of
+from scripts.splitting.split_names import TURNS, missing_of, source_of
+from scripts.splitting.split_plan import Plan
 from scripts.splitting.targets import MOST_CLASSES, REGRESSOR, Wanted, real_labels
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from scripts.errors import ScriptError
 from scripts.formats.csv_table import Rows
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.streams import Stream, streams
 from scripts.formats.tables import floats
 from scripts.profiling.leaks import LeakFinder, SparseLeakFinder
@@ -21,7 +21,7 @@ from scripts.profiling.problems import DATE, MISSING, TEXT, Problem
 from scripts.profiling.profiles import ColumnProfile, Labels, Numbers, SparseNumbers
 from scripts.profiling.summaries import amounts_of, classes_of, column_profile, counted, names_of
 from scripts.profiling.surveyed import FileRows, Survey
-from scripts.splitting.splits import source_of
+from scripts.splitting.split_names import source_of
 from scripts.splitting.targets import in_order
 
 MOST_PROFILES: Final = 1000

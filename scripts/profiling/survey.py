@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.sources import find
 from scripts.formats.sparse import SPARSE
 from scripts.formats.sparse_files import SPARSE_KINDS

@@ -17,14 +17,14 @@ from scripts.errors import ScriptError
 from scripts.features.column_kinds import ColumnKind, Counting, TextColumn, is_spelled, kind_of_numbers, orders_of
 from scripts.features.featurizer import is_number
 from scripts.features.raw_columns import IsTextError, RawRows, RawStream, Texts, raw_streams, texts_of
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.tables import Array, bad_labels
 from scripts.profiling.leaks import LeakFinder
 from scripts.profiling.problems import DATES, INFINITE, LABEL, LEAK, MIXED, SPELLED, Faults, Problem
 from scripts.profiling.profiles import ColumnProfile, Labels, Numbers
 from scripts.profiling.summaries import amounts_of, classes_of, column_profile, counted, names_of
 from scripts.profiling.surveyed import FileRows, Survey
-from scripts.splitting.splits import source_of
+from scripts.splitting.split_names import source_of
 from scripts.splitting.targets import in_order
 
 _TREATMENTS: Final = {

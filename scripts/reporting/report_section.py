@@ -1,6 +1,6 @@
 """The parts of a report, as plain data, and how their words and numbers are written.
 
-`scripts.reporting.report` makes a page of several.
+`scripts.reporting.evaluation_page` makes a page of several.
 """
 
 from __future__ import annotations

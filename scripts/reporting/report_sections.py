@@ -1,6 +1,6 @@
 """What the report says of each task: sections of text, pictures and tables.
 
-`scripts.reporting.report` makes a page of them.
+`scripts.reporting.evaluation_page` makes a page of them.
 """
 
 from __future__ import annotations

@@ -34,10 +34,10 @@ from scripts.profiling.surveyed import Survey
 from scripts.reporting.pictures import image_side
 from scripts.splitting.channel_rows import ending_of, write_records, write_sent
 from scripts.splitting.classes import write_classes
-from scripts.splitting.plan import AGAIN, Places, Plan, block_rows
 from scripts.splitting.shuffle import Shuffle
 from scripts.splitting.sparse_shuffle import SparseShuffle
-from scripts.splitting.splits import SPLITS
+from scripts.splitting.split_names import SPLITS
+from scripts.splitting.split_plan import AGAIN, Places, Plan, block_rows
 from scripts.splitting.targets import Wanted, class_names, real_labels
 
 

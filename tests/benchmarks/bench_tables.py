@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from scripts.convert import convert
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.recordio import read
 from tests.support.linear_learner import train
 

@@ -17,7 +17,7 @@ import pytest
 
 from scripts import evaluate
 from scripts.errors import ScriptError
-from scripts.reporting.report import number, page, title
+from scripts.reporting.evaluation_page import number, page, title
 from scripts.reporting.report_sections import binary_sections, multiclass_sections, threshold_of
 from scripts.scoring import predictions
 from scripts.scoring.gates import compare, verdict

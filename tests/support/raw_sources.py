@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from scripts.errors import ScriptError
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.streams import streams
 from scripts.formats.tables import Table, joined_cells
 from scripts.profiling.number_survey import survey_numbers

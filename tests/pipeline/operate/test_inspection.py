@@ -11,9 +11,9 @@ import pytest
 from pipeline.cli import execute
 from pipeline.errors import DataError
 from pipeline.operate.inspection import Column, fitting_batch, inspect
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.profiling.survey import survey
-from scripts.splitting.plan import Plan
+from scripts.splitting.split_plan import Plan
 
 
 def told(path: Path, label_column: str = "auto") -> tuple[tuple[Column, ...], dict[str, int], str]:

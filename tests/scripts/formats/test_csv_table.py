@@ -9,7 +9,7 @@ import pytest
 
 from scripts.errors import ScriptError
 from scripts.features.raw_columns import raw_streams
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.streams import streams
 from tests.support.raw_sources import csv_table, read_all, refused
 

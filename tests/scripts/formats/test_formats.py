@@ -15,7 +15,7 @@ from sklearn.datasets import dump_svmlight_file
 
 from scripts.errors import ScriptError
 from scripts.formats import columnar
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.streams import streams
 from scripts.formats.tables import Table
 from scripts.profiling.survey import survey

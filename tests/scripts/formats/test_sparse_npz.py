@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from scripts.errors import ScriptError
 from scripts.formats import sparse_npz
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.sources import find
 from scripts.formats.sparse import stacked_sparse
 from scripts.formats.sparse_files import SPARSE_NPZ

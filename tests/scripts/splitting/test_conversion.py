@@ -21,7 +21,7 @@ from scripts.formats import csv_table
 from scripts.formats.recordio import read
 from scripts.profiling import profiles
 from scripts.profiling.inspection import read_statistics
-from scripts.splitting import conversion, plan, shuffle
+from scripts.splitting import conversion, shuffle, split_plan
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ("train", "validation", "test")
@@ -80,8 +80,8 @@ def rows(folder: Path) -> Iterator[tuple[float, ...]]:
 def test_one_two_and_four_instances_make_the_same_rows_of_each_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, task: str
 ) -> None:
-    monkeypatch.setattr(plan, "BLOCK_BYTES", block)
-    monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 7)
+    monkeypatch.setattr(split_plan, "BLOCK_BYTES", block)
+    monkeypatch.setattr(split_plan, "_FEWEST_BLOCK_ROWS", 7)
     monkeypatch.setattr(shuffle, "PILE_BYTES", 2000)
     tables(tmp_path / "data", (130, 1, 88, 40, 61))
     made = {count: converted(tmp_path, count, "--task", task, "--positive-class", "b") for count in (1, 2, 4)}
@@ -147,8 +147,8 @@ def test_a_file_that_has_become_wider_is_refused(tmp_path: Path) -> None:
 
 
 def test_train_is_truly_shuffled_across_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "BLOCK_BYTES", 400)
-    monkeypatch.setattr(plan, "_FEWEST_BLOCK_ROWS", 50)
+    monkeypatch.setattr(split_plan, "BLOCK_BYTES", 400)
+    monkeypatch.setattr(split_plan, "_FEWEST_BLOCK_ROWS", 50)
     monkeypatch.setattr(shuffle, "PILE_BYTES", 5000)
     tables(tmp_path / "data", (4000,))
     order = np.array([row[0] for row in rows(converted(tmp_path, 1) / "train")])
@@ -190,7 +190,7 @@ def test_a_double_too_large_for_float32_that_was_not_there_before_is_refused(tmp
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plan, "BLOCK_BYTES", 50_000)
+    monkeypatch.setattr(split_plan, "BLOCK_BYTES", 50_000)
     monkeypatch.setattr(shuffle, "PILE_BYTES", 50_000)
     monkeypatch.setattr(csv_table, "_CHUNK_VALUES", 10_000)
     monkeypatch.setattr(profiles, "_SAMPLE_ROWS", (10, 10))

@@ -24,11 +24,11 @@ from scripts.features.featurizer import Category, Date, Featurizer, Numeric, tra
 from scripts.features.raw_columns import raw_streams
 from scripts.features.treatment import fit, treated_streams
 from scripts.formats import csv_table
-from scripts.formats.reading import Reading
+from scripts.formats.reading_options import Reading
 from scripts.formats.recordio import read
 from scripts.profiling.survey import survey
 from scripts.splitting import shuffle
-from scripts.splitting.plan import Plan
+from scripts.splitting.split_plan import Plan
 from tests.support.mixed_table import write_mixed
 from tests.support.raw_table import customers
 

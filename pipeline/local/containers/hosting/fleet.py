@@ -19,7 +19,7 @@ from typing import Final
 from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.model_data import containers_of
-from pipeline.local.containers.hosting.serving import HEALTH_TIMEOUT, ServingContainer, ask
+from pipeline.local.containers.hosting.serving_container import HEALTH_TIMEOUT, ServingContainer, ask
 from pipeline.local.context import ServiceContext
 from pipeline.local.kinds import MODEL, Body, VariantPlan
 from pipeline.local.threads import side_by_side

@@ -26,8 +26,8 @@ from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, N
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
 from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, Stage, follow, plan_of
-from pipeline.local.containers.hosting.served import Served
-from pipeline.local.containers.hosting.serving import STOP_GRACE
+from pipeline.local.containers.hosting.served_endpoint import Served
+from pipeline.local.containers.hosting.serving_container import STOP_GRACE
 from pipeline.local.containers.hosting.switchboard import Green, Switchboard
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
 from pipeline.local.context import ServiceContext

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 
 from pipeline.local.containers.hosting.fleet import Fleet
-from pipeline.local.containers.hosting.served import Served
+from pipeline.local.containers.hosting.served_endpoint import Served
 
 
 @dataclass

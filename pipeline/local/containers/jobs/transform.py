@@ -15,7 +15,7 @@ from pipeline.limits import Row
 from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import NoAnswer
 from pipeline.local.containers.hosting.model_data import ModelDataError, containers_of
-from pipeline.local.containers.hosting.serving import STOP_GRACE, ServingContainer
+from pipeline.local.containers.hosting.serving_container import STOP_GRACE, ServingContainer
 from pipeline.local.containers.jobs.job import JobFailure, RunningJob
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, shard, sources, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog

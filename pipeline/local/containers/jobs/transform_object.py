@@ -20,7 +20,7 @@ from typing import IO, Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLarge, TooLate
-from pipeline.local.containers.hosting.serving import ANSWER_LIMIT, ServingContainer, ask
+from pipeline.local.containers.hosting.serving_container import ANSWER_LIMIT, ServingContainer, ask
 from pipeline.local.containers.jobs.associate import Association, AssociationError
 from pipeline.local.containers.jobs.batch_capture import BatchCapture
 from pipeline.local.containers.jobs.job import JobStopped

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local.images.linear_learner.errors import CustomerError
-from pipeline.local.images.linear_learner.hyperparameter_types import Choice, Flag, Number, Value, refuse
+from pipeline.local.images.linear_learner.hyperparameter_ranges import Choice, Flag, Number, Value, refuse
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 
 PARITY: Final = (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local.containers.hosting import serving
+from pipeline.local.containers.hosting import serving_container
 from tests.support.jobs import Bench, channel
 from tests.support.service import ROLE, local_service
 from tests.support.serving import BUCKET, Deployer, archive, told_to_strangers
@@ -188,7 +188,7 @@ def test_a_script_that_cannot_serve_fails_the_endpoint_and_the_log_says_why(
     words: str,
 ) -> None:
     # That a container which ends is started again, and how often, is shown where endpoints are tested.
-    monkeypatch.setattr(serving, "_STARTS", 1)
+    monkeypatch.setattr(serving_container, "_STARTS", 1)
     found = deployed(deployer, name, script, environment)
     assert found["EndpointStatus"] == "Failed" and "did not pass the ping health check" in found["FailureReason"]
     assert any(words in line for line in log(deployer, name)), log(deployer, name)

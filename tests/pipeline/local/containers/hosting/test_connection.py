@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipeline.local.containers.hosting.connection import Connections, ContainerAnswer, NoAnswer, TooLarge, TooLate
-from pipeline.local.containers.hosting.serving import ask
+from pipeline.local.containers.hosting.serving_container import ask
 from tests.support.waiting import PATIENCE
 
 Script = Callable[[socket.socket, int], None]

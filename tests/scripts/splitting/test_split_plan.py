@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from scripts.errors import ScriptError
 from scripts.profiling.surveyed import FileRows, Survey
-from scripts.splitting.plan import Plan
+from scripts.splitting.split_plan import Plan
 
 
 def plan_of(files: list[tuple[str, list[str]]], seed: int = 0) -> Plan:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scripts.errors import ScriptError
 from scripts.formats.tables import Array
 from scripts.profiling.surveyed import FileRows, Survey
-from scripts.splitting.splits import SPLITS, TURN, TURNS, missing_of, source_of
+from scripts.splitting.split_names import SPLITS, TURN, TURNS, missing_of, source_of
 from scripts.splitting.targets import REGRESSOR
 
 BLOCK_BYTES: Final = 40_000_000

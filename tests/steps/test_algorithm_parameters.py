@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipeline.config.algorithm import PARAMETERS
+from pipeline.config.algorithm_parameters import PARAMETERS
 from pipeline.config.parameters import Task, Type, declared, parse
 from pipeline.definition.step_types import steps
 from pipeline.errors import UsageError

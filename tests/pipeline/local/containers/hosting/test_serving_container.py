@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.local import images
-from pipeline.local.containers.hosting.serving import ServingContainer
+from pipeline.local.containers.hosting.serving_container import ServingContainer
 from tests.support.ports import reserved_port
 from tests.support.service import local_service
 from tests.support.serving import (
