@@ -22,9 +22,12 @@ _MARKS: Final = ",\t;|"
 _LINES: Final = 50
 
 
-def rows(stream: IO[bytes], path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each line that is not blank: its number in the file, from 1, and its fields."""
-    lines = csv.reader(codecs.iterdecode(stream, "utf-8-sig"), delimiter=delimiter)
+def rows(stream: IO[bytes], path: Path, delimiter: str, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Each line that is not blank: its number in the file, from 1, and its fields.
+
+    `strict` refuses a quoted field that something else than the delimiter follows.
+    """
+    lines = csv.reader(codecs.iterdecode(stream, "utf-8-sig"), delimiter=delimiter, strict=strict)
     try:
         yield from ((lines.line_num, cells) for cells in lines if cells)
     except UnicodeDecodeError as error:
@@ -43,6 +46,8 @@ def delimiter_of(path: Path) -> str:
     if len(there) < 2:
         return there[0] if there else ","
     fitting = [mark for mark in there if len(set(widths[mark])) == 1]
+    if len(fitting) > 1:  # a mark within quotes divides nothing
+        fitting = [mark for mark in fitting if _ends_quotes(path, mark)] or fitting
     if len(fitting) > 1:
         marks = " and ".join(map(repr, fitting))
         raise ScriptError(
@@ -57,3 +62,14 @@ def _widths(path: Path, mark: str) -> list[int]:
     with suppress(ScriptError), opened(path) as stream:  # what is wrong is told by who reads all of it
         widths.extend(len(cells) for _, cells in islice(rows(stream, path, mark), _LINES))
     return widths
+
+
+def _ends_quotes(path: Path, mark: str) -> bool:
+    """Whether every quoted field is followed by the mark or the line's end."""
+    try:
+        with opened(path) as stream:
+            for _ in islice(rows(stream, path, mark, strict=True), _LINES):
+                pass
+    except ScriptError:
+        return False
+    return True
