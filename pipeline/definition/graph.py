@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pipeline.definition.expressions import gets, referenced_step
 from pipeline.definition.references import out_of_reach
-from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, walk, warning
+from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, steps, warning
 from pipeline.errors import did_you_mean
 
 _TRIGGERS: Final = frozenset({"Completed", "Failed", "Stopped", "Any"})
@@ -49,7 +49,7 @@ def dependencies(step: Placed, by_name: Mapping[str, Placed]) -> list[str]:
 
 def upstream(definition: Mapping[str, Any]) -> dict[str, list[str]]:
     """For each step the steps it waits for: by DependsOn, by reference, and the one it stands within."""
-    by_name = {step.name: step for step in walk(definition)}
+    by_name = steps(definition)
     return {name: dependencies(step, by_name) for name, step in by_name.items()}
 
 
