@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -82,12 +82,7 @@ def bounded(limits: Limits, kind: Isolation) -> Limits:
     if kind is not Isolation.NONE or limits.processes is None:
         return limits
     there = _tasks_of_user()
-    return Limits(
-        processes=None if there is None else there + limits.processes,
-        open_files=limits.open_files,
-        file_size=limits.file_size,
-        address_space=limits.address_space,
-    )
+    return replace(limits, processes=None if there is None else there + limits.processes)
 
 
 def _tasks_of_user() -> int | None:
