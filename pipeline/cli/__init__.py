@@ -1,19 +1,19 @@
 """The command `pipeline`: a thin skin that parses, calls one function, prints, and exits with a documented code.
 
-Only `main` exits. A command's module imports what it needs inside the command, so that `--help` stays quick.
+Nothing here exits. A command's module imports what it needs inside the command, so that `--help` stays quick.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final
 
 import typer
 
 from pipeline.cli import endpoint, executions, local, models, operations, promote, run, schedules, start, upsert
 from pipeline.cli.lazy_commands import needed
 from pipeline.errors import INTERRUPTED_EXIT_CODE, PipelineError
-from pipeline.process import is_output_written, run_to_end
+from pipeline.process import is_output_written
 from pipeline.terminal import shown_safely
 
 app: Final = typer.Typer(
@@ -55,11 +55,6 @@ promote.register(app)
 
 # Typer has a click of its own and exports only some of its errors; this is the base of all of them.
 _CommandLineError: Final[Any] = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
-
-
-def main() -> NoReturn:
-    """Run the command line; the process ends here."""
-    run_to_end(lambda: execute(sys.argv[1:]))
 
 
 def execute(arguments: list[str]) -> int:

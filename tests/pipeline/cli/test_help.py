@@ -45,7 +45,7 @@ def test_the_version_is_that_of_the_distribution(capsys: pytest.CaptureFixture[s
 
 
 def test_a_shell_completes_commands_and_flags() -> None:
-    command = [sys.executable, "-c", "import sys; from pipeline.cli import main; sys.argv = ['pipeline']; main()"]
+    command = [sys.executable, "-c", "import sys; from pipeline.__main__ import main; sys.argv = ['pipeline']; main()"]
     asked = {**os.environ, "_PIPELINE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "pipeline models "}
     done = subprocess.run(command, env=asked, capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert all(f'"{name}"' in done.stdout for name in ("approve", "compare", "list", "reject"))
