@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from pipeline.clients import Clients
-from pipeline.config.watch import Watch
+from pipeline.config.watch_settings import Watch
 from pipeline.errors import ServiceError
 from pipeline.service_errors import error_code, translated
-from steps.names import REPORT_DRIFT
+from steps.step_names import REPORT_DRIFT
 
 SOURCE: Final = "aws.sagemaker"
 RELEASE: Final = "release"

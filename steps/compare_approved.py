@@ -10,11 +10,11 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import names, policies
-from steps.context import Context
+from steps import policies, step_names
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+from steps.step_context import Context
 
-NAME: Final = names.COMPARE_APPROVED
+NAME: Final = step_names.COMPARE_APPROVED
 REPORT: Final = PropertyFile(name="Comparison", output_name="comparison", path="comparison.json")
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sagemaker.mlops.workflow.endpoint_step import EndpointConfigStep
 
 from steps import policies
-from steps.context import Context
+from steps.step_context import Context
 
 NAME: Final = "ConfigureEndpoint"
 

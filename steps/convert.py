@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import names, policies
-from steps.context import Context
-from steps.names import NUMERIC, TABLE
+from steps import policies, step_names
 from steps.script_job import MESSAGE, RESOURCES, Job, input_folder, step_arguments
+from steps.step_context import Context
+from steps.step_names import NUMERIC, TABLE
 
-NAME: Final = names.CONVERT_DATA
+NAME: Final = step_names.CONVERT_DATA
 OUTPUTS: Final = ("train", "validation", "test", "features", "labels", "inspection")
 FEATURIZER: Final = "featurizer"
 """The output with the archive that serves a table's treatment."""

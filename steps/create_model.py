@@ -11,7 +11,7 @@ from typing import Any, Final
 from sagemaker.mlops.workflow.model_step import ModelStep
 
 from steps import policies
-from steps.context import Context
+from steps.step_context import Context
 
 NAME: Final = "CreateModel"
 

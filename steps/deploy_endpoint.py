@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.endpoint_step import EndpointStep
 
-from steps.context import Context
+from steps.step_context import Context
 
 NAME: Final = "DeployEndpoint"
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import names, policies
-from steps.context import Context
+from steps import policies, step_names
 from steps.script_job import CONFIGURATION, MESSAGE, Job, input_folder, output_folder, step_arguments
+from steps.step_context import Context
 
-NAME: Final = names.EVALUATE_MODEL
+NAME: Final = step_names.EVALUATE_MODEL
 REPORT: Final = PropertyFile(name="EvaluationReport", output_name="evaluation", path="evaluation.json")
 GATES: Final = PropertyFile(name="EvaluationGates", output_name="evaluation", path="gates.json")
 ARTIFACTS: Final = PropertyFile(name="EvaluatedArtifacts", output_name="evaluation", path="artifacts.json")

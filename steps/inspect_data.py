@@ -10,9 +10,9 @@ from typing import Any, Final
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
-from steps.context import Context
-from steps.names import NUMERIC
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
+from steps.step_context import Context
+from steps.step_names import NUMERIC
 
 NAME: Final = "InspectData"
 BASELINE: Final = "baseline"

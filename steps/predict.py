@@ -10,11 +10,11 @@ from typing import Any, Final
 from sagemaker.core.transformer import Transformer
 from sagemaker.mlops.workflow.steps import TransformStep
 
-from steps import names, policies
-from steps.context import Context
-from steps.names import NUMERIC, RECORDIO, SPARSE
+from steps import policies, step_names
+from steps.step_context import Context
+from steps.step_names import NUMERIC, RECORDIO, SPARSE
 
-NAME: Final = names.PREDICT_TEST
+NAME: Final = step_names.PREDICT_TEST
 
 
 def predict(

@@ -16,7 +16,7 @@ from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.model_step import ModelStep
 
 from steps import evaluate, policies
-from steps.context import Context
+from steps.step_context import Context
 
 NAME: Final = "RegisterModel"
 CONTENT_TYPES: Final = ("text/csv", "application/json", "application/jsonlines", "application/x-recordio-protobuf")

@@ -10,9 +10,9 @@ from typing import Any, Final
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.fail_step import FailStep
 
-from steps import compare_approved, evaluate, names
+from steps import compare_approved, evaluate, step_names
 
-NAME: Final = names.REJECT_MODEL
+NAME: Final = step_names.REJECT_MODEL
 
 
 def reject(*, compared: bool = False) -> FailStep:

@@ -14,8 +14,8 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
 from steps import policies
-from steps.context import Context
 from steps.script_job import MESSAGE, Job, Options, output_folder, step_arguments, tags_of
+from steps.step_context import Context
 
 NAME: Final = "RolloutEndpoint"
 _STARTING_SECONDS: Final = 3600

@@ -21,8 +21,8 @@ from sagemaker.core.shapes import (
 from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 
-from steps.context import Context
-from steps.names import SCRIPT_TAG
+from steps.step_context import Context
+from steps.step_names import SCRIPT_TAG
 
 CODE: Final = "/opt/ml/processing/input/code"
 MESSAGE: Final = "/opt/ml/output/message"

@@ -20,7 +20,7 @@ from sagemaker.mlops.workflow.steps import TrainingStep
 from sagemaker.train import ModelTrainer
 
 from steps import policies
-from steps.context import Context
+from steps.step_context import Context
 
 NAME: Final = "TrainModel"
 CHANNELS: Final = ("train", "validation", "test")

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
-from steps import names, policies
-from steps.context import Context
+from steps import policies, step_names
 from steps.script_job import MESSAGE, Job, Options, input_folder, output_folder, step_arguments, tags_of
+from steps.step_context import Context
 
-NAME: Final = names.VALIDATE_ENDPOINT
+NAME: Final = step_names.VALIDATE_ENDPOINT
 BATCHES: Final = 100
 MOST_ROWS: Final = 20_000
 """The rows of the test set that the endpoint is asked at most."""

@@ -15,9 +15,9 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import names, policies
-from steps.context import Context
+from steps import policies, step_names
 from steps.script_job import MESSAGE, Job, output_folder, step_arguments
+from steps.step_context import Context
 
 NAME: Final = "WatchEndpoint"
 CHECK: Final = "CheckDrift"
@@ -69,7 +69,7 @@ def watch(
 def check_drift() -> ConditionStep:
     """The step that ends the execution with the names of the columns, if any drifted."""
     drifted = FailStep(
-        name=names.REPORT_DRIFT,
+        name=step_names.REPORT_DRIFT,
         error_message=JsonGet(step_name=NAME, property_file=REPORT, json_path="verdict.value"),
         display_name="Report drift",
         description="At least one column is beyond its bounds.",

@@ -10,7 +10,7 @@ import typer
 from pipeline.cli.options import Where, console, located
 
 if TYPE_CHECKING:
-    from pipeline.operate.endpoint import EndpointState, EndpointVariant
+    from pipeline.operate.endpoint_state import EndpointState, EndpointVariant
 
 app: Final = typer.Typer(help="The endpoint in service.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,7 +28,7 @@ def status(
     """Show what serves and what is on its way."""
     import time
 
-    from pipeline.operate import endpoint as api
+    from pipeline.operate import endpoint_state as api
 
     settings, clients = where.opened()
     name = endpoint or settings.endpoint
@@ -40,7 +40,7 @@ def status(
     for found in states:
         print(_json(found) if json else _line(found), flush=True)
         if not json and not follow:
-            from pipeline.cli.tables import plain_table
+            from pipeline.cli.printed_tables import plain_table
 
             head = ("configuration", "variant", "weight", "instances", "")
             console().print(plain_table(head, _rows(found), right=("weight", "instances")))
@@ -54,7 +54,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete the endpoint with its alarms and autoscaling."""
-    from pipeline.operate import endpoint as api
+    from pipeline.operate import endpoint_state as api
 
     settings, clients = where.opened()
     name = endpoint or settings.endpoint

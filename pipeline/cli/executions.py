@@ -91,8 +91,8 @@ def steps(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the steps of an execution, with status, time and reason."""
+    from pipeline.cli.printed_tables import steps_json, steps_table
     from pipeline.cli.progress import utc_now
-    from pipeline.cli.tables import steps_json, steps_table
     from pipeline.executions.execution_snapshot import find, snapshot
     from pipeline.executions.outcome import with_causes
 
@@ -116,9 +116,9 @@ def logs(
     """Print the log of a step's job, or of the endpoint."""
     from collections import deque
 
-    from pipeline.executions import logs as api
+    from pipeline.executions import job_logs as api
     from pipeline.executions.execution_snapshot import find, snapshot, step_of
-    from pipeline.executions.logs import plain
+    from pipeline.executions.job_logs import plain
 
     if follow and tail is not None:
         raise UsageError("--tail has no meaning with --follow", hint="give one of them")
@@ -155,8 +155,8 @@ def executions(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List executions with their figures, newest first."""
-    from pipeline.cli.tables import executions_json, executions_table
-    from pipeline.executions.listing import latest
+    from pipeline.cli.printed_tables import executions_json, executions_table
+    from pipeline.executions.execution_list import latest
 
     settings, clients = where.opened()
     found = latest(clients, settings.name, count)
@@ -199,7 +199,7 @@ def report(
     from pipeline.executions.execution_snapshot import find
     from pipeline.report.html import html as page
     from pipeline.report.html import pictures, write
-    from pipeline.report.losses import losses
+    from pipeline.report.loss_curves import losses
     from pipeline.report.markdown import markdown as as_markdown
     from pipeline.report.report import gather
 
@@ -229,7 +229,7 @@ def graph(
     from pipeline.cli.progress import utc_now
     from pipeline.deploy.desired import desired
     from pipeline.executions import execution_snapshot as api
-    from pipeline.report import graph as drawing
+    from pipeline.report import graph_formats as drawing
 
     draw = drawing.mermaid if mermaid else drawing.svg
     if not which:
@@ -264,13 +264,15 @@ def follow_to_end(where: Where, clients: Clients, arn: str, timeout: float | Non
 def _show_figures(clients: Clients, end: ExecutionSnapshot, out: Console) -> None:
     from pipeline.cli.progress import show_figures
     from pipeline.errors import ServiceError
-    from pipeline.executions import results
+    from pipeline.executions import execution_results
 
     try:
-        found = results.outputs(clients, end)
-        metrics = results.evaluation(clients, found) or {}
-        gates = results.execution_gates(clients, end.arn, metrics | results.comparison(clients, found))
-        show_figures(out, gates, metrics, results.classes(clients, found))
+        found = execution_results.outputs(clients, end)
+        metrics = execution_results.evaluation(clients, found) or {}
+        gates = execution_results.execution_gates(
+            clients, end.arn, metrics | execution_results.comparison(clients, found)
+        )
+        show_figures(out, gates, metrics, execution_results.classes(clients, found))
     except ServiceError as error:
         # How it ended is known and is the exit code; the figures are an addition.
         print(f"its figures cannot be read: {error.message}", file=sys.stderr)
@@ -282,8 +284,8 @@ def _shown(clients: Clients, arn: str, timeout: float | None, out: Console, *, l
     from pipeline.executions import follow_notes
     from pipeline.executions.execution_snapshot import definition_of
     from pipeline.executions.follow import follow as snapshots
-    from pipeline.executions.logs import JobLogs
-    from steps.names import CONVERT_DATA
+    from pipeline.executions.job_logs import JobLogs
+    from steps.step_names import CONVERT_DATA
 
     names = list(steps(definition_of(clients, arn)))
 

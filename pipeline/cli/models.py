@@ -39,12 +39,12 @@ def list_(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the versions with their figures."""
-    from pipeline.cli.tables import models_json, models_table
-    from pipeline.operate import registry, release
+    from pipeline.cli.printed_tables import models_json, models_table
+    from pipeline.operate import model_registry, release
 
     settings, clients = where.opened()
     name = group or settings.model_group
-    found = registry.models(clients, name, count=count)
+    found = model_registry.models(clients, name, count=count)
     serving = release.served(clients, settings.endpoint)
     if json:
         print(models_json(found, serving.now))
@@ -64,15 +64,15 @@ def compare(
     group: Group = "",
 ) -> None:
     """Compare two versions: figures, and parameters that differ."""
-    from pipeline.cli.tables import comparison_table, parameters_table
-    from pipeline.operate import registry
+    from pipeline.cli.printed_tables import comparison_table, parameters_table
+    from pipeline.operate import model_registry
 
     settings, clients = where.opened()
     name = group or settings.model_group
-    both = [registry.model(clients, name, version) for version in (first, second)]
+    both = [model_registry.model(clients, name, version) for version in (first, second)]
     out = console()
     out.print(comparison_table(*both))
-    differing = registry.differing_parameters(clients, *both)
+    differing = model_registry.differing_parameters(clients, *both)
     if differing is None:
         print("their parameters cannot be compared: an execution is no longer there", file=sys.stderr)
     elif differing:
@@ -90,17 +90,17 @@ def approve(
     follow: Follow = False,
 ) -> None:
     """Approve a version, which starts its release."""
-    from pipeline.operate import registry, release
+    from pipeline.operate import model_registry, release
 
     settings, clients = where.opened()
     name = group or settings.model_group
-    chosen = registry.model(clients, name, version)
+    chosen = model_registry.model(clients, name, version)
     idle = release.nothing_starts(clients, settings, name)
     if not idle and chosen.status == "Approved":
         idle = "it was approved before, which is no news"
     print(f"nothing will be released: {idle}" if idle else f"next: {release.foretold(clients, settings, chosen)}")
     since = _moment_ago()
-    registry.approve(clients, chosen, remark)
+    model_registry.approve(clients, chosen, remark)
     print(f"approved {chosen.arn}", flush=True)
     if follow and not idle:
         _follow_release(where, settings, clients, chosen.arn, since)
@@ -148,9 +148,9 @@ def reject(
     group: Group = "",
 ) -> None:
     """Reject a version, with a reason."""
-    from pipeline.operate import registry
+    from pipeline.operate import model_registry
 
     settings, clients = where.opened()
-    chosen = registry.model(clients, group or settings.model_group, version)
-    registry.reject(clients, chosen, reason)
+    chosen = model_registry.model(clients, group or settings.model_group, version)
+    model_registry.reject(clients, chosen, reason)
     print(f"rejected {chosen.arn}")

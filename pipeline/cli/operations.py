@@ -56,7 +56,7 @@ def predict(
         write(answers, out, progress=lambda rows: print(f"{rows} rows", file=sys.stderr))
         print(f"{tally.rows} rows in {out}", file=sys.stderr)
     else:
-        from pipeline.cli.tables import plain_table
+        from pipeline.cli.printed_tables import plain_table
 
         head = ("row", "label", "score", "in the file")
         console().print(plain_table(head, map(_cells, answers), right=("row", "label", "score")))
@@ -110,11 +110,11 @@ def clean(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """List what this pipeline made; remove what is named or old. What is in use stays."""
+    from pipeline.cli.printed_tables import stays_table
     from pipeline.cli.progress import utc_now
-    from pipeline.cli.tables import stays_table
     from pipeline.deploy import apply
     from pipeline.operate import clean as api
-    from pipeline.operate.clean_inventory import inventory
+    from pipeline.operate.resource_inventory import inventory
 
     limit = api.parse_age(older_than) if older_than else None
     settings, clients = where.opened()

@@ -75,7 +75,7 @@ class Where:
 
     def given(self, settings: Settings, assignments: list[str] | None) -> dict[str, str]:
         """The values of --param, as an execution takes them. Raises UsageError."""
-        from pipeline.config.parameters import parse
+        from pipeline.config.pipeline_parameters import parse
 
         try:
             return parse(assignments or [], settings.declared, settings.task)

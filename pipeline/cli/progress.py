@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from pipeline.cli.tables import confusion_table, gate_table, steps_table
+from pipeline.cli.printed_tables import confusion_table, gate_table, steps_table
+from pipeline.executions.execution_results import GateResult
 from pipeline.executions.execution_snapshot import TERMINAL, ExecutionSnapshot, StepView, note
-from pipeline.executions.logs import JobLogs, Line, plain
-from pipeline.executions.results import GateResult
+from pipeline.executions.job_logs import JobLogs, Line, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -34,7 +34,7 @@ def promote(
     ] = False,
 ) -> None:
     """Register a version in another environment."""
-    from pipeline.operate import promotion, registry
+    from pipeline.operate import model_registry, promotion
     from pipeline.operate.promotion import PromotionPlace
     from pipeline.operate.promotion_policy import policies as needed
 
@@ -47,7 +47,7 @@ def promote(
     source = PromotionPlace(settings, where.reach(settings))
     target = PromotionPlace(wished, where.reach(wished))
     _permitted(source, target, documents)
-    chosen = registry.model(source.clients, group or settings.model_group, version)
+    chosen = model_registry.model(source.clients, group or settings.model_group, version)
     done = promotion.promote(source, target, chosen.arn, progress=lambda line: print(line, flush=True))
     if not done.new:
         print(f"version {version} is there already: {done.arn}")
@@ -66,11 +66,11 @@ def reproduce(
     """Train a version again and compare the weights."""
     from pipeline.cli.executions import follow_to_end
     from pipeline.errors import ExecutionError
-    from pipeline.operate import registry
+    from pipeline.operate import model_registry
     from pipeline.operate import reproduce as api
 
     settings, clients = where.opened()
-    chosen = registry.model(clients, group or settings.model_group, version)
+    chosen = model_registry.model(clients, group or settings.model_group, version)
     found = api.reproduce(clients, settings, chosen, follow=lambda arn: follow_to_end(where, clients, arn, None, False))
     if found.difference:
         raise ExecutionError(f"version {version} is not reproduced: {found.difference}")

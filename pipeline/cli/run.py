@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from pipeline.deploy.plan import DeployPlan
     from pipeline.executions.execution_snapshot import ExecutionSnapshot
-    from pipeline.executions.logs import JobLogs
-    from pipeline.run import Finished
+    from pipeline.executions.job_logs import JobLogs
+    from pipeline.local_run import Finished
 
 
 def register(app: typer.Typer) -> None:
@@ -48,7 +48,7 @@ def run(
 ) -> None:
     """Run the whole pipeline on this machine."""
     announce("composing the pipeline and preparing SageMaker on this machine", file=sys.stdout)
-    from pipeline.run import run as run_pipeline
+    from pipeline.local_run import run as run_pipeline
 
     settings = where.load()
     values = where.given(settings, param)
@@ -71,9 +71,9 @@ def inspect(
 ) -> None:
     """Show a data set's columns and problems, and how to run on it."""
     announce(f"reading {data}")
-    from pipeline.cli.tables import columns_table, inspection_summary
+    from pipeline.cli.printed_tables import columns_table, inspection_summary
     from pipeline.errors import DataError
-    from pipeline.operate.inspection import inspect as inspect_data
+    from pipeline.operate.data_inspection import inspect as inspect_data
 
     settings = where.load()
     values = {parameter.name: str(parameter.default) for parameter in settings.declared}

@@ -27,7 +27,7 @@ def list_(
     where: Where,
 ) -> None:
     """List the pipeline's schedules."""
-    from pipeline.cli.tables import plain_table
+    from pipeline.cli.printed_tables import plain_table
     from pipeline.operate import schedule as api
 
     settings, clients = where.opened()

@@ -16,7 +16,7 @@ from pipeline.errors import UsageError
 if TYPE_CHECKING:
     from pipeline.clients import Clients
     from pipeline.config.settings import Settings
-    from pipeline.data import DataSet
+    from pipeline.raw_data import DataSet
 
 _DATA: Final = "InputDataUrl"
 
@@ -47,9 +47,9 @@ def start(
     logs: Logs = False,
 ) -> None:
     """Start an execution."""
-    from pipeline.data import DataSet
     from pipeline.deploy import apply
-    from pipeline.executions import control, selection
+    from pipeline.executions import control, step_selection
+    from pipeline.raw_data import DataSet
 
     settings = where.load()
     given = where.given(settings, param)
@@ -60,7 +60,7 @@ def start(
     if like is not None:
         given = {**_started_with(clients, settings, like), **given}
     given |= _input(clients, settings, dataset, given)
-    chosen = selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
+    chosen = step_selection.choose(clients, settings.name, only=tuple(only or ()), start=from_ or "", source=source)
     if no_cache and not apply.forget_cache(clients, settings.name):
         raise UsageError(f"{settings.name} cannot do without its cache", hint="`pipeline upsert` deploys what it needs")
     arn = control.start(
@@ -91,9 +91,9 @@ def _input(clients: Clients, settings: Settings, dataset: DataSet | None, given:
 
     Raises UsageError on localhost, where the public data of AWS's default are not.
     """
-    from pipeline.data import upload
     from pipeline.executions.control import defaults_of
-    from pipeline.executions.results import Output, is_there
+    from pipeline.executions.execution_results import Output, is_there
+    from pipeline.raw_data import upload
 
     if dataset is not None:
         upload(dataset, clients, settings.bucket, settings.prefix, progress=_say)

@@ -85,7 +85,7 @@ def _definition(settings: Settings, code: Mapping[str, str], part: PipelineKind)
     from pipeline.compose.release_pipeline import build_release
     from pipeline.compose.training_pipeline import build_training
     from pipeline.compose.watch_pipeline import build_watch
-    from steps.context import NoScriptError
+    from steps.step_context import NoScriptError
 
     with _sdk_kept_to_itself():
         session = PipelineSession(

@@ -13,8 +13,8 @@ from sagemaker.core.workflow.parameters import ParameterString
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipeline.compose.context import context_of, variable
-from pipeline.compose.endpoint_steps import deployed_as_wished
+from pipeline.compose.deployment_steps import deployed_as_wished
+from pipeline.compose.pipeline_context import context_of, variable
 from pipeline.config.settings import VERSION_PARAMETER, Settings
 from steps.create_model import create_model
 from steps.validate_endpoint import validate_endpoint

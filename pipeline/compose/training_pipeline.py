@@ -12,8 +12,8 @@ from sagemaker.core.workflow.functions import Join
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipeline.compose.context import context_of, variable
-from pipeline.compose.endpoint_steps import deployed_as_wished
+from pipeline.compose.deployment_steps import deployed_as_wished
+from pipeline.compose.pipeline_context import context_of, variable
 from pipeline.config.algorithm_parameters import hyperparameters
 from pipeline.config.settings import Settings
 from steps.check_deploy import check_deploy

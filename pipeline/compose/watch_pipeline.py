@@ -11,9 +11,9 @@ from typing import Final
 from sagemaker.core.workflow.pipeline_context import PipelineSession
 from sagemaker.mlops.workflow.pipeline import Pipeline
 
-from pipeline.compose.context import context_of, variable
+from pipeline.compose.pipeline_context import context_of, variable
 from pipeline.config.settings import Settings
-from pipeline.config.watch import Watch
+from pipeline.config.watch_settings import Watch
 from steps.watch import check_drift, watch
 
 _TAKEN: Final = ("ProcessingInstanceType", "ModelPackageGroupName", "EndpointName")

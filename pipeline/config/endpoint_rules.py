@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final, Protocol
 
-from pipeline.config.parameters import Value
-from pipeline.config.rollout import Rollout, RolloutKind
-from pipeline.config.serverless import Serverless
-from pipeline.config.watch import Watch
+from pipeline.config.pipeline_parameters import Value
+from pipeline.config.rollout_settings import Rollout, RolloutKind
+from pipeline.config.serverless_settings import Serverless
+from pipeline.config.watch_settings import Watch
 
 INSTANCES: Final = ("EndpointInstanceType", "EndpointInstanceCount")
 """The parameters of an endpoint that has instances."""

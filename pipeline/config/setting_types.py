@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
-from pipeline.config.parameters import Value
+from pipeline.config.pipeline_parameters import Value
 
 _MOST_TAGS: Final = 49
 """AWS takes 50; the pipeline's own checksum is one of them."""

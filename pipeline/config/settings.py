@@ -17,13 +17,13 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.config.endpoint_rules import INSTANCES, problems
-from pipeline.config.notify import Notify, topics_alone
-from pipeline.config.parameters import Parameter, Task, declared, named_as
+from pipeline.config.notify_settings import Notify, topics_alone
 from pipeline.config.pipeline_kind import PipelineKind
-from pipeline.config.rollout import Rollout
-from pipeline.config.serverless import Serverless
+from pipeline.config.pipeline_parameters import Parameter, Task, declared, named_as
+from pipeline.config.rollout_settings import Rollout
+from pipeline.config.serverless_settings import Serverless
 from pipeline.config.setting_types import Account, Bucket, Name, Names, Prefix, Region, Role, Tags, Values, pairs
-from pipeline.config.watch import Watch
+from pipeline.config.watch_settings import Watch
 from pipeline.errors import SettingsError, UsageError, did_you_mean
 from pipeline.user_files import unfit
 

@@ -10,6 +10,7 @@ import json
 from typing import Any, Final
 
 from pipeline.definition.arguments import argument_problems
+from pipeline.definition.definition_form import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.definition.expressions import gets, referenced_step, within
 from pipeline.definition.graph import graph_problems
 from pipeline.definition.loops import loop_problems
@@ -17,7 +18,6 @@ from pipeline.definition.own_arguments import own_argument_problems
 from pipeline.definition.properties import STRING
 from pipeline.definition.references import CheckScope
 from pipeline.definition.step_types import UNPARSABLE, Definition, DefinitionProblem, Placed, error, walk
-from pipeline.definition.steps import CONFIGS, parameter_problems, step_problems, top_problems
 from pipeline.limits import Row
 
 PARITY: Final = (

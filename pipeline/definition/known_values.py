@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from pipeline.definition import cache_key, loops
 from pipeline.definition.expressions import EvaluationError, Unknown, evaluate, referenced_step
-from pipeline.definition.parameter_values import values
 from pipeline.definition.paths import Part, PathError, lookup
 from pipeline.definition.step_types import Placed, walk
+from pipeline.definition.typed_parameters import values
 
 MADE_BY: Final = "made by"
 """Beside a reference to another step: the execution that made what it refers to."""

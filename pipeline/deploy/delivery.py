@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import api_destinations, event_rules, scaling
+from pipeline import api_destinations, endpoint_scaling, event_rules
 from pipeline.clients import Clients
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
@@ -31,7 +31,7 @@ class DeliveryPlan:
     rules: tuple[event_rules.RuleChange, ...]
     webhook: api_destinations.WebhookChange | None = None
     retired: tuple[str, ...] = ()
-    scaling: scaling.ScalingChange | None = None
+    scaling: endpoint_scaling.ScalingChange | None = None
 
     @property
     def empty(self) -> bool:
@@ -53,7 +53,7 @@ class DeliveryPlan:
             *([api_destinations.describe(self.webhook)] if self.webhook else []),
             *(event_rules.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
-            *([scaling.describe(self.scaling)] if self.scaling else []),
+            *([endpoint_scaling.describe(self.scaling)] if self.scaling else []),
         )
 
 
@@ -75,7 +75,9 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
     changes = event_rules.plan(wanted_rules(settings), there, tags=settings.tags)
     told = api_destinations.wanted(clients, settings.name, settings.notify.webhook)
     webhook = api_destinations.plan(told, api_destinations.read(clients, settings.name))
-    return DeliveryPlan(training, tuple(others), changes, webhook, tuple(retired), scaling.plan(clients, settings))
+    return DeliveryPlan(
+        training, tuple(others), changes, webhook, tuple(retired), endpoint_scaling.plan(clients, settings)
+    )
 
 
 def _beside(settings: Settings) -> dict[PipelineKind, bool]:
@@ -86,7 +88,7 @@ def _beside(settings: Settings) -> dict[PipelineKind, bool]:
 def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     """All that is there of what an upsert may change. Raises ServiceError."""
     pipelines = (apply.read(clients, settings.name_of(part)) for part in PipelineKind)
-    scales = scaling.read(clients, settings.endpoint)
+    scales = endpoint_scaling.read(clients, settings.endpoint)
     return (
         *pipelines,
         *event_rules.read(clients, settings.name),
@@ -135,8 +137,8 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
         progress(f"- pipeline {name}")
         remove_pipeline(clients, name)
     if what.scaling is not None:
-        progress(scaling.describe(what.scaling))
-        scaling.apply(clients, what.scaling)
+        progress(endpoint_scaling.describe(what.scaling))
+        endpoint_scaling.apply(clients, what.scaling)
     return arn
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipeline.clients import Clients
 from pipeline.deploy.forecast import Forecast, Past
 from pipeline.errors import ServiceError, UsageError
-from pipeline.executions import results
+from pipeline.executions import execution_results
 from pipeline.executions.execution_snapshot import definition_of, execution_id, find, parameters_of, snapshot
 from pipeline.service_errors import is_absent, translated
 
@@ -51,8 +51,8 @@ def _lost(clients: Clients, pipeline: str, origin: str, names: Sequence[str]) ->
     try:
         made = snapshot(clients, find(clients, pipeline, origin))
         steps = tuple(step for step in made.steps if step.name in names)
-        found = results.outputs(clients, replace(made, steps=steps))
-        empty = [output for output in found if not results.is_there(clients, output)]
+        found = execution_results.outputs(clients, replace(made, steps=steps))
+        empty = [output for output in found if not execution_results.is_there(clients, output)]
     except (ServiceError, UsageError):
         return []
     return [

@@ -12,7 +12,7 @@ from typing import Any, Final
 from pipeline.api_destinations import webhook_name
 from pipeline.config.settings import Settings, partition
 from pipeline.event_rules import DESTINATION, SOURCE, STEP_EVENT, EventRule, RuleTarget, rule_name
-from steps.names import REJECT_MODEL, REPORT_DRIFT, VALIDATE_ENDPOINT
+from steps.step_names import REJECT_MODEL, REPORT_DRIFT, VALIDATE_ENDPOINT
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"

@@ -12,10 +12,10 @@ from pipeline import versions
 from pipeline.clients import Clients
 from pipeline.definition.check import check
 from pipeline.definition.known_values import Seen
-from pipeline.definition.parameter_values import values
+from pipeline.definition.typed_parameters import values
 from pipeline.deploy.plan import parsed
 from pipeline.errors import DefinitionError
-from pipeline.executions.results import SIDES, comparisons
+from pipeline.executions.execution_results import SIDES, comparisons
 from pipeline.service_errors import error_code, is_absent, translated
 
 _RUNNING: Final = ("InService", "Creating", "Updating", "SystemUpdating", "RollingBack")

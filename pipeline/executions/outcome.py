@@ -12,7 +12,7 @@ from typing import Final
 
 from pipeline.clients import Clients
 from pipeline.errors import ExecutionError, ExecutionStopped, GateRejected, ServiceError, StepFailed
-from pipeline.executions import logs, results
+from pipeline.executions import execution_results, job_logs
 from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView, execution_id, exit_message
 
 _LAST_LINES: Final = 10
@@ -82,8 +82,10 @@ def with_causes(clients: Clients, execution: ExecutionSnapshot) -> ExecutionSnap
 def _gone(clients: Clients, end: ExecutionSnapshot) -> str:
     """The first reused step whose outputs are in S3 no more; empty if there is none, or it cannot be told."""
     try:
-        found = results.outputs(clients, replace(end, steps=tuple(step for step in end.steps if step.cached_from)))
-        return next((output.step for output in found if not results.is_there(clients, output)), "")
+        found = execution_results.outputs(
+            clients, replace(end, steps=tuple(step for step in end.steps if step.cached_from))
+        )
+        return next((output.step for output in found if not execution_results.is_there(clients, output)), "")
     except ServiceError:
         return ""
 
@@ -103,5 +105,5 @@ def _said(clients: Clients, step: StepView) -> str:
 
 
 def _end_of_log(clients: Clients, step: StepView) -> list[str]:
-    lines = [line.text for line in logs.last_lines(clients, step, _LAST_LINES)]
+    lines = [line.text for line in job_logs.last_lines(clients, step, _LAST_LINES)]
     return [f"  {line[:_LONGEST]}…" if len(line) > _LONGEST else f"  {line}" for line in lines]

@@ -14,7 +14,7 @@ from pipeline.process import run_to_end
 
 def main() -> int:
     """Serve until stopped; the exit code."""
-    from pipeline.local.process.serve import Options, serve
+    from pipeline.local.process.service_process import Options, serve
 
     parser = argparse.ArgumentParser(prog="python -m pipeline.local", description="SageMaker on localhost")
     parser.add_argument("--state", type=Path, default=DEFAULT_FOLDER, help="the folder that keeps everything")

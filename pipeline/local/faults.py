@@ -23,7 +23,7 @@ from typing import Final
 
 from pipeline.definition.api_model import operations
 from pipeline.errors import UsageError
-from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
+from pipeline.local.api_errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
 
 ANY: Final = "*"
 _STEP_IN_NAME: Final = 20

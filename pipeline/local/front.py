@@ -18,10 +18,10 @@ from urllib.parse import unquote, urlsplit
 
 from pipeline.limits import Row
 from pipeline.local import disk
+from pipeline.local.api_errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.console.access import PATH
 from pipeline.local.console.pages import Console
 from pipeline.local.containers.hosting.invocation import PAYLOAD_LIMIT
-from pipeline.local.errors import ApiError, InternalFailure, SerializationException, UnknownOperationException
 from pipeline.local.http import guard, protocols, signature_v2
 from pipeline.local.http.listener import Listener, bind
 from pipeline.local.http.messages import Disconnected, HttpAnswer, HttpRequest, MalformedRequest
@@ -181,9 +181,9 @@ class Front:
         return HttpAnswer(answer.status, headers, answer.body)
 
     def _metrics(self, request: HttpRequest, body: bytes) -> HttpAnswer:
-        from pipeline.local.api.tracking import metrics
+        from pipeline.local.api.tracking import metric_points
 
-        actions = {"/BatchPutMetrics": metrics.batch_put, "/BatchGetMetrics": metrics.batch_get}
+        actions = {"/BatchPutMetrics": metric_points.batch_put, "/BatchGetMetrics": metric_points.batch_get}
         if request.path not in actions:
             raise UnknownOperationException(f"SageMaker on localhost has no {request.method} {request.path[:200]}.")
         result = actions[request.path](self._service, parsed(body))

@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.errors import LocalServiceError, UsageError
 from pipeline.local.durable import sync
-from pipeline.local.names import ACCOUNT, DEFAULT_REGION
+from pipeline.local.resource_names import ACCOUNT, DEFAULT_REGION
 
 _KEY_LETTERS: Final = string.ascii_uppercase + "234567"
 _SECRET_LETTERS: Final = string.ascii_letters + string.digits

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
 from pipeline.local.kinds import Body
-from pipeline.local.logs import milliseconds
+from pipeline.local.log_files import milliseconds
 
 MOST_BYTES: Final = 1 << 20
 MOST_EVENTS: Final = 10_000

@@ -14,7 +14,7 @@ from typing import Any, Final
 from pipeline.definition.api_model import load_model
 from pipeline.definition.patterns import matches
 from pipeline.limits import Row
-from pipeline.local.errors import SerializationException, ValidationException
+from pipeline.local.api_errors import SerializationException, ValidationException
 from pipeline.local.kinds import Body
 
 Shape = dict[str, Any]

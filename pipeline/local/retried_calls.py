@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
+from pipeline.local.service_context import ServiceContext
 
 _ATTEMPTS: Final = 8
 _FIRST_WAIT: Final = 0.02

@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import api_destinations, event_rules, scaling
+from pipeline import api_destinations, endpoint_scaling, event_rules
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError, UsageError
-from pipeline.executions.results import split
+from pipeline.executions.execution_results import split
 from pipeline.operate import schedule
 from pipeline.service_errors import error_message, translated
 
@@ -177,7 +177,7 @@ def _remove(clients: Clients, item: Item) -> None:
         case RemainsKind.SCHEDULE:
             schedule.apply(clients, "", schedule.Remove(item.address))
         case RemainsKind.SCALING:
-            scaling.apply(clients, scaling.RemoveScaling(item.address))
+            endpoint_scaling.apply(clients, endpoint_scaling.RemoveScaling(item.address))
         case RemainsKind.ENDPOINT:
             remove_endpoint(clients, item.address)
         case RemainsKind.EXECUTION_FILES | RemainsKind.FOLDER:
@@ -204,8 +204,8 @@ def _delete(clients: Clients, item: Item) -> None:
 
 def remove_endpoint(clients: Clients, name: str) -> None:
     """Delete an endpoint, its autoscaling and the alarms of its rollouts, and wait for its end."""
-    if scaling.read(clients, name) is not None:
-        scaling.apply(clients, scaling.RemoveScaling(name))
+    if endpoint_scaling.read(clients, name) is not None:
+        endpoint_scaling.apply(clients, endpoint_scaling.RemoveScaling(name))
     clients.sagemaker.delete_endpoint(EndpointName=name)
     # Its configuration counts as in use until the endpoint is gone.
     pause = 1 if clients.target.local else 10

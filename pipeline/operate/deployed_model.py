@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients
-from pipeline.executions.results import split
+from pipeline.executions.execution_results import split
 from pipeline.service_errors import translated
 
 if TYPE_CHECKING:

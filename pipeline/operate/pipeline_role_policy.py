@@ -24,7 +24,7 @@ from pipeline.operate.policy_statements import (
     scaling,
     use_of_key,
 )
-from steps.names import COMPARE_APPROVED
+from steps.step_names import COMPARE_APPROVED
 
 # Step type -> the actions that the service calls in its name, and what they are called on.
 _STEP_ACTIONS: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {

@@ -20,7 +20,7 @@ from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError, UsageError
-from pipeline.executions.results import split
+from pipeline.executions.execution_results import split
 from pipeline.operate.clean import PROMOTED
 from pipeline.service_errors import error_code, is_absent, translated
 

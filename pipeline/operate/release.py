@@ -16,8 +16,8 @@ from pipeline.errors import ServiceError, UsageError
 from pipeline.event_rules import RELEASE, read, rule_name
 from pipeline.executions import control
 from pipeline.executions.execution_snapshot import parameters_of
-from pipeline.operate import registry
-from pipeline.operate.registry import RegisteredModel
+from pipeline.operate import model_registry
+from pipeline.operate.model_registry import RegisteredModel
 from pipeline.service_errors import is_absent, translated
 
 RELEASED_TAG: Final = "released"
@@ -106,7 +106,7 @@ def version_before(clients: Clients, settings: Settings) -> RegisteredModel:
             f"endpoint {settings.endpoint} has served no other version before",
             hint="`pipeline models list` shows the versions; approving one releases it",
         )
-    found = registry.describe(clients, before, figures=False)
+    found = model_registry.describe(clients, before, figures=False)
     if found.status != "Approved":
         raise UsageError(
             f"version {found.version}, which served before, is {found.status}",

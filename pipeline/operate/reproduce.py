@@ -19,10 +19,10 @@ from pipeline.definition.graph import dependencies
 from pipeline.definition.step_types import walk
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions import control
+from pipeline.executions.execution_results import split
 from pipeline.executions.execution_snapshot import definition_of, parameters_of, snapshot
-from pipeline.executions.results import split
+from pipeline.operate.model_registry import RegisteredModel
 from pipeline.operate.promotion import FROM
-from pipeline.operate.registry import RegisteredModel
 from pipeline.service_errors import error_code, is_absent, translated
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from typing import Final
 
 from pipeline.clients import Clients
 from pipeline.errors import UsageError
-from pipeline.executions.results import confusion_matrix, split
-from pipeline.report import graph, losses
-from pipeline.report.losses import LossCurve
+from pipeline.executions.execution_results import confusion_matrix, split
+from pipeline.report import graph_formats, loss_curves
+from pipeline.report.loss_curves import LossCurve
 from pipeline.report.markdown import duration, number, remark, utc
 from pipeline.report.report import Report
 from pipeline.service_errors import translated
@@ -40,14 +40,16 @@ def html(report: Report, pictures: tuple[Picture, ...], curves: tuple[LossCurve,
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(duration=duration, number=number, remark=remark, utc=utc)
-    drawn = graph.svg(graph.of(report.definition), graph.statuses(report.execution, report.until))
+    drawn = graph_formats.svg(
+        graph_formats.of(report.definition), graph_formats.statuses(report.execution, report.until)
+    )
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         report=report,
         graph=drawn,
         matrix=_shaded(confusion_matrix(report.metrics, report.classes)),
         pictures=_by_step(pictures),
-        losses=losses.svg(curves) if curves else "",
+        losses=loss_curves.svg(curves) if curves else "",
     )
 
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from pipeline.clients import Target
 from pipeline.config.settings import partition
+from pipeline.executions.execution_results import split
 from pipeline.executions.execution_snapshot import StepView, execution_id
-from pipeline.executions.results import split
 
 _CONSOLES: Final = {
     "aws": "console.aws.amazon.com",

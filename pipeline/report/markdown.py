@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from pipeline.executions.execution_results import confusion_matrix
 from pipeline.executions.execution_snapshot import StepView, note
-from pipeline.executions.logs import plain
-from pipeline.executions.results import confusion_matrix
-from pipeline.report import graph
+from pipeline.executions.job_logs import plain
+from pipeline.report import graph_formats
 from pipeline.report.report import Figure, Report
 
 _MARKS: Final = {
@@ -92,7 +92,9 @@ def _confusion(report: Report) -> str:
 
 
 def _graph(report: Report) -> str:
-    drawn = graph.mermaid(graph.of(report.definition), graph.statuses(report.execution, report.until))
+    drawn = graph_formats.mermaid(
+        graph_formats.of(report.definition), graph_formats.statuses(report.execution, report.until)
+    )
     return f"### Graph\n\n{fenced('mermaid', drawn.rstrip())}"
 
 

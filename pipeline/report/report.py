@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError
-from pipeline.executions import results
+from pipeline.executions import execution_results
 from pipeline.executions.execution_snapshot import (
     ExecutionSnapshot,
     StepView,
@@ -24,8 +24,8 @@ from pipeline.executions.execution_snapshot import (
     snapshot,
 )
 from pipeline.executions.outcome import explain
-from pipeline.operate import registry
-from pipeline.operate.registry import RegisteredModel
+from pipeline.operate import model_registry
+from pipeline.operate.model_registry import RegisteredModel
 from pipeline.report.links import Links
 from pipeline.service_errors import translated
 
@@ -36,7 +36,7 @@ class Figure:
 
     name: str
     value: float
-    gate: results.GateResult | None = None
+    gate: execution_results.GateResult | None = None
     approved: float | None = None
 
     @property
@@ -59,8 +59,8 @@ class Report:
     parameters: Mapping[str, str]
     definition: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    gates: tuple[results.GateResult, ...]
-    outputs: tuple[results.Output, ...]
+    gates: tuple[execution_results.GateResult, ...]
+    outputs: tuple[execution_results.Output, ...]
     links: Links
     failure: str = ""
     """Why it did not succeed, with what the failed step's job said; empty if it did, or still runs."""
@@ -125,10 +125,10 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
     with translated():
         described = clients.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
     definition, given = definition_of(clients, arn), parameters_of(clients, arn)
-    outputs = results.outputs(clients, execution)
-    metrics = results.evaluation(clients, outputs) or {}
-    comparison = results.comparison(clients, outputs)
-    gates = results.gates(definition, given, metrics | comparison)
+    outputs = execution_results.outputs(clients, execution)
+    metrics = execution_results.evaluation(clients, outputs) or {}
+    comparison = execution_results.comparison(clients, outputs)
+    gates = execution_results.gates(definition, given, metrics | comparison)
     registered = next((str(s.metadata.get("Arn", "")) for s in execution.steps if s.kind == "RegisterModel"), "")
     group = _group(registered, definition, given)
     approved = _approved(clients, comparison, group, registered)
@@ -151,14 +151,14 @@ def gather(clients: Clients, arn: str, *, now: datetime) -> Report:
         failure=error.message if error else "",
         registered=registered,
         approved=approved,
-        figures=figures(results.figures_of(metrics), gates, approved),
+        figures=figures(execution_results.figures_of(metrics), gates, approved),
         compared=str(comparison.get("verdict", {}).get("value", "")),
-        classes=results.classes(clients, outputs),
+        classes=execution_results.classes(clients, outputs),
     )
 
 
 def figures(
-    values: Mapping[str, float], gates: Iterable[results.GateResult], approved: RegisteredModel | None
+    values: Mapping[str, float], gates: Iterable[execution_results.GateResult], approved: RegisteredModel | None
 ) -> tuple[Figure, ...]:
     """The figures of an evaluation, the gated ones first in the gate's order."""
     gate_of = {gate.metric: gate for gate in gates}
@@ -171,12 +171,12 @@ def _approved(clients: Clients, comparison: Mapping[str, Any], group: str, regis
     """The approved model beside the figures: the one compared with, as it did on the same rows, or the latest."""
     if held := comparison.get("approved"):
         try:
-            model = registry.describe(clients, held["arn"], figures=True)
+            model = model_registry.describe(clients, held["arn"], figures=True)
         except ServiceError:  # it has been removed since
             return None
         same_rows = {name: item["approved"] for name, item in comparison["figures"].items()}
         return replace(model, figures={**model.figures, **same_rows})
-    return registry.latest_approved(clients, group, besides=registered) if group else None
+    return model_registry.latest_approved(clients, group, besides=registered) if group else None
 
 
 def _group(registered: str, definition: Mapping[str, Any], given: Mapping[str, str]) -> str:
@@ -201,7 +201,7 @@ def _step(step: StepView) -> dict[str, Any]:
     }
 
 
-def _held(gate: results.GateResult) -> str:
+def _held(gate: execution_results.GateResult) -> str:
     held = "met" if gate.passed else "missed"
     return f"{gate.metric:<12} {gate.value:.4f}, {gate.side} {gate.threshold:g} ({gate.parameter}): {held}"
 

@@ -89,7 +89,7 @@ def beside_pandas(features: Floats, labels: Floats) -> None:
     """Reading a CSV channel, checks included, against pandas alone on the same file."""
     import pandas as pd
 
-    from pipeline.local.images.linear_learner import data
+    from pipeline.local.images.linear_learner import channel_reading
     from pipeline.local.images.linear_learner.channels import read_channels
     from pipeline.local.images.linear_learner.hyperparameters import parse
 
@@ -100,7 +100,9 @@ def beside_pandas(features: Floats, labels: Floats) -> None:
         path = root / "input/data/train/rows.csv"
         np.savetxt(path, np.column_stack([labels, features]), delimiter=",", fmt="%.8g")
         channel, parameters = read_channels(root)["train"], parse(given)
-        ours = min(timed(lambda: data.load(channel, parameters, most=data.KEPT_BYTES)) for _ in range(3))
+        ours = min(
+            timed(lambda: channel_reading.load(channel, parameters, most=channel_reading.KEPT_BYTES)) for _ in range(3)
+        )
         theirs = min(timed(lambda: pd.read_csv(path, header=None, dtype=np.float32).to_numpy()) for _ in range(3))
         megabytes = path.stat().st_size / 1e6
     speeds = (f"{megabytes / cost.seconds:.0f} MB/s" for cost in (ours, theirs))

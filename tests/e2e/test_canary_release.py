@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline import data
+from pipeline import raw_data
 from pipeline.executions import control
 from pipeline.local.images.linear_learner import artifact
 from tests.e2e.test_policy_of_a_run import PARAMETERS, digits, ended
@@ -67,8 +67,8 @@ def with_rollout(run: Commands, *command: str, wait: str) -> Said:
 
 def trained(local: LocalService, folder: Path) -> None:
     clients = clients_of(local)
-    dataset = data.DataSet.of(digits(folder))
-    data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
+    dataset = raw_data.DataSet.of(digits(folder))
+    raw_data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
     given = {
         "InputDataUrl": dataset.uri(BUCKET, NAME),
         "NumModels": "1",

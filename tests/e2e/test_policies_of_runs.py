@@ -26,7 +26,7 @@ from pipeline.config.settings import Settings, load
 from pipeline.deploy.desired import desired
 from pipeline.local.containers.hosting import capture
 from pipeline.operate import policy, promotion_policy
-from pipeline.operate.clean_inventory import inventory
+from pipeline.operate.resource_inventory import inventory
 from tests.e2e.test_policy_of_a_run import PARAMETERS
 from tests.support.authorization import Access, acting, record, refused, unused
 from tests.support.clients import clients_of, environment_of

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import data
+from pipeline import raw_data
 from pipeline.config.settings import Settings
 from pipeline.deploy import apply
 from pipeline.deploy.desired import desired
 from pipeline.executions import control, execution_snapshot
 from pipeline.local.service import Service
-from pipeline.operate import policy, registry
+from pipeline.operate import model_registry, policy
 from pipeline.report.report import Report, gather
 from tests.support.authorization import PIPELINE, VARIABLE, Access, record, refused
 from tests.support.clients import clients_of
@@ -63,8 +63,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         patch.setenv(VARIABLE, "engineer")
         clients = clients_of(local)
         local.s3.create_bucket(Bucket=SETTINGS.bucket)
-        dataset = data.DataSet.of(digits(folder))
-        data.upload(dataset, clients, SETTINGS.bucket, SETTINGS.prefix, progress=lambda _: None)
+        dataset = raw_data.DataSet.of(digits(folder))
+        raw_data.upload(dataset, clients, SETTINGS.bucket, SETTINGS.prefix, progress=lambda _: None)
         wanted = desired(SETTINGS, cache=None)
         apply.apply(clients, apply.plan(clients, wanted), progress=lambda _: None)
         recorded = record(local, patch)
@@ -72,7 +72,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         first = control.start(clients, SETTINGS.name, given)
         assert ended(local.service, first) == "Succeeded", local.service.store.list("execution-step", parent=first)
         found = set(recorded)
-        registry.approve(clients, registry.model(clients, SETTINGS.model_group, 1), "")
+        model_registry.approve(clients, model_registry.model(clients, SETTINGS.model_group, 1), "")
         recorded.clear()
         second = control.start(clients, SETTINGS.name, given | WORSE)
         assert ended(local.service, second) == "Failed"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import data
+from pipeline import raw_data
 from pipeline.executions import control
 from tests.e2e.test_policy_of_a_run import PARAMETERS, digits, ended
 from tests.support.clients import clients_of
@@ -38,8 +38,8 @@ def test_a_version_is_trained_again_bit_by_bit_and_promoted_to_where_an_approval
     run = Commands(local, NAME, monkeypatch, capsys)
     assert run("upsert").code == 0
     clients = clients_of(local)
-    dataset = data.DataSet.of(digits(tmp_path))
-    data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
+    dataset = raw_data.DataSet.of(digits(tmp_path))
+    raw_data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
     given = {"InputDataUrl": dataset.uri(BUCKET, NAME), "NumModels": "2", "Epochs": "2", **PARAMETERS}
     assert ended(local.service, control.start(clients, NAME, given)) == "Succeeded"
 

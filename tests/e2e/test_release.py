@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import data
+from pipeline import raw_data
 from pipeline.config.settings import Settings, load
 from pipeline.deploy.desired import desired
 from pipeline.executions import control
@@ -55,8 +55,8 @@ def settings() -> Settings:
 def trained(local: LocalService, folder: Path) -> None:
     """Two versions in the registry, waiting for approval."""
     clients = clients_of(local)
-    dataset = data.DataSet.of(digits(folder))
-    data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
+    dataset = raw_data.DataSet.of(digits(folder))
+    raw_data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
     for rate in ("0.01", "0.001"):
         given = {"InputDataUrl": dataset.uri(BUCKET, NAME), "LearningRate": rate, "NumModels": "1", **PARAMETERS}
         assert ended(local.service, control.start(clients, NAME, given)) == "Succeeded"

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import data
+from pipeline import raw_data
 from pipeline.config.settings import Settings, load
 from pipeline.deploy.desired import desired
 from pipeline.executions import control
@@ -70,8 +70,8 @@ def deployed(local: LocalService, folder: Path) -> None:
     """An approved version behind the endpoint."""
     clients = clients_of(local)
     customers(1500, 1).to_csv(folder / "customers.csv", index=False)
-    dataset = data.DataSet.of(folder / "customers.csv")
-    data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
+    dataset = raw_data.DataSet.of(folder / "customers.csv")
+    raw_data.upload(dataset, clients, BUCKET, NAME, progress=lambda _: None)
     given = {
         "InputDataUrl": dataset.uri(BUCKET, NAME),
         "LabelColumn": "churn",

@@ -17,7 +17,7 @@ from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError, UsageError
 from pipeline.local.console.access import entry_path
 from pipeline.operate import clean, policy, schedule
-from pipeline.operate.clean_inventory import inventory
+from pipeline.operate.resource_inventory import inventory
 from tests.pipeline.local.console.test_console import Browser
 from tests.support.clients import aws_alone, clients_of
 from tests.support.service import KEY, ROLE, local_service

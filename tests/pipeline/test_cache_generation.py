@@ -18,7 +18,7 @@ from pipeline.deploy.plan import GENERATION, generation
 from pipeline.executions.execution_snapshot import snapshot
 from pipeline.executions.outcome import explain
 from pipeline.operate import clean
-from pipeline.operate.clean_inventory import inventory
+from pipeline.operate.resource_inventory import inventory
 from tests.support.clients import clients_of
 from tests.support.commands import Commands
 from tests.support.evaluated import BUCKET

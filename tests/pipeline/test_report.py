@@ -16,7 +16,7 @@ import pytest
 from pipeline.clients import Clients, Target
 from pipeline.errors import UsageError
 from pipeline.executions.execution_snapshot import StepView
-from pipeline.operate import registry
+from pipeline.operate import model_registry
 from pipeline.report.html import html, pictures, write
 from pipeline.report.links import Links
 from pipeline.report.markdown import duration, fenced, markdown
@@ -49,8 +49,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ran]:
         clients = clients_of(local)
         name = evaluated(local, "demo")
         first = run_arn(local, name, "0.9")
-        chosen = registry.model(clients, "demo", 1)
-        registry.approve(clients, chosen, "good")
+        chosen = model_registry.model(clients, "demo", 1)
+        model_registry.approve(clients, chosen, "good")
         approved = gather(clients, first, now=NOW)
         better = gather(clients, run_arn(local, name, "0.95"), now=NOW)
         rejected = gather(clients, run_arn(local, name, "0.5"), now=NOW)

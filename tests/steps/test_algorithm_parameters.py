@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.config.algorithm_parameters import PARAMETERS
-from pipeline.config.parameters import Task, Type, declared, parse
+from pipeline.config.pipeline_parameters import Task, Type, declared, parse
 from pipeline.definition.step_types import steps
 from pipeline.errors import UsageError
 from tests.support.definitions import definition, settings

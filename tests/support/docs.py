@@ -111,7 +111,7 @@ def settings() -> str:
 
 def parameters() -> str:
     """Each pipeline parameter with type, default, tasks and meaning."""
-    from pipeline.config.parameters import Task, declared
+    from pipeline.config.pipeline_parameters import Task, declared
 
     on = {"MaxRegression": 0}
     tables = {task: declared(task, name="PIPELINE", region="REGION", overrides=on) for task in Task}

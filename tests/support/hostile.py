@@ -184,7 +184,7 @@ def _json_lines() -> list[bytes]:
 
 def _readers() -> list[Reader]:
     from pipeline.local.images.linear_learner import artifact
-    from pipeline.local.images.linear_learner.errors import CustomerError
+    from pipeline.local.images.linear_learner.container_errors import CustomerError
     from pipeline.local.images.sagemaker_containers.archive import ArchiveError
     from scripts.errors import ScriptError
     from scripts.formats.array_pickle import read_pickle

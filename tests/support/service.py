@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.local import api, durable
-from pipeline.local.context import AccessKey, Configuration
 from pipeline.local.front import Front
 from pipeline.local.other_aws import moto_state, persistence
 from pipeline.local.process.discover import RunningService
 from pipeline.local.service import Service
+from pipeline.local.service_context import AccessKey, Configuration
 from pipeline.local.state_folder import StateFolder
 from tests.support.responses import problems
 from tests.support.waiting import PATIENCE

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.errors import ConflictException
+from pipeline.local.api_errors import ConflictException
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

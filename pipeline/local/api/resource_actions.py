@@ -13,11 +13,11 @@ from typing import Any
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ApiError, ResourceNotFound, ValidationException
+from pipeline.local.api_errors import ApiError, ResourceNotFound, ValidationException
 from pipeline.local.kinds import Body, Kind, public
-from pipeline.local.names import last_part
+from pipeline.local.resource_names import last_part
 from pipeline.local.service import Service
+from pipeline.local.service_context import ServiceContext
 from pipeline.local.store import AlreadyExists
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.listing import paged
-from pipeline.local.errors import ResourceLimitExceeded, ValidationException
+from pipeline.local.api_errors import ResourceLimitExceeded, ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote, unquote
 
-from pipeline.local.console import views
+from pipeline.local.console import page_data
 from pipeline.local.console.access import PATH, Sessions
 from pipeline.local.console.step_view import endpoint_log
 from pipeline.local.http.messages import HttpAnswer, HttpRequest
@@ -90,19 +90,19 @@ class Console:
         return HttpAnswer(303, headers)
 
     def _overview(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
-        return self._page("overview.html", view=views.overview(self._service))
+        return self._page("overview.html", view=page_data.overview(self._service))
 
     def _execution(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
         pipeline, _, execution_id = unquote(rest).partition("/")
         step = parse_qs(request.query).get("step", [""])[0]
-        view = views.execution(self._service, pipeline, execution_id, step)
+        view = page_data.execution(self._service, pipeline, execution_id, step)
         return self._page("execution.html", view=view) if view else None
 
     def _registry(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
-        return self._page("registry.html", groups=views.groups(self._service))
+        return self._page("registry.html", groups=page_data.groups(self._service))
 
     def _endpoints(self, rest: str, request: HttpRequest) -> HttpAnswer | None:
-        found = views.endpoints(self._service)
+        found = page_data.endpoints(self._service)
         name = unquote(rest)
         chosen = next((body for body in found if body["EndpointName"] == name), None)
         log, cut = endpoint_log(self._service, name) if chosen else ([], False)

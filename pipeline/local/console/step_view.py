@@ -9,11 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate, render
-from pipeline.local.engine.conditions import holds
+from pipeline.local.api_errors import ApiError
+from pipeline.local.engine.condition_outcomes import holds
 from pipeline.local.engine.execution_records import Records
-from pipeline.local.engine.graph import ExecutionGraph
+from pipeline.local.engine.readiness import ExecutionGraph
 from pipeline.local.engine.scope import ExecutionScope
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, ExecutionRecord, StepRecord, public
 from pipeline.local.service import Service
 
@@ -217,7 +217,7 @@ def _log(service: Service, kind: str, name: str) -> tuple[list[str], bool]:
 
 
 def _tail(path: Path) -> Iterator[tuple[str, str]]:
-    """The last lines of a log as `pipeline.local.logs` writes it, each with the time of its event."""
+    """The last lines of a log as `pipeline.local.log_files` writes it, each with the time of its event."""
     with path.open("rb") as file:
         start = max(0, path.stat().st_size - (_LOG_LINES << 8))
         file.seek(start)

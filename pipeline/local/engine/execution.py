@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 from pipeline.local import threads
-from pipeline.local.context import ServiceContext
 from pipeline.local.engine.execution_records import ENDED
 from pipeline.local.engine.scheduler import Run
 from pipeline.local.kinds import EXECUTION
+from pipeline.local.service_context import ServiceContext
 
 
 class Engine:

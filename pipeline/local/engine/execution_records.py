@@ -11,8 +11,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, Final, Unpack
 
-from pipeline.local.context import ServiceContext
-from pipeline.local.engine.graph import StepNode
+from pipeline.local.engine.readiness import StepNode
 from pipeline.local.kinds import (
     EXECUTION,
     PIPELINE_VERSION,
@@ -23,6 +22,7 @@ from pipeline.local.kinds import (
     StepChanges,
     StepRecord,
 )
+from pipeline.local.service_context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
-from pipeline.local import names
-from pipeline.local.engine import lambdas, outputs
+from pipeline.local import resource_names
+from pipeline.local.engine import lambdas, output_parameters
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.kinds import CALLBACK, Body, CallbackRecord, StepChanges
 from pipeline.local.other_aws import moto_state
@@ -42,15 +42,15 @@ def run_lambda(run: StepRun) -> Ended:
     run.survived()
     try:
         answer = lambdas.invoke(run.service, arn, event, closing=run.halt.closing)
-        values = outputs.typed(step, answer if isinstance(answer, dict) else {})
+        values = output_parameters.typed(step, answer if isinstance(answer, dict) else {})
     except lambdas.LambdaError as error:
         if run.halt.closing.is_set():
             raise Closing from error
         return Ended("Failed", f"ClientError: Failed to invoke lambda:InvokeFunction. Error Details: {error}")
-    except outputs.OutputError as error:
+    except output_parameters.OutputError as error:
         return Ended("Failed", f"ClientError: {error}.")
     members: StepChanges = {
-        "Metadata": {"Lambda": {"Arn": arn, "OutputParameters": outputs.listed(values)}},
+        "Metadata": {"Lambda": {"Arn": arn, "OutputParameters": output_parameters.listed(values)}},
         "_properties": {"OutputParameters": values},
     }
     return Ended("Stopped" if run.stopping else "Succeeded", members=members)
@@ -59,7 +59,7 @@ def run_lambda(run: StepRun) -> Ended:
 def run_callback(run: StepRun) -> Ended:
     """Send the token to the queue and wait until someone answers it, also when the execution is to stop."""
     url = str(evaluate(run.node.step.get("SqsQueueUrl"), run.scope))
-    token = run.row.get("_token") or names.callback_token()
+    token = run.row.get("_token") or resource_names.callback_token()
     arguments = evaluate(run.arguments, run.scope)
     if run.service.store.get(CALLBACK, token) is None:
         metadata: Body = {"Callback": {"CallbackToken": token, "SqsQueueUrl": url}}
@@ -104,10 +104,10 @@ def _ended(run: StepRun, body: CallbackRecord) -> Ended:
         return Ended("Failed", str(body["failure"]) or None)
     given = {item["Name"]: item["Value"] for item in body["outputs"]}
     try:
-        values = outputs.typed(run.node.step, given)
-    except outputs.OutputError as error:
+        values = output_parameters.typed(run.node.step, given)
+    except output_parameters.OutputError as error:
         return Ended("Failed", f"ClientError: {error}.")
-    callback = run.row["Metadata"]["Callback"] | {"OutputParameters": outputs.listed(given)}
+    callback = run.row["Metadata"]["Callback"] | {"OutputParameters": output_parameters.listed(given)}
     return Ended(
         "Succeeded",
         members={"Metadata": {"Callback": callback}, "_properties": {"OutputParameters": values}},

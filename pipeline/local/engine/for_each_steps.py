@@ -16,7 +16,7 @@ from pipeline.definition.expressions import EvaluationError, evaluate, render
 from pipeline.definition.paths import PathError, lookup, parse
 from pipeline.limits import Row
 from pipeline.local.engine.execution_records import ENDED
-from pipeline.local.engine.graph import Decision, ExecutionGraph
+from pipeline.local.engine.readiness import Decision, ExecutionGraph
 from pipeline.local.engine.step_run import Closing, Ended, StepRun
 from pipeline.local.kinds import Body, Iteration
 

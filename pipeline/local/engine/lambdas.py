@@ -27,7 +27,7 @@ from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     from pipeline.local.containers.sandbox.container import Container
-    from pipeline.local.context import ServiceContext
+    from pipeline.local.service_context import ServiceContext
 
 GROUP: Final = "pipeline.local.lambdas"
 TIMEOUT: Final = 120.0

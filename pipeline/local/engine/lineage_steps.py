@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipeline.definition.expressions import EvaluationError, evaluate
+from pipeline.local.api_errors import ApiError
 from pipeline.local.engine.step_run import Ended, StepRun
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, StepChanges
 from pipeline.local.retried_calls import patiently
 

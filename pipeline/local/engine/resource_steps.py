@@ -14,13 +14,13 @@ from typing import Any, Final
 from pipeline.definition import cache_key
 from pipeline.definition.expressions import evaluate
 from pipeline.limits import Row
-from pipeline.local import names
-from pipeline.local.engine import experiments, retries, reuse
+from pipeline.local import resource_names
+from pipeline.local.api_errors import ApiError
+from pipeline.local.engine import pipeline_experiment, retries, reuse
+from pipeline.local.engine.argument_types import shaped
 from pipeline.local.engine.resources import RESOURCES, Resource
 from pipeline.local.engine.retries import Retries
-from pipeline.local.engine.shaping import shaped
 from pipeline.local.engine.step_run import Ended, StepRun
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import ENDPOINT_CONFIG, MODEL_PACKAGE, TUNING_JOB, Body, StepChanges
 from pipeline.local.retried_calls import patiently
 
@@ -114,7 +114,7 @@ class Creation:
             return self._rejected(rejected)
         self._made(name, arn)
         if self.resource.experiment:
-            experiments.record_job(self.service, self.run.execution, self.resource, name, arn, request)
+            pipeline_experiment.record_job(self.service, self.run.execution, self.resource, name, arn, request)
         return self._outcome(name)
 
     def new_name(self) -> str:
@@ -122,10 +122,10 @@ class Creation:
         execution, step = str(self.run.execution["_id"]), re.sub(r"[^a-zA-Z0-9-]", "-", self.run.node.name)
         if self.resource.kind == ENDPOINT_CONFIG and "EndpointConfigName" in self.run.arguments:
             given = evaluate(self.run.arguments["EndpointConfigName"], self.run.scope)
-            return names.suffixed(str(given), execution)
+            return resource_names.suffixed(str(given), execution)
         if self.resource.kind == TUNING_JOB:
-            return names.pipeline_tuning_job(execution, step)
-        return names.pipeline_resource(execution, step)
+            return resource_names.pipeline_tuning_job(execution, step)
+        return resource_names.pipeline_resource(execution, step)
 
     def create(self, request: Body) -> str:
         """Call the Create action and return the ARN. Raises Rejected."""
@@ -148,7 +148,7 @@ class Creation:
             kept = [tag for tag in request.get("Tags") or [] if tag.get("Key") != EXECUTION_TAG]
             request["Tags"] = [*kept, {"Key": EXECUTION_TAG, "Value": self.run.arn}]
         if self.resource.experiment:
-            experiments.join(request, self.run.execution)
+            pipeline_experiment.join(request, self.run.execution)
         return request
 
     def _made(self, name: str, arn: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.local.context import ServiceContext
 from pipeline.local.kinds import (
     ENDPOINT,
     ENDPOINT_CONFIG,
@@ -23,6 +22,7 @@ from pipeline.local.kinds import (
     Kind,
 )
 from pipeline.local.retried_calls import patiently
+from pipeline.local.service_context import ServiceContext
 
 
 @dataclass(frozen=True)

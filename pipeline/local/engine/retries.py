@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipeline.definition.step_types import STEP_TYPES
 from pipeline.limits import Row
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
 
 PARITY: Final = (
     Row(

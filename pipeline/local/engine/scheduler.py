@@ -14,14 +14,14 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, threads
-from pipeline.local.context import ServiceContext
-from pipeline.local.engine import experiments
+from pipeline.local.engine import pipeline_experiment
 from pipeline.local.engine.execution_records import ENDED, FAILURE, Poisonous, Records, definition_of
-from pipeline.local.engine.graph import NEVER, Decision, ExecutionGraph, StepNode
+from pipeline.local.engine.readiness import NEVER, Decision, ExecutionGraph, StepNode
 from pipeline.local.engine.scope import ExecutionScope
+from pipeline.local.engine.step_executors import run_step
 from pipeline.local.engine.step_run import Halt, StepRun
-from pipeline.local.engine.steps import run_step
 from pipeline.local.kinds import ExecutionRecord, StepRecord
+from pipeline.local.service_context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Run:
         selected = execution.get("_selected")
         self._graph = graph if selected is None else graph.selected(selected)
         self._scope = ExecutionScope(self._service, execution, graph, self._records)
-        experiments.open_trial(self._service, execution)
+        pipeline_experiment.open_trial(self._service, execution)
         rows = self._records.steps()
         for name, row in rows.items():
             if "IterationContext" in row:

@@ -14,13 +14,13 @@ from typing import Any, Final
 from pipeline.definition.expressions import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
-from pipeline.local.context import ServiceContext
+from pipeline.local.api_errors import ApiError
 from pipeline.local.engine.execution_records import Records
-from pipeline.local.engine.graph import ExecutionGraph
 from pipeline.local.engine.json_paths import MOST, json_value
+from pipeline.local.engine.readiness import ExecutionGraph
 from pipeline.local.engine.resources import RESOURCES
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import Body, ExecutionRecord
+from pipeline.local.service_context import ServiceContext
 
 PARITY: Final = (
     Row(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.context import ServiceContext
+from pipeline.local.api_errors import ResourceNotFound, ValidationException
 from pipeline.local.engine.execution_records import ENDED
-from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.engine.readiness import ExecutionGraph
 from pipeline.local.kinds import EXECUTION, STEP, Body, StepRecord
+from pipeline.local.service_context import ServiceContext
 
 PARITY: Final = (
     Row(

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar, Unpack
 
-from pipeline.local.context import ServiceContext
 from pipeline.local.engine.execution_records import Records
-from pipeline.local.engine.graph import StepNode
+from pipeline.local.engine.readiness import StepNode
 from pipeline.local.engine.scope import ExecutionScope
 from pipeline.local.kinds import Body, ExecutionRecord, StepChanges, StepRecord
+from pipeline.local.service_context import ServiceContext
 from pipeline.local.store import Key
 
 T = TypeVar("T")

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, Final
 from xml.sax.saxutils import escape
 
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
 from pipeline.local.http.messages import HttpAnswer, HttpRequest
 from pipeline.local.http.signature_v4 import SignatureRefused
 

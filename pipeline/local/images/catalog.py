@@ -17,7 +17,7 @@ from typing import Any, Final, Literal
 
 from pipeline.errors import LocalServiceError
 from pipeline.limits import Row
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 
 GROUP: Final = "pipeline.local.images"
 Program = Literal["process", "train", "serve"]

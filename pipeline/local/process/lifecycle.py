@@ -21,7 +21,7 @@ from typing import IO, Final
 from pipeline.errors import LocalServiceError
 from pipeline.local.process import locks
 from pipeline.local.process.discover import CONSOLE_NOTE, RunningService, environment, exports, require, running
-from pipeline.local.process.serve import Options, announce, forget_aws, serve
+from pipeline.local.process.service_process import Options, announce, forget_aws, serve
 from pipeline.local.state_folder import DEFAULT_FOLDER, StateFolder
 
 __all__ = [

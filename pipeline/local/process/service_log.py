@@ -24,7 +24,7 @@ _ROOT: Final = "pipeline.local"
 
 
 class _Areas(logging.Formatter):
-    """Names the part of the service, `engine.steps`, not the module's whole name."""
+    """Names the part of the service, `engine.step_executors`, not the module's whole name."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.area = record.name.removeprefix(f"{_ROOT}.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.request_rules import job_rules, serving_rules, tuning_rules
 from pipeline.local.request_rules.rule import Around

@@ -18,7 +18,7 @@ from pipeline.clients import Clients
 from pipeline.executions import execution_snapshot
 from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView, note
 from pipeline.executions.follow import follow
-from pipeline.executions.logs import JobLogs, plain
+from pipeline.executions.job_logs import JobLogs, plain
 from tests.support.calls import refusing
 from tests.support.clients import aws_alone, clients_of
 from tests.support.executions import create, start, work

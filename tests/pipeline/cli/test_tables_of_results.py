@@ -6,8 +6,8 @@ import io
 
 from rich.console import Console
 
-from pipeline.cli.tables import confusion_table, gate_table
-from pipeline.executions.results import GateResult
+from pipeline.cli.printed_tables import confusion_table, gate_table
+from pipeline.executions.execution_results import GateResult
 
 
 def printed(table: object, width: int = 120) -> list[str]:

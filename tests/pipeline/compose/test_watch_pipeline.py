@@ -14,7 +14,7 @@ from pipeline.definition.check import check
 from pipeline.definition.step_types import steps
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
-from steps.names import REPORT_DRIFT
+from steps.step_names import REPORT_DRIFT
 from tests.support.definitions import CODE
 from tests.support.golden import assert_golden
 

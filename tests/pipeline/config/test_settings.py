@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.parameters import Task
+from pipeline.config.pipeline_parameters import Task
 from pipeline.config.settings import Settings, load, partition
 from pipeline.errors import SettingsError
 

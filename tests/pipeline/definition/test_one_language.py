@@ -20,8 +20,8 @@ from pipeline.definition.expressions import evaluate
 from pipeline.definition.graph import in_order, upstream
 from pipeline.definition.known_values import Seen, unknowns
 from pipeline.definition.paths import Part, lookup
-from pipeline.local.engine.graph import Decision, ExecutionGraph, StepNode
-from pipeline.local.engine.parameters import resolve
+from pipeline.local.engine.execution_parameters import resolve
+from pipeline.local.engine.readiness import Decision, ExecutionGraph, StepNode
 
 PARAMETERS = (
     ("Count", "Integer", st.integers(-9, 9)),

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from pipeline.clients import Clients, Target
 from pipeline.errors import FollowTimeout, ServiceError, UsageError
-from pipeline.executions import execution_snapshot, follow_notes, listing
+from pipeline.executions import execution_list, execution_snapshot, follow_notes
 from pipeline.executions.control import start, stop
 from pipeline.executions.execution_snapshot import ExecutionSnapshot, StepView
 from pipeline.executions.follow import follow
@@ -192,13 +192,13 @@ def test_an_execution_is_found_by_its_arn_its_id_or_the_beginning_of_it(clients:
     # Moto lists no steps.
     lacking = recording(clients.sagemaker, "ListPipelineExecutionSteps", {"PipelineExecutionSteps": []})
     with nullcontext() if clients.target.local else lacking:
-        (found,) = listing.latest(clients, "demo", 5)
+        (found,) = execution_list.latest(clients, "demo", 5)
     assert (found.arn, found.name) == (arn, "by-hand")
     assert execution_snapshot.definition_of(clients, arn)["Steps"][0]["Name"] == "Stop"
 
 
 def test_a_pipeline_that_never_ran_has_no_execution(clients: Clients) -> None:
-    assert listing.latest(clients, "demo", 5) == ()
+    assert execution_list.latest(clients, "demo", 5) == ()
     with pytest.raises(UsageError, match="demo has no execution"):
         execution_snapshot.find(clients, "demo")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UsageError
-from pipeline.local.errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
+from pipeline.local.api_errors import InternalFailure, ResourceLimitExceeded, ThrottlingException
 from pipeline.local.faults import InjectedFaults
 from tests.support.service import ROLE, local_service
 from tests.support.waiting import PATIENCE

@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from pipeline.local.context import AccessKey
+from pipeline.local.service_context import AccessKey
 from tests.support.service import KEY, LocalService, local_service
 from tests.support.waiting import PATIENCE
 

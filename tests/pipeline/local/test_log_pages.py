@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.local import log_pages
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
 from pipeline.local.log_pages import log_events
 
 LINES = [f"line {number}" + "\nmore" * (number % 3) + "x" * (number % 7) for number in range(500)]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.request_rules import RULES, check, first_problem
 from pipeline.local.request_rules.rule import Around
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from pipeline.local.engine import steps as engine_steps
+from pipeline.local.engine import step_executors as engine_steps
 from pipeline.local.engine.execution_records import Poisonous, Records
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.store import Store

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.errors import UsageError
-from pipeline.operate import clean, registry
+from pipeline.operate import clean, model_registry
 from pipeline.operate.clean import Item, RemainsKind
-from pipeline.operate.clean_inventory import EXECUTION_TAG, inventory
+from pipeline.operate.resource_inventory import EXECUTION_TAG, inventory
 from tests.support.clients import aws_alone, clients_of
 from tests.support.evaluated import BUCKET, evaluated
 from tests.support.executions import run, start, token, wait, wait_step
@@ -201,7 +201,7 @@ def test_an_approved_version_and_its_files_stay_on_localhost(local: LocalService
     clients = clients_of(local)
     name = evaluated(local, "demo")
     kept, other = (run(local, name)["PipelineExecutionArn"].rpartition("/")[2] for _ in range(2))
-    registry.approve(clients, registry.model(clients, "demo", 1), "")
+    model_registry.approve(clients, model_registry.model(clients, "demo", 1), "")
     plan = planned(clients, older_than=timedelta(0))
     assert [item.name for item in plan.remove] == ["demo/2", other]
     assert {item.name: item.stays for item in plan.stay} == {
@@ -210,9 +210,9 @@ def test_an_approved_version_and_its_files_stay_on_localhost(local: LocalService
         "demo": "the model package demo/1 needs it",
     }
     apply(clients, plan)
-    assert [model.version for model in registry.models(clients, "demo")] == [1]
+    assert [model.version for model in model_registry.models(clients, "demo")] == [1]
     assert files(clients) == {kept}
-    assert registry.model(clients, "demo", 1).figures["accuracy"] == 0.9
+    assert model_registry.model(clients, "demo", 1).figures["accuracy"] == 0.9
 
 
 @pytest.mark.long

@@ -15,9 +15,9 @@ from pipeline import api_destinations, event_rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.delivery import wanted_rules
-from pipeline.operate import clean, endpoint, schedule
-from pipeline.operate.clean_inventory import inventory
+from pipeline.operate import clean, endpoint_state, schedule
 from pipeline.operate.promotion import PromotionPlace, promote
+from pipeline.operate.resource_inventory import inventory
 from scripts.endpoints import scaling
 from scripts.rollout_endpoint import Wishes, alarms_of
 from tests.pipeline.operate.test_clean import deployed
@@ -105,7 +105,7 @@ def test_after_the_endpoint_is_deleted_and_the_rest_cleaned_nothing_is_listed() 
         made(clients)
         there = dict(listed(clients, SETTINGS))
         assert {kind for kind, count in there.items() if not count} == {"ModelPackageGroupSummaryList"}
-        endpoint.delete(clients, "demo")
+        endpoint_state.delete(clients, "demo")
         gone = {kind for kind, count in listed(clients, SETTINGS) if not count}
         assert {"Endpoints", "MetricAlarms", "ScalableTargets", "ScalingPolicies"} <= gone
         cleaned(clients, SETTINGS)

@@ -13,7 +13,7 @@ from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import ServiceError, UsageError
-from pipeline.operate import registry, release
+from pipeline.operate import model_registry, release
 from tests.support.clients import aws_alone
 from tests.support.service import ROLE
 
@@ -61,7 +61,7 @@ def test_an_approval_starts_nothing_until_the_rule_is_there_on_and_of_the_group(
 
 def test_what_will_happen_names_the_versions_before_and_after(clients: Clients) -> None:
     first, second = (version(clients, "Approved") for _ in range(2))
-    chosen = registry.describe(clients, second, figures=False)
+    chosen = model_registry.describe(clients, second, figures=False)
     assert "moves endpoint demo to version 2, " in release.foretold(clients, SETTINGS, chosen)
     endpoint(clients, released=first)
     assert "moves endpoint demo to version 2 (now version 1), " in release.foretold(clients, SETTINGS, chosen)

@@ -11,11 +11,11 @@ from pipeline.local import trees
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
+from pipeline.local.api_errors import ApiError, ResourceInUse, ValidationException
 from pipeline.local.containers.jobs import transfer
 from pipeline.local.containers.jobs.job import TERMINAL, JobKind
 from pipeline.local.containers.jobs.jobs import state_change
 from pipeline.local.containers.jobs.transfer import TransferError
-from pipeline.local.errors import ApiError, ResourceInUse, ValidationException
 from pipeline.local.kinds import Body, public
 from pipeline.local.service import Service
 from pipeline.local.store import AlreadyExists

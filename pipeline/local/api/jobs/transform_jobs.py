@@ -8,11 +8,11 @@ from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions, check_s3
 from pipeline.local.api.serving.endpoints import check_servable
 from pipeline.local.api.serving.models import MODELS
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.jobs.associate import CSV, TYPES, Association
 from pipeline.local.containers.jobs.filters import FilterError
 from pipeline.local.containers.jobs.job import TRANSFORM
-from pipeline.local.errors import ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

@@ -8,6 +8,7 @@ from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions
 from pipeline.local.api.jobs.training_jobs import prepared
 from pipeline.local.api.listing import Listing
+from pipeline.local.api_errors import ResourceNotFound, ValidationException
 from pipeline.local.containers.jobs.job import TUNING
 from pipeline.local.containers.jobs.tuning import (
     definitions_of,
@@ -18,7 +19,6 @@ from pipeline.local.containers.jobs.tuning import (
     summary,
     value_of,
 )
-from pipeline.local.errors import ResourceNotFound, ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

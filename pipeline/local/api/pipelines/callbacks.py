@@ -7,7 +7,7 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
-from pipeline.local.errors import ConflictException, ResourceNotFound
+from pipeline.local.api_errors import ConflictException, ResourceNotFound
 from pipeline.local.kinds import CALLBACK, STEP, Body
 from pipeline.local.service import Service
 

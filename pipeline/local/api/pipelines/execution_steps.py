@@ -8,7 +8,7 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing, paged
 from pipeline.local.api.pipelines.executions import find_execution
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import PIPELINE_VERSION, STEP, Body, public
 from pipeline.local.service import Service
 

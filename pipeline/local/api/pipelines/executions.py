@@ -7,24 +7,24 @@ from contextlib import suppress
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local import names
+from pipeline.local import resource_names
 from pipeline.local.api import action
 from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.find import find_pipeline
-from pipeline.local.engine import parameters
-from pipeline.local.engine.execution_records import ENDED, Records
-from pipeline.local.engine.experiments import resolve_config
-from pipeline.local.engine.graph import ExecutionGraph
-from pipeline.local.engine.selective import select
-from pipeline.local.engine.steps import RUNNERS
-from pipeline.local.errors import (
+from pipeline.local.api_errors import (
     ConflictException,
     ResourceLimitExceeded,
     ResourceNotFound,
     ValidationException,
 )
+from pipeline.local.engine import execution_parameters
+from pipeline.local.engine.execution_records import ENDED, Records
+from pipeline.local.engine.pipeline_experiment import resolve_config
+from pipeline.local.engine.readiness import ExecutionGraph
+from pipeline.local.engine.selective import select
+from pipeline.local.engine.step_executors import RUNNERS
 from pipeline.local.kinds import EXECUTION, PIPELINE, PIPELINE_VERSION, STEP, Body, ExecutionRecord, public
 from pipeline.local.service import Service
 
@@ -91,13 +91,13 @@ def _start(service: Service, request: Body) -> Body:
     version = pipeline_versions.chosen(service, pipeline, request)
     definition = json.loads(version["PipelineDefinition"])
     supplied = request.get("PipelineParameters") or []
-    values = parameters.resolve(definition, supplied)
+    values = execution_parameters.resolve(definition, supplied)
     graph, name = ExecutionGraph.of(definition), pipeline["PipelineName"]
     config = request.get("SelectiveExecutionConfig")
     selected, reused = select(service, name, graph, config) if config else (None, [])
     _runnable(graph, selected)
     _within_limit(service)
-    now, identifier = service.clock.now(), names.execution_id()
+    now, identifier = service.clock.now(), resource_names.execution_id()
     arn = service.arns.execution(name, identifier)
     body: ExecutionRecord = {
         "PipelineArn": pipeline["PipelineArn"],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ResourceNotFound
+from pipeline.local.api_errors import ResourceNotFound
 from pipeline.local.kinds import PIPELINE, Body
+from pipeline.local.service_context import ServiceContext
 
 
 def find_pipeline(service: ServiceContext, name_or_arn: str) -> Body:

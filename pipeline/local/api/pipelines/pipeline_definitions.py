@@ -6,7 +6,7 @@ from typing import Final
 
 from pipeline.definition import check
 from pipeline.limits import Row
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

@@ -12,7 +12,7 @@ from pipeline.definition.canonical_text import canonical
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.pipelines.find import find_pipeline
-from pipeline.local.errors import ConflictException, ResourceNotFound, ValidationException
+from pipeline.local.api_errors import ConflictException, ResourceNotFound, ValidationException
 from pipeline.local.kinds import PIPELINE, PIPELINE_VERSION, Body
 from pipeline.local.service import Service
 

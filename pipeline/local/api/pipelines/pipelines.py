@@ -12,7 +12,7 @@ from pipeline.local.api.pipelines import pipeline_versions
 from pipeline.local.api.pipelines.find import find_pipeline
 from pipeline.local.api.pipelines.pipeline_definitions import given_definition
 from pipeline.local.api.tags import store_tags
-from pipeline.local.errors import (
+from pipeline.local.api_errors import (
     ConflictException,
     ResourceLimitExceeded,
     ValidationException,

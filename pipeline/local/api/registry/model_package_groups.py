@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.resource_actions import ResourceActions
-from pipeline.local.errors import ConflictException, ValidationException
+from pipeline.local.api_errors import ConflictException, ValidationException
 from pipeline.local.kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Body
 from pipeline.local.service import Service
 

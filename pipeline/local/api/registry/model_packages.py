@@ -16,9 +16,9 @@ from pipeline.local.api.idempotency import once
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.registry.model_package_groups import GROUPS
 from pipeline.local.api.tags import store_tags
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, Body, public
-from pipeline.local.names import last_part
+from pipeline.local.resource_names import last_part
 from pipeline.local.service import Service
 from pipeline.local.store import AlreadyExists
 

@@ -8,7 +8,7 @@ from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import check_s3
 from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.api.serving.models import MODELS
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import ENDPOINT_CONFIG, Body
 from pipeline.local.service import Service
 

@@ -10,10 +10,10 @@ from pipeline.local.api import action
 from pipeline.local.api.resource_actions import ResourceActions
 from pipeline.local.api.serving.endpoint_configs import CONFIGS
 from pipeline.local.api.serving.models import MODELS
+from pipeline.local.api_errors import ResourceLimitExceeded, ValidationException
 from pipeline.local.containers.hosting.endpoint_events import emit_state
-from pipeline.local.containers.hosting.fleet import describe_variants, plan_variants
 from pipeline.local.containers.hosting.hosting import SHOWN
-from pipeline.local.errors import ResourceLimitExceeded, ValidationException
+from pipeline.local.containers.hosting.production_variants import describe_variants, plan_variants
 from pipeline.local.kinds import ENDPOINT, Body, Deploying, EndpointRecord
 from pipeline.local.service import Service
 

@@ -8,8 +8,8 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import check_s3
 from pipeline.local.api.resource_actions import ResourceActions
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.containers.hosting import model_data
-from pipeline.local.errors import ValidationException
 from pipeline.local.kinds import MODEL, Body
 from pipeline.local.service import Service
 

@@ -11,7 +11,7 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.resource_actions import ResourceActions, stamped
 from pipeline.local.api.tracking.trial_components import described
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import EXPERIMENT, METRIC_POINTS, TRIAL, TRIAL_COMPONENT, Body, public
 from pipeline.local.service import Service
 

@@ -13,9 +13,9 @@ from pipeline.limits import Row
 from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.resource_actions import ResourceActions, stamped
-from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.api_errors import ResourceNotFound, ValidationException
 from pipeline.local.kinds import ACTION, ARTIFACT, ASSOCIATION, CONTEXT, Body, Kind, public
-from pipeline.local.names import last_part
+from pipeline.local.resource_names import last_part
 from pipeline.local.service import Service
 from pipeline.local.store import AlreadyExists
 

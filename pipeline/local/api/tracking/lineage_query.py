@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.local.api import action
 from pipeline.local.api.listing import paged
 from pipeline.local.api.tracking.lineage import kind_of
-from pipeline.local.errors import ResourceNotFound, ValidationException
+from pipeline.local.api_errors import ResourceNotFound, ValidationException
 from pipeline.local.kinds import ASSOCIATION, Body
 from pipeline.local.service import Service
 

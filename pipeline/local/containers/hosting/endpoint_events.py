@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.local.context import ServiceContext
+from pipeline.local.service_context import ServiceContext
 
 
 def emit_state(service: ServiceContext, body: Mapping[str, Any]) -> None:

@@ -16,24 +16,29 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, trees
+from pipeline.local.api_errors import ApiError
 from pipeline.local.containers.hosting import capture
 from pipeline.local.containers.hosting.alarms import Alarms
 from pipeline.local.containers.hosting.capture import Capture
 from pipeline.local.containers.hosting.connection import ContainerAnswer
 from pipeline.local.containers.hosting.endpoint_events import emit_state
 from pipeline.local.containers.hosting.endpoint_metrics import Traffic
-from pipeline.local.containers.hosting.fleet import INVOCATION_TIMEOUT, Fleet, NotHealthy, describe_variants
 from pipeline.local.containers.hosting.invocation import refused
 from pipeline.local.containers.hosting.model_data import ModelDataError
+from pipeline.local.containers.hosting.production_variants import (
+    INVOCATION_TIMEOUT,
+    Fleet,
+    NotHealthy,
+    describe_variants,
+)
 from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, Stage, follow, plan_of
 from pipeline.local.containers.hosting.served_endpoint import Served
 from pipeline.local.containers.hosting.serving_container import STOP_GRACE
 from pipeline.local.containers.hosting.switchboard import Green, Switchboard
 from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import ENDPOINT, Body, Deploying, VariantPlan
 from pipeline.local.other_aws import moto_state
+from pipeline.local.service_context import ServiceContext
 from pipeline.local.threads import join, side_by_side
 
 _log: Final = logging.getLogger(__name__)

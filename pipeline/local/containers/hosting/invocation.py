@@ -14,9 +14,9 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local import request_rules, request_validation
 from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLate
-from pipeline.local.containers.hosting.fleet import Fleet, NoSuchContainer, Variant
-from pipeline.local.names import Arns
+from pipeline.local.containers.hosting.production_variants import Fleet, NoSuchContainer, Variant
 from pipeline.local.request_rules.rule import Around
+from pipeline.local.resource_names import Arns
 
 PARITY: Final = (
     Row(

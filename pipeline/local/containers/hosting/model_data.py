@@ -15,10 +15,10 @@ from pipeline.local import disk, trees
 from pipeline.local.containers.jobs.transfer import TransferError, download, sources, split_uri
 from pipeline.local.containers.sandbox.confinement import Limits
 from pipeline.local.containers.sandbox.container import Container, visible
-from pipeline.local.context import ServiceContext
 from pipeline.local.durable import sync_tree
 from pipeline.local.images.sagemaker_containers import archive
 from pipeline.local.s3.store import NoSuchBucket, S3Error
+from pipeline.local.service_context import ServiceContext
 
 _MEMORY: Final = 1 << 30
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from pipeline.local.containers.hosting.capture import Capture
 from pipeline.local.containers.hosting.connection import ContainerAnswer
-from pipeline.local.containers.hosting.fleet import Fleet
 from pipeline.local.containers.hosting.invocation import Invocation
-from pipeline.local.names import Arns
+from pipeline.local.containers.hosting.production_variants import Fleet
+from pipeline.local.resource_names import Arns
 
 
 @dataclass(frozen=True)

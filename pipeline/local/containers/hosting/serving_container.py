@@ -24,8 +24,8 @@ from pipeline.local.containers.sandbox.container import Container, best_isolatio
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports
-from pipeline.local.context import ServiceContext
-from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER
+from pipeline.local.resource_names import CONTAINER_KEY, CONTAINER_KEY_HEADER
+from pipeline.local.service_context import ServiceContext
 
 PARITY: Final = (
     Row(

@@ -10,7 +10,7 @@ import random
 import threading
 from dataclasses import dataclass
 
-from pipeline.local.containers.hosting.fleet import Fleet
+from pipeline.local.containers.hosting.production_variants import Fleet
 from pipeline.local.containers.hosting.served_endpoint import Served
 
 

@@ -14,9 +14,9 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.jobs.transfer import InputObject, TransferError, split_uri
-from pipeline.local.context import ServiceContext
 from pipeline.local.kinds import TransformJob
 from pipeline.local.s3.store import S3Error
+from pipeline.local.service_context import ServiceContext
 
 CSV: Final = "text/csv"
 JSON: Final = ("application/json", "application/jsonlines")

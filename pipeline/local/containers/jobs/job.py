@@ -15,14 +15,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.local import logs, trees
+from pipeline.local import log_files, trees
 from pipeline.local.containers.sandbox.confinement import Isolation, Limits
 from pipeline.local.containers.sandbox.container import GRACE, Container, visible
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
-from pipeline.local.context import ServiceContext
 from pipeline.local.images import Image, differences
 from pipeline.local.kinds import PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, TUNING_JOB, Body, Kind, R
+from pipeline.local.service_context import ServiceContext
 
 REASON_LIMIT: Final = 1024
 INTERNAL: Final = "InternalServerError: We encountered an internal error. Please try again."
@@ -250,7 +250,7 @@ class RunningJob:
         write, clock = self.service.logs.write, self.service.clock
         write(group, stream, [])
         at = self.folder / ("log" if host == "algo-1" else f"log-{host}")
-        logs.link(self.service.logs.path(group, stream), at)
+        log_files.link(self.service.logs.path(group, stream), at)
 
         def lines(texts: list[str]) -> None:
             now = round(clock.now() * 1000)

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk, threads
+from pipeline.local.api_errors import ResourceLimitExceeded
 from pipeline.local.containers.jobs import processing, training, transform, tuning
 from pipeline.local.containers.jobs.job import (
     INTERNAL,
@@ -36,9 +37,8 @@ from pipeline.local.containers.jobs.job import (
 from pipeline.local.containers.sandbox.container import GRACE, best_isolation
 from pipeline.local.containers.sandbox.environment import environment
 from pipeline.local.containers.sandbox.sweeping import sweep
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.kinds import Body, Kind
+from pipeline.local.service_context import ServiceContext
 
 _log: Final = logging.getLogger(__name__)
 

@@ -80,7 +80,7 @@ def _number(match: re.Match[str]) -> float | None:
 
 
 def _lines(paths: Sequence[str]) -> Iterator[tuple[float, str]]:
-    """The lines of log files as `pipeline.local.logs` writes them."""
+    """The lines of log files as `pipeline.local.log_files` writes them."""
     for path in paths:
         time = 0.0
         with open(path, encoding="utf-8", errors="replace", newline="\n") as file:

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import images
-from pipeline.local.containers.jobs import channels, transfer
+from pipeline.local.containers.jobs import channel_objects, transfer
 from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
 from pipeline.local.containers.jobs.log_metrics import final_metrics
 from pipeline.local.containers.jobs.processing import ContinuousUploads
-from pipeline.local.containers.jobs.results import upload_results
+from pipeline.local.containers.jobs.training_results import upload_results
 from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
@@ -82,7 +82,7 @@ def run(running: RunningJob) -> None:
     if running.stopping.is_set():
         raise JobStopped(running.name)
     enter(running, "Training")
-    feeding = channels.Pipes(running.service.objects, pipes, broken=running.stop)
+    feeding = channel_objects.Pipes(running.service.objects, pipes, broken=running.stop)
     with feeding, ContinuousUploads(checkpoints):
         _start(running, body, image, names)
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
@@ -130,19 +130,21 @@ def end(running: RunningJob, status: str, reason: str, *, timed_out: bool = Fals
     running.finish(status, reason, **members)
 
 
-def _prepare(running: RunningJob, body: TrainingJob, names: list[str], roots: list[OptMl]) -> list[channels.Pipe]:
-    pipes: list[channels.Pipe] = []
+def _prepare(
+    running: RunningJob, body: TrainingJob, names: list[str], roots: list[OptMl]
+) -> list[channel_objects.Pipe]:
+    pipes: list[channel_objects.Pipe] = []
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_training(root, body, host, names)
         for channel in body.get("InputDataConfig", []):
             if running.stopping.is_set():
                 raise JobStopped(running.name)
-            found = channels.sources(running.service.objects, channel, index, len(names))
+            found = channel_objects.sources(running.service.objects, channel, index, len(names))
             folder = root.inside("/opt/ml/input/data")
             name = channel["ChannelName"]
             gunzip = channel["CompressionType"] == "Gzip"
-            if channels.mode(channel, body) == "Pipe":
-                pipes.append(channels.Pipe(folder / name, tuple(found), gunzip, channel["RecordWrapperType"]))
+            if channel_objects.mode(channel, body) == "Pipe":
+                pipes.append(channel_objects.Pipe(folder / name, tuple(found), gunzip, channel["RecordWrapperType"]))
             else:
                 transfer.download(running.service.objects, found, folder / name, gunzip=gunzip)
     return pipes

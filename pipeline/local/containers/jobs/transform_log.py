@@ -6,9 +6,9 @@ import secrets
 import time
 from pathlib import Path
 
-from pipeline.local import logs
+from pipeline.local import log_files
 from pipeline.local.containers.jobs.job import TRANSFORM
-from pipeline.local.context import ServiceContext
+from pipeline.local.service_context import ServiceContext
 
 
 class InstanceLog:
@@ -19,7 +19,7 @@ class InstanceLog:
         self._stream = f"{job}/i-{secrets.token_hex(8)}-{int(service.clock.now() * 1000)}"
         self._data = f"{self._stream}/data-log"
         service.logs.write(TRANSFORM.log_group, self._stream, [])
-        logs.link(service.logs.path(TRANSFORM.log_group, self._stream), link)
+        log_files.link(service.logs.path(TRANSFORM.log_group, self._stream), link)
 
     def line(self, text: str) -> None:
         """A line of the container."""

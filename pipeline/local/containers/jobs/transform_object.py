@@ -27,9 +27,9 @@ from pipeline.local.containers.jobs.job import JobStopped
 from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_records import RecordError, pack, split
-from pipeline.local.context import ServiceContext
 from pipeline.local.kinds import Body, TransformJob
 from pipeline.local.s3.store import S3Error
+from pipeline.local.service_context import ServiceContext
 
 PARITY: Final = (
     Row(

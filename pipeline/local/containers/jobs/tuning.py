@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.limits import Row
+from pipeline.local.api_errors import ApiError
 from pipeline.local.containers.jobs.job import TERMINAL, RunningJob
-from pipeline.local.context import ServiceContext
-from pipeline.local.errors import ApiError
 from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob
 from pipeline.local.retried_calls import patiently
+from pipeline.local.service_context import ServiceContext
 
 DEFAULT_RUNTIME: Final = 30 * 86_400
 _NONE_SUCCEEDED: Final = (

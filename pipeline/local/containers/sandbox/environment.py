@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.context import ServiceContext
 from pipeline.local.egress.variables import unset, variables
 from pipeline.local.identity import Identity
+from pipeline.local.service_context import ServiceContext
 
 _IMAGE: Final = "image"
 _INSTALLED: Final = "packages"

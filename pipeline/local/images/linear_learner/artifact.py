@@ -18,7 +18,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.model import Floats, Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
 from scripts.formats.ndarray_list import ARRAY_V2, LIST_MAGIC, decode_params

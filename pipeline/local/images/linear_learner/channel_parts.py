@@ -1,6 +1,6 @@
 """The rows of a channel's files as they are read, recordIO or CSV, a part of some megabytes at a time.
 
-Only the form is checked here; what the values may be is held in `data`, which knows the channel as a whole.
+Only the form is checked here; what the values may be is held in `channel_reading`, which knows the channel as a whole.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import IO, Any, Final
 import numpy.typing as npt
 
 from pipeline.local.images.linear_learner.channels import CSV, RECORDIO, Channel, Source
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 
 # A chunk is some 8 MB: large enough for the parser's start to be cheap, small beside the data.
 _CHUNK_NUMBERS: Final = 2_000_000

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.errors import CustomerError, PlatformError
+from pipeline.local.images.linear_learner.container_errors import CustomerError, PlatformError
 
 RECORDIO: Final = "application/x-recordio-protobuf"
 CSV: Final = "text/csv"

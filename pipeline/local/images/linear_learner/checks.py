@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.limits import Row
 from pipeline.local.images.linear_learner.channels import unreadable
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.predictor_types import REGRESSOR
 from pipeline.local.images.linear_learner.rows import Rows

@@ -11,7 +11,7 @@ from typing import IO, Any, Final
 import numpy as np
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.model import Floats
 
 BLOCK: Final = 1000

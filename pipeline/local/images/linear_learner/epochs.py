@@ -10,17 +10,17 @@ from typing import Final
 
 import numpy as np
 
+from pipeline.local.images.linear_learner.container_errors import AlgorithmError
 from pipeline.local.images.linear_learner.counters import IteratorCounts, Timings
 from pipeline.local.images.linear_learner.early_stopping import EarlyStopping
 from pipeline.local.images.linear_learner.ensemble import Ensemble
-from pipeline.local.images.linear_learner.errors import AlgorithmError
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import HOST, Log
 from pipeline.local.images.linear_learner.metric_names import objective_name
 from pipeline.local.images.linear_learner.model import Floats
+from pipeline.local.images.linear_learner.model_selection import Judge, Standing
 from pipeline.local.images.linear_learner.rows import Rows
-from pipeline.local.images.linear_learner.selection import Judge, Standing
 
 CHECKPOINT: Final = 'Saved checkpoint to "/tmp/checkpoint/mx-mod-0000.params"'
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameter_ranges import Choice, Flag, Number, Value, refuse
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pipeline.limits import Row
 from pipeline.local.images.linear_learner import hyperparameters
 from pipeline.local.images.linear_learner.channels import Channel, read_channels, read_json
-from pipeline.local.images.linear_learner.errors import AlgorithmError, CustomerError, LinearLearnerError
+from pipeline.local.images.linear_learner.container_errors import AlgorithmError, CustomerError, LinearLearnerError
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import Log
 
@@ -53,9 +53,9 @@ def _train(root: Path, log: Log, interruption: Interruption) -> None:
     _announce(channels, log, checkpoints=(root / CHECKPOINTS).exists())
     log.flush()
     # Only now is numpy needed: a bad hyperparameter or channel is refused without it.
-    from pipeline.local.images.linear_learner import artifact, checks, data, training_job
+    from pipeline.local.images.linear_learner import artifact, channel_reading, checks, training_job
 
-    rows = data.load_all(channels, parameters)
+    rows = channel_reading.load_all(channels, parameters)
     checks.check(rows, parameters)
     model = training_job.train(rows, parameters, log, interruption)
     target = root / "model" / artifact.FILE_NAME

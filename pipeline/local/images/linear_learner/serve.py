@@ -26,9 +26,9 @@ from pipeline.local.http.listener import Listener  # noqa: E402
 from pipeline.local.http.messages import HttpAnswer, HttpRequest  # noqa: E402
 from pipeline.local.http.payload import read_all  # noqa: E402
 from pipeline.local.images.linear_learner import artifact, requests, responses  # noqa: E402
-from pipeline.local.images.linear_learner.errors import LinearLearnerError  # noqa: E402
+from pipeline.local.images.linear_learner.container_errors import LinearLearnerError  # noqa: E402
 from pipeline.local.images.linear_learner.model import Model  # noqa: E402
-from pipeline.local.names import CONTAINER_KEY, CONTAINER_KEY_HEADER  # noqa: E402
+from pipeline.local.resource_names import CONTAINER_KEY, CONTAINER_KEY_HEADER  # noqa: E402
 
 PARITY: Final = (
     Row(

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.model import Floats
 
 # Some 8 MB are read at a time, as of a recordIO channel.

@@ -14,17 +14,17 @@ from pipeline.local.images.linear_learner.calibration import NATURAL_CUT
 from pipeline.local.images.linear_learner.counters import IteratorCounts, Timings
 from pipeline.local.images.linear_learner.ensemble import Ensemble, Losses
 from pipeline.local.images.linear_learner.epochs import CHECKPOINT, Epochs, Snapshot
-from pipeline.local.images.linear_learner.figures import figures_of
 from pipeline.local.images.linear_learner.grid import candidates
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.interruption import Interruption
 from pipeline.local.images.linear_learner.log import Log, counter
 from pipeline.local.images.linear_learner.metric_names import Metric, objective_name
 from pipeline.local.images.linear_learner.model import Floats, Model
+from pipeline.local.images.linear_learner.model_figures import figures_of
+from pipeline.local.images.linear_learner.model_selection import Judge, Standing
 from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
 from pipeline.local.images.linear_learner.scaler import fit
-from pipeline.local.images.linear_learner.selection import Judge, Standing
 from pipeline.local.images.linear_learner.weights import RowWeights
 
 

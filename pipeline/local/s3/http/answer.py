@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import BinaryIO, Final
 
 from pipeline.local.s3.http.xml import Node, render
-from pipeline.local.s3.store.model import NULL_VERSION, StoredObject
+from pipeline.local.s3.store.stored_objects import NULL_VERSION, StoredObject
 
 META: Final = "x-amz-meta-"
 _ENCRYPTION: Final = "x-amz-server-side-encryption"

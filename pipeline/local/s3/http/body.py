@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Final
 
 from pipeline.local.http.signature_v4 import SignedChunks
 from pipeline.local.s3.http.checksums import PREFIX, Checks
-from pipeline.local.s3.http.errors import EntityTooLarge, IncompleteBody, InvalidRequest, MissingContentLength
+from pipeline.local.s3.http.request_errors import EntityTooLarge, IncompleteBody, InvalidRequest, MissingContentLength
 
 CHUNK: Final = 1 << 18
 MAX_DOCUMENT: Final = 2 << 20

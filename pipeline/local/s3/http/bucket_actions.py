@@ -7,13 +7,13 @@ from typing import Final
 from pipeline.local.s3.http import xml
 from pipeline.local.s3.http.answer import S3Answer, version_headers
 from pipeline.local.s3.http.documents import tag_pairs
-from pipeline.local.s3.http.errors import IllegalLocationConstraint, InvalidLocationConstraint, MalformedXML
-from pipeline.local.s3.http.listing import owner_node
 from pipeline.local.s3.http.object_actions import find
-from pipeline.local.s3.http.properties import check_tags
+from pipeline.local.s3.http.object_listing import owner_node
+from pipeline.local.s3.http.object_properties import check_tags
 from pipeline.local.s3.http.request import Plane, S3Request
+from pipeline.local.s3.http.request_errors import IllegalLocationConstraint, InvalidLocationConstraint, MalformedXML
 from pipeline.local.s3.store import S3Error
-from pipeline.local.s3.store.errors import BucketAlreadyOwnedByYou
+from pipeline.local.s3.store.s3_errors import BucketAlreadyOwnedByYou
 
 DEFAULT_REGION: Final = "us-east-1"
 MAX_DELETED: Final = 1000

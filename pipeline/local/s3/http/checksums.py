@@ -13,7 +13,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from pipeline.local.s3.http.crc import Crc
-from pipeline.local.s3.http.errors import BadDigest, IncompleteBody, InvalidDigest, InvalidRequest, MalformedTrailer
+from pipeline.local.s3.http.request_errors import (
+    BadDigest,
+    IncompleteBody,
+    InvalidDigest,
+    InvalidRequest,
+    MalformedTrailer,
+)
 
 PREFIX: Final = "x-amz-checksum-"
 BYTES: Final = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}

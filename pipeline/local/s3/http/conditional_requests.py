@@ -8,7 +8,13 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from pipeline.local.s3.http.errors import InvalidArgument, InvalidRange, NotModified, PreconditionFailed, UnknownAction
+from pipeline.local.s3.http.request_errors import (
+    InvalidArgument,
+    InvalidRange,
+    NotModified,
+    PreconditionFailed,
+    UnknownAction,
+)
 from pipeline.local.s3.store import NoSuchKey, StoredObject
 
 _RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)\Z", re.ASCII)

@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 
 from pipeline.local.s3.http import xml
 from pipeline.local.s3.http.answer import S3Answer
-from pipeline.local.s3.http.errors import MalformedXML, NoSuchDocument
-from pipeline.local.s3.http.listing import owner_node
+from pipeline.local.s3.http.object_listing import owner_node
 from pipeline.local.s3.http.request import Plane, S3Request
+from pipeline.local.s3.http.request_errors import MalformedXML, NoSuchDocument
 from pipeline.local.s3.store import S3Error
 
 

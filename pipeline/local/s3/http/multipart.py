@@ -16,14 +16,14 @@ from pipeline.local.s3.http.answer import (
 )
 from pipeline.local.s3.http.checksums import PREFIX, Taking, announced, claimed
 from pipeline.local.s3.http.conditional_requests import check_read, copied_range, write_condition
-from pipeline.local.s3.http.errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
-from pipeline.local.s3.http.listing import Encode, common_prefix, encoding_of, owner_node
 from pipeline.local.s3.http.multipart_checksums import FULL, agreed, agreed_headers, agreed_nodes, of_parts, of_whole
 from pipeline.local.s3.http.object_actions import SOURCE, copy_result, copy_source
-from pipeline.local.s3.http.properties import properties, with_checksums
+from pipeline.local.s3.http.object_listing import Encode, common_prefix, encoding_of, owner_node
+from pipeline.local.s3.http.object_properties import properties, with_checksums
 from pipeline.local.s3.http.request import Plane, S3Request
+from pipeline.local.s3.http.request_errors import BadDigest, InvalidArgument, InvalidRequest, MalformedXML
 from pipeline.local.s3.store import StoredObject
-from pipeline.local.s3.store.model import Upload, UploadedPart
+from pipeline.local.s3.store.stored_objects import Upload, UploadedPart
 
 MAX_PARTS: Final = 10_000
 _DIGITS: Final = 10

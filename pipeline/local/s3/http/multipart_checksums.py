@@ -12,10 +12,10 @@ from typing import Final
 from pipeline.local.s3.http import xml
 from pipeline.local.s3.http.checksums import Taking, claimed, known_algorithm, new_digest
 from pipeline.local.s3.http.crc import is_crc, joined_crc
-from pipeline.local.s3.http.errors import BadDigest, InvalidRequest
 from pipeline.local.s3.http.request import Plane, S3Request
+from pipeline.local.s3.http.request_errors import BadDigest, InvalidRequest
 from pipeline.local.s3.store import whole
-from pipeline.local.s3.store.model import Upload, UploadedPart
+from pipeline.local.s3.store.stored_objects import Upload, UploadedPart
 
 FULL: Final = "FULL_OBJECT"
 COMPOSITE: Final = "COMPOSITE"

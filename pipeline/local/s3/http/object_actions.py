@@ -19,12 +19,12 @@ from pipeline.local.s3.http.answer import (
 )
 from pipeline.local.s3.http.checksums import Taking, known_algorithm
 from pipeline.local.s3.http.conditional_requests import byte_range, check_read, write_condition
-from pipeline.local.s3.http.errors import InvalidArgument, InvalidPartNumber, InvalidRequest
-from pipeline.local.s3.http.properties import properties, with_checksums
+from pipeline.local.s3.http.object_properties import properties, with_checksums
 from pipeline.local.s3.http.request import Plane, S3Request
+from pipeline.local.s3.http.request_errors import InvalidArgument, InvalidPartNumber, InvalidRequest
 from pipeline.local.s3.store import NoSuchKey, Objects, StoredObject, whole
-from pipeline.local.s3.store.errors import MethodNotAllowed
-from pipeline.local.s3.store.model import Blob
+from pipeline.local.s3.store.s3_errors import MethodNotAllowed
+from pipeline.local.s3.store.stored_objects import Blob
 
 _OVERRIDES: Final = (
     "Content-Type",

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from pipeline.local.s3.http import bucket_actions, documents, listing, multipart, object_actions
+from pipeline.local.s3.http import bucket_actions, documents, multipart, object_actions, object_listing
 from pipeline.local.s3.http.answer import S3Answer
-from pipeline.local.s3.http.errors import AccessDenied, UnknownAction
 from pipeline.local.s3.http.request import Plane, S3Request
-from pipeline.local.s3.store.errors import MethodNotAllowed
-from pipeline.local.s3.store.model import check_bucket_name, check_key
+from pipeline.local.s3.http.request_errors import AccessDenied, UnknownAction
+from pipeline.local.s3.store.s3_errors import MethodNotAllowed
+from pipeline.local.s3.store.stored_objects import check_bucket_name, check_key
 
 Act = Callable[[Plane, S3Request], S3Answer]
 
@@ -19,9 +19,9 @@ _BUCKET: Final[dict[tuple[str, str], Act]] = {
     ("PUT", ""): bucket_actions.create_bucket,
     ("HEAD", ""): bucket_actions.head_bucket,
     ("DELETE", ""): bucket_actions.delete_bucket,
-    ("GET", ""): listing.list_objects,
-    ("GET", "list-type"): listing.list_objects_v2,
-    ("GET", "versions"): listing.list_versions,
+    ("GET", ""): object_listing.list_objects,
+    ("GET", "list-type"): object_listing.list_objects_v2,
+    ("GET", "versions"): object_listing.list_versions,
     ("GET", "uploads"): multipart.list_uploads,
     ("GET", "location"): bucket_actions.bucket_location,
     ("POST", "delete"): bucket_actions.delete_objects,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 from xml.etree import ElementTree
 
-from pipeline.local.s3.http.errors import MalformedXML
+from pipeline.local.s3.http.request_errors import MalformedXML
 
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 Node = tuple[str, "str | list[Node]"]

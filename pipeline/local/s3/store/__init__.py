@@ -5,9 +5,9 @@ The service, its jobs and the engine use `Objects`; the HTTP face (`pipeline.loc
 
 from __future__ import annotations
 
-from pipeline.local.s3.store.errors import Damaged, NoSuchBucket, NoSuchKey, S3Error
-from pipeline.local.s3.store.model import ObjectSummary, Properties, StoredObject
 from pipeline.local.s3.store.plane import Objects, whole
+from pipeline.local.s3.store.s3_errors import Damaged, NoSuchBucket, NoSuchKey, S3Error
+from pipeline.local.s3.store.stored_objects import ObjectSummary, Properties, StoredObject
 
 __all__ = [
     "Damaged",

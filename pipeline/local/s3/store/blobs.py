@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from pipeline.local.durable import Sync
-from pipeline.local.s3.store.model import Blob
+from pipeline.local.s3.store.stored_objects import Blob
 
 CHUNK: Final = 1 << 20
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.local.clock import Clock
 from pipeline.local.s3.store.database import Database
-from pipeline.local.s3.store.errors import BucketAlreadyOwnedByYou, NoSuchBucket
-from pipeline.local.s3.store.model import Bucket, check_bucket_name
+from pipeline.local.s3.store.s3_errors import BucketAlreadyOwnedByYou, NoSuchBucket
+from pipeline.local.s3.store.stored_objects import Bucket, check_bucket_name
 
 
 class Buckets:

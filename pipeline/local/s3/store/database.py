@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local.durable import GroupCommit, Sync, database
-from pipeline.local.s3.store.model import Blob, Properties, StoredObject
+from pipeline.local.s3.store.stored_objects import Blob, Properties, StoredObject
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS bucket (

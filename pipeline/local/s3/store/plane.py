@@ -22,8 +22,8 @@ from pipeline.local.durable import Sync
 from pipeline.local.s3.store.blobs import CHUNK, Blobs, Broken
 from pipeline.local.s3.store.buckets import Buckets
 from pipeline.local.s3.store.database import COLUMNS, Database, from_object, to_object
-from pipeline.local.s3.store.errors import BucketNotEmpty, Damaged, NoSuchKey, NoSuchVersion
-from pipeline.local.s3.store.model import NULL_VERSION, Blob, Condition, Properties, StoredObject, check_key
+from pipeline.local.s3.store.s3_errors import BucketNotEmpty, Damaged, NoSuchKey, NoSuchVersion
+from pipeline.local.s3.store.stored_objects import NULL_VERSION, Blob, Condition, Properties, StoredObject, check_key
 from pipeline.local.s3.store.uploads import MultipartUploads
 
 _BATCH: Final = 1000

@@ -11,8 +11,16 @@ from typing import Any, Final, Protocol
 from pipeline.local.clock import Clock
 from pipeline.local.s3.store.blobs import Blobs
 from pipeline.local.s3.store.database import Database, from_object, to_object
-from pipeline.local.s3.store.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
-from pipeline.local.s3.store.model import Blob, Condition, Properties, StoredObject, Upload, UploadedPart, check_key
+from pipeline.local.s3.store.s3_errors import EntityTooSmall, InvalidPart, InvalidPartOrder, NoSuchUpload
+from pipeline.local.s3.store.stored_objects import (
+    Blob,
+    Condition,
+    Properties,
+    StoredObject,
+    Upload,
+    UploadedPart,
+    check_key,
+)
 
 MIN_PART: Final = 5 << 20
 _REMEMBERED_SECONDS: Final = 24 * 3600.0

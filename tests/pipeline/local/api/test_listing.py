@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.api.listing import Listing
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.store import Store
 
 Body = dict[str, Any]

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.definition import cache_key
-from pipeline.local.engine import retries
-from pipeline.local.engine.retries import Retries
-from pipeline.local.errors import (
+from pipeline.local.api_errors import (
     InternalFailure,
     ResourceLimitExceeded,
     ThrottlingException,
     ValidationException,
 )
+from pipeline.local.engine import retries
+from pipeline.local.engine.retries import Retries
 
 PROCESSING = {
     "AppSpecification": {"ImageUri": "image"},

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.local.api_errors import ResourceLimitExceeded
 from pipeline.local.engine.execution import Engine
-from pipeline.local.errors import ResourceLimitExceeded
 from tests.support.executions import (
     check,
     create,

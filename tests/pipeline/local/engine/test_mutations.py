@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.local.errors import ApiError
+from pipeline.local.api_errors import ApiError
 from tests.support.executions import check, definition, fail, work
 from tests.support.service import ROLE, LocalService, local_service
 from tests.support.torture import length

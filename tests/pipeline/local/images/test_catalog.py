@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import LocalServiceError
 from pipeline.local import images
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 from pipeline.local.images import catalog
 from pipeline.local.images.catalog import repository
 

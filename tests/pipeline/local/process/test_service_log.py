@@ -17,13 +17,13 @@ from pipeline.local.process import service_log
 def test_a_line_has_time_level_and_area(tmp_path: Path) -> None:
     handler = service_log.begin(tmp_path / "server.log", {})
     try:
-        logging.getLogger("pipeline.local.engine.steps").warning("what %s", "happened")
+        logging.getLogger("pipeline.local.engine.step_executors").warning("what %s", "happened")
         logging.getLogger("pipeline.local.service").debug("not asked for")
     finally:
         service_log.end(handler)
     lines = (tmp_path / "server.log").read_text().splitlines()
     assert len(lines) == 1
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING engine\.steps: what happened", lines[0])
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING engine\.step_executors: what happened", lines[0])
 
 
 def test_the_level_is_the_one_that_was_asked_for(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.api.tracking.metrics import _summed, batch_get
+from pipeline.local.api.tracking.metric_points import _summed, batch_get
 from tests.support.service import LocalService, local_service
 from tests.support.stores import empty
 

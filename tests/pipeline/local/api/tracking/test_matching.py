@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pipeline.local.api.tracking.matching import matches, place, property_names
-from pipeline.local.errors import ValidationException
+from pipeline.local.api_errors import ValidationException
 
 JOB: dict[str, Any] = {
     "TrainingJobName": "zero-detector-1",

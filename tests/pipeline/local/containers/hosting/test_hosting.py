@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.local import disk
-from pipeline.local.containers.hosting.fleet import Fleet, describe_variants
-from pipeline.local.errors import ResourceLimitExceeded
+from pipeline.local.api_errors import ResourceLimitExceeded
+from pipeline.local.containers.hosting.production_variants import Fleet, describe_variants
 from pipeline.local.faults import InjectedFaults
 from pipeline.local.store import Store
 from tests.support.service import local_service

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.local.containers.hosting.model_data import ModelDataError, fetch, missing, unpack
-from pipeline.local.context import Configuration
 from pipeline.local.s3.store import Objects
+from pipeline.local.service_context import Configuration
 from tests.support.damage import shorten
 from tests.support.serving import archive
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.local.api_errors import ResourceLimitExceeded
 from pipeline.local.containers.jobs import jobs
 from pipeline.local.containers.jobs.job import PROCESSING, RunningJob
-from pipeline.local.errors import ResourceLimitExceeded
 from pipeline.local.faults import InjectedFaults
 from tests.support.jobs import Bench, channel, prefix
 from tests.support.service import local_service
@@ -167,7 +167,7 @@ def test_a_fork_bomb_ends_with_its_job(tmp_path: Path) -> None:
 
 
 def test_a_job_may_print_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.local.logs._MOST", 100_000)
+    monkeypatch.setattr("pipeline.local.log_files._MOST", 100_000)
     with local_service(tmp_path) as local:
         bench = Bench(local)
         job = bench.process("for i in range(20_000): print('x' * 100)")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.images.linear_learner import artifact
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.model import Model
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS, REGRESSOR
 

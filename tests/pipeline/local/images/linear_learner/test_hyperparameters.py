@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.local.images.linear_learner.errors import CustomerError
+from pipeline.local.images.linear_learner.container_errors import CustomerError
 from pipeline.local.images.linear_learner.hyperparameters import DEFAULTS, HIDDEN, SPECS, merge, parse
 
 BINARY = {"predictor_type": "binary_classifier"}

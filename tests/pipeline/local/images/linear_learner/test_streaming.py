@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner import calibration, channel_parts, data, spill
+from pipeline.local.images.linear_learner import calibration, channel_parts, channel_reading, spill
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import DenseRows, KeptRows, StreamedRows
@@ -103,13 +103,13 @@ def test_files_read_anew_give_the_model_of_files_kept(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = job(tmp_path / "kept", kind, "File").run()
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     same(job(tmp_path / "streamed", kind, "File").run(), kept)
 
 
 def test_pipes_read_anew_give_the_model_of_files_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = job(tmp_path / "kept", "recordio", "File").run()
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     streamed = job(tmp_path / "piped", "recordio", "Pipe")
     with piped(streamed.root) as read:
         outcome = streamed.run()
@@ -122,7 +122,7 @@ def test_csv_from_pipes_is_parsed_once_and_gives_the_model_of_files_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = job(tmp_path / "kept", "csv", "File").run()
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     streamed = job(tmp_path / "piped", "csv", "Pipe")
     with piped(streamed.root, "csv") as read:
         outcome = streamed.run()
@@ -133,7 +133,7 @@ def test_csv_from_pipes_is_parsed_once_and_gives_the_model_of_files_kept(
 def test_rows_of_a_pipe_that_may_not_be_kept_were_given_no_more_memory_than_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 14_000)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 14_000)
     monkeypatch.setattr(channel_parts, "_CHUNK_NUMBERS", 60)
     given: list[int] = []
     append = DenseRows.append
@@ -155,8 +155,8 @@ def test_csv_is_kept_by_the_size_of_its_rows_not_of_its_text(
     tmp_path: Path, kept_bytes: int, kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sum(map(len, parts("csv"))) > 20_000 > (FEATURES.size + LABELS.size) * 4 > 14_000
-    monkeypatch.setattr(data, "KEPT_BYTES", kept_bytes)
-    rows = data.load_all(read_channels(job(tmp_path, "csv", "File").root), parse(GIVEN))["train"]
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", kept_bytes)
+    rows = channel_reading.load_all(read_channels(job(tmp_path, "csv", "File").root), parse(GIVEN))["train"]
     assert isinstance(rows, kind)
 
 
@@ -164,9 +164,9 @@ def test_csv_is_kept_by_the_size_of_its_rows_not_of_its_text(
 def test_all_channels_share_the_memory_and_the_first_one_comes_first(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 22_000)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 22_000)
     assert (FEATURES.size + LABELS.size) * 4 < 22_000 < 2 * (FEATURES.size + LABELS.size) * 4
-    rows = data.load_all(read_channels(job(tmp_path, kind, "File").root), parse(GIVEN))
+    rows = channel_reading.load_all(read_channels(job(tmp_path, kind, "File").root), parse(GIVEN))
     assert [type(of) for of in rows.values()] == [KeptRows, StreamedRows]
     for features, labels in rows["validation"].slices(1000):
         assert len(labels) <= 1000 and features.shape[1] == 6
@@ -175,11 +175,11 @@ def test_all_channels_share_the_memory_and_the_first_one_comes_first(
 def test_rows_in_a_file_come_back_in_any_number_of_parts_and_passes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     monkeypatch.setattr(spill, "_PART_NUMBERS", 7 * 100)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     made = job(tmp_path / "job", "csv", "File")
-    rows = data.load_all(read_channels(made.root), parse(GIVEN))["train"]
+    rows = channel_reading.load_all(read_channels(made.root), parse(GIVEN))["train"]
     for one, other in zip(rows.slices(64), rows.slices(64), strict=True):
         assert (one[0] == other[0]).all()
     assert np.allclose(np.concatenate([features for features, _ in rows.slices(64)]), FEATURES)
@@ -189,7 +189,7 @@ def test_rows_in_a_file_come_back_in_any_number_of_parts_and_passes(
 
 
 def test_a_disk_without_room_for_the_rows_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     made = job(tmp_path, "csv", "File")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
@@ -205,8 +205,8 @@ def test_a_disk_without_room_for_the_rows_is_one_clear_error(tmp_path: Path, mon
 
 
 def test_nothing_is_held_of_rows_that_are_read_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
-    rows = data.load_all(read_channels(job(tmp_path, "recordio", "File").root), parse(GIVEN))["train"]
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
+    rows = channel_reading.load_all(read_channels(job(tmp_path, "recordio", "File").root), parse(GIVEN))["train"]
     assert isinstance(rows, StreamedRows) and len(rows) == len(LABELS)
     assert rows.class_counts.tolist() == [(LABELS == 0).sum(), (LABELS == 1).sum()]
     held = [value for value in vars(rows).values() if isinstance(value, np.ndarray)]
@@ -232,7 +232,7 @@ def test_a_pipe_that_fits_is_read_once(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_with_a_late_row_is_said_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data, "KEPT_BYTES", 0)
+    monkeypatch.setattr(channel_reading, "KEPT_BYTES", 0)
     made = job(tmp_path, "csv", "File")
     made.put("train", b"1,0,0,0,0,0,nan\n", "part-9")
     outcome = made.run()

@@ -17,7 +17,7 @@ WRITER = """
 import hashlib, os, sys
 from pathlib import Path
 from pipeline.local.s3.store import Objects
-from pipeline.local.s3.store.errors import BucketAlreadyOwnedByYou
+from pipeline.local.s3.store.s3_errors import BucketAlreadyOwnedByYou
 objects = Objects(Path(sys.argv[1]))
 try:
     objects.create_bucket("bucket")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.local import durable
 from pipeline.local.s3.store import Damaged, NoSuchBucket, NoSuchKey, Objects
-from pipeline.local.s3.store.errors import BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidBucketName, KeyTooLong
+from pipeline.local.s3.store.s3_errors import BucketAlreadyOwnedByYou, BucketNotEmpty, InvalidBucketName, KeyTooLong
 from tests.support.damage import shorten
 from tests.support.waiting import PATIENCE
 
