@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer_archive import read_fit
 from scripts.features.raw_columns import raw_streams
-from scripts.features.treatment import fit, treated_streams
+from scripts.features.treatment_fit import fit, treated_streams
 from scripts.formats.files import is_empty
 from scripts.formats.reading_options import Reading
 from scripts.formats.sparse import SPARSE
@@ -22,7 +22,7 @@ from scripts.formats.streams import streams
 from scripts.profiling.problems import told
 from scripts.profiling.schema import read_schema
 from scripts.profiling.survey import FEATURES, NUMERIC, TABLE, survey
-from scripts.splitting.conversion import Share, convert_rows
+from scripts.splitting.channel_writer import Share, convert_rows
 from scripts.splitting.split_plan import Plan
 from scripts.splitting.targets import TASKS
 

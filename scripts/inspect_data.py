@@ -15,7 +15,7 @@ from pathlib import Path
 from scripts.errors import ScriptError, conclude, end
 from scripts.features.featurizer import FILE as FITTED
 from scripts.features.raw_columns import raw_streams
-from scripts.features.treatment import fit
+from scripts.features.treatment_fit import fit
 from scripts.formats.reading_options import Reading
 from scripts.formats.sparse import SPARSE
 from scripts.outputs import Outputs

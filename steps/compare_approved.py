@@ -10,7 +10,7 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
 from steps.step_context import Context
 
@@ -56,5 +56,5 @@ def compare_approved(
         property_files=[REPORT],
         display_name="Compare with approved",
         description="The new model against the version approved last: each gated figure, on the same test rows.",
-        retry_policies=policies.JOB_RETRIES,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )

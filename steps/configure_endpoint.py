@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.endpoint_step import EndpointConfigStep
 
-from steps import policies
+from steps import retry_and_cache
 from steps.step_context import Context
 
 NAME: Final = "ConfigureEndpoint"
@@ -40,5 +40,5 @@ def configure_endpoint(context: Context, *, model_name: Any, hosting: Mapping[st
         step_args=arguments,
         display_name="Configure endpoint",
         description="A new endpoint configuration for the model, so that the one in service stays as it is.",
-        retry_policies=policies.CALL_RETRIES,
+        retry_policies=retry_and_cache.CALL_RETRIES,
     )

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.script_job import MESSAGE, RESOURCES, Job, input_folder, step_arguments
 from steps.step_context import Context
 from steps.step_names import NUMERIC, TABLE
@@ -71,8 +71,8 @@ def convert(
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=instance_count),
         display_name="Convert data",
         description="Raw data to recordIO-protobuf channels, features and labels of the test set, and an inspection.",
-        cache_config=policies.CACHED,
-        retry_policies=policies.JOB_RETRIES,
+        cache_config=retry_and_cache.CACHED,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )
 
 

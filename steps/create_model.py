@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.model_step import ModelStep
 
-from steps import policies
+from steps import retry_and_cache
 from steps.step_context import Context
 
 NAME: Final = "CreateModel"
@@ -42,5 +42,5 @@ def create_model(context: Context, *, serving: list[dict[str, Any]]) -> ModelSte
         step_args=context.capture(request),
         display_name="Create model",
         description="The trained artefact and its serving image, for batch prediction and the endpoint.",
-        retry_policies=policies.CALL_RETRIES,
+        retry_policies=retry_and_cache.CALL_RETRIES,
     )

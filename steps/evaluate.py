@@ -11,7 +11,7 @@ from typing import Any, Final
 from sagemaker.core.workflow.properties import PropertyFile
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.script_job import CONFIGURATION, MESSAGE, Job, input_folder, output_folder, step_arguments
 from steps.step_context import Context
 
@@ -78,6 +78,6 @@ def evaluate(
         property_files=[REPORT, GATES, ARTIFACTS],
         display_name="Evaluate model",
         description="Predictions against labels: the figures that the gate reads, and a report with pictures.",
-        cache_config=policies.CACHED,
-        retry_policies=policies.JOB_RETRIES,
+        cache_config=retry_and_cache.CACHED,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )

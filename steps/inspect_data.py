@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies
+from steps import retry_and_cache
 from steps.script_job import MESSAGE, Job, input_folder, output_folder, step_arguments
 from steps.step_context import Context
 from steps.step_names import NUMERIC
@@ -60,6 +60,6 @@ def inspect_data(
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
         display_name="Inspect data",
         description="The raw data looked at: what would be learnt wrongly stops here; the baseline of the model.",
-        cache_config=policies.CACHED,
-        retry_policies=policies.JOB_RETRIES,
+        cache_config=retry_and_cache.CACHED,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )

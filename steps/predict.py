@@ -10,7 +10,7 @@ from typing import Any, Final
 from sagemaker.core.transformer import Transformer
 from sagemaker.mlops.workflow.steps import TransformStep
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.step_context import Context
 from steps.step_names import NUMERIC, RECORDIO, SPARSE
 
@@ -48,8 +48,8 @@ def predict(
         step_args=transformer.transform(data=features, content_type=content_type, split_type=split_type),
         display_name="Predict test set",
         description="Batch predictions for the test set, made by the container that will serve the model.",
-        cache_config=policies.CACHED,
-        retry_policies=policies.JOB_RETRIES,
+        cache_config=retry_and_cache.CACHED,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )
 
 

@@ -15,7 +15,7 @@ from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join, JsonGet
 from sagemaker.mlops.workflow.model_step import ModelStep
 
-from steps import evaluate, policies
+from steps import evaluate, retry_and_cache
 from steps.step_context import Context
 
 NAME: Final = "RegisterModel"
@@ -84,7 +84,7 @@ def register(
         step_args=context.capture(request),
         display_name="Register model",
         description="The model as a version of its group, with its metrics, awaiting approval.",
-        retry_policies=policies.CALL_RETRIES,
+        retry_policies=retry_and_cache.CALL_RETRIES,
     )
 
 

@@ -13,7 +13,7 @@ from sagemaker.core.workflow.execution_variables import ExecutionVariables
 from sagemaker.core.workflow.functions import Join
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies
+from steps import retry_and_cache
 from steps.script_job import MESSAGE, Job, Options, output_folder, step_arguments, tags_of
 from steps.step_context import Context
 
@@ -78,5 +78,5 @@ def rollout_endpoint(
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
         display_name="Roll out to endpoint",
         description="The endpoint moves to the new model step by step, and back if an alarm goes off.",
-        retry_policies=policies.JOB_RETRIES,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )

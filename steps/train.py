@@ -19,7 +19,7 @@ from sagemaker.core.training.configs import (
 from sagemaker.mlops.workflow.steps import TrainingStep
 from sagemaker.train import ModelTrainer
 
-from steps import policies
+from steps import retry_and_cache
 from steps.step_context import Context
 
 NAME: Final = "TrainModel"
@@ -64,8 +64,8 @@ def train(
         step_args=trainer.train(input_data_config=[_channel(name, uri, input_mode) for name, uri in channels.items()]),
         display_name="Train model",
         description="linear-learner: many models side by side, the best one by the validation channel.",
-        cache_config=policies.CACHED,
-        retry_policies=policies.JOB_RETRIES,
+        cache_config=retry_and_cache.CACHED,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )
 
 

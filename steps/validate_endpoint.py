@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sagemaker.mlops.workflow.steps import ProcessingStep, Step
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.script_job import MESSAGE, Job, Options, input_folder, output_folder, step_arguments, tags_of
 from steps.step_context import Context
 
@@ -65,6 +65,6 @@ def validate_endpoint(
         step_args=step_arguments(context, job, instance_type=instance_type, instance_count=1),
         display_name="Validate endpoint",
         description="The endpoint's answers against the batch predictions; on a mismatch it is put back.",
-        retry_policies=policies.JOB_RETRIES,
+        retry_policies=retry_and_cache.JOB_RETRIES,
         depends_on=[after] if after else None,
     )

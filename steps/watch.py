@@ -15,7 +15,7 @@ from sagemaker.mlops.workflow.condition_step import ConditionStep
 from sagemaker.mlops.workflow.fail_step import FailStep
 from sagemaker.mlops.workflow.steps import ProcessingStep
 
-from steps import policies, step_names
+from steps import retry_and_cache, step_names
 from steps.script_job import MESSAGE, Job, output_folder, step_arguments
 from steps.step_context import Context
 
@@ -62,7 +62,7 @@ def watch(
         property_files=[REPORT],
         display_name="Watch endpoint",
         description="What the endpoint was asked, column by column, against the test set of its version.",
-        retry_policies=policies.JOB_RETRIES,
+        retry_policies=retry_and_cache.JOB_RETRIES,
     )
 
 

@@ -1,7 +1,7 @@
 """A serverless endpoint, `[env.NAME.serverless]`: memory and a bound on requests at once where others have instances.
 
 AWS starts its containers when requests come, and bills by request. It has less: no rollout but all at once, no captured
-requests, no network of one's own, one container.
+requests, no network of one's own, one container; `setting_conflicts` refuses them together.
 """
 
 from __future__ import annotations

@@ -16,12 +16,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from pipeline.config.endpoint_rules import INSTANCES, problems
 from pipeline.config.notify_settings import Notify, topics_alone
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.pipeline_parameters import Parameter, Task, declared, named_as
 from pipeline.config.rollout_settings import Rollout
 from pipeline.config.serverless_settings import Serverless
+from pipeline.config.setting_conflicts import INSTANCES, problems
 from pipeline.config.setting_types import Account, Bucket, Name, Names, Prefix, Region, Role, Tags, Values, pairs
 from pipeline.config.watch_settings import Watch
 from pipeline.errors import SettingsError, UsageError, did_you_mean

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from pipeline.definition.api_model import load_model
-from pipeline.definition.expressions import is_expression
+from pipeline.definition.expression_values import is_expression
 from pipeline.definition.patterns import matches
 from pipeline.definition.properties import ANY, BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.references import CheckScope, unassignable

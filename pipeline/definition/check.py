@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipeline.definition.arguments import argument_problems
 from pipeline.definition.definition_form import CONFIGS, parameter_problems, step_problems, top_problems
-from pipeline.definition.expressions import gets, referenced_step, within
+from pipeline.definition.expression_values import gets, referenced_step, within
 from pipeline.definition.graph import graph_problems
 from pipeline.definition.loops import loop_problems
 from pipeline.definition.own_arguments import own_argument_problems

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pipeline.definition.cache_key import seconds
 from pipeline.definition.conditions import condition_problems
-from pipeline.definition.expressions import is_expression
+from pipeline.definition.expression_values import is_expression
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.step_types import BRANCHES, STEP_TYPES, UNPARSABLE, DefinitionProblem, Placed, error, warning
 from pipeline.errors import did_you_mean

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pipeline.definition.expressions import gets, referenced_step
+from pipeline.definition.expression_values import gets, referenced_step
 from pipeline.definition.references import out_of_reach
 from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, steps, warning
 from pipeline.errors import did_you_mean

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pipeline.definition import cache_key, loops
-from pipeline.definition.expressions import EvaluationError, Unknown, evaluate, referenced_step
+from pipeline.definition.expression_values import EvaluationError, Unknown, evaluate, referenced_step
 from pipeline.definition.paths import Part, PathError, lookup
 from pipeline.definition.step_types import Placed, walk
 from pipeline.definition.typed_parameters import values

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError, is_expression, referenced_step
+from pipeline.definition.expression_values import EvaluationError, is_expression, referenced_step
 from pipeline.definition.properties import BOOLEAN, FLOAT, INTEGER, STRING
 from pipeline.definition.references import CheckScope, unassignable
 from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, Step, error

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.definition.expressions import is_expression
+from pipeline.definition.expression_values import is_expression
 from pipeline.definition.properties import ANY, BOOLEAN
 from pipeline.definition.references import CheckScope, unassignable
 from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error, warning

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pipeline.definition.expressions import is_expression, referenced_step
+from pipeline.definition.expression_values import is_expression, referenced_step
 from pipeline.definition.paths import PathError, beyond_json_path, parse
 from pipeline.definition.properties import ANY, OBJECT, STRING, property_kind
 from pipeline.definition.step_types import UNPARSABLE, DefinitionProblem, Placed, error

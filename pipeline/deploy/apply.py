@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.clients import Clients
-from pipeline.deploy import bundle, risks
-from pipeline.deploy.bundle import Bundle
+from pipeline.deploy import code_bundle, risks
+from pipeline.deploy.code_bundle import Bundle
 from pipeline.deploy.plan import (
     CHECKSUM_TAG,
     INLINE_LIMIT,
@@ -132,7 +132,7 @@ def _carry_out(clients: Clients, instruction: Instruction, name: str, arn: str, 
     """Do one instruction; the pipeline's ARN if it is known now."""
     match instruction:
         case UploadCode(code, bucket, prefix, kms_key):
-            bundle.upload(code, clients.s3, bucket, prefix, kms_key=kms_key)
+            code_bundle.upload(code, clients.s3, bucket, prefix, kms_key=kms_key)
         case CreatePipeline(desired):
             return _patiently(lambda: _create(clients, desired), sleep)
         case UpdatePipeline(desired):
@@ -221,7 +221,11 @@ def _definition_members(clients: Clients, desired: Desired) -> dict[str, Any]:
         return {"PipelineDefinition": desired.definition}
     key = f"{desired.prefix}/definitions/{checksum(desired.definition)}.json"
     clients.s3.put_object(
-        Bucket=desired.bucket, Key=key, Body=body, ContentType="application/json", **bundle.encryption(desired.kms_key)
+        Bucket=desired.bucket,
+        Key=key,
+        Body=body,
+        ContentType="application/json",
+        **code_bundle.encryption(desired.kms_key),
     )
     return {"PipelineDefinitionS3Location": {"Bucket": desired.bucket, "ObjectKey": key}}
 
@@ -233,9 +237,9 @@ def _missing_code(clients: Clients, desired: Desired) -> tuple[list[Bundle], tup
             return [
                 one
                 for one in desired.bundles
-                if not bundle.is_whole(clients.s3, desired.bucket, desired.prefix, one.sha256)
+                if not code_bundle.is_whole(clients.s3, desired.bucket, desired.prefix, one.sha256)
             ], ()
-        except bundle.NoBucketError:
+        except code_bundle.NoBucketError:
             return list(desired.bundles), (f"there is no bucket {desired.bucket}: create it before the upsert",)
 
 
@@ -248,8 +252,8 @@ def _code_files(clients: Clients, definition: str) -> Mapping[str, str] | None:
 
     named = dict.fromkeys(_CODE_URI.findall(json.dumps(parsed(definition))))
     try:
-        found = [bundle.deployed_manifest(clients.s3, *one) for one in named]
-    except bundle.NoBucketError:
+        found = [code_bundle.deployed_manifest(clients.s3, *one) for one in named]
+    except code_bundle.NoBucketError:
         return None
     except ClientError as error:
         if error_code(error) != "AccessDenied":

@@ -11,7 +11,7 @@ from typing import Final
 
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
-from pipeline.deploy.bundle import bundles
+from pipeline.deploy.code_bundle import bundles
 from pipeline.deploy.plan import Desired
 
 _DESCRIPTIONS: Final = {

@@ -15,7 +15,7 @@ from typing import Any, Final
 from pipeline.definition import difference
 from pipeline.definition.canonical_text import canonical
 from pipeline.definition.difference import ABSENT, Change, ItemChange
-from pipeline.deploy.bundle import Bundle
+from pipeline.deploy.code_bundle import Bundle
 
 CHECKSUM_TAG: Final = "linear-learner-pipeline:definition-sha256"
 """Holds the checksum of the definition that was deployed last: another one there means that other hands changed it."""

@@ -25,7 +25,7 @@ from pipeline.local.containers.hosting.invocation import PAYLOAD_LIMIT
 from pipeline.local.http import guard, protocols, signature_v2
 from pipeline.local.http.listener import Listener, bind
 from pipeline.local.http.messages import Disconnected, HttpAnswer, HttpRequest, MalformedRequest
-from pipeline.local.http.payload import SIGNED_CHUNKS, Mismatch, checked, read_all
+from pipeline.local.http.payload_hash import SIGNED_CHUNKS, Mismatch, checked, read_all
 from pipeline.local.http.protocols import Wire
 from pipeline.local.http.signature_v4 import Credential, SignatureRefused, SignedRequest, claim_of, scope_of
 from pipeline.local.http.wsgi import environ_of, run

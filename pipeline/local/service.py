@@ -13,11 +13,11 @@ from typing import Any, Final
 from pipeline.local import request_rules
 from pipeline.local.api_errors import UnknownOperationException
 from pipeline.local.containers.hosting.hosting import Hosting
-from pipeline.local.containers.jobs.jobs import Jobs
+from pipeline.local.containers.jobs.job_runner import Jobs
 from pipeline.local.engine.execution import Engine
 from pipeline.local.kinds import Body
-from pipeline.local.request_rules.rule import Around
-from pipeline.local.request_validation import check_request
+from pipeline.local.request_rules.rule_type import Around
+from pipeline.local.request_shapes import check_request
 from pipeline.local.service_context import Configuration, ServiceContext
 from pipeline.local.state_folder import StateFolder
 

@@ -1,4 +1,5 @@
-"""The service's memory: SQLite in WAL mode, one row a resource, its Describe response as JSON.
+"""The service's memory: SQLite in WAL mode, one row a resource, its Describe response as JSON. A folder with another
+version of it is refused by `state_folder`.
 
 What a method here has returned from survives `kill -9` of the process and a power loss. One connection, one lock: a
 transaction is short and, while it has the lock, waits for nothing; the disk it waits for afterwards. `wait` sleeps

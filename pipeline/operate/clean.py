@@ -1,7 +1,8 @@
 """Cleaning up after a pipeline: `plan` decides what goes, as data, and `apply` removes it, endpoints first.
 
 Nothing goes that something else still needs: the configuration that an endpoint serves, the model behind it, the
-files of a model that stays, an execution that runs, an approved version. An endpoint in service goes by name only.
+files of a model that stays. What stays for its own sake, as an execution that runs or an approved version does, is
+marked by `resource_inventory`, which has found it. An endpoint in service goes by name only.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipeline.operate import schedule
 from pipeline.service_errors import error_message, translated
 
 CACHED_FOR: Final = timedelta(days=30)
-"""How long a step's result may stand in for a new one (`steps.policies.CACHED`)."""
+"""How long a step's result may stand in for a new one (`steps.retry_and_cache.CACHED`)."""
 
 _LONGEST_RUN: Final = timedelta(days=2)
 """The cache counts from the end of a step; here the start of its execution is known."""

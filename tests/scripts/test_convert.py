@@ -20,7 +20,7 @@ from scripts.errors import ScriptError
 from scripts.formats.csv_lines import csv_lines, label_lines
 from scripts.formats.recordio import read
 from scripts.profiling.inspection import read_statistics
-from scripts.splitting import conversion
+from scripts.splitting import channel_writer
 from scripts.splitting.targets import Wanted, class_names
 
 SPLITS = ("train", "validation", "test")
@@ -200,7 +200,7 @@ def test_failure_while_writing_leaves_no_file(tmp_path: Path, monkeypatch: pytes
     def broken(*_: Any, **__: Any) -> None:
         raise ScriptError("the disk is full")
 
-    monkeypatch.setattr(conversion, "inspect", broken)
+    monkeypatch.setattr(channel_writer, "inspect", broken)
     assert run(tmp_path / "data", tmp_path / "out") == 1
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
 

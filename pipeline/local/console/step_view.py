@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError, evaluate, render
+from pipeline.definition.expression_values import EvaluationError, evaluate, render
 from pipeline.local.api_errors import ApiError
 from pipeline.local.engine.condition_outcomes import holds
 from pipeline.local.engine.execution_records import Records

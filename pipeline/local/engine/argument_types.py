@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.definition.api_model import load_model
-from pipeline.definition.expressions import render
+from pipeline.definition.expression_values import render
 
 Shape = dict[str, Any]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError, evaluate
+from pipeline.definition.expression_values import EvaluationError, evaluate
 from pipeline.limits import Row
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.kinds import Body

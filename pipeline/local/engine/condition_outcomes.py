@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError, Values, evaluate
+from pipeline.definition.expression_values import EvaluationError, Values, evaluate
 from pipeline.limits import Row
 
 PARITY: Final = (

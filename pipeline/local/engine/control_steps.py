@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.definition.expressions import evaluate, render
+from pipeline.definition.expression_values import evaluate, render
 from pipeline.local.engine.condition_outcomes import holds
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.kinds import StepChanges

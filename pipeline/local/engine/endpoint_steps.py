@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipeline.definition.expressions import evaluate
+from pipeline.definition.expression_values import evaluate
 from pipeline.limits import Row
 from pipeline.local.engine.resource_steps import Creation
 from pipeline.local.engine.step_run import Ended

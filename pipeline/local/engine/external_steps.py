@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from pipeline.definition.expressions import evaluate
+from pipeline.definition.expression_values import evaluate
 from pipeline.limits import Row
 from pipeline.local import resource_names
 from pipeline.local.engine import lambdas, output_parameters

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pipeline.definition import loops
-from pipeline.definition.expressions import EvaluationError, evaluate, render
+from pipeline.definition.expression_values import EvaluationError, evaluate, render
 from pipeline.definition.paths import PathError, lookup, parse
 from pipeline.limits import Row
 from pipeline.local.engine.execution_records import ENDED

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError
+from pipeline.definition.expression_values import EvaluationError
 from pipeline.definition.paths import Part, PathError, beyond_json_path, parse
 from pipeline.limits import Row
 from pipeline.local.engine.json_search import NothingFound, walk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError, evaluate
+from pipeline.definition.expression_values import EvaluationError, evaluate
 from pipeline.local.api_errors import ApiError
 from pipeline.local.engine.step_run import Ended, StepRun
 from pipeline.local.kinds import Body, StepChanges

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pipeline.definition.expressions import render
+from pipeline.definition.expression_values import render
 from pipeline.local.kinds import Body
 
 _LIMIT: Final = 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from pipeline.definition.expressions import EvaluationError, evaluate, render
+from pipeline.definition.expression_values import EvaluationError, evaluate, render
 from pipeline.limits import Row
 from pipeline.local.api_errors import ApiError, ValidationException
 from pipeline.local.engine.execution_records import Records

@@ -12,7 +12,7 @@ import re
 from typing import Any, Final
 
 from pipeline.definition import cache_key
-from pipeline.definition.expressions import evaluate
+from pipeline.definition.expression_values import evaluate
 from pipeline.limits import Row
 from pipeline.local import resource_names
 from pipeline.local.api_errors import ApiError

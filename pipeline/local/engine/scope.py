@@ -1,7 +1,7 @@
 """The scope of a step's expressions, where they find their values: parameters, execution, steps that ran, S3.
 
 The properties of a step are what its resource's Describe action answers, so a reference sees exactly what a client
-would see; after a cache hit that is the resource of the earlier run.
+would see; after a cache hit that is the resource of the earlier run. `definition.expression_values` puts them in.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline.definition.expressions import EvaluationError
+from pipeline.definition.expression_values import EvaluationError
 from pipeline.definition.paths import Part, lookup
 from pipeline.limits import Row
 from pipeline.local.api_errors import ApiError

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from pipeline.definition.expressions import EvaluationError
+from pipeline.definition.expression_values import EvaluationError
 from pipeline.limits import Row
 from pipeline.local import disk
 from pipeline.local.engine.cleanup_steps import run_cleanup

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from pipeline.local.http.bodies import Streamed
+from pipeline.local.http.incoming_body import Streamed
 from pipeline.local.http.messages import Disconnected, FilePart, HttpAnswer, HttpRequest, MalformedRequest
 from pipeline.local.http.parsing import RequestParser, head_of
 

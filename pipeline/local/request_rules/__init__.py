@@ -11,7 +11,7 @@ from typing import Final
 from pipeline.local.api_errors import ValidationException
 from pipeline.local.kinds import Body
 from pipeline.local.request_rules import job_rules, serving_rules, tuning_rules
-from pipeline.local.request_rules.rule import Around
+from pipeline.local.request_rules.rule_type import Around
 
 RULES: Final = (*job_rules.RULES, *tuning_rules.RULES, *serving_rules.RULES)
 

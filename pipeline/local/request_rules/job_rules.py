@@ -8,7 +8,7 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.kinds import Body
-from pipeline.local.request_rules.rule import API, REPORT, Around, Rule, abroad, together, twice
+from pipeline.local.request_rules.rule_type import API, REPORT, Around, Rule, abroad, together, twice
 
 PARITY: Final = (
     Row(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from pipeline.local.kinds import Body
-from pipeline.local.request_rules.rule import API, REPORT, Around, Rule, abroad, together, twice
+from pipeline.local.request_rules.rule_type import API, REPORT, Around, Rule, abroad, together, twice
 
 _BATCH: Final = "MaximumBatchSize"
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.local.kinds import TUNING_JOB, Body
 from pipeline.local.request_rules import job_rules
-from pipeline.local.request_rules.rule import API, REPORT, Around, Rule
+from pipeline.local.request_rules.rule_type import API, REPORT, Around, Rule
 
 _WARM_START: Final = API + "API_HyperParameterTuningJobWarmStartConfig.html"
 _TUNING: Final = "CreateHyperParameterTuningJob"

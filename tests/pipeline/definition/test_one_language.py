@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.definition import cache_key, loops
 from pipeline.definition.check import check
-from pipeline.definition.expressions import evaluate
+from pipeline.definition.expression_values import evaluate
 from pipeline.definition.graph import in_order, upstream
 from pipeline.definition.known_values import Seen, unknowns
 from pipeline.definition.paths import Part, lookup

@@ -19,7 +19,7 @@ from moto import mock_aws
 
 from pipeline.clients import Clients
 from pipeline.deploy import apply
-from pipeline.deploy.bundle import Bundle, BundledFile
+from pipeline.deploy.code_bundle import Bundle, BundledFile
 from pipeline.deploy.plan import CHECKSUM_TAG, INLINE_LIMIT, Desired, checksum
 from pipeline.errors import DefinitionError, ServiceError
 from tests.support.calls import Calls, KilledError, Refusal, Refusing

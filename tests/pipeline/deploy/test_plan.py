@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.definition.difference import Change
-from pipeline.deploy.bundle import Bundle, BundledFile
+from pipeline.deploy.code_bundle import Bundle, BundledFile
 from pipeline.deploy.plan import (
     CHECKSUM_TAG,
     CreatePipeline,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.deploy.bundle import bundles
+from pipeline.deploy.code_bundle import bundles
 from pipeline.deploy.desired import scripts_folder
 from pipeline.deploy.script_imports import imported
 

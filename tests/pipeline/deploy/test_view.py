@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipeline.deploy import view
-from pipeline.deploy.bundle import Bundle, BundledFile
+from pipeline.deploy.code_bundle import Bundle, BundledFile
 from pipeline.deploy.forecast import Forecast
 from pipeline.deploy.plan import CHECKSUM_TAG, Deployed, DeployPlan, Desired, make
 from tests.support.golden import assert_golden

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.local.api_errors import ValidationException
 from pipeline.local.request_rules import RULES, check, first_problem
-from pipeline.local.request_rules.rule import Around
+from pipeline.local.request_rules.rule_type import Around
 
 Body = dict[str, Any]
 PATH = "/opt/ml/processing/in"

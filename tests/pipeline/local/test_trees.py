@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.local import trees
-from pipeline.local.containers.jobs.transfer import TransferError, files
+from pipeline.local.containers.jobs.s3_outputs import files
+from pipeline.local.containers.jobs.s3_uris import TransferError
 
 
 @pytest.fixture

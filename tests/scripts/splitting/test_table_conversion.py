@@ -22,7 +22,7 @@ from scripts import convert, inspect_data
 from scripts.features import raw_columns
 from scripts.features.featurizer import Category, Date, Featurizer, Numeric, transform_fn
 from scripts.features.raw_columns import raw_streams
-from scripts.features.treatment import fit, treated_streams
+from scripts.features.treatment_fit import fit, treated_streams
 from scripts.formats import csv_table
 from scripts.formats.reading_options import Reading
 from scripts.formats.recordio import read

@@ -12,10 +12,10 @@ from pipeline.local.api import action
 from pipeline.local.api.listing import Listing
 from pipeline.local.api.tags import store_tags
 from pipeline.local.api_errors import ApiError, ResourceInUse, ValidationException
-from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.job import TERMINAL, JobKind
-from pipeline.local.containers.jobs.jobs import state_change
-from pipeline.local.containers.jobs.transfer import TransferError
+from pipeline.local.containers.jobs import s3_inputs, s3_uris
+from pipeline.local.containers.jobs.job_runner import state_change
+from pipeline.local.containers.jobs.running_job import TERMINAL, JobKind
+from pipeline.local.containers.jobs.s3_uris import TransferError
 from pipeline.local.kinds import Body, public
 from pipeline.local.service import Service
 from pipeline.local.store import AlreadyExists
@@ -149,7 +149,7 @@ class JobActions:
 def check_s3(uri: str, where: str) -> None:
     """Refuse what is no S3 URI. Raises ValidationException."""
     try:
-        transfer.split_uri(uri)
+        s3_uris.split_uri(uri)
     except TransferError:
         raise ValidationException(f"{where}: {uri!r} is not an S3 URI; it must be s3://bucket/key.") from None
 
@@ -157,9 +157,9 @@ def check_s3(uri: str, where: str) -> None:
 def check_input(service: Service, uri: str, role: str, where: str) -> None:
     """Refuse an input that names no object, as AWS does when a job is created. Raises ValidationException."""
     check_s3(uri, where)
-    if transfer.any_source(service.objects, uri):
+    if s3_inputs.any_source(service.objects, uri):
         return
-    bucket = transfer.split_uri(uri)[0]
+    bucket = s3_uris.split_uri(uri)[0]
     raise ValidationException(
         f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists in'
         f" the selected region ({service.configuration.region}), that objects exist under that S3 prefix, and that the"

@@ -9,7 +9,7 @@ from pipeline.local import images
 from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s3
 from pipeline.local.api_errors import ValidationException
-from pipeline.local.containers.jobs.job import PROCESSING
+from pipeline.local.containers.jobs.running_job import PROCESSING
 from pipeline.local.containers.sandbox.opt_ml import below
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service

@@ -9,7 +9,7 @@ from pipeline.local import images
 from pipeline.local.api import action
 from pipeline.local.api.jobs.job_actions import JobActions, check_input, check_s3, unique
 from pipeline.local.api_errors import ValidationException
-from pipeline.local.containers.jobs.job import TRAINING
+from pipeline.local.containers.jobs.running_job import TRAINING
 from pipeline.local.containers.jobs.training import command, transitions
 from pipeline.local.containers.jobs.training_results import artifacts_uri
 from pipeline.local.containers.sandbox.opt_ml import OPT_ML, below

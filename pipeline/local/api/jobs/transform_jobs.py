@@ -12,7 +12,7 @@ from pipeline.local.api_errors import ValidationException
 from pipeline.local.containers.hosting.model_data import containers_of
 from pipeline.local.containers.jobs.associate import CSV, TYPES, Association
 from pipeline.local.containers.jobs.filters import FilterError
-from pipeline.local.containers.jobs.job import TRANSFORM
+from pipeline.local.containers.jobs.running_job import TRANSFORM
 from pipeline.local.kinds import Body
 from pipeline.local.service import Service
 

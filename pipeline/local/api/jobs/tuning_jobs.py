@@ -9,7 +9,7 @@ from pipeline.local.api.jobs.job_actions import JobActions
 from pipeline.local.api.jobs.training_jobs import prepared
 from pipeline.local.api.listing import Listing
 from pipeline.local.api_errors import ResourceNotFound, ValidationException
-from pipeline.local.containers.jobs.job import TUNING
+from pipeline.local.containers.jobs.running_job import TUNING
 from pipeline.local.containers.jobs.tuning import (
     definitions_of,
     jobs_of,

@@ -18,7 +18,7 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.containers.hosting.connection import ContainerAnswer
-from pipeline.local.containers.jobs.transfer import split_uri
+from pipeline.local.containers.jobs.s3_uris import split_uri
 from pipeline.local.kinds import Body
 from pipeline.local.s3.store import S3Error
 from pipeline.local.service_context import ServiceContext

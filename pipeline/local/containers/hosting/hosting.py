@@ -35,7 +35,7 @@ from pipeline.local.containers.hosting.rollout import RolledBack, RolloutPlan, S
 from pipeline.local.containers.hosting.served_endpoint import Served
 from pipeline.local.containers.hosting.serving_container import STOP_GRACE
 from pipeline.local.containers.hosting.switchboard import Green, Switchboard
-from pipeline.local.containers.jobs.job import INTERNAL, REASON_LIMIT
+from pipeline.local.containers.jobs.running_job import INTERNAL, REASON_LIMIT
 from pipeline.local.kinds import ENDPOINT, Body, Deploying, VariantPlan
 from pipeline.local.other_aws import moto_state
 from pipeline.local.service_context import ServiceContext

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.limits import Row
-from pipeline.local import request_rules, request_validation
+from pipeline.local import request_rules, request_shapes
 from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnswer, TooLate
 from pipeline.local.containers.hosting.production_variants import Fleet, NoSuchContainer, Variant
-from pipeline.local.request_rules.rule import Around
+from pipeline.local.request_rules.rule_type import Around
 from pipeline.local.resource_names import Arns
 
 PARITY: Final = (
@@ -76,7 +76,7 @@ class Invocation:
 
     def answer(self, body: bytes) -> ContainerAnswer:
         """Ask the variant's container and translate its answer."""
-        if problems := request_validation.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
+        if problems := request_shapes.header_problems(*_RUNTIME, "InvokeEndpoint", self._headers):
             return refused("ValidationError", problems)
         if problem := request_rules.first_problem("InvokeEndpoint", self._asked(), Around()):
             return refused("ValidationError", problem, error_code="TARGET_MODEL_HEADER_NOT_SUPPORTED")

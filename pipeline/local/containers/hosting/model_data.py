@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from pipeline.local import disk, trees
-from pipeline.local.containers.jobs.transfer import TransferError, download, sources, split_uri
+from pipeline.local.containers.jobs.s3_inputs import download, sources
+from pipeline.local.containers.jobs.s3_uris import TransferError, split_uri
 from pipeline.local.containers.sandbox.confinement import Limits
 from pipeline.local.containers.sandbox.container import Container, visible
 from pipeline.local.durable import sync_tree

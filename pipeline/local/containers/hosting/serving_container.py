@@ -20,7 +20,7 @@ from pipeline.local import images, trees
 from pipeline.local.containers.hosting import model_data
 from pipeline.local.containers.hosting.connection import Connections, ContainerAnswer, NoAnswer
 from pipeline.local.containers.sandbox.confinement import Isolation
-from pipeline.local.containers.sandbox.container import Container, best_isolation
+from pipeline.local.containers.sandbox.container import Container, best_isolation, stop
 from pipeline.local.containers.sandbox.doorway import Doorway
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.listening import listening_ports
@@ -249,7 +249,7 @@ class ServingContainer:
     def _end_process(self, grace: float = STOP_GRACE) -> None:
         self._disconnect()
         if self._container is not None:
-            self._container.stop(grace)
+            stop([self._container], grace)
 
 
 def ask(

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.containers.jobs.transfer import InputObject, TransferError, split_uri
+from pipeline.local.containers.jobs.s3_inputs import InputObject
+from pipeline.local.containers.jobs.s3_uris import TransferError, split_uri
 from pipeline.local.kinds import TransformJob
 from pipeline.local.s3.store import S3Error
 from pipeline.local.service_context import ServiceContext

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.limits import Row
 from pipeline.local import images
-from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.job import Ending, JobFailure, JobStopped, RunningJob, Why
-from pipeline.local.containers.jobs.transfer import Mirror, TransferError
+from pipeline.local.containers.jobs import s3_inputs, s3_outputs
+from pipeline.local.containers.jobs.running_job import Ending, JobFailure, JobStopped, RunningJob, Why
+from pipeline.local.containers.jobs.s3_outputs import Mirror
+from pipeline.local.containers.jobs.s3_uris import TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sweeping import sweep
@@ -107,10 +108,10 @@ def _prepare(running: RunningJob, body: ProcessingJob, names: list[str], roots: 
 def _download(running: RunningJob, given: aws.ProcessingS3InputTypeDef, root: OptMl, index: int, count: int) -> None:
     objects = running.service.objects
     try:
-        found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])
+        found = s3_inputs.sources(objects, given["S3Uri"], given["S3DataType"])
         if given["S3DataDistributionType"] == "ShardedByS3Key":
-            found = transfer.shard(found, index, count)
-        transfer.download(objects, found, root.inside(given["LocalPath"]), gunzip=given["S3CompressionType"] == "Gzip")
+            found = s3_inputs.shard(found, index, count)
+        s3_inputs.download(objects, found, root.inside(given["LocalPath"]), gunzip=given["S3CompressionType"] == "Gzip")
     except TransferError as error:
         raise JobFailure(f"ClientError: Data download failed:{error}") from None
 
@@ -157,7 +158,7 @@ def _verdict(ending: Ending) -> tuple[str, str]:
 
 def exit_message(roots: list[OptMl]) -> tuple[str, str]:
     """The text of all message files, cut to 1 KB; and the failure reason if they are no UTF-8."""
-    whole = b"".join(transfer.content(root.inside(MESSAGE), _LARGEST_MESSAGE) for root in roots)
+    whole = b"".join(s3_outputs.content(root.inside(MESSAGE), _LARGEST_MESSAGE) for root in roots)
     try:
         # A text that was cut in the middle of a character is none the worse.
         codecs.getincrementaldecoder("utf-8")().decode(whole, final=len(whole) < _LARGEST_MESSAGE)

@@ -6,23 +6,27 @@ a stop the model that is there is uploaded all the same.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import images
-from pipeline.local.containers.jobs import channel_objects, transfer
-from pipeline.local.containers.jobs.job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
+from pipeline.local.containers.jobs import channel_pipes, s3_inputs, s3_outputs
 from pipeline.local.containers.jobs.log_metrics import final_metrics
 from pipeline.local.containers.jobs.processing import ContinuousUploads
+from pipeline.local.containers.jobs.running_job import REASON_LIMIT, Ending, JobFailure, JobStopped, RunningJob, Why
+from pipeline.local.containers.jobs.s3_inputs import InputObject
+from pipeline.local.containers.jobs.s3_outputs import Mirror
+from pipeline.local.containers.jobs.s3_uris import TransferError
 from pipeline.local.containers.jobs.training_results import upload_results
-from pipeline.local.containers.jobs.transfer import Mirror, TransferError
 from pipeline.local.containers.sandbox import opt_ml
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.images import Image
 from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob, Transition
+from pipeline.local.s3.store import Objects
 
 FAILURE: Final = "/opt/ml/output/failure"
 _BLAME: Final = {
@@ -82,7 +86,7 @@ def run(running: RunningJob) -> None:
     if running.stopping.is_set():
         raise JobStopped(running.name)
     enter(running, "Training")
-    feeding = channel_objects.Pipes(running.service.objects, pipes, broken=running.stop)
+    feeding = channel_pipes.Pipes(running.service.objects, pipes, broken=running.stop)
     with feeding, ContinuousUploads(checkpoints):
         _start(running, body, image, names)
         ending = running.wait(body["StoppingCondition"]["MaxRuntimeInSeconds"])
@@ -130,24 +134,38 @@ def end(running: RunningJob, status: str, reason: str, *, timed_out: bool = Fals
     running.finish(status, reason, **members)
 
 
-def _prepare(
-    running: RunningJob, body: TrainingJob, names: list[str], roots: list[OptMl]
-) -> list[channel_objects.Pipe]:
-    pipes: list[channel_objects.Pipe] = []
+def _prepare(running: RunningJob, body: TrainingJob, names: list[str], roots: list[OptMl]) -> list[channel_pipes.Pipe]:
+    pipes: list[channel_pipes.Pipe] = []
     for index, (host, root) in enumerate(zip(names, roots, strict=True)):
         opt_ml.write_training(root, body, host, names)
         for channel in body.get("InputDataConfig", []):
             if running.stopping.is_set():
                 raise JobStopped(running.name)
-            found = channel_objects.sources(running.service.objects, channel, index, len(names))
+            found = _objects(running.service.objects, channel, index, len(names))
             folder = root.inside("/opt/ml/input/data")
             name = channel["ChannelName"]
             gunzip = channel["CompressionType"] == "Gzip"
-            if channel_objects.mode(channel, body) == "Pipe":
-                pipes.append(channel_objects.Pipe(folder / name, tuple(found), gunzip, channel["RecordWrapperType"]))
+            if _mode(channel, body) == "Pipe":
+                pipes.append(channel_pipes.Pipe(folder / name, tuple(found), gunzip, channel["RecordWrapperType"]))
             else:
-                transfer.download(running.service.objects, found, folder / name, gunzip=gunzip)
+                s3_inputs.download(running.service.objects, found, folder / name, gunzip=gunzip)
     return pipes
+
+
+def _mode(channel: Mapping[str, Any], body: TrainingJob) -> str:
+    """File, Pipe or FastFile: the channel's own or the algorithm's."""
+    return str(channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"])
+
+
+def _objects(objects: Objects, channel: Mapping[str, Any], index: int, count: int) -> list[InputObject]:
+    """The objects of a channel for instance `index` of `count`, shuffled if the channel says so."""
+    given = channel["DataSource"]["S3DataSource"]
+    found = s3_inputs.sources(objects, given["S3Uri"], given["S3DataType"])
+    if "ShuffleConfig" in channel:
+        random.Random(channel["ShuffleConfig"]["Seed"]).shuffle(found)
+    if given["S3DataDistributionType"] == "ShardedByS3Key":
+        found = s3_inputs.shard(found, index, count)
+    return found
 
 
 def _checkpoints(running: RunningJob, body: TrainingJob, roots: list[OptMl]) -> list[Mirror]:
@@ -159,7 +177,7 @@ def _checkpoints(running: RunningJob, body: TrainingJob, roots: list[OptMl]) -> 
     uri = given["S3Uri"].rstrip("/") + "/"
     folders = [root.inside(given["LocalPath"]) for root in roots]
     for folder in folders:
-        transfer.download(objects, transfer.sources(objects, uri), folder)
+        s3_inputs.download(objects, s3_inputs.sources(objects, uri), folder)
     mirrors = [Mirror(objects, folder, given["S3Uri"]) for folder in folders]
     for mirror in mirrors:
         mirror.know()
@@ -196,7 +214,7 @@ def _verdict(ending: Ending, image: Image, roots: list[OptMl]) -> tuple[str, str
         return "Stopped", ""
     if ending.code == 0:
         return "Completed", ""
-    texts = [transfer.content(root.inside(FAILURE), 4 * REASON_LIMIT).decode(errors="replace") for root in roots]
+    texts = [s3_outputs.content(root.inside(FAILURE), 4 * REASON_LIMIT).decode(errors="replace") for root in roots]
     return "Failed", failure_reason(next(filter(None, texts), ""), ending.code, builtin=image.builtin)
 
 

@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from pipeline.limits import Row
 from pipeline.local import disk
-from pipeline.local.containers.jobs.transfer import Mirror, TransferError, files, split_uri
+from pipeline.local.containers.jobs.s3_outputs import Mirror, files
+from pipeline.local.containers.jobs.s3_uris import TransferError, split_uri
 from pipeline.local.containers.sandbox.opt_ml import OptMl
 from pipeline.local.kinds import TrainingJob
 from pipeline.local.s3.store import Objects, S3Error

@@ -16,8 +16,9 @@ from pipeline.local import trees
 from pipeline.local.containers.hosting.connection import NoAnswer
 from pipeline.local.containers.hosting.model_data import ModelDataError, containers_of
 from pipeline.local.containers.hosting.serving_container import STOP_GRACE, ServingContainer
-from pipeline.local.containers.jobs.job import JobFailure, RunningJob
-from pipeline.local.containers.jobs.transfer import InputObject, TransferError, shard, sources, split_uri
+from pipeline.local.containers.jobs.running_job import JobFailure, RunningJob
+from pipeline.local.containers.jobs.s3_inputs import InputObject, shard, sources
+from pipeline.local.containers.jobs.s3_uris import TransferError, split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_object import ALGORITHM, CLIENT, DEFAULTS, ObjectTransform, Terms, given
 from pipeline.local.kinds import MODEL, TRANSFORM_JOB, Body, TransformJob

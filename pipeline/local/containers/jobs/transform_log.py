@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from pipeline.local import log_files
-from pipeline.local.containers.jobs.job import TRANSFORM
+from pipeline.local.containers.jobs.running_job import TRANSFORM
 from pipeline.local.service_context import ServiceContext
 
 

@@ -23,8 +23,9 @@ from pipeline.local.containers.hosting.connection import ContainerAnswer, NoAnsw
 from pipeline.local.containers.hosting.serving_container import ANSWER_LIMIT, ServingContainer, ask
 from pipeline.local.containers.jobs.associate import Association, AssociationError
 from pipeline.local.containers.jobs.batch_capture import BatchCapture
-from pipeline.local.containers.jobs.job import JobStopped
-from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, split_uri
+from pipeline.local.containers.jobs.running_job import JobStopped
+from pipeline.local.containers.jobs.s3_inputs import DAMAGED, InputObject
+from pipeline.local.containers.jobs.s3_uris import split_uri
 from pipeline.local.containers.jobs.transform_log import InstanceLog
 from pipeline.local.containers.jobs.transform_records import RecordError, pack, split
 from pipeline.local.kinds import Body, TransformJob

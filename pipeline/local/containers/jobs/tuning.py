@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.limits import Row
 from pipeline.local.api_errors import ApiError
-from pipeline.local.containers.jobs.job import TERMINAL, RunningJob
+from pipeline.local.containers.jobs.running_job import TERMINAL, RunningJob
 from pipeline.local.kinds import TRAINING_JOB, Body, TrainingJob
 from pipeline.local.retried_calls import patiently
 from pipeline.local.service_context import ServiceContext

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,9 +23,6 @@ from typing import IO, Final
 
 from pipeline.local.containers.sandbox.confinement import Isolation, Limits, bounded, covered
 from pipeline.local.containers.sandbox.doorway import Doorway
-
-GRACE: Final = 120.0
-"""Seconds between SIGTERM and SIGKILL when a job is stopped, as training has them."""
 
 KILLED: Final = 137
 """The exit code of a container that was ended by SIGKILL."""
@@ -154,12 +152,6 @@ class Container:
         """Wait until the job and all it started have ended and their output was given; None when time is up."""
         return self.exit_code if self._ended.wait(timeout) else None
 
-    def stop(self, grace: float = GRACE) -> int:
-        """SIGTERM to the job, SIGKILL to all that is left after `grace` seconds; returns the exit code."""
-        self.terminate()
-        code = self.wait(grace)
-        return self.kill() if code is None else code
-
     def terminate(self) -> None:
         """SIGTERM to the job, as `docker stop` sends it: to its first process only."""
         self._say(b"T")
@@ -224,6 +216,16 @@ class Container:
     def _close(pipe: IO[bytes] | None) -> None:
         if pipe is not None:
             pipe.close()
+
+
+def stop(containers: Sequence[Container], grace: float) -> None:
+    """SIGTERM to the containers, and SIGKILL to all that is left of them after `grace` seconds."""
+    end = time.monotonic() + grace
+    for container in containers:
+        container.terminate()
+    for container in containers:
+        if container.wait(max(0.0, end - time.monotonic())) is None:
+            container.kill()
 
 
 def _one_by_one(on_line: Callable[[str], None], lines: list[str]) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.limits import Row
-from pipeline.local.images.linear_learner.calibration import Sample, f_score
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metric_names import Metric
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY, MULTICLASS
+from pipeline.local.images.linear_learner.threshold_choice import Sample, f_score
 from scripts.scoring.scores import softmax
 
 PARITY: Final = (

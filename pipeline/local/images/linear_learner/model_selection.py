@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.local.images.linear_learner.calibration import NATURAL_CUT, Criterion, Sample, calibrate
 from pipeline.local.images.linear_learner.ensemble import Losses
 from pipeline.local.images.linear_learner.hyperparameters import Hyperparameters
 from pipeline.local.images.linear_learner.metric_names import objective_name
 from pipeline.local.images.linear_learner.model import Floats
 from pipeline.local.images.linear_learner.predictor_types import BINARY
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
+from pipeline.local.images.linear_learner.threshold_choice import NATURAL_CUT, Criterion, Sample, calibrate
 from pipeline.local.images.linear_learner.weights import RowWeights
 from scripts.scoring.scores import sigmoid
 

@@ -24,7 +24,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the workers are the parall
 from pipeline.limits import Row  # noqa: E402
 from pipeline.local.http.listener import Listener  # noqa: E402
 from pipeline.local.http.messages import HttpAnswer, HttpRequest  # noqa: E402
-from pipeline.local.http.payload import read_all  # noqa: E402
+from pipeline.local.http.payload_hash import read_all  # noqa: E402
 from pipeline.local.images.linear_learner import artifact, requests, responses  # noqa: E402
 from pipeline.local.images.linear_learner.container_errors import LinearLearnerError  # noqa: E402
 from pipeline.local.images.linear_learner.model import Model  # noqa: E402

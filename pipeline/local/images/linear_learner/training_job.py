@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.local.images.linear_learner.calibration import NATURAL_CUT
 from pipeline.local.images.linear_learner.counters import IteratorCounts, Timings
 from pipeline.local.images.linear_learner.ensemble import Ensemble, Losses
 from pipeline.local.images.linear_learner.epochs import CHECKPOINT, Epochs, Snapshot
@@ -25,6 +24,7 @@ from pipeline.local.images.linear_learner.model_selection import Judge, Standing
 from pipeline.local.images.linear_learner.predictor_types import BINARY, REGRESSOR
 from pipeline.local.images.linear_learner.rows import PASS_ROWS, Rows
 from pipeline.local.images.linear_learner.scaler import fit
+from pipeline.local.images.linear_learner.threshold_choice import NATURAL_CUT
 from pipeline.local.images.linear_learner.weights import RowWeights
 
 

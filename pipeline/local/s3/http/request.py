@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote_to_bytes
 
-from pipeline.local.s3.http.body import S3Body
+from pipeline.local.s3.http.checked_body import S3Body
 from pipeline.local.s3.http.request_errors import InvalidArgument, InvalidURI
 from pipeline.local.s3.store import Objects
 

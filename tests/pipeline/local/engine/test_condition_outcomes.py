@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.definition.expressions import EvaluationError
+from pipeline.definition.expression_values import EvaluationError
 from pipeline.local.engine.condition_outcomes import holds
 
 

@@ -61,7 +61,7 @@ def test_a_script_with_fixed_paths_runs_unchanged(bench: Bench) -> None:
 def test_paths_given_as_arguments_and_environment_work_with_and_without_namespaces(
     bench: Bench, kind: Isolation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.local.containers.jobs.jobs.best_isolation", lambda: kind)
+    monkeypatch.setattr("pipeline.local.containers.jobs.job_runner.best_isolation", lambda: kind)
     bench.put("raw2/a.csv", "x")
     job = bench.process(
         "import json, os, sys\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.local.containers.sandbox.confinement import Isolation, Limits
-from pipeline.local.containers.sandbox.container import Container, best_isolation, re_root, visible
+from pipeline.local.containers.sandbox.container import Container, best_isolation, re_root, stop, visible
 from tests.support.waiting import PATIENCE, until
 
 ENV = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/"}
@@ -115,7 +115,8 @@ def test_a_job_that_will_not_die_is_killed_after_the_grace(kind: Isolation, tmp_
     container = Container.start(["/bin/sh", "-c", script], ENV, root=tmp_path, on_line=lines.append, isolation=kind)
     until(lambda: lines == ["up"])
     started = time.monotonic()
-    assert container.stop(grace=0.4) == 137
+    stop([container], 0.4)
+    assert container.exit_code == 137
     assert time.monotonic() - started >= 0.4
     assert lines == ["up", "no"]
 
@@ -125,7 +126,8 @@ def test_sigterm_lets_a_job_end_as_it_likes(kind: Isolation, tmp_path: Path) -> 
     script = "trap 'echo bye; exit 7' TERM; echo up; while true; do sleep 0.05; done"
     container = Container.start(["/bin/sh", "-c", script], ENV, root=tmp_path, on_line=lines.append, isolation=kind)
     until(lambda: lines == ["up"])
-    assert container.stop(grace=10) == 7
+    stop([container], 10)
+    assert container.exit_code == 7
     assert lines == ["up", "bye"]
 
 

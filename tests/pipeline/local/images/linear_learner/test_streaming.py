@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from pipeline.local.images.linear_learner import calibration, channel_parts, channel_reading, spill
+from pipeline.local.images.linear_learner import channel_parts, channel_reading, spill, threshold_choice
 from pipeline.local.images.linear_learner.channels import read_channels
 from pipeline.local.images.linear_learner.hyperparameters import parse
 from pipeline.local.images.linear_learner.rows import DenseRows, KeptRows, StreamedRows
@@ -217,7 +217,7 @@ def test_a_sample_of_the_scores_gives_nearly_the_threshold_and_figures_of_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = job(tmp_path / "whole", "recordio", "File").run()
-    monkeypatch.setattr(calibration, "SAMPLE_NUMBERS", 10_000)
+    monkeypatch.setattr(threshold_choice, "SAMPLE_NUMBERS", 10_000)
     sampled = job(tmp_path / "sampled", "recordio", "File").run()
     assert sampled.model.threshold != whole.model.threshold
     for name in ("binary_classification_accuracy", "recall", "roc_auc_score"):

@@ -21,7 +21,7 @@ from scripts.formats import csv_table
 from scripts.formats.recordio import read
 from scripts.profiling import profiles
 from scripts.profiling.inspection import read_statistics
-from scripts.splitting import conversion, shuffle, split_plan
+from scripts.splitting import channel_writer, shuffle, split_plan
 
 ROOT = Path(__file__).parents[3]
 SPLITS = ("train", "validation", "test")
@@ -194,8 +194,8 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(shuffle, "PILE_BYTES", 50_000)
     monkeypatch.setattr(csv_table, "_CHUNK_VALUES", 10_000)
     monkeypatch.setattr(profiles, "_SAMPLE_ROWS", (10, 10))
-    monkeypatch.setattr(conversion, "SAMPLE_ROWS", 10)
-    monkeypatch.setattr(conversion, "inspect", lambda *_: None)
+    monkeypatch.setattr(channel_writer, "SAMPLE_ROWS", 10)
+    monkeypatch.setattr(channel_writer, "inspect", lambda *_: None)
     peaks = []
     for count in (20_000, 20_000, 80_000):  # what is loaded once counts in the first
         (tmp_path / "rows.csv").write_text(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.local.images.linear_learner import calibration
-from pipeline.local.images.linear_learner.calibration import SAMPLE_NUMBERS, Criterion, Sample, calibrate
+from pipeline.local.images.linear_learner import threshold_choice
 from pipeline.local.images.linear_learner.hyperparameters import CRITERIA, parse
+from pipeline.local.images.linear_learner.threshold_choice import SAMPLE_NUMBERS, Criterion, Sample, calibrate
 
 NAMES = ["accuracy", "f_beta", "precision_at_target_recall", "recall_at_target_precision"]
 
@@ -113,7 +113,7 @@ def test_of_rows_that_can_be_held_all_are_taken() -> None:
 
 
 def test_of_too_many_rows_an_even_part_is_taken_whatever_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calibration, "SAMPLE_NUMBERS", 26_000)
+    monkeypatch.setattr(threshold_choice, "SAMPLE_NUMBERS", 26_000)
     scores, labels = passed_over(10_000, 2)
     assert scores.shape == (2, 1000) and (scores == labels).all()
     # One of every ten neighbours, and not always the same one.

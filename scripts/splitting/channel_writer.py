@@ -20,7 +20,7 @@ import numpy as np
 from scripts.errors import ScriptError
 from scripts.features.featurizer import FILE, Featurizer
 from scripts.features.featurizer_archive import archive
-from scripts.features.treatment import TreatedRows, left_out
+from scripts.features.treatment_fit import TreatedRows, left_out
 from scripts.formats.blocks import blocks
 from scripts.formats.csv_lines import label_lines
 from scripts.formats.sparse import is_sparse, stacked_sparse

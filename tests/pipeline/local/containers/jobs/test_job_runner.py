@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from pipeline.local.api_errors import ResourceLimitExceeded
-from pipeline.local.containers.jobs import jobs
-from pipeline.local.containers.jobs.job import PROCESSING, RunningJob
+from pipeline.local.containers.jobs import job_runner
+from pipeline.local.containers.jobs.running_job import PROCESSING, RunningJob
 from pipeline.local.faults import InjectedFaults
 from tests.support.jobs import Bench, channel, prefix
 from tests.support.service import local_service
@@ -101,7 +101,7 @@ def test_a_job_ends_failed_though_the_disk_is_full_and_gives_its_room_back(
         really(running, *arguments, **members)
 
     really = RunningJob.finish
-    monkeypatch.setitem(jobs.RUNNERS, PROCESSING, writes)
+    monkeypatch.setitem(job_runner.RUNNERS, PROCESSING, writes)
     monkeypatch.setattr(RunningJob, "finish", finish)
     with local_service(tmp_path) as running:
         done = Bench(running).process("print('never runs')")
@@ -126,8 +126,8 @@ def test_a_slow_job_can_be_stopped_before_it_begins(tmp_path: Path) -> None:
 
 
 def test_jobs_beyond_the_pool_wait_and_beyond_that_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "AT_ONCE", 1)
-    monkeypatch.setattr(jobs, "WAITING", 1)
+    monkeypatch.setattr(job_runner, "AT_ONCE", 1)
+    monkeypatch.setattr(job_runner, "WAITING", 1)
     with local_service(tmp_path) as local:
         bench = Bench(local)
         first = bench.process("import time; time.sleep(60)", wait=False)["ProcessingJobName"]

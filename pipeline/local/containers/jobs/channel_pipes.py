@@ -1,4 +1,4 @@
-"""The channels of a training job: which objects they are, and the named pipes of Pipe mode.
+"""The channels of a training job in Pipe mode: named pipes, which the service feeds with their objects.
 
 A pipe `<channel>_0` gives the whole channel once; when it has been read to the end (or closed) there is `<channel>_1`,
 and so on, one an epoch, for as long as the job runs.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from pipeline.local.containers.jobs import transfer
-from pipeline.local.containers.jobs.transfer import DAMAGED, InputObject, TransferError
+from pipeline.local.containers.jobs.s3_inputs import DAMAGED, InputObject
+from pipeline.local.containers.jobs.s3_uris import TransferError
 from pipeline.local.containers.jobs.transform_records import RECORDIO_MAGIC, RecordError
-from pipeline.local.kinds import TrainingJob
 from pipeline.local.s3.store import Objects, S3Error, StoredObject
 
 _GZIP: Final = 31
@@ -39,22 +37,6 @@ class Pipe:
     sources: tuple[InputObject, ...]
     gunzip: bool = False
     wrapper: str = "None"
-
-
-def mode(channel: Mapping[str, Any], body: TrainingJob) -> str:
-    """File, Pipe or FastFile: the channel's own or the algorithm's."""
-    return str(channel.get("InputMode") or body["AlgorithmSpecification"]["TrainingInputMode"])
-
-
-def sources(objects: Objects, channel: Mapping[str, Any], index: int, count: int) -> list[InputObject]:
-    """The objects of a channel for instance `index` of `count`, shuffled if the channel says so."""
-    given = channel["DataSource"]["S3DataSource"]
-    found = transfer.sources(objects, given["S3Uri"], given["S3DataType"])
-    if "ShuffleConfig" in channel:
-        random.Random(channel["ShuffleConfig"]["Seed"]).shuffle(found)
-    if given["S3DataDistributionType"] == "ShardedByS3Key":
-        found = transfer.shard(found, index, count)
-    return found
 
 
 class Pipes:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from pipeline.deploy.bundle import Bundle, NoBucketError, bundles, deployed_manifest, manifest_key, upload
+from pipeline.deploy.code_bundle import Bundle, NoBucketError, bundles, deployed_manifest, manifest_key, upload
 from pipeline.errors import DataError
 
 if TYPE_CHECKING:

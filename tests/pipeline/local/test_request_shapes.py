@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.definition.api_model import load_model, operations
 from pipeline.definition.patterns import matches
 from pipeline.local.api_errors import ApiError, SerializationException, ValidationException
-from pipeline.local.request_validation import check_request
+from pipeline.local.request_shapes import check_request
 
 PIPELINE = {
     "PipelineName": "digits",

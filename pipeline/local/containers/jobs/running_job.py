@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pipeline.local import log_files, trees
 from pipeline.local.containers.sandbox.confinement import Isolation, Limits
-from pipeline.local.containers.sandbox.container import GRACE, Container, visible
+from pipeline.local.containers.sandbox.container import Container, stop, visible
 from pipeline.local.containers.sandbox.environment import environment, install
 from pipeline.local.containers.sandbox.opt_ml import OptMl, hosts
 from pipeline.local.images import Image, differences
@@ -31,6 +31,8 @@ _REROOTED: Final = (
     "[localhost] this system allows no mount namespace: /opt/ml of this job is {root}; paths that begin with /opt/ml in"
     " the entry point, arguments, environment and configuration files were changed to it."
 )
+GRACE: Final = 120.0
+"""Seconds between SIGTERM and SIGKILL when a job is stopped, as training has them."""
 
 
 class JobFailure(Exception):
@@ -226,21 +228,13 @@ class RunningJob:
             if self.abandoned:
                 raise JobStopped(self.name)
             if isinstance(news, Why):
-                self._end(self.grace)
+                stop(self._containers, self.grace)
                 return Ending(news, 0)
             if news != 0:
-                self._end(0.0)
+                stop(self._containers, 0.0)
                 return Ending(Why.EXITED, news)
             left -= 1
         return Ending(Why.EXITED, 0)
-
-    def _end(self, grace: float) -> None:
-        end = time.monotonic() + grace
-        for container in self._containers:
-            container.terminate()
-        for container in self._containers:
-            if container.wait(max(0.0, end - time.monotonic())) is None:
-                container.kill()
 
     # its log
 

@@ -20,7 +20,8 @@ from pipeline.limits import Row
 from pipeline.local import disk, threads
 from pipeline.local.api_errors import ResourceLimitExceeded
 from pipeline.local.containers.jobs import processing, training, transform, tuning
-from pipeline.local.containers.jobs.job import (
+from pipeline.local.containers.jobs.running_job import (
+    GRACE,
     INTERNAL,
     KINDS,
     PROCESSING,
@@ -34,7 +35,7 @@ from pipeline.local.containers.jobs.job import (
     RunningJob,
     job_folder,
 )
-from pipeline.local.containers.sandbox.container import GRACE, best_isolation
+from pipeline.local.containers.sandbox.container import best_isolation
 from pipeline.local.containers.sandbox.environment import environment
 from pipeline.local.containers.sandbox.sweeping import sweep
 from pipeline.local.kinds import Body, Kind

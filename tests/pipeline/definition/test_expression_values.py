@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.definition.expressions import EvaluationError, evaluate, gets, render
+from pipeline.definition.expression_values import EvaluationError, evaluate, gets, render
 from pipeline.definition.paths import Part, PathError, lookup, parse
 from pipeline.local.engine import json_paths
 from pipeline.local.engine.json_paths import json_path
