@@ -12,7 +12,7 @@ from pipeline.local.api.serving.endpoint_configs import CONFIGS
 from pipeline.local.api.serving.models import MODELS
 from pipeline.local.api_errors import ResourceLimitExceeded, ValidationException
 from pipeline.local.containers.hosting.endpoint_events import emit_state
-from pipeline.local.containers.hosting.hosting import SHOWN
+from pipeline.local.containers.hosting.fleet_deployment import SHOWN
 from pipeline.local.containers.hosting.production_variants import describe_variants, plan_variants
 from pipeline.local.kinds import ENDPOINT, Body, Deploying, EndpointRecord
 from pipeline.local.service import Service

@@ -1,8 +1,8 @@
 """A rollout: how traffic moves from the containers that serve to new ones, in which steps, with which waits.
 
 The plan is data, made from a DeploymentConfig; `follow` walks it. After each step the new containers are watched for a
-baking period, the last step's included: an alarm, containers that die or a limit of time end the rollout. `hosting.py`
-starts the containers and gives `follow` the means to shift; `switchboard.py` divides the requests.
+baking period, the last step's included: an alarm, containers that die or a limit of time end the rollout.
+`fleet_deployment.py` starts the containers and gives `follow` the means to shift, `switchboard.py` divides requests.
 """
 
 from __future__ import annotations
