@@ -38,6 +38,16 @@ class Answers:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def of_rows(self, rows: Any) -> Answers:
+        """The answers to some of the rows: a slice, places or a mask."""
+        return Answers(self.scores[rows], None if self.labels is None else self.labels[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        """The answers of all parts, one after the other."""
+        labels = [part.labels for part in parts if part.labels is not None]
+        return cls(np.concatenate([part.scores for part in parts]), np.concatenate(labels) if labels else None)
+
 
 def parse_answers(text: bytes, task: str, where: str, first: int = 1) -> Answers:
     """The answers in a JSON Lines text; `ScriptError` names the line that is none, counted from `first`."""
@@ -81,8 +91,7 @@ def read_answers(folder: Path, task: str) -> Answers:
     parts = [part for part in parts if len(part)] or parts[:1]
     if len({part.scores.shape[1:] for part in parts}) > 1:
         raise ScriptError("the predictions have scores of different numbers of classes; do they come from one model?")
-    labels = [part.labels for part in parts if part.labels is not None]
-    return Answers(np.concatenate([part.scores for part in parts]), np.concatenate(labels) if labels else None)
+    return Answers.joined(parts)
 
 
 def _pieces(path: Path) -> Iterator[list[bytes]]:

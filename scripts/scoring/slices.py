@@ -47,8 +47,7 @@ def slice_section(
     cells = np.array([*(held.setdefault(cell, cell) for cell in found), None], object)[:-1]
     rows = []
     for name, chosen in _parts(cells):
-        part = Answers(answers.scores[chosen], None if answers.labels is None else answers.labels[chosen])
-        figures = single(part, labels[chosen], task, known=known)
+        figures = single(answers.of_rows(chosen), labels[chosen], task, known=known)
         told = ["–" if math.isnan(figures[key]) else number(figures[key]) for key in HEADLINES[group]]
         rows.append([name, f"{int(chosen.sum()):,}", *told])
     head = [column, "rows", *map(title, HEADLINES[group])]

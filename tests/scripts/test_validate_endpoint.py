@@ -13,9 +13,6 @@ import numpy as np
 import pytest
 
 from scripts import validate_endpoint
-from scripts.errors import ScriptError
-from scripts.scoring.predictions import Answers
-from scripts.validate_endpoint import batches_of, compare
 
 ROWS = 250
 
@@ -284,36 +281,3 @@ def test_features_that_are_not_as_many_as_the_labels_are_told_though_few_are_sen
     (case / "features" / "features.csv").write_text("".join(f"{row},0.5\n" for row in range(count)))
     code, message = run(case, "--most-rows", "25")
     assert code == 1 and "rows of features for 250 labels; both must come from the same conversion" in message
-
-
-def test_missing_features_are_told(case: Path, service: FakeSageMaker) -> None:
-    (case / "features" / "features.csv").write_text("1,2\n")
-    code, message = run(case)
-    assert code == 1
-    assert "1 rows of features for 250 labels" in message
-
-
-def lines(count: int, width: int = 3) -> Iterator[bytes]:
-    return iter([b"%0*d" % (width, number) for number in range(count)])
-
-
-@pytest.mark.parametrize(("rows", "batches"), [(1, 100), (7, 3), (100, 100), (101, 100), (1000, 7)])
-def test_batches_are_nearly_equal_and_whole(rows: int, batches: int) -> None:
-    found = list(batches_of(lines(rows), rows, batches))
-    assert b"".join(b"".join(batch) for batch in found) == b"".join(lines(rows))
-    assert len(found) == min(rows, batches)
-    sizes = {len(batch) for batch in found}
-    assert max(sizes) - min(sizes) <= 1
-
-
-def test_batches_stay_below_the_payload_limit() -> None:
-    found = list(batches_of(lines(11, 1_000_000), 11, 1))
-    assert [len(batch) for batch in found] == [5, 5, 1]
-
-
-def test_large_regression_values_are_compared_relatively() -> None:
-    answers = Answers(np.array([1e6, 1.0]), None)
-    assert not compare(answers, Answers(np.array([1e6 + 0.5, 1.0]), None)).reason
-    assert compare(answers, Answers(np.array([1e6 + 2, 1.0]), None)).scores.tolist() == [0]
-    with pytest.raises(ScriptError, match="do both serve the same model"):
-        compare(answers, Answers(np.zeros((2, 3)), None))
