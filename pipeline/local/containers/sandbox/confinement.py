@@ -15,7 +15,8 @@ from typing import Final
 
 from pipeline.limits import Row
 
-_INSTALLED: Final = Path(__file__).parents[4]
+INSTALLED: Final = Path(__file__).parents[4]
+"""The folder that this project is imported from."""
 _PACKAGES: Final = ("pipeline", "scripts", "steps")
 
 PARITY: Final = (
@@ -66,7 +67,7 @@ class Limits:
 
 def covered() -> list[str]:
     """What a job must not see: this project's packages, what puts them on the path, and the user's AWS files."""
-    hidden = [_INSTALLED / package for package in _PACKAGES]
+    hidden = [INSTALLED / package for package in _PACKAGES]
     return [str(path) for path in (*hidden, *_path_files(), Path.home() / ".aws") if path.exists()]
 
 
@@ -74,7 +75,7 @@ def covered() -> list[str]:
 def _path_files() -> list[Path]:
     """The .pth files of an editable install: a covered package that they lead to could be imported, though empty."""
     files = Path(sysconfig.get_path("purelib")).glob("*.pth")
-    return [file for file in files if str(_INSTALLED) in file.read_text(encoding="utf-8", errors="replace").split("\n")]
+    return [file for file in files if str(INSTALLED) in file.read_text(encoding="utf-8", errors="replace").split("\n")]
 
 
 def bounded(limits: Limits, kind: Isolation) -> Limits:

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Final
 
-from pipeline.local.containers.sandbox.confinement import Isolation, Limits, bounded, covered
+from pipeline.local.containers.sandbox.confinement import INSTALLED, Isolation, Limits, bounded, covered
 from pipeline.local.containers.sandbox.doorway import Doorway
 
 KILLED: Final = 137
@@ -30,7 +30,11 @@ KILLED: Final = 137
 LINE_LIMIT: Final = 262_144 - 26
 """The bytes of one line that are kept: the largest CloudWatch event without its overhead."""
 
-_ISOLATION: Final = Path(__file__).with_name("isolation.py")
+_FIRST_PROGRAM: Final = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from pipeline.local.containers.sandbox import isolation; isolation.main()"
+)
+"""As modules the code is compiled once and not by every container."""
 _PATH: Final = Path(__file__).with_name("path")
 _OPT_ML: Final = re.compile(r"(?<![\w/.\-])/opt/ml(?=/|$|[^\w.\-])")
 
@@ -113,7 +117,7 @@ class Container:
             "limits": asdict(bounded(limits or Limits(), kind)),
         }
         process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_ISOLATION)],
+            [sys.executable, "-I", "-S", "-c", _FIRST_PROGRAM, str(INSTALLED)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
