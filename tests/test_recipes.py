@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.settings import load
+from pipeline.config.settings_sources import load
 from pipeline.definition.check import check
 from pipeline.definition.step_types import steps
 from tests.support.clone import clone, shell, touched

@@ -64,7 +64,7 @@ class Where:
 
     def load(self, **flags: Any) -> Settings:
         """The settings in force. Raises SettingsError."""
-        from pipeline.config.settings import load
+        from pipeline.config.settings_sources import load
 
         return load(
             environment=self.env,

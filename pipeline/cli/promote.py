@@ -82,7 +82,7 @@ def _target(where: Where, source: Settings, to: str) -> Settings:
 
     Raises UsageError where both are one.
     """
-    from pipeline.config.settings import load
+    from pipeline.config.settings_sources import load
 
     target = load(environment=to, variables={}, file=where.config)
     places = [(found.account, found.region, found.model_group) for found in (source, target)]

@@ -22,7 +22,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from pipeline.cli import execute
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.deploy.desired import desired
 from pipeline.local.containers.hosting import capture
 from pipeline.operate import policy, promotion_policy

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from pipeline import raw_data
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.deploy.desired import desired
 from pipeline.executions import control
 from pipeline.operate import policy

@@ -16,7 +16,8 @@ import pandas as pd
 import pytest
 
 from pipeline import raw_data
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.deploy.desired import desired
 from pipeline.executions import control
 from pipeline.local.containers.hosting import capture

@@ -12,7 +12,8 @@ import pytest
 
 from pipeline import api_destinations, event_rules
 from pipeline.clients import Clients
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError, UsageError
 from pipeline.local.console.access import entry_path

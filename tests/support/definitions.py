@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.compose.definition_text import compose
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.definition.check import check
 from tests.support.docs import ROOT
 

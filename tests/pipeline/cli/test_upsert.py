@@ -14,7 +14,7 @@ import pytest
 from moto import mock_aws
 
 from pipeline.cli import execute
-from pipeline.config.settings import load
+from pipeline.config.settings_sources import load
 from pipeline.deploy.desired import desired
 from pipeline.operate import policy
 from tests.support.calls import Refusal, recorded, refused

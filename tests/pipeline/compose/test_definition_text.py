@@ -36,7 +36,7 @@ socket.socket.__init__ = shut
 socket.getaddrinfo = shut
 
 from pipeline.compose.definition_text import compose
-from pipeline.config.settings import load
+from pipeline.config.settings_sources import load
 
 settings = load(environment="full", flags={"task": "binary"}, variables={}, file=Path(sys.argv[1]))
 sys.stdout.write(compose(settings, code=json.loads(sys.argv[2])))

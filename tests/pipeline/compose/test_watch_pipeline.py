@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.compose.definition_text import compose
 from pipeline.config.pipeline_kind import PipelineKind
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.definition.check import check
 from pipeline.definition.step_types import steps
 from pipeline.deploy.delivery import wanted_rules

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.rollout_settings import Rollout
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.errors import SettingsError
 
 SCALES = "min_instances = {}\nmax_instances = {}\ninvocations_per_instance = 700"

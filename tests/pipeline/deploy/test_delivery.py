@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from pipeline.config.settings import load
+from pipeline.config.settings_sources import load
 from pipeline.deploy import delivery
 from pipeline.deploy.plan import UploadCode
 from tests.support.clients import aws_alone

@@ -10,7 +10,8 @@ import pytest
 from moto.events.models import EventPattern
 
 from pipeline import event_rules
-from pipeline.config.settings import Settings, load
+from pipeline.config.settings import Settings
+from pipeline.config.settings_sources import load
 from pipeline.deploy.delivery import wanted_rules
 from pipeline.errors import SettingsError
 from tests.support.clients import aws_alone
