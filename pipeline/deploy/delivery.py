@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import api_destinations, endpoint_scaling, event_rules
+from pipeline import api_destinations, endpoint_scaling, event_rule_changes, event_rules
 from pipeline.clients import Clients
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import VERSION_PARAMETER, Settings, partition
@@ -28,7 +28,7 @@ class DeliveryPlan:
 
     training: DeployPlan
     others: tuple[DeployPlan, ...]
-    rules: tuple[event_rules.RuleChange, ...]
+    rules: tuple[event_rule_changes.RuleChange, ...]
     webhook: api_destinations.WebhookChange | None = None
     retired: tuple[str, ...] = ()
     scaling: endpoint_scaling.ScalingChange | None = None
@@ -51,7 +51,7 @@ class DeliveryPlan:
         return (
             *(line for plan in self.others for line in view.brief(plan)),
             *([api_destinations.describe(self.webhook)] if self.webhook else []),
-            *(event_rules.describe(change) for change in self.rules),
+            *(event_rule_changes.describe(change) for change in self.rules),
             *(f"- pipeline {name}" for name in self.retired),
             *([endpoint_scaling.describe(self.scaling)] if self.scaling else []),
         )
@@ -60,7 +60,7 @@ class DeliveryPlan:
 def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> DeliveryPlan:
     """What `upsert` would do now; reads, never writes. Raises ServiceError, DefinitionError, SettingsError."""
     training = apply.plan(clients, desired(settings, cache=cache))
-    there = event_rules.read(clients, settings.name)
+    there = event_rule_changes.read(clients, settings.name)
     others: list[DeployPlan] = []
     retired: list[str] = []
     for part, wanted in _beside(settings).items():
@@ -72,7 +72,7 @@ def plan(clients: Clients, settings: Settings, *, cache: Path | None) -> Deliver
             others.append(replace(made, instructions=rest, code=(), warnings=_own_warnings(made, training)))
         elif apply.read(clients, name := settings.name_of(part)) is not None:
             retired.append(name)
-    changes = event_rules.plan(wanted_rules(settings), there, tags=settings.tags)
+    changes = event_rule_changes.plan(wanted_rules(settings), there, tags=settings.tags)
     told = api_destinations.wanted(clients, settings.name, settings.notify.webhook)
     webhook = api_destinations.plan(told, api_destinations.read(clients, settings.name))
     return DeliveryPlan(
@@ -91,7 +91,7 @@ def deployed(clients: Clients, settings: Settings) -> tuple[object, ...]:
     scales = endpoint_scaling.read(clients, settings.endpoint)
     return (
         *pipelines,
-        *event_rules.read(clients, settings.name),
+        *event_rule_changes.read(clients, settings.name),
         api_destinations.read(clients, settings.name),
         scales,
     )
@@ -129,8 +129,8 @@ def deliver(clients: Clients, what: DeliveryPlan, *, progress: Callable[[str], N
     if isinstance(what.webhook, api_destinations.PutWebhook):
         _put_webhook(clients, what.webhook, progress)
     for change in what.rules:
-        progress(event_rules.describe(change))
-        event_rules.apply(clients, change)
+        progress(event_rule_changes.describe(change))
+        event_rule_changes.apply(clients, change)
     if isinstance(what.webhook, api_destinations.RemoveWebhook):
         _put_webhook(clients, what.webhook, progress)
     for name in what.retired:

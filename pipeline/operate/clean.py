@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Final
 
-from pipeline import api_destinations, endpoint_scaling, event_rules
+from pipeline import api_destinations, endpoint_scaling, event_rule_changes
 from pipeline.clients import Clients
 from pipeline.errors import ServiceError, UsageError
 from pipeline.executions.execution_results import split
@@ -172,7 +172,7 @@ def _way_out(item: Item, stay: Sequence[Item]) -> str:
 def _remove(clients: Clients, item: Item) -> None:
     match item.kind:
         case RemainsKind.RULE:
-            event_rules.remove(clients.other("events"), item.address)
+            event_rule_changes.remove(clients.other("events"), item.address)
         case RemainsKind.WEBHOOK:
             api_destinations.remove(clients.other("events"), item.address)
         case RemainsKind.SCHEDULE:

@@ -13,7 +13,8 @@ from typing import Final
 from pipeline.clients import Clients
 from pipeline.config.settings import VERSION_PARAMETER, Settings
 from pipeline.errors import ServiceError, UsageError
-from pipeline.event_rules import RELEASE, read, rule_name
+from pipeline.event_rule_changes import read
+from pipeline.event_rules import RELEASE, rule_name
 from pipeline.executions import control
 from pipeline.executions.execution_snapshot import parameters_of
 from pipeline.operate import model_registry

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from pipeline import api_destinations, endpoint_scaling, event_rules
+from pipeline import api_destinations, endpoint_scaling, event_rule_changes
 from pipeline.clients import Clients
 from pipeline.config.pipeline_kind import PipelineKind
 from pipeline.config.settings import Settings
@@ -121,7 +121,7 @@ class _Reader:
 
     def in_force(self) -> Iterator[Item]:
         """What acts by itself: rules, the webhook that they tell, schedules, autoscaling."""
-        for rule in event_rules.read(self.clients, self.settings.name):
+        for rule in event_rule_changes.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.RULE, rule.name, rule.description)
         if webhook := api_destinations.read(self.clients, self.settings.name):
             yield _in_force(RemainsKind.WEBHOOK, webhook.name, "rules tell it")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import api_destinations, event_rules
+from pipeline import api_destinations, event_rule_changes, event_rules
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.config.settings_sources import load
@@ -44,9 +44,9 @@ def put(clients: Clients, url: str = URL) -> list[str]:
     if change:
         said.append(api_destinations.describe(change))
         api_destinations.apply(clients, change)
-    for rule in event_rules.plan(wanted_rules(settings()), event_rules.read(clients, "demo")):
-        said.append(event_rules.describe(rule))
-        event_rules.apply(clients, rule)
+    for rule in event_rule_changes.plan(wanted_rules(settings()), event_rule_changes.read(clients, "demo")):
+        said.append(event_rule_changes.describe(rule))
+        event_rule_changes.apply(clients, rule)
     return said
 
 
@@ -122,7 +122,7 @@ def told(tmp_path: Path) -> Iterator[tuple[Any, Clients]]:
         put(clients)
         yield local, clients
         for item in clients.other("events").list_rules()["Rules"]:
-            event_rules.remove(clients.other("events"), item["Name"])
+            event_rule_changes.remove(clients.other("events"), item["Name"])
         api_destinations.remove(clients.other("events"), "demo-notify")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from pipeline import event_rules
+from pipeline import event_rule_changes
 from pipeline.config.settings import Settings
 from pipeline.config.settings_sources import load
 from pipeline.deploy.delivery import wanted_rules
@@ -82,12 +82,14 @@ def test_messages_are_short_name_no_path_that_they_lack_and_say_what_to_type() -
 def test_eventbridge_takes_the_rules_and_gives_them_back_whole() -> None:
     with aws_alone() as clients:
         wanted = wanted_rules(SETTINGS)
-        for change in event_rules.plan(wanted, ()):
-            event_rules.apply(clients, change)
-        assert event_rules.plan(wanted, event_rules.read(clients, "demo")) == ()
-        gone = event_rules.plan(wanted_rules(Settings(name="demo", release=False)), event_rules.read(clients, "demo"))
+        for change in event_rule_changes.plan(wanted, ()):
+            event_rule_changes.apply(clients, change)
+        assert event_rule_changes.plan(wanted, event_rule_changes.read(clients, "demo")) == ()
+        gone = event_rule_changes.plan(
+            wanted_rules(Settings(name="demo", release=False)), event_rule_changes.read(clients, "demo")
+        )
         for change in gone:
-            event_rules.apply(clients, change)
+            event_rule_changes.apply(clients, change)
         assert clients.other("events").list_rules()["Rules"] == []
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import api_destinations, event_rules
+from pipeline import api_destinations, event_rule_changes
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.delivery import wanted_rules
@@ -52,8 +52,8 @@ def made(clients: Clients) -> None:
     )
     assert hook is not None
     api_destinations.apply(clients, hook)
-    for rule in event_rules.plan(wanted_rules(SETTINGS), event_rules.read(clients, "demo")):
-        event_rules.apply(clients, rule)
+    for rule in event_rule_changes.plan(wanted_rules(SETTINGS), event_rule_changes.read(clients, "demo")):
+        event_rule_changes.apply(clients, rule)
     nightly = schedule.plan(schedule.PipelineSchedule("demo-nightly", "rate(1 day)", SETTINGS.role), ())
     assert nightly is not None
     schedule.apply(clients, "arn:aws:sagemaker:us-east-1:123456789012:pipeline/demo", nightly)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import event_rules
+from pipeline import event_rule_changes
 from pipeline.clients import Clients
 from pipeline.config.settings import Settings
 from pipeline.deploy.delivery import wanted_rules
@@ -50,8 +50,8 @@ def endpoint(clients: Clients, **tags: str) -> None:
 
 def test_an_approval_starts_nothing_until_the_rule_is_there_on_and_of_the_group(clients: Clients) -> None:
     assert "there is no rule demo-release" in release.nothing_starts(clients, SETTINGS, "demo")
-    for change in event_rules.plan(wanted_rules(SETTINGS), ()):
-        event_rules.apply(clients, change)
+    for change in event_rule_changes.plan(wanted_rules(SETTINGS), ()):
+        event_rule_changes.apply(clients, change)
     assert release.nothing_starts(clients, SETTINGS, "demo") == ""
     assert "for another group than other" in release.nothing_starts(clients, SETTINGS, "other")
     clients.other("events").disable_rule(Name="demo-release")
