@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.formats.recordio import encode_sparse
-from scripts.watch import MOST_COLUMNS, sparse_columns
+from scripts.monitoring.registered_baseline import MOST_COLUMNS, sparse_columns
 
 
 def test_the_columns_that_are_most_often_not_0_are_watched(tmp_path: Path) -> None:
