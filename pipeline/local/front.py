@@ -27,7 +27,8 @@ from pipeline.local.http.listener import Listener, bind
 from pipeline.local.http.messages import Disconnected, HttpAnswer, HttpRequest, MalformedRequest
 from pipeline.local.http.payload_hash import SIGNED_CHUNKS, Mismatch, checked, read_all
 from pipeline.local.http.protocols import Wire
-from pipeline.local.http.signature_v4 import Credential, SignatureRefused, SignedRequest, claim_of, scope_of
+from pipeline.local.http.signature_v4 import claim_of, scope_of
+from pipeline.local.http.signed_requests import Credential, SignatureRefused, SignedRequest
 from pipeline.local.http.wsgi import environ_of, run
 from pipeline.local.identity import fingerprint
 from pipeline.local.log_pages import log_events

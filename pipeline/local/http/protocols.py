@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from pipeline.local.api_errors import ApiError
 from pipeline.local.http.messages import HttpAnswer, HttpRequest
-from pipeline.local.http.signature_v4 import SignatureRefused
+from pipeline.local.http.signed_requests import SignatureRefused
 
 JSON_TYPE: Final = "application/x-amz-json-1.1"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from pipeline.local.http.signature_v4 import UNSIGNED_PAYLOAD, Credential, SignatureRefused, SignedRequest
+from pipeline.local.http.signed_requests import UNSIGNED_PAYLOAD, Credential, SignatureRefused, SignedRequest
 
 # Sub-resources and response headers that are part of what is signed.
 _SIGNED_QUERY: Final = frozenset(

@@ -13,13 +13,14 @@ import functools
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
+from pipeline.local.http.signed_requests import UNSIGNED_PAYLOAD, Credential, SignatureRefused, SignedRequest
+
 ALGORITHM: Final = "AWS4-HMAC-SHA256"
-UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 _SKEW: Final = 15 * 60
 _LONGEST_PRESIGNED: Final = 7 * 24 * 3600
 _ALWAYS_SIGNED: Final = "host"
@@ -28,39 +29,6 @@ _MISMATCH: Final = (
     "The request signature we calculated does not match the signature you provided. "
     "Check your AWS Secret Access Key and signing method. Consult the service documentation for details."
 )
-
-
-class SignatureRefused(Exception):
-    """The signature does not hold; `protocols` has a code for each `reason`, the message is for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
-@dataclass(frozen=True)
-class SignedRequest:
-    """What a signature covers: the raw path and query as they came, headers by lower-case name."""
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body_hash: str = ""
-    """Hex SHA-256 of the body where it has been read: what is signed if no header says another."""
-
-
-@dataclass(frozen=True)
-class Credential:
-    """Who signed, and for what: the scope of the signature."""
-
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    payload_hash: str
-    """Hex SHA-256 of the body, or UNSIGNED-PAYLOAD, or one of S3's STREAMING-... words."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +80,6 @@ class SignedChunks:
         if not hmac.compare_digest(expected, signature.encode("ascii", "replace").decode()):
             raise SignatureRefused("mismatch", _MISMATCH)
         self._last = expected
-
-
-def verify(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Credential:
-    """The credential that signed the request; `secrets` gives the secret of an access key id, or None.
-
-    Raises SignatureRefused.
-    """
-    return claim_of(request, secrets, now).verified(request)
 
 
 def claim_of(request: SignedRequest, secrets: Callable[[str], str | None], now: float) -> Claim:

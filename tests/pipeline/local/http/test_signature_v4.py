@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.local.http import signature_v2
-from pipeline.local.http.signature_v4 import Claim, Credential, SignatureRefused, SignedRequest, scope_of, verify
+from pipeline.local.http.signature_v4 import Claim, claim_of, scope_of
+from pipeline.local.http.signed_requests import Credential, SignatureRefused, SignedRequest
 
 KEY, SECRET = "AKIAEXAMPLE", "a-secret"
 SECRETS: Callable[[str], str | None] = {KEY: SECRET}.get
@@ -24,6 +25,10 @@ SECRETS: Callable[[str], str | None] = {KEY: SECRET}.get
 
 def now() -> float:
     return datetime.datetime.now(datetime.UTC).timestamp()
+
+
+def verify(request: SignedRequest, secrets: Callable[[str], str | None], at: float) -> Credential:
+    return claim_of(request, secrets, at).verified(request)
 
 
 def signed(
