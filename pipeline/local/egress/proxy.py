@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import hashlib
 import hmac
 import select
 import socket
@@ -22,6 +21,7 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from pipeline.local.egress.authority import Authority
+from pipeline.local.egress.proxy_address import named_upstream, token_of
 from pipeline.local.http.hosts import is_aws
 from pipeline.local.http.parsing import RequestParser, ResponseParser, head_of
 
@@ -30,8 +30,6 @@ _CONNECT_SECONDS: Final = 20.0
 _CLOSE_SECONDS: Final = 5.0
 _MOST: Final = 256
 _BLOCK: Final = 1 << 16
-_DIRECT: Final = "direct"
-_VIA: Final = "via-"
 
 
 class _Refused(Exception):
@@ -46,34 +44,6 @@ class _Refused(Exception):
             ("Content-Length", str(len(body))),
         ]
         self.answer = head_of(f"HTTP/1.1 {status}", [*headers, *about]) + body
-
-
-def token_of(secret: str) -> str:
-    """The proxy's password, which follows from the service's key: who may use the service may use the proxy."""
-    return hmac.new(secret.encode(), b"proxy", hashlib.sha256).hexdigest()[:40]
-
-
-def address_of(port: int, secret: str, upstream: str = "") -> str:
-    """The address for HTTPS_PROXY. The user's own proxy, `upstream`, travels in it as the user's name."""
-    via = _VIA + base64.urlsafe_b64encode(upstream.encode()).decode().rstrip("=") if upstream else _DIRECT
-    return f"http://{via}:{token_of(secret)}@127.0.0.1:{port}"
-
-
-def upstream_of(address: str) -> str:
-    """The user's own proxy, as `address_of` has written it, of any such service; the address itself if it is none."""
-    parts = urlsplit(address if "://" in address else f"http://{address}")
-    if parts.hostname != "127.0.0.1" or not (parts.username or "").startswith((_DIRECT, _VIA)):
-        return address
-    return _decoded(parts.username or "")
-
-
-def _decoded(via: str) -> str:
-    if not via.startswith(_VIA):
-        return ""
-    text = via.removeprefix(_VIA)
-    with contextlib.suppress(ValueError):
-        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    return ""
 
 
 @dataclass(frozen=True)
@@ -204,7 +174,7 @@ class Proxy:
         host, _, port = asked.target.rpartition(":")
         if not host or not port.isdecimal() or len(port) > 5:
             raise _Refused("400 Bad Request", "CONNECT takes HOST:PORT")
-        return _Head(host.strip("[]").lower().rstrip("."), int(port), _decoded(via))
+        return _Head(host.strip("[]").lower().rstrip("."), int(port), named_upstream(via))
 
     async def _encrypted(
         self, writer: asyncio.StreamWriter, host: str

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.limits import Row
-from pipeline.local.egress import proxy
+from pipeline.local.egress import proxy_address
 from pipeline.local.egress.authority import Authority
 from pipeline.local.http.hosts import covers_aws
 from pipeline.local.identity import Identity
@@ -106,7 +106,7 @@ def variables(
     Makes the files that the variables name in `folder` if need be. Raises OSError.
     """
     given = given or {}
-    through = proxy.address_of(proxy_port, identity.secret_access_key, _upstream(given))
+    through = proxy_address.address_of(proxy_port, identity.secret_access_key, _upstream(given))
     direct = ",".join(_direct(given))
     own = [Path(given[name]) for name in (*_BUNDLES, "CURL_CA_BUNDLE") if given.get(name)]
     bundle = str(Authority(folder).bundle(own))
@@ -145,7 +145,7 @@ def _upstream(given: Mapping[str, str]) -> str:
     """The user's own proxy for HTTPS, or none."""
     names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
     found = next((given[name] for name in names if given.get(name)), "")
-    return proxy.upstream_of(found) if found else ""
+    return proxy_address.upstream_of(found) if found else ""
 
 
 def _direct(given: Mapping[str, str]) -> list[str]:

@@ -16,8 +16,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from pipeline.local.egress import proxy
 from pipeline.local.egress.authority import Authority
+from pipeline.local.egress.proxy import Proxy
+from pipeline.local.egress.proxy_address import address_of
 from tests.support.service import KEY, LocalService, local_service
 
 SECRET = KEY.secret_access_key
@@ -30,7 +31,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 
 
 def _client(local: LocalService, service: str, host: str, **s3: Any) -> Any:
-    address = proxy.address_of(local.service.proxy.port, SECRET)
+    address = address_of(local.service.proxy.port, SECRET)
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=f"https://{host}",
@@ -44,7 +45,7 @@ def _client(local: LocalService, service: str, host: str, **s3: Any) -> Any:
 
 def _connect(port: int, target: str, upstream: str = "", secret: str = SECRET) -> tuple[socket.socket, str]:
     """A connection after CONNECT, and what the proxy said."""
-    via = proxy.address_of(port, secret, upstream).removeprefix("http://").partition("@")[0]
+    via = address_of(port, secret, upstream).removeprefix("http://").partition("@")[0]
     sock = socket.create_connection(("127.0.0.1", port))
     credentials = base64.b64encode(via.encode()).decode()
     sock.sendall(f"CONNECT {target} HTTP/1.1\r\nProxy-Authorization: Basic {credentials}\r\n\r\n".encode())
@@ -140,11 +141,11 @@ def test_other_hosts_get_the_very_bytes(local: LocalService) -> None:
 
 
 def test_other_hosts_are_reached_by_the_users_own_proxy(local: LocalService, tmp_path: Path) -> None:
-    company = proxy.Proxy(tmp_path / "egress", "company", lambda: "http://127.0.0.1:9")
+    company = Proxy(tmp_path / "egress", "company", lambda: "http://127.0.0.1:9")
     try:
         with _echo() as port:
             for secret, status in (("company", "200 "), ("another", "502 ")):
-                upstream = proxy.address_of(company.port, secret)
+                upstream = address_of(company.port, secret)
                 sock, said = _connect(local.service.proxy.port, f"localhost:{port}", upstream)
                 with sock:
                     assert said.startswith(f"HTTP/1.1 {status}"), said
@@ -182,15 +183,7 @@ def test_it_is_for_https_alone(local: LocalService) -> None:
 def test_the_port_is_that_of_last_time_if_it_is_free(tmp_path: Path) -> None:
     ports = []
     for _ in range(2):
-        found = proxy.Proxy(tmp_path, SECRET, lambda: "http://127.0.0.1:9")
+        found = Proxy(tmp_path, SECRET, lambda: "http://127.0.0.1:9")
         ports.append(found.port)
         found.close()
     assert ports[0] == ports[1]
-
-
-def test_the_users_own_proxy_is_found_again_in_the_address() -> None:
-    own = "http://me:pass%40word@proxy.example:3128"
-    address = proxy.address_of(1, SECRET, own)
-    assert proxy.upstream_of(address) == own
-    assert proxy.upstream_of(proxy.address_of(2, "another")) == ""
-    assert proxy.upstream_of(own) == own and proxy.upstream_of("proxy.example:3128") == "proxy.example:3128"

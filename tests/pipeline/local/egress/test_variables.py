@@ -7,7 +7,7 @@ from pathlib import Path
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.credentials import ContainerProvider, EnvProvider
 
-from pipeline.local.egress import proxy
+from pipeline.local.egress import proxy_address
 from pipeline.local.egress.variables import unset, variables
 from pipeline.local.identity import Identity
 
@@ -64,6 +64,6 @@ def test_the_users_own_proxy_and_certificates_go_on_to_count(tmp_path: Path) -> 
     first = variables(tmp_path / "egress", SERVICE, 2, IDENTITY, given)
     again = variables(tmp_path / "egress", SERVICE, 2, IDENTITY, {**given, **first})
     assert first == again, "evaluated twice it is the same"
-    assert proxy.upstream_of(first["HTTPS_PROXY"]) == "http://proxy.example:3128"
+    assert proxy_address.upstream_of(first["HTTPS_PROXY"]) == "http://proxy.example:3128"
     assert first["NO_PROXY"] == first["no_proxy"] == "internal.example,127.0.0.1,localhost,::1"
     assert company.read_text() in Path(first["AWS_CA_BUNDLE"]).read_text()
