@@ -97,10 +97,10 @@ def compare(column: ColumnPair, bounds: DriftBounds) -> Compared:
     return Compared(column, psi, distance, gaps[0], gaps[1], tuple(checks))
 
 
-def alarms(compared: Sequence[Compared], more: Sequence[Check] = (), *, rate: float = FALSE_ALARMS) -> list[Check]:
+def alarms(compared: Sequence[Compared], more: Sequence[Check] = ()) -> list[Check]:
     """The checks that stand out beyond chance and are large; `more` are judged together with those of the columns."""
     checks = [check for one in compared for check in one.checks] + list(more)
-    stands_out = benjamini_hochberg([check.p for check in checks], rate)
+    stands_out = benjamini_hochberg([check.p for check in checks], FALSE_ALARMS)
     return [check for check, out in zip(checks, stands_out, strict=True) if out and check.large]
 
 

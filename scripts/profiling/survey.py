@@ -36,16 +36,16 @@ def survey(
     return replace(found, problems=(*found.problems, *unfit(found, purpose, seed=seed)))
 
 
-def proposed(place: Path, reading: Reading, *, seed: int = 0) -> Survey:
+def proposed(place: Path, reading: Reading) -> Survey:
     """The same, with a treatment of the columns where numbers alone would be refused and one would help.
 
     Wide rows of a sparse format are proposed to stay so.
     """
     if find(place).kind in SPARSE_KINDS:
-        found = survey(place, reading, features=SPARSE, seed=seed)
+        found = survey(place, reading, features=SPARSE)
         if found.width > MOST_PROFILES:
             return found
-    found = survey(place, reading, seed=seed)
+    found = survey(place, reading)
     if any(problem.kind in TREATED and problem.index >= 0 for problem in found.problems):
-        return survey(place, reading, features=TABLE, seed=seed)
+        return survey(place, reading, features=TABLE)
     return found

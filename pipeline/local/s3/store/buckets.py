@@ -14,15 +14,13 @@ from pipeline.local.s3.store.stored_objects import Bucket, check_bucket_name
 class Buckets:
     """The buckets of a data plane; `Objects` is one."""
 
-    def __init__(self, database: Database, clock: Clock, region: str) -> None:
-        """`region` is where buckets are made unless `create_bucket` says otherwise."""
+    def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._region = region
 
-    def create_bucket(self, name: str, *, region: str = "") -> Bucket:
+    def create_bucket(self, name: str, *, region: str = "us-east-1") -> Bucket:
         """Make a bucket. Raises InvalidBucketName, BucketAlreadyOwnedByYou."""
-        bucket = Bucket(check_bucket_name(name), self._clock.now(), region or self._region, "", {})
+        bucket = Bucket(check_bucket_name(name), self._clock.now(), region, "", {})
         with self._database.transaction():
             if self._database.execute("SELECT 1 FROM bucket WHERE name = ?", name):
                 raise BucketAlreadyOwnedByYou(BucketName=name)

@@ -34,12 +34,9 @@ _INSERT: Final = f"INSERT INTO object ({COLUMNS}) VALUES ({', '.join('?' * 10)})
 class Objects(Buckets):
     """Buckets and objects below one folder, which belongs to one process at a time."""
 
-    def __init__(
-        self, folder: Path, clock: Clock | None = None, *, region: str = "us-east-1", sync: Sync = durable.sync
-    ) -> None:
-        """`region` is where buckets are made unless `create_bucket` says otherwise."""
+    def __init__(self, folder: Path, *, sync: Sync = durable.sync) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        super().__init__(Database(folder / "objects.db", sync), clock or Clock(), region)
+        super().__init__(Database(folder / "objects.db", sync), Clock())
         self.blobs = Blobs(folder / "blobs", sync)
         sync(folder)
         sync(folder.parent)
