@@ -116,19 +116,7 @@ class Container:
             "binds": {target: str(source) for target, source in (binds or {}).items()},
             "limits": asdict(bounded(limits or Limits(), kind)),
         }
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _FIRST_PROGRAM, str(INSTALLED)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env={},
-            cwd="/",
-            bufsize=0,
-            start_new_session=True,
-            pass_fds=[doorway.theirs.fileno()] if doorway is not None else [],
-        )
-        if doorway is not None:
-            doorway.theirs.close()
+        process = _first_process(doorway)
         try:
             container = cls(process, on_lines or functools.partial(_one_by_one, on_line))
         except RuntimeError:  # no thread is left to look after it
@@ -230,6 +218,24 @@ def stop(containers: Sequence[Container], grace: float) -> None:
     for container in containers:
         if container.wait(max(0.0, end - time.monotonic())) is None:
             container.kill()
+
+
+def _first_process(doorway: Doorway | None) -> subprocess.Popen[bytes]:
+    """The container's first process, which waits for its specification."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _FIRST_PROGRAM, str(INSTALLED)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={},
+        cwd="/",
+        bufsize=0,
+        start_new_session=True,
+        pass_fds=[doorway.theirs.fileno()] if doorway is not None else [],
+    )
+    if doorway is not None:
+        doorway.theirs.close()
+    return process
 
 
 def _one_by_one(on_line: Callable[[str], None], lines: list[str]) -> None:
