@@ -1,14 +1,15 @@
 """What each column of a table is, found in one pass in bounded memory, whatever the order of the rows.
 
-The kind of a column follows from all its rows, so that every split agrees. What cannot be learnt, such as a column of
-texts of which nearly every row has its own, is left out; what may be a slip of the pen is a problem.
+The kind of a column follows from all rows that train may be taken from, and from no others; a test file with cells of
+another kind is a problem, as it is to the endpoint. What cannot be learnt, such as a column of texts of which nearly
+every row has its own, is left out; what may be a slip of the pen is a problem.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,6 +53,16 @@ def orders_of(text: str) -> list[str]:
     return [order for order in ORDERS if moment(text, order)] if text[:1].isdigit() else []
 
 
+def _orders_left(orders: Sequence[str], texts: Iterable[str]) -> list[str]:
+    """Those of the orders in which all texts are dates."""
+    left = list(orders)
+    for text in texts:
+        if not left:
+            break
+        left = [order for order in left if moment(text, order)]
+    return left
+
+
 def is_spelled(text: str) -> bool:
     """Whether a text is a number to people, and none to programs."""
     return _SPELLED.fullmatch(text) is not None
@@ -82,7 +93,7 @@ class _Spelling:
         for text, count in texts:
             self.numbers += count * is_number(text)
             self.spelled += count * is_spelled(text)
-            self.orders = [order for order in self.orders if moment(text, order)]
+            self.orders = _orders_left(self.orders, [text])
             self.dates += count * bool(self.orders or orders_of(text))
             self.points = self.points and "." in text[:3]
 
@@ -99,44 +110,47 @@ class TextColumn:
 
     def __init__(self, columns: int) -> None:
         self.rows = self.present = 0
+        """Of the split that train is taken from, as is all else but what says otherwise."""
         self.learnt: Counter[str] | None = Counter()
-        """The rows of each text in the split that train is taken from; None where they are too many."""
-        self.learnt_rows = self.learnt_present = 0
-        self._others: Counter[str] = Counter()
+        """The rows of each text; None where they are too many."""
+        self._all_rows = 0
+        self._elsewhere: list[str] = list(ORDERS)
+        """The orders in which all texts of other splits are dates."""
         self._room = _TEXT_BYTES // columns
         self._spelling = _Spelling()
         self._labels: dict[str, str] | None = {}
 
     def add(self, column: Texts, labels: Texts, *, learnt: bool) -> None:
         """Some rows more."""
+        self._all_rows += len(column)
+        self._pair(column, labels)
+        if not learnt:
+            self._elsewhere = _orders_left(self._elsewhere, column.values)
+            return
         counts = np.bincount(column.places + 1, minlength=len(column.values) + 1)[1:]
         self.rows += len(column)
-        self.present += (present := int(counts.sum()))
-        if learnt:
-            self.learnt_rows += len(column)
-            self.learnt_present += present
+        self.present += int(counts.sum())
         found = dict(zip(column.values, counts.tolist(), strict=True))
         if self.learnt is None:
             self._spelling.add(found.items())
         else:
-            self._count(self.learnt if learnt else self._others, found)
-        self._pair(column, labels)
+            self._count(self.learnt, found)
 
     def kind(self) -> ColumnKind:
         """What it is, once all rows were read."""
         spelling = self._spelling
         different = None
         if self.learnt is not None:
-            every = self.learnt + self._others
-            different = len(every)
+            different = len(self.learnt)
             spelling = _Spelling()
-            spelling.add(every.items())
+            spelling.add(self.learnt.items())
         if different == 0:
             return ColumnKind(LeftOut.kind, "every row is empty")
         if different == 1 and self.present == self.rows:
             return ColumnKind(LeftOut.kind, "every row is the same")
         if orders := spelling.order():
-            return ColumnKind(Date.kind, order=orders[0]) if len(orders) == 1 else ColumnKind(DATES)
+            known = len(orders) == 1 and orders[0] in self._elsewhere
+            return ColumnKind(Date.kind if known else DATES, order=orders[0] if len(orders) == 1 else "")
         if spelling.numbers >= _MOSTLY * self.present:
             return ColumnKind(MIXED)
         if spelling.numbers + spelling.spelled >= _MOSTLY * self.present:
@@ -151,7 +165,7 @@ class TextColumn:
 
     def leaks(self) -> bool:
         """Whether every label has one text and every text one label: then the column is the label in other words."""
-        if self._labels is None or self.rows < _FEWEST_COUNTED:
+        if self._labels is None or self._all_rows < _FEWEST_COUNTED:
             return False
         return len(set(self._labels.values())) == len(self._labels) > 1
 
@@ -160,9 +174,7 @@ class TextColumn:
         counts.update(found)
         if self._room < 0 and self.learnt is not None:
             self._spelling.add(self.learnt.items())
-            self._spelling.add(self._others.items())
             self.learnt = None
-            self._others.clear()
 
     def _pair(self, column: Texts, labels: Texts) -> None:
         """The label of each text; None once a text has two, or a row none."""

@@ -35,7 +35,8 @@ _REMEDIES: Final = {
     DATE: "write it as a number, such as days since one day, or {leave}",
     LABEL: "fill it in or remove the {unit}",
     MIXED: "write it as a number like nearly all others, or leave it empty",
-    SPELLED: "write it with digits and a point alone, such as 1234.5, or {leave}",
+    SPELLED: "write it with digits and a point alone, such as 1234.5, if it is a code with a letter, such as c12,5, or "
+    "{leave}",
     DATES: "write all of them as YYYY-MM-DD, or leave it empty",
     LEAK: "{leave}, since it is not there when the label is to be predicted",
 }

@@ -15,7 +15,7 @@ import numpy as np
 
 from scripts.errors import ScriptError
 from scripts.features.column_kinds import ColumnKind, Counting, TextColumn, is_spelled, kind_of_numbers, orders_of
-from scripts.features.featurizer import is_number
+from scripts.features.featurizer import is_number, moment
 from scripts.features.raw_columns import IsTextError, RawRows, RawStream, Texts, raw_streams, texts_of
 from scripts.formats.reading_options import Reading
 from scripts.formats.tables import Array, bad_labels
@@ -66,7 +66,7 @@ class _Seen:
 
     def __post_init__(self) -> None:
         width = len(self.names)
-        self.train, self.every = Numbers(width, (self.seed,)), Numbers(width, (self.seed,))
+        self.train, self.rows = Numbers(width, (self.seed,)), 0
         self.labels, self.leaks = Labels(), LeakFinder(width)
         self.columns = {name: TextColumn(width) for name in self.names if name in self.texts}
         self.counting = set(range(width))
@@ -92,9 +92,9 @@ class _Seen:
         found = faults.problems([f"column {name!r}" for name in self.names], "", numbers.rows)
         self.problems += found if stream.problems is None else stream.problems
         self.files.append((stream, labels))
-        self.counting &= counting.columns()
-        self.every.include(numbers)
+        self.rows += numbers.rows
         if stream.split == self.learnt:
+            self.counting &= counting.columns()
             self.train.merge(numbers)
         self.labels.merge(labels)
 
@@ -133,17 +133,17 @@ class _Seen:
     def _kind(self, index: int, name: str) -> ColumnKind:
         if name in self.columns:
             return self.columns[name].kind()
-        every = self.every
-        low, high = float(every.low[index]), float(every.high[index])
-        return kind_of_numbers(int(every.present[index]), every.rows, low, high, counts=index in self.counting)
+        train = self.train
+        low, high = float(train.low[index]), float(train.high[index])
+        return kind_of_numbers(int(train.present[index]), train.rows, low, high, counts=index in self.counting)
 
     def _profile(self, index: int, kind: ColumnKind) -> ColumnProfile:
         """The profile of a column, with the treatment that it will get."""
         name = self.names[index]
         if name in self.columns:
             column = self.columns[name]
-            present, missing = column.learnt_present, column.learnt_rows - column.learnt_present
-            found = ColumnProfile(name, kind.name, present, missing, counts=column.learnt or {}, text=True)
+            missing = column.rows - column.present
+            found = ColumnProfile(name, kind.name, column.present, missing, counts=column.learnt or {}, text=True)
         else:
             found = column_profile(name, kind.name, self.train, index)
         return replace(found, treatment=kind.why or _TREATMENTS[kind.name, found.missing > 0])
@@ -160,11 +160,11 @@ class _Seen:
             elif kind.name == SPELLED:
                 found.append(self._strangers(source, index, lambda text: not is_spelled(text), SPELLED))
             elif kind.name == DATES:
-                found.append(self._strangers(source, index, lambda text: bool(orders_of(text)), DATES))
+                found.append(self._strangers(source, index, _is_date(kind.order), DATES))
             elif kind.name == "category" and self.columns[name].leaks():
                 faults = Faults(source[0].file)
-                faults.add(index, LEAK, 1, "", self.every.rows)
-                found += faults.problems([f"column {name!r}" for name in self.names], "", self.every.rows)
+                faults.add(index, LEAK, 1, "", self.rows)
+                found += faults.problems([f"column {name!r}" for name in self.names], "", self.rows)
         return found
 
     def _strangers(self, source: Sequence[RawStream], index: int, fits: Callable[[str], bool], kind: str) -> Problem:
@@ -184,6 +184,11 @@ class _Seen:
                 if faults:
                     return next(faults.problems([f"column {name!r}" for name in self.names], "", row - stream.first))
         raise AssertionError("a column is mixed, but no cell is strange")
+
+
+def _is_date(order: str) -> Callable[[str], bool]:
+    """Whether a text is a date in this order, or in any where none is known."""
+    return lambda text: bool(moment(text, order) if order else orders_of(text))
 
 
 def _note(faults: Faults, part: Array, first: int, labels: Array) -> None:

@@ -216,7 +216,7 @@ def test_everything_that_no_treatment_can_mend_is_told_at_once(tmp_path: Path) -
         "them as YYYY-MM-DD, or leave it empty (4) column 'echo' equals the label in every row; leave it out by "
         "Features=!NAME, since it is not there when the label is to be predicted (5) line 2, column 'price': '$0.50' "
         "is no number as programs write one, as in 40 of 40 rows; write it with digits and a point alone, such as "
-        "1234.5, or leave it out by Features=!NAME"
+        "1234.5, if it is a code with a letter, such as c12,5, or leave it out by Features=!NAME"
     )
 
 
