@@ -6,6 +6,7 @@ wrong and how. How wide the rows are, and whether indices count from 0 or 1, is 
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -84,6 +85,8 @@ def _blocks(path: Path, stream: IO[bytes]) -> Iterator[bytes]:
                 f"{path.name}: line {lines + block.count(10) + 1} is longer than {_LONGEST >> 20} MB; {_FORM}"
             )
         block += rest
+        if not lines:
+            block = block.removeprefix(codecs.BOM_UTF8)
         lines += block.count(b"\n")
         yield block
 

@@ -53,6 +53,14 @@ def test_a_packed_file_is_read_alike(tmp_path: Path) -> None:
     assert labels.tolist() == [1, 0]
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "packed"])
+def test_a_byte_order_mark_is_no_part_of_the_first_label(tmp_path: Path, pack: Any) -> None:
+    (tmp_path / "a.libsvm").write_bytes(pack("\ufeff1 1:2\r\n0 3:4\r\n".encode()))
+    found, labels = read(tmp_path / "a.libsvm")
+    assert found.toarray().tolist() == [[2, 0, 0], [0, 0, 4]]
+    assert labels.tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
