@@ -19,6 +19,7 @@ from typing import Any, Final
 from scripts.errors import conclude, end
 from scripts.features.featurizer_archive import read_featurizer
 from scripts.outputs import Outputs
+from scripts.profiling.inspection import read_image_side
 from scripts.reporting.evaluation_page import write_report
 from scripts.reporting.report_section import Section
 from scripts.scoring.coefficients import read_coefficients
@@ -66,7 +67,8 @@ def evaluate(
     compared = compare(gates, figures)
     coefficients = read_coefficients(model, inspection)
     details: list[Section] = []
-    if coefficients is not None:
+    side = read_image_side(inspection)
+    if coefficients is not None and side is None:  # a pixel alone is worth nothing
         metric = compared[0].metric if compared else HEADLINES[group][0]
         details = worth_section(
             coefficients, metric, features=features, inspection=inspection, labels=truth, classes=len(classes)
@@ -100,6 +102,7 @@ def evaluate(
             gates=compared,
             coefficients=coefficients,
             mean=mean.read_bytes() if mean.exists() else None,
+            side=side,
             details=details,
             heading=heading(inspection, now, job),
             featurizer=read_featurizer(inspection),

@@ -22,7 +22,7 @@ from scripts.errors import ScriptError, conclude, end
 from scripts.monitoring.arrived_labels import judge, read_labels_of
 from scripts.monitoring.captured import Window, read_captured
 from scripts.monitoring.drift import DriftBounds, alarms, compare
-from scripts.monitoring.registered_baseline import columns, read_baseline
+from scripts.monitoring.registered_baseline import columns, image_side_of, read_baseline
 from scripts.monitoring.watch_result import FEWEST_ROWS, WatchResult, metrics, write
 from scripts.outputs import Outputs
 
@@ -67,7 +67,9 @@ def watch(asked: WatchRequest, registry: Registry, s3: Any, served: str, folder:
             bounds=asked.bounds,
         )
     more = [quality.check] if quality and quality.check else []
-    return WatchResult(version.number, captured.rows, unread, compared, alarms(compared, more), quality, asked.window)
+    found = alarms(compared, more)
+    side = image_side_of(baseline.reader, baseline.columns)
+    return WatchResult(version.number, captured.rows, unread, compared, found, quality, asked.window, side)
 
 
 def _publish(data: list[dict[str, Any]]) -> None:

@@ -5,6 +5,7 @@ Of sparse rows the columns that are most often not 0 are looked at.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from scripts.features.featurizer_archive import fitted
 from scripts.features.request_rows import CSV, RowReader, columns_of, is_dates
 from scripts.monitoring.captured import Captured
 from scripts.monitoring.drift import ColumnPair, Values
+from scripts.reporting.pictures import image_side
 from scripts.scoring.predictions import Answers, feature_lines, parse_answers, read_answers, read_labels
 from scripts.scoring.sparse_rows import are_sparse, sparse_parts
 from scripts.splitting.classes import read_classes
@@ -70,6 +72,14 @@ def sparse_columns(features: Path) -> tuple[RowReader, list[Values]]:
     reader = RowReader(len(np.asarray(counts)), kept=tuple(often.tolist()))
     blocks = [part[:, often].toarray() for part in sparse_parts(features)]
     return reader, columns_of(blocks, len(often))
+
+
+def image_side_of(reader: RowReader, columns: Sequence[Values]) -> int | None:
+    """That of the images that the rows of the test set are; raw cells and sparse rows are none."""
+    if reader.featurizer is not None or reader.kept is not None:
+        return None
+    low, high = min(column.min() for column in columns), max(column.max() for column in columns)
+    return image_side(reader.names(), float(low), float(high))
 
 
 def columns(baseline: Baseline, captured: Captured) -> list[ColumnPair]:

@@ -12,7 +12,7 @@ from scripts.monitoring.arrived_labels import Quality
 from scripts.monitoring.drift import Check, Compared, Values
 from scripts.outputs import Outputs
 from scripts.reporting.evaluation_page import document
-from scripts.reporting.pictures import BLUE, ORANGE, bars, image_grid, image_side, legend, new_axes, new_figure, png
+from scripts.reporting.pictures import BLUE, ORANGE, bars, image_grid, legend, new_axes, new_figure, png
 from scripts.reporting.report_section import Card, Section, number, title
 
 _MOST_PICTURES: Final = 6
@@ -30,11 +30,12 @@ def write_watch_report(
     quality: Quality | None,
     verdict: str,
     rows: int,
+    side: int | None,
 ) -> None:
-    """Write `report.html`, and its pictures beside it."""
+    """Write `report.html`, and its pictures beside it; `side` is that of the images that rows are, if they are."""
     drifted = {check.column for check in alarms}
     order = sorted(compared, key=lambda one: (one.column.name not in drifted, -one.psi))
-    sections = _sections(order, alarms, quality, compared)
+    sections = _sections(order, alarms, quality, compared, side)
     cards = [
         Card("Rows", f"{rows:,}"),
         Card("Columns", f"{len(compared):,}"),
@@ -48,7 +49,11 @@ def write_watch_report(
 
 
 def _sections(
-    order: Sequence[Compared], alarms: Sequence[Check], quality: Quality | None, compared: Sequence[Compared]
+    order: Sequence[Compared],
+    alarms: Sequence[Check],
+    quality: Quality | None,
+    compared: Sequence[Compared],
+    side: int | None,
 ) -> list[Section]:
     made = []
     if alarms:
@@ -61,7 +66,7 @@ def _sections(
         made.append(
             Section("Farthest from the baseline", "Blue is the baseline, orange what was captured.", _pictures(order))
         )
-        made.append(_all(order, compared))
+        made.append(_all(order, compared, side))
     return made
 
 
@@ -69,7 +74,7 @@ def _pictures(order: Sequence[Compared]) -> dict[str, bytes]:
     return {f"column_{at}.png": column_chart(one) for at, one in enumerate(order[:_MOST_PICTURES], 1)}
 
 
-def _all(order: Sequence[Compared], compared: Sequence[Compared]) -> Section:
+def _all(order: Sequence[Compared], compared: Sequence[Compared], side: int | None) -> Section:
     rows = [
         [
             one.column.name,
@@ -91,7 +96,7 @@ def _all(order: Sequence[Compared], compared: Sequence[Compared]) -> Section:
         )
     }
     features = [one.psi for one in compared if one.column.name not in ("score", "predicted_label")]
-    if (side := image_side(len(features))) and all(one.column.is_number for one in compared[: len(features)]):
+    if side and side * side == len(features):
         grid = np.minimum(np.array(features, np.float32), 1).reshape(1, side, side)
         pictures["pixels.png"] = image_grid([("", grid, ["black: 1 or more"])], title="Stability of each pixel")
     return Section(

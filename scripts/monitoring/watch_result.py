@@ -38,6 +38,8 @@ class WatchResult:
     alarms: list[Check]
     quality: Quality | None
     window: Window
+    side: int | None = None
+    """Of the images that the rows are, if they are."""
 
     @property
     def verdict(self) -> str:
@@ -86,7 +88,8 @@ def write(outputs: Outputs, folder: Path, found: WatchResult, endpoint: str) -> 
     outputs.write_json(folder / "statistics.json", statistics(seen, found.rows))
     outputs.write_json(folder / "constraints.json", constraints(seen))
     outputs.write_json(folder / "violations.json", {"violations": [_violation(check) for check in found.alarms]})
-    write_watch_report(outputs, folder, found.compared, found.alarms, found.quality, found.verdict, found.rows)
+    told = (found.compared, found.alarms, found.quality, found.verdict, found.rows, found.side)
+    write_watch_report(outputs, folder, *told)
 
 
 def profile(column: ColumnPair) -> ColumnProfile:

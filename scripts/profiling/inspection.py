@@ -1,6 +1,6 @@
 """What the data looks like: `inspection.json` with counts and statistics, and pictures for the eye.
 
-Pictures of the examples and of each class's mean are drawn where the features form a square image; otherwise the
+Pictures of the examples and of each class's mean are drawn where the features are pixels of a square image; else the
 spread of the features is, of many sparse ones that of the most frequent; both of the first rows of train. Statistics
 are those of all of train, in the units that the model sees, and come in parts where several instances counted.
 """
@@ -21,7 +21,7 @@ from scripts.formats.sparse import is_sparse
 from scripts.formats.tables import PIXEL_SCALE, Array, Floats, floats
 from scripts.outputs import Outputs
 from scripts.profiling.profiles import Moments
-from scripts.reporting.pictures import COLUMNS, bars, histograms, image_grid, image_side
+from scripts.reporting.pictures import COLUMNS, bars, histograms, image_grid
 from scripts.splitting.targets import BINARY
 
 _EXAMPLES: Final = 40
@@ -37,7 +37,7 @@ class Facts:
     """What is true of all data. `counts` are the rows of each class in each split; amounts are of one class, "".
 
     `bounds` are the least and the largest amount; `columns` are names, none where the data has none. `sparse` says that
-    the data's format leaves out zeros.
+    the data's format leaves out zeros; `side` is that of the images that the rows are, if they are.
     """
 
     task: str
@@ -50,6 +50,7 @@ class Facts:
     columns: tuple[str, ...]
     width: int
     sparse: bool
+    side: int | None
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def inspect(outputs: Outputs, folder: Path, facts: Facts, sample: FirstRows) -> 
         "features": {
             "count": facts.width,
             "names": list(facts.columns),
-            "image_side": image_side(facts.width),
+            "image_side": facts.side,
             "scale": float(PIXEL_SCALE) if sample.features.dtype == np.uint8 else 1.0,
         },
         "pictures": sorted(pictures),
@@ -100,6 +101,14 @@ def read_statistics(folder: Path) -> Moments | None:
     for part in parts[1:]:
         found.include(Moments.load(part))
     return found
+
+
+def read_image_side(folder: Path) -> int | None:
+    """The side of the images that the rows are; None where they are none, or nothing was inspected."""
+    path = folder / "inspection.json"
+    held = json.loads(path.read_bytes()) if path.exists() else {}
+    side: int | None = held.get("features", {}).get("image_side")
+    return side
 
 
 def described(facts: Facts) -> str:
@@ -129,7 +138,7 @@ def _split_summary(facts: Facts, counts: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _pictures(facts: Facts, sample: FirstRows) -> dict[str, bytes]:
-    side = image_side(facts.width)
+    side = facts.side
     pictures = {"classes.png": _class_picture(facts, sample)}
     if side is None:
         pictures["features.png"] = _spread(facts, sample.features)

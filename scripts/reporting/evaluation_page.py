@@ -78,25 +78,27 @@ def write_report(
     gates: Sequence[Gate] = (),
     coefficients: Coefficients | None = None,
     mean: bytes | None = None,
+    side: int | None = None,
     details: Sequence[Section] = (),
     heading: Mapping[str, str] | None = None,
     featurizer: Featurizer | None = None,
 ) -> None:
     """Write `report.html` and every picture in it, as a PNG of its own, into `folder`.
 
-    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means; `details`
-    are more sections, and `heading` says what was evaluated, by name; `featurizer` is what treats the rows of a table.
+    `classes` are the names of the labels, as far as they are known; `mean` is the picture of their means and `side`
+    that of the images that the rows are, if they are; `details` are more sections, and `heading` says what was
+    evaluated, by name; `featurizer` is what treats the rows of a table.
     """
     beside = [] if coefficients is None else coefficients.beside(featurizer)
     ((group, figures),) = metrics.items()
     if group == BINARY_GROUP:
-        sections = binary_sections(answers, labels, features, classes, beside)
+        sections = binary_sections(answers, labels, features, classes, beside, side)
     elif group == MULTICLASS_GROUP:
-        sections = multiclass_sections(answers, labels, features, classes, beside)
+        sections = multiclass_sections(answers, labels, features, classes, beside, side)
     else:
-        sections = regression_sections(answers, labels, features, beside)
+        sections = regression_sections(answers, labels, features, beside, side)
     if coefficients is not None:
-        sections.insert(1, coefficient_section(coefficients, classes, mean))
+        sections.insert(1, coefficient_section(coefficients, classes, mean, side))
     sections[2:2] = details
     for section in sections:
         for name, data in section.pictures.items():

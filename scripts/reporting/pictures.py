@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,8 @@ SERIES: Final = (BLUE, ORANGE, GREEN, INK)
 _LONGEST_NAME: Final = 18
 _DPI: Final = 120
 _SMALLEST_SIDE: Final = 8
+_DARKEST, _LIGHTEST = -1.0, 255.0
+_DIGITS: Final = re.compile(r"\d+")
 COLUMNS: Final = 10
 """How many pictures stand in a row of a grid."""
 
@@ -44,10 +47,15 @@ _CAPTION: Final = 30
 _HEADING: Final = 34
 
 
-def image_side(features: int) -> int | None:
-    """The side of the square picture that so many features make, or None where they are no picture."""
-    side = math.isqrt(features)
-    return side if side * side == features and side >= _SMALLEST_SIDE else None
+def image_side(names: Sequence[str], low: float, high: float) -> int | None:
+    """The side of the square picture that features with such names and bounds make, or None where they are no pixels.
+
+    Pixels are a square number, have names that differ by digits alone, and values within what images are saved as.
+    """
+    side = math.isqrt(len(names))
+    if side * side != len(names) or side < _SMALLEST_SIDE or not _DARKEST <= low <= high <= _LIGHTEST:
+        return None
+    return side if len({_DIGITS.sub("", name) for name in names}) == 1 else None
 
 
 def new_figure(width: float, height: float, title: str) -> Figure:

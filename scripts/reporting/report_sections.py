@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from scripts.reporting import charts
 from scripts.reporting.confusion_chart import confusion_chart
-from scripts.reporting.pictures import bars, image_grid, image_side
+from scripts.reporting.pictures import bars, image_grid
 from scripts.reporting.report_section import Section, amount
 from scripts.scoring.curves import sweep
 from scripts.scoring.metrics import confusion, per_class
@@ -29,11 +29,17 @@ _WORST: Final = 20
 
 
 def binary_sections(
-    answers: Answers, labels: Array, features: Path, classes: Sequence[str] = (), beside: Sequence[Beside] = ()
+    answers: Answers,
+    labels: Array,
+    features: Path,
+    classes: Sequence[str] = (),
+    beside: Sequence[Beside] = (),
+    side: int | None = None,
 ) -> list[Section]:
     """Two classes: right and wrong, every threshold, the surest mistakes; `features` is the folder of the rows.
 
-    `beside` are the features, by index and name, whose values stand beside a mistake.
+    `beside` are the features, by index and name, whose values stand beside a mistake; `side` is that of the images that
+    the rows are, if they are.
     """
     scores, predicted, truth = answers.scores, _labels(answers), labels.astype(np.int64)
     (tn, fp), (fn, tp) = confusion(truth, predicted, 2).tolist()
@@ -63,12 +69,17 @@ def binary_sections(
                 **calibration,
             },
         ),
-        *_binary_mistakes(scores, predicted, truth, features, beside),
+        *_binary_mistakes(scores, predicted, truth, features, beside, side),
     ]
 
 
 def multiclass_sections(
-    answers: Answers, labels: Array, features: Path, classes: Sequence[str] = (), beside: Sequence[Beside] = ()
+    answers: Answers,
+    labels: Array,
+    features: Path,
+    classes: Sequence[str] = (),
+    beside: Sequence[Beside] = (),
+    side: int | None = None,
 ) -> list[Section]:
     """Several classes: the matrix, each class against the rest, the surest mistakes."""
     predicted, truth = _labels(answers), labels.astype(np.int64)
@@ -105,7 +116,11 @@ def multiclass_sections(
             [["class", "rows", "right", "precision", "recall", "F1"], *rows],
         ),
         *_mistakes(
-            [("actual → predicted (score)", worst, captions)], features, "The mistakes the model was surest of.", beside
+            [("actual → predicted (score)", worst, captions)],
+            features,
+            "The mistakes the model was surest of.",
+            beside,
+            side,
         ),
     ]
 
@@ -116,7 +131,7 @@ def _known(actual: int, predicted: int) -> dict[str, bool]:
 
 
 def regression_sections(
-    answers: Answers, labels: Array, features: Path, beside: Sequence[Beside] = ()
+    answers: Answers, labels: Array, features: Path, beside: Sequence[Beside] = (), side: int | None = None
 ) -> list[Section]:
     """Amounts: predictions over truth, residuals, the rows that are farthest off."""
     scores = answers.scores
@@ -133,7 +148,11 @@ def regression_sections(
             },
         ),
         *_mistakes(
-            [("actual → predicted", worst, captions)], features, "The predictions farthest from the truth.", beside
+            [("actual → predicted", worst, captions)],
+            features,
+            "The predictions farthest from the truth.",
+            beside,
+            side,
         ),
     ]
 
@@ -153,7 +172,7 @@ def _positive(classes: Sequence[str]) -> str:
 
 
 def _binary_mistakes(
-    scores: Array, predicted: Array, truth: Array, features: Path, beside: Sequence[Beside]
+    scores: Array, predicted: Array, truth: Array, features: Path, beside: Sequence[Beside], side: int | None
 ) -> list[Section]:
     groups = []
     for actual, name in ((0, "Called positive, but negative"), (1, "Called negative, but positive")):
@@ -161,19 +180,22 @@ def _binary_mistakes(
         order = np.argsort(scores[rows] if actual else -scores[rows], kind="stable")
         worst = rows[order][:_WORST]
         groups.append((f"{name} ({len(rows):,})", worst, [f"score {scores[row]:.3f}" for row in worst]))
-    return _mistakes(groups, features, "The mistakes the model was surest of.", beside)
+    return _mistakes(groups, features, "The mistakes the model was surest of.", beside, side)
 
 
 def _mistakes(
-    groups: Sequence[tuple[str, Array, Sequence[str]]], features: Path, text: str, beside: Sequence[Beside]
+    groups: Sequence[tuple[str, Array, Sequence[str]]],
+    features: Path,
+    text: str,
+    beside: Sequence[Beside],
+    side: int | None,
 ) -> list[Section]:
-    """The chosen rows as pictures, or as a table where the features make none; nothing where there are none."""
+    """The chosen rows as pictures, or as a table where they are no images; nothing where there are none."""
     rows = [int(row) for _, chosen, _ in groups for row in chosen]
     if not rows:
         return []
     found = feature_rows(features, rows)
-    side = image_side(len(next(iter(found.values())))) if found and len(found) == len(set(rows)) else None
-    if side is None:
+    if side is None or len(found) < len(set(rows)):
         lone = len(groups) == 1
         row = "record of features.recordio" if are_sparse(features) else "line of features.csv"
         head = [row, groups[0][0]] if lone else [row, "kind", "answer"]

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from scripts.errors import ScriptError
 from scripts.features.featurizer import Featurizer
 from scripts.profiling.inspection import read_statistics
-from scripts.reporting.pictures import image_side
 from scripts.reporting.report_section import Section
 from scripts.reporting.weights_chart import coefficient_bars, coefficient_map, weight_grid
 from scripts.scoring.linear_model import LinearModel, read_model
@@ -95,9 +94,10 @@ def _named(model: LinearModel, columns: Sequence[str], deviations: Array | None)
     return Coefficients(weights, tuple(names), deviations, model)
 
 
-def coefficient_section(found: Coefficients, classes: Sequence[str], mean: bytes | None) -> Section:
-    """The section of the report; `mean` is the picture of each class's mean, where the features are one."""
-    side = image_side(len(found.weights))
+def coefficient_section(
+    found: Coefficients, classes: Sequence[str], mean: bytes | None = None, side: int | None = None
+) -> Section:
+    """The section of the report; `side` is that of the images that rows are, if they are, `mean` each class's mean."""
     if side is not None:
         return _pixels(found, classes, side, mean)
     per = "a standard deviation" if found.deviations is not None else "a unit"

@@ -18,7 +18,6 @@ from scripts.errors import ScriptError
 from scripts.features.featurizer import Featurizer
 from scripts.features.featurizer_archive import read_featurizer
 from scripts.formats.sparse import is_sparse
-from scripts.reporting.pictures import image_side
 from scripts.reporting.report_section import Section, number, title
 from scripts.scoring.coefficients import Coefficients
 from scripts.scoring.figures import single
@@ -41,9 +40,7 @@ class Worth:
 def worth_section(
     found: Coefficients, metric: str, *, features: Path, inspection: Path, labels: Array, classes: int
 ) -> list[Section]:
-    """What the strongest features are worth, those first whose loss moves the figure most; nothing for pixels."""
-    if image_side(len(found.weights)) is not None:
-        return []
+    """What the strongest features are worth, those first whose loss moves the figure most."""
     featurizer = read_featurizer(inspection)
     chosen = found.strongest(_MOST_FEATURES)
     try:

@@ -137,7 +137,17 @@ def _facts(found: Survey, plan: Plan, wanted: Wanted | None, task: str) -> Facts
         columns=tuple(column.name for column in found.columns) if found.named else (),
         width=found.width,
         sparse=found.form is not None,
+        side=_side(found),
     )
+
+
+def _side(found: Survey) -> int | None:
+    """That of the images that the rows are; a table that gets a treatment and rows of a sparse format are none."""
+    lows, highs = [of.low for of in found.columns], [of.high for of in found.columns]
+    if found.treated or found.form is not None or None in lows or None in highs:
+        return None
+    low, high = min(of for of in lows if of is not None), max(of for of in highs if of is not None)
+    return image_side([of.name for of in found.columns], low, high)
 
 
 def _known(stream: Stream, numbers: Mapping[tuple[str, str], int], plan: Plan) -> bool:
@@ -256,8 +266,7 @@ class _Writing:
 
     def _keep(self, features: Array | TreatedRows, rows: Places, labels: Floats, names: Array) -> None:
         """The first rows of train, for pictures."""
-        sparse = is_sparse(features) and image_side(features.shape[1]) is None
-        cells = 1 + self.entries // self.plan.rows if sparse else features.shape[1]
+        cells = 1 + self.entries // self.plan.rows if is_sparse(features) else features.shape[1]
         most = min(SAMPLE_ROWS, max(1, 4 * SAMPLE_CELLS // cells)) - self._sampled
         if most > 0:
             chosen = rows[:most]
@@ -268,8 +277,6 @@ class _Writing:
         """These rows."""
         features, labels, names = zip(*self._sample, strict=True)
         held: Any = stacked_sparse(features) if is_sparse(features[0]) else np.concatenate(features)
-        if is_sparse(held) and image_side(held.shape[1]):
-            held = held.toarray()
         return FirstRows(held, np.concatenate(labels), np.concatenate(names))
 
 

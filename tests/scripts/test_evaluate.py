@@ -43,6 +43,8 @@ class Case:
         (self.folder / "predictions" / "features.csv.out").write_text(text)
         (self.folder / "labels" / "labels.csv").write_text("".join(f"{label:.9g}\n" for label in labels))
         np.savetxt(self.folder / "features" / "features.csv", features, delimiter=",", fmt="%.6g")
+        described = {"features": {"names": [], "image_side": 8 if features.shape[1] == 64 else None}}
+        (self.folder / "inspection" / "inspection.json").write_text(json.dumps(described))
 
     def run(self, *more: str) -> int:
         arguments = ["--task", self.task, "--output", str(self.output), "--message", str(self.folder / "message")]

@@ -25,7 +25,26 @@ def size(data: bytes) -> tuple[int, int]:
 
 @pytest.mark.parametrize(("features", "side"), [(784, 28), (64, 8), (49, None), (16, None), (785, None), (1, None)])
 def test_only_square_numbers_of_features_are_images(features: int, side: int | None) -> None:
-    assert image_side(features) == side
+    assert image_side([f"feature {index + 1}" for index in range(features)], 0, 1) == side
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high", "side"),
+    [
+        ("pixel{}", 0, 255, 8),
+        ("{0}x{0}", -1, 1, 8),
+        ("r{}c7", 0, 16, 8),
+        ("pixel{}", -2.5, 3, None),
+        ("pixel{}", 0, 1000, None),
+        ("pixel{}", float("nan"), 1, None),
+    ],
+)
+def test_pixels_have_names_alike_and_values_that_images_have(
+    name: str, low: float, high: float, side: int | None
+) -> None:
+    names = [name.format(index) for index in range(64)]
+    assert image_side(names, low, high) == side
+    assert image_side(["age", *names[1:]], low, high) is None
 
 
 def test_grid_grows_with_its_pictures_and_has_no_date_inside() -> None:

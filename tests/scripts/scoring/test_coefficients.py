@@ -83,7 +83,7 @@ def test_of_several_classes_what_speaks_for_each_and_against_it_is_beyond_what_a
 def test_pixels_are_a_picture_beside_the_mean(tmp_path: Path) -> None:
     found = read_coefficients(*folders(tmp_path, np.ones((64, 1)), {"names": []}))
     assert found is not None
-    section = coefficient_section(found, [], PNG)
+    section = coefficient_section(found, [], PNG, 8)
     assert list(section.pictures) == ["weights.png", "mean.png"] and not section.table
 
 

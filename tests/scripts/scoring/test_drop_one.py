@@ -101,11 +101,3 @@ def test_rows_that_are_not_the_models_own_say_nothing(tmp_path: Path) -> None:
     assert found is not None
     labels = np.array([0.0, 1, 0, 1])
     assert worth_section(found, "auc", features=features, inspection=inspection, labels=labels, classes=2) == []
-
-
-def test_pixels_are_worth_nothing_one_by_one(tmp_path: Path) -> None:
-    model, inspection, features = folders(tmp_path, np.ones((64, 1)), np.ones((4, 64)), [])
-    found = read_coefficients(model, inspection)
-    assert found is not None
-    labels = np.array([0.0, 1, 0, 1])
-    assert worth_section(found, "auc", features=features, inspection=inspection, labels=labels, classes=2) == []
