@@ -1,7 +1,7 @@
 """Sends a file of rows to an endpoint in batches, and reads the answers by the training data's own names.
 
-A header is matched by name, whatever its order, and a label among the columns is kept to be compared. Text may be
-gzipped, as the ending `.gz` says.
+A header is matched by name, whatever its order, and a label among the columns is kept to be compared. What a
+file holds its name says, as it does to the training; whether it is gzipped, its first bytes or the ending `.gz`.
 """
 
 from __future__ import annotations
@@ -67,20 +67,23 @@ def _name(data: DeployedData | None, label: int | None) -> str:
 
 def rows(path: Path, data: DeployedData | None = None) -> Iterator[Sent]:
     """The rows of a file as they are sent, for a model that learnt from `data`. Raises DataError."""
+    from scripts.formats.columnar import JSON_LINES, PARQUET
+    from scripts.formats.files import base_name, is_packed
+    from scripts.formats.sources import kind_of
+
     try:
         if reason := unfit(path):
             raise DataError(f"{path} {reason}", hint="give a file")
         if path.is_dir():
             raise DataError(f"{path} is a folder", hint="give a file")
-        if holds_arrays(path):
+        kind = kind_of(path)
+        if holds_arrays(path, kind):
             yield from sent_arrays(path, data)
             return
-        if path.name.lower().endswith(".parquet"):
-            yield from _parquet(path, data)
-            return
-        packed = path.name.lower().endswith(".gz")
-        with gzip.open(path) if packed else path.open("rb") as file:
-            if path.name.lower().removesuffix(".gz").endswith((".json", ".jsonl", ".jsonlines")):
+        with gzip.open(path) if path.name.lower().endswith(".gz") or is_packed(path) else path.open("rb") as file:
+            if kind == PARQUET:
+                yield from _parquet(path, file, data)
+            elif kind == JSON_LINES or base_name(path).endswith(".json"):
                 yield from sent_json(path, codecs.iterdecode(file, "utf-8-sig"), data)
             else:
                 yield from sent_csv(path, file, data)
@@ -106,7 +109,7 @@ def batches(lines: Iterable[Sent]) -> Iterator[list[Sent]]:
         yield batch
 
 
-def _parquet(path: Path, data: DeployedData | None) -> Iterator[Sent]:
+def _parquet(path: Path, file: Any, data: DeployedData | None) -> Iterator[Sent]:
     import pyarrow
     from pyarrow import parquet
 
@@ -116,7 +119,7 @@ def _parquet(path: Path, data: DeployedData | None) -> Iterator[Sent]:
             hint="give the features as CSV without a header",
         )
     try:
-        table = parquet.ParquetFile(path)
+        table = parquet.ParquetFile(file)
         found = (row for batch in table.iter_batches(_ROWS) for row in batch.to_pylist())
         yield from sent_records(path, enumerate(found, 1), data)
     except pyarrow.ArrowException as error:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from scripts.formats.tables import Array
 
 _ROWS: Final = 500
-_LIBSVM: Final = (".libsvm", ".svmlight", ".svm")
 _DAMAGED: Final = (
     ValueError,
     TypeError,
@@ -37,17 +36,17 @@ _DAMAGED: Final = (
 """What NumPy and SciPy raise for an archive that is none, or is cut short."""
 
 
-def holds_arrays(path: Path) -> bool:
-    """Whether the file's name is that of one whose rows are arrays, and not text. Raises DataError for libsvm."""
-    from scripts.formats.idx import is_idx
+def holds_arrays(path: Path, kind: str | None) -> bool:
+    """Whether the rows of a file of this kind are arrays, and not text. Raises DataError for libsvm."""
+    from scripts.formats.sources import IDX, NPZ, PICKLE
+    from scripts.formats.sparse_files import LIBSVM
 
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith(_LIBSVM):
+    if kind == LIBSVM:
         raise DataError(
             f"{path} is libsvm, which does not say whether its first column is number 0 or 1",
             hint="save the rows as CSV, or by scipy.sparse.save_npz",
         )
-    return name.endswith((".npz", ".pkl", ".pickle")) or is_idx(path)
+    return kind in (IDX, NPZ, PICKLE)
 
 
 def sent_arrays(path: Path, data: DeployedData | None) -> Iterator[Sent]:

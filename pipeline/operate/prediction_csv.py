@@ -19,6 +19,7 @@ from pipeline.errors import DataError
 from pipeline.operate.deployed_model import DeployedData
 
 _SHOWN: Final = 5
+_TRUTH: Final = {"true": "1", "false": "0"}
 _END: Final = "\r\n"
 
 
@@ -91,14 +92,20 @@ def sent_names(path: Path, head: Sequence[str], cells: Iterable[list[str]], data
     for number, row in enumerate(cells, 1):
         if len(row) != len(names):
             raise DataError(f"{path}, row {number}: {len(row)} fields where the header has {len(names)}")
-        yield Sent(_line([row[place] for place in kept]), row[label] if label is not None else "", header)
+        sent = [row[place] for place in kept]
+        truth = row[label] if label is not None else ""
+        yield Sent(_line(sent if data.raw else [_number(text) for text in sent]), truth, header)
 
 
-def cell(value: object) -> str:
-    """A value of JSON or Parquet as a cell: a gap is empty."""
+def cell(value: object, *, raw: bool) -> str:
+    """A value of JSON or Parquet as a cell: a gap is empty, a truth value 1 or 0 to a model that takes numbers."""
     if value is None:
         return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, bool):
+        return str(value).lower() if raw else str(int(value))
+    return str(value)
 
 
 def _unnamed(path: Path, cells: Iterable[list[str]], data: DeployedData | None) -> Iterator[Sent]:
@@ -106,9 +113,10 @@ def _unnamed(path: Path, cells: Iterable[list[str]], data: DeployedData | None) 
     for number, row in enumerate(cells, 1):
         place = None if data is None else data.place
         if data is None or len(row) == data.width:
-            yield Sent(_line(row))
+            yield Sent(_line(row if data is None or data.raw else [_number(text) for text in row]))
         elif len(row) == data.width + 1 and place is not None:
-            yield Sent(_line([*row[:place], *row[place + 1 :]]), row[place])
+            sent = [*row[:place], *row[place + 1 :]]
+            yield Sent(_line(sent if data.raw else [_number(text) for text in sent]), row[place])
         else:
             what = "columns" if data.raw else "features"
             raise DataError(
@@ -122,6 +130,11 @@ def _line(cells: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator=_END).writerow(cells)  # what it ends a line with is quoted within a cell
     return text.getvalue().removesuffix(_END).encode() + b"\n"
+
+
+def _number(text: str) -> str:
+    """A cell as a model takes it that takes numbers: truth values are 1 and 0, as the training reads them."""
+    return _TRUTH.get(text.strip().casefold(), text)
 
 
 def _is_number(text: str) -> bool:

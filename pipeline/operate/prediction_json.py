@@ -52,7 +52,7 @@ def sent_records(path: Path, records: Iterator[tuple[int, Any]], data: DeployedD
     if not seen:
         return
     head = list(dict.fromkeys(chain.from_iterable(record for _, record in seen if isinstance(record, dict))))
-    cells = (_cells(path, number, record, head) for number, record in chain(seen, flat))
+    cells = (_cells(path, number, record, head, data) for number, record in chain(seen, flat))
     yield from sent_names(path, head, cells, data)
 
 
@@ -94,13 +94,14 @@ def _of(path: Path, document: Any) -> list[Any]:
     return [found] if found and _is_row(found) else found
 
 
-def _cells(path: Path, number: int, instance: Any, head: list[str]) -> list[str]:
+def _cells(path: Path, number: int, instance: Any, head: list[str], data: DeployedData) -> list[str]:
     """The values in the order of the names of the first instance; one that is not there is a gap."""
     if not isinstance(instance, dict):
         raise DataError(f"{path}, instance {number}: not an object with features by name, as the first is")
     if more := [name for name in instance if name not in head]:
         raise DataError(f"{path}, instance {number}: {more[0]!r} is no name of the first instance's")
-    return [cell(instance.get(name)) for name in head]
+    # A truth value that is a label is a class called 1 or 0, whatever the features are.
+    return [cell(instance.get(name), raw=data.raw and name.strip() != data.label) for name in head]
 
 
 def _is_named(instance: Any) -> TypeGuard[dict[str, Any]]:

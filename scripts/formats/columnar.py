@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -84,9 +84,9 @@ def read_batches(path: Path, place: Path, kind: str, reading: Reading) -> Iterat
                 there = {name: batch.column(name) for name in batch.schema.names if not _INDEX.fullmatch(name)}
                 there |= {name: pa.array([value] * len(batch)) for name, value in folders.items()}
                 head = head or named_head(tuple(there), path.name, reading)
-                chosen = {head.names[at]: there[head.names[at]] for at in head.features}
+                chosen = {name: _plain(name, there[name], path) for name in (head.names[at] for at in head.features)}
                 flat = {inner: part for name, column in chosen.items() for inner, part in _flat(name, column, path)}
-                yield Batch(head, flat, _labels(there[head.names[head.label]]))
+                yield Batch(head, flat, _labels(head.names[head.label], there, path))
     except pa.ArrowException as error:
         raise ScriptError(f"{path.name}: no readable {kind} ({error}); write the file again") from None
 
@@ -146,12 +146,35 @@ def _partitions(path: Path, place: Path) -> Iterator[tuple[str, str]]:
             yield match[1], match[2]
 
 
-def _labels(column: Any) -> Array:
+def _plain(name: str, column: Any, path: Path) -> Any:
+    """A column without a dictionary; bytes are texts, as writers that know no texts mean them."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
+    types = pa.types
+    if types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    if pa.types.is_temporal(column.type) or pa.types.is_decimal(column.type):
+    if types.is_binary(column.type) or types.is_large_binary(column.type) or types.is_fixed_size_binary(column.type):
+        try:
+            return column.cast(pa.binary()).cast(pa.string())
+        except pa.ArrowInvalid:
+            raise ScriptError(
+                f"{path.name}: column {name!r}: it holds bytes that are no UTF-8 text; leave it out by Features=!NAME"
+            ) from None
+    return column
+
+
+def _labels(name: str, columns: Mapping[str, Any], path: Path) -> Array:
+    import pyarrow as pa
+
+    types, column = pa.types, _plain(name, columns[name], path)
+    if types.is_nested(column.type):
+        raise ScriptError(
+            f"{path.name}: column {name!r}, the label, holds {column.type}, where a number or a text belongs in each "
+            "row"
+        )
+    if types.is_temporal(column.type):
+        return np.array([None if value is None else str(value) for value in column.to_pylist()], object)
+    if types.is_decimal(column.type):
         column = column.cast(pa.string())
     labels: Array = column.to_numpy(zero_copy_only=False)
     return labels
@@ -164,8 +187,12 @@ def _flat(name: str, column: Any, path: Path) -> Iterator[tuple[str, Any]]:
 
     types = pa.types
     if not (types.is_list(column.type) or types.is_large_list(column.type) or types.is_fixed_size_list(column.type)):
+        if types.is_nested(column.type):
+            raise ScriptError(_nested(name, column.type, path))
         yield name, column
         return
+    if types.is_nested(column.type.value_type):
+        raise ScriptError(_nested(name, column.type, path))
     lengths = pc.list_value_length(column).unique().to_pylist()
     if len(lengths) != 1 or lengths[0] is None:
         raise ScriptError(
@@ -173,6 +200,13 @@ def _flat(name: str, column: Any, path: Path) -> Iterator[tuple[str, Any]]:
         )
     for item in range(lengths[0]):
         yield f"{name}[{item}]", pc.list_element(column, item)
+
+
+def _nested(name: str, kind: Any, path: Path) -> str:
+    return (
+        f"{path.name}: column {name!r}: it holds {kind}, where a number, a text or a list of these belongs in each "
+        "row; write its parts as columns of their own, or leave it out by Features=!NAME"
+    )
 
 
 def _numbers(column: Any, index: int, first: int, faults: Faults) -> Array:

@@ -79,8 +79,7 @@ def find(place: Path) -> Found:
     kinds: dict[str, list[Path]] = {}
     paths = found(place)
     for path in paths:
-        kind = IDX if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
-        if kind:
+        if kind := kind_of(path):
             kinds.setdefault(kind, []).append(path)
     if len(kinds) != 1:
         raise ScriptError(_unclear(paths, kinds))
@@ -93,6 +92,11 @@ def find(place: Path) -> Found:
             f"the data folder holds {len(files)} {kind} files ({files[0].name}, {files[1].name}); leave one"
         )
     return Found(kind, files, place)
+
+
+def kind_of(path: Path) -> str | None:
+    """Which kind of data a file holds, by its name; None where it holds none."""
+    return IDX if is_idx(path) else _SUFFIXES.get(Path(base_name(path)).suffix)
 
 
 def _only_once(files: list[Path]) -> list[Path]:
