@@ -42,6 +42,8 @@ class DeployedData:
     """What whole numbers, pixels, were multiplied by."""
     raw: bool
     """Whether the endpoint takes rows as they are in the table and treats them itself."""
+    columns: tuple[str, ...] = ()
+    """Then all columns of the table but the label's, in their order, without blanks around them."""
 
 
 def deployed_data(clients: Clients, endpoint: str) -> DeployedData | None:
@@ -99,6 +101,7 @@ def _registered(clients: Clients, package: dict[str, Any]) -> DeployedData | Non
         place=None,
         scale=1.0,
         raw=len(package["InferenceSpecification"]["Containers"]) > 1,
+        columns=names,
     )
 
 
@@ -117,7 +120,8 @@ def _containers(clients: Clients, config: str) -> tuple[list[Any], dict[str, Any
 def _read_raw(found: dict[str, Any], featurizer: Featurizer) -> DeployedData:
     """Of a model whose endpoint treats the columns of the table itself."""
     needed = tuple(column.name for column in featurizer.columns if column.features)
-    return replace(_read(found, needed, len(featurizer.columns)), raw=True)
+    columns = tuple(name.strip() for name in featurizer.names)
+    return replace(_read(found, needed, len(featurizer.columns)), raw=True, columns=columns)
 
 
 def _read(found: dict[str, Any], features: tuple[str, ...], width: int) -> DeployedData:

@@ -70,10 +70,16 @@ def _is_header(head: Sequence[str], data: DeployedData) -> bool:
 
 
 def sent_names(path: Path, head: Sequence[str], cells: Iterable[list[str]], data: DeployedData) -> Iterator[Sent]:
-    """Rows whose columns have these names. Raises DataError."""
+    """Rows whose columns have these names. Raises DataError.
+
+    A container that treats rows reads the header itself, but for one of numbers alone, which it takes for a row.
+    """
+    from scripts.features.featurizer import is_numbers
+
     names = [name.strip() for name in head]
     label = names.index(data.label) if data.label in names else None
-    if data.raw:
+    header = b""
+    if data.raw and not is_numbers(names):
         kept = [place for place in range(len(names)) if place != label]
         header = _line([names[place] for place in kept])
     elif not data.features:
@@ -87,12 +93,11 @@ def sent_names(path: Path, head: Sequence[str], cells: Iterable[list[str]], data
                 f"{path} lacks {len(missing)} of the model's {len(data.features)} features: {shown}",
                 hint="the file must name them all, in any order; other columns are passed over",
             )
-        kept = [names.index(name) for name in data.features]
-        header = b""
+        kept = [names.index(name) if name in names else -1 for name in data.columns or data.features]
     for number, row in enumerate(cells, 1):
         if len(row) != len(names):
             raise DataError(f"{path}, row {number}: {len(row)} fields where the header has {len(names)}")
-        sent = [row[place] for place in kept]
+        sent = [row[place] if place >= 0 else "" for place in kept]
         truth = row[label] if label is not None else ""
         yield Sent(_line(sent if data.raw else [_number(text) for text in sent]), truth, header)
 

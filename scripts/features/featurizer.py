@@ -60,6 +60,11 @@ def is_number(cell: str) -> bool:
     return number == number and cell.isascii() and "_" not in cell
 
 
+def is_numbers(cells: Sequence[str]) -> bool:
+    """Whether a line holds numbers and gaps alone."""
+    return all(is_number(cell) or not cell for cell in cells)
+
+
 def written(number: float) -> str:
     """A number as a cell that is read as the very same number; a gap is empty."""
     if number != number:
@@ -269,7 +274,10 @@ def _treatment(entry: Mapping[str, Any]) -> Treatment:
 
 
 def read_csv(text: str, featurizer: Featurizer) -> list[list[str]]:
-    """The rows of a CSV, with a header in any order of columns or without one. Raises RequestError."""
+    """The rows of a CSV, with a header in any order of columns or without one. Raises RequestError.
+
+    A first line with the names of all columns that are needed is a header; a line of numbers alone is a row.
+    """
     try:
         lines = [cells for cells in csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")) if cells]
     except csv.Error as error:
@@ -278,7 +286,7 @@ def read_csv(text: str, featurizer: Featurizer) -> list[list[str]]:
     if not lines:
         return []
     head = [cell.strip() for cell in lines[0]]
-    known = set(head) & set(names)
+    known = set() if is_numbers(head) else set(head) & set(names)
     if known and (missing := _missing(featurizer, known)):
         if 2 * len(known) > len(names):
             raise RequestError(f"the header has no column {_listed(missing)}; the model needs it")

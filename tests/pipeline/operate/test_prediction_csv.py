@@ -119,6 +119,16 @@ def test_columns_that_are_called_by_numbers_are_told_from_rows_of_such_numbers(t
         assert endpoint.asked == [asked]
 
 
+def test_columns_of_a_treated_table_that_are_called_by_numbers_go_without_their_header(tmp_path: Path) -> None:
+    (tmp_path / "named.csv").write_text("3,9,1\n30,90,10\n31,91,11\n")
+    endpoint = Endpoint(reply=b'{"score": 1, "predicted_label": 1}\n' * 2, inspection=RAW, raw=["1", "2", "3"])
+    with pytest.raises(DataError, match="lacks 1 of the model's 3 features: 2"):
+        list(predict(endpoint, "demo", tmp_path / "named.csv"))
+    (tmp_path / "named.csv").write_text("3,2,9,1\n30,20,90,10\n31,21,91,11\n")
+    assert len(list(predict(endpoint, "demo", tmp_path / "named.csv"))) == 2
+    assert endpoint.asked == [b"10,20,30\n11,21,31\n"]
+
+
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=6), min_size=2, max_size=4))
 def test_a_cell_of_any_characters_is_one_cell_of_the_request(cells: list[str]) -> None:
     text = io.StringIO()

@@ -129,6 +129,15 @@ def test_what_is_unknown_or_missing_at_the_endpoint_is_filled_as_in_train() -> N
     ]
 
 
+def test_a_first_row_of_all_names_is_a_header_and_a_row_of_numbers_never_is() -> None:
+    texts = Featurizer((Category("a", ("a", "b"), False), Category("b", ("a", "b"), False)))
+    assert asked(texts, "b,a\na,b\n").tolist() == [[0, 1, 1, 0]]
+    assert asked(texts, "a,a\na,b\n").tolist() == [[1, 0, 1, 0], [1, 0, 0, 1]]
+    numbers = Featurizer((Numeric("1", 5.0, False), Numeric("2", 5.0, False)))
+    assert asked(numbers, "1,2\n3,4\n").tolist() == [[1, 2], [3, 4]]
+    assert asked(numbers, "2,1\n").tolist() == [[2, 1]]
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "reason"),
     [
