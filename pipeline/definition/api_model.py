@@ -12,8 +12,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-Body = dict[str, Any]
-
 
 def operations() -> frozenset[str]:
     """The names of all actions of SageMaker, also those that localhost does not have."""
@@ -21,11 +19,11 @@ def operations() -> frozenset[str]:
 
 
 @functools.cache
-def load_model(service: str = "sagemaker", version: str = "2017-07-24") -> Body:
+def load_model(service: str = "sagemaker", version: str = "2017-07-24") -> dict[str, Any]:
     """Botocore's model of a service: `operations` and `shapes` as in its file."""
     spec = importlib.util.find_spec("botocore")
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError("botocore is not installed")
     path = Path(spec.submodule_search_locations[0], "data", service, version, "service-2.json.gz")
-    model: Body = json.loads(gzip.decompress(path.read_bytes()))
+    model: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
     return model
