@@ -223,9 +223,10 @@ def test_a_baseline_without_a_treatment_says_how_to_make_one(tmp_path: Path) -> 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
 def test_peak_memory_of_mixed_tables_does_not_grow_with_the_rows(tmp_path: Path, ending: str) -> None:
     """Arrow's memory is seen by the system alone, so each script is a process. Held whole, four times the rows took
-    more than twice the memory; as a stream it grows until the buffers are full, of which the shuffle's is 64 MB."""
+    more than twice the memory. As a stream it grows until the buffers are full, of which the shuffle's is 64 MB: 40,000
+    rows do not fill them all, 80,000 do."""
     peaks = {}
-    for count in (1, 4):
+    for count in (2, 8):
         write_mixed(tmp_path / str(count), 40_000 * count, ending, files=count)
         given = ["--data", str(tmp_path / str(count)), *GIVEN]
         base = tmp_path / f"base-{count}"
@@ -233,8 +234,8 @@ def test_peak_memory_of_mixed_tables_does_not_grow_with_the_rows(tmp_path: Path,
             peak("scripts.inspect_data", *given, "--output", str(base)),
             peak("scripts.convert", *given, "--output", str(tmp_path / f"out-{count}"), "--baseline", str(base)),
         )
-    assert peaks[4] < 450
-    assert peaks[4] < 1.4 * peaks[1], peaks
+    assert peaks[8] < 450
+    assert peaks[8] < 1.25 * peaks[2], peaks
 
 
 def peak(module: str, *words: str) -> float:
