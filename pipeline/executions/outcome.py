@@ -1,7 +1,8 @@
 """The outcome of an execution, as an error with its own exit code, and why, as far as the service and the job say.
 
 A processing job's failure reason is as terse as AWS's, `AlgorithmError: , exit code: 1`; what the script itself said
-is in the job's exit message and its log, so those are part of what the user sees.
+is in the job's exit message and its log, so those are part of what the user sees. The exit codes are those of
+`pipeline.errors`.
 """
 
 from __future__ import annotations

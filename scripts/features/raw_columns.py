@@ -227,10 +227,7 @@ def texts_of(cells: Cells) -> Texts:
 def _arrow_cells(column: Any) -> Cells:
     import pyarrow as pa
 
-    types = pa.types
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
+    types, kind = pa.types, column.type
     if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         values: Cells = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         return values

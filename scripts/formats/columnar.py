@@ -199,7 +199,7 @@ def _flat(name: str, column: Any, path: Path) -> Iterator[tuple[str, Any]]:
             f"{path.name}: column {name!r}: its lists are not equally long; a model needs as many features in every row"
         )
     for item in range(lengths[0]):
-        yield f"{name}[{item}]", pc.list_element(column, item)
+        yield f"{name}[{item}]", _plain(name, pc.list_element(column, item), path)
 
 
 def _nested(name: str, kind: Any, path: Path) -> str:
@@ -212,10 +212,7 @@ def _nested(name: str, kind: Any, path: Path) -> str:
 def _numbers(column: Any, index: int, first: int, faults: Faults) -> Array:
     import pyarrow as pa
 
-    types = pa.types
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    kind = column.type
+    types, kind = pa.types, column.type
     if types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
         with np.errstate(over="ignore"):
             return _float32(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
